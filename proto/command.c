@@ -1,0 +1,556 @@
+/* The codec's first half: what a client typed. Pure functions, for any thread.
+ *
+ * A line passes line_is_text(), then command_parse(): its first word is looked up in commands.def,
+ * and the rest is taken word by word into the members of struct command that the command uses. VOTE
+ * is the hot path; it stands first in the list, so finding it costs one comparison, and only the
+ * bytes of its line and of its two names are touched.
+ *
+ * What can fail is the line: a step that can't take its word returns false, having set `why` where
+ * it knows better than the command's usage. */
+#include "proto/command.h"
+
+#include "proto/ascii.h"
+
+#include <string.h>
+
+enum { EVERY_MAX_MS = 3600 * 1000 };
+
+#define NAME_FORM  "a name is 1 to 64 of a-z 0-9 . _ -, beginning with a letter or digit"
+#define VOTER_FORM "a voter or id is 1 to 64 printable ASCII characters, no spaces"
+#define TWICE      "an option is given twice"
+
+const struct command_info command_info[CMD_COUNT] = {
+#define COMMAND(id, word, access, usage, meaning) \
+    [CMD_##id] = {word, usage, meaning, COMMAND_##access},
+#include "proto/commands.def"
+#undef COMMAND
+};
+
+static const char *const usages[CMD_COUNT] = {
+#define COMMAND(id, word, access, usage, meaning) [CMD_##id] = "usage: " usage,
+#include "proto/commands.def"
+#undef COMMAND
+};
+
+/* ---- Characters ---- */
+
+/* Whether eight bytes are printable ASCII. A byte is not when its top bit is set in itself, in
+ * itself less 0x20 (below the space), or in itself plus 1 (DEL). A carry or borrow starts only at a
+ * byte that is already one of these, so it can't make eight good bytes look bad. */
+static bool is_printable_chunk(const char *at)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t bytes;
+    memcpy(&bytes, at, sizeof bytes);
+    return ((bytes | (bytes - 0x20 * ones) | (bytes + ones)) & 0x80 * ones) == 0;
+}
+
+/* The bytes that the sequence of a lead byte has; 0 if it leads none. */
+static size_t sequence_len(uint8_t lead)
+{
+    if (lead < 0x80)
+        return 1;
+    if (lead >> 5 == 0x6)
+        return 2;
+    if (lead >> 4 == 0xe)
+        return 3;
+    return lead >> 3 == 0x1e ? 4 : 0;
+}
+
+/* The bytes of the character at `at`; 0 if it is none that a line may hold. */
+static size_t character_len(const char *at, size_t room)
+{
+    /* The least code point of each length: below it the encoding is overlong. Of two bytes the
+     * first 32 code points are the C1 controls, so the least one that is allowed stands here. */
+    static const uint32_t least[] = {0, 0x20, 0xa0, 0x800, 0x10000};
+    uint8_t lead = (uint8_t)at[0];
+    size_t len = sequence_len(lead);
+    if (len == 0 || len > room)
+        return 0;
+    if (len == 1)
+        return (lead >= least[1] && lead != 0x7f) || lead == '\t' ? 1 : 0;
+
+    uint32_t code = lead & (0x7fu >> len);
+    for (size_t i = 1; i < len; i++) {
+        uint8_t next = (uint8_t)at[i];
+        if (next >> 6 != 0x2)
+            return 0;
+        code = code << 6 | (next & 0x3fu);
+    }
+    bool surrogate = code >= 0xd800 && code <= 0xdfff;
+    return code >= least[len] && code <= 0x10ffff && !surrogate ? len : 0;
+}
+
+bool line_is_text(const char *line, size_t len)
+{
+    const char *end = line + len;
+    while (line < end) {
+        size_t room = (size_t)(end - line);
+        size_t step = room >= 8 && is_printable_chunk(line) ? 8 : character_len(line, room);
+        if (step == 0)
+            return false;
+        line += step;
+    }
+    return true;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+bool line_is_empty(const char *line, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (!is_blank(line[i]))
+            return false;
+    return true;
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* ---- Words ---- */
+
+/* A parse on its way. */
+struct parse {
+    const char *at; /* what is still to be read */
+    const char *end;
+    struct command *command;
+    const char *why; /* NULL: the command's usage says it */
+};
+
+static bool refuse(struct parse *parse, const char *why)
+{
+    parse->why = why;
+    return false;
+}
+
+static void skip_blanks(struct parse *parse)
+{
+    while (parse->at < parse->end && is_blank(*parse->at))
+        parse->at++;
+}
+
+/* Takes the next word. Returns false if there is none. */
+static bool take_word(struct parse *parse, struct span *word)
+{
+    skip_blanks(parse);
+    word->at = parse->at;
+    while (parse->at < parse->end && !is_blank(*parse->at))
+        parse->at++;
+    word->len = (size_t)(parse->at - word->at);
+    return word->len > 0;
+}
+
+static bool take_end(struct parse *parse)
+{
+    skip_blanks(parse);
+    return parse->at == parse->end;
+}
+
+/* Takes the rest of the line from its next word; absent if there is no word. */
+static struct span take_rest(struct parse *parse)
+{
+    skip_blanks(parse);
+    struct span rest = {parse->at, (size_t)(parse->end - parse->at)};
+    parse->at = parse->end;
+    return rest.len > 0 ? rest : (struct span){NULL, 0};
+}
+
+static struct span take_rest_trimmed(struct parse *parse)
+{
+    struct span rest = take_rest(parse);
+    while (rest.len > 0 && is_blank(rest.at[rest.len - 1]))
+        rest.len--;
+    return rest;
+}
+
+/* Splits `key=value` at its first `=`. Returns false if there is none. */
+static bool split_option(struct span word, struct span *key, struct span *value)
+{
+    const char *equals = memchr(word.at, '=', word.len);
+    if (!equals)
+        return false;
+    *key = (struct span){word.at, (size_t)(equals - word.at)};
+    *value = (struct span){equals + 1, word.len - key->len - 1};
+    return true;
+}
+
+static bool span_is(struct span span, const char *word)
+{
+    return ascii_equal(span.at, span.len, word);
+}
+
+static bool is_alphanumeric(char folded)
+{
+    return (folded >= 'a' && folded <= 'z') || is_digit(folded);
+}
+
+bool name_parse(const char *word, size_t len, struct name *name)
+{
+    if (len == 0 || len > PROTO_NAME_MAX || !is_alphanumeric(ascii_fold(word[0])))
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        char c = ascii_fold(word[i]);
+        if (!is_alphanumeric(c) && c != '.' && c != '_' && c != '-')
+            return false;
+        name->text[i] = c;
+    }
+    name->text[len] = '\0';
+    name->len = (uint8_t)len;
+    return true;
+}
+
+bool voter_is_valid(const char *word, size_t len)
+{
+    if (len == 0 || len > PROTO_NAME_MAX)
+        return false;
+    for (size_t i = 0; i < len; i++)
+        if (word[i] < '!' || word[i] > '~')
+            return false;
+    return true;
+}
+
+bool number_parse(const char *word, size_t len, uint64_t max, uint64_t *number)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < len; i++) {
+        if (!is_digit(word[i]))
+            return false;
+        uint64_t digit = (uint64_t)(word[i] - '0');
+        if (digit > max || n > (max - digit) / 10)
+            return false;
+        n = n * 10 + digit;
+    }
+    if (len == 0)
+        return false;
+    *number = n;
+    return true;
+}
+
+/* ---- Arguments ---- */
+
+static bool to_name(struct parse *parse, struct span word, struct name *name)
+{
+    return name_parse(word.at, word.len, name) || refuse(parse, NAME_FORM);
+}
+
+static bool take_name(struct parse *parse, struct name *name)
+{
+    struct span word;
+    return take_word(parse, &word) && to_name(parse, word, name);
+}
+
+static bool take_poll(struct parse *parse)
+{
+    return take_name(parse, &parse->command->poll);
+}
+
+static bool take_poll_or_all(struct parse *parse)
+{
+    struct span word;
+    if (!take_word(parse, &word))
+        return false;
+    parse->command->all = word.len == 1 && word.at[0] == '*';
+    return parse->command->all || to_name(parse, word, &parse->command->poll);
+}
+
+/* Takes a title or label. */
+static bool take_caption(struct parse *parse)
+{
+    struct span text = take_rest_trimmed(parse);
+    if (!text.at)
+        return false;
+    if (text.len > PROTO_TEXT_MAX)
+        return refuse(parse, "a title or label is at most 200 bytes");
+    parse->command->text = text;
+    return true;
+}
+
+static bool take_ballot_option(struct parse *parse, struct span word)
+{
+    struct span key, value;
+    if (!split_option(word, &key, &value))
+        return false;
+    struct span *slot = span_is(key, "as")   ? &parse->command->voter
+                        : span_is(key, "id") ? &parse->command->key
+                                             : NULL;
+    if (!slot)
+        return refuse(parse, "unknown option: VOTE takes as= and id=");
+    if (slot->at)
+        return refuse(parse, TWICE);
+    if (!voter_is_valid(value.at, value.len))
+        return refuse(parse, VOTER_FORM);
+    *slot = value;
+    return true;
+}
+
+static bool parse_vote(struct parse *parse)
+{
+    struct command *command = parse->command;
+    command->voter.at = NULL;
+    command->key.at = NULL;
+    if (!take_poll(parse) || !take_name(parse, &command->choice))
+        return false;
+    struct span word;
+    while (take_word(parse, &word))
+        if (!take_ballot_option(parse, word))
+            return false;
+    return true;
+}
+
+static bool parse_as(struct parse *parse)
+{
+    struct span *voter = &parse->command->voter;
+    if (!take_word(parse, voter) || !take_end(parse))
+        return false;
+    return voter_is_valid(voter->at, voter->len) || refuse(parse, VOTER_FORM);
+}
+
+static bool parse_poll(struct parse *parse)
+{
+    return take_poll(parse) && take_end(parse);
+}
+
+static bool take_every(struct parse *parse, struct span word)
+{
+    struct span key, value;
+    if (!split_option(word, &key, &value))
+        return false;
+    if (!span_is(key, "every"))
+        return refuse(parse, "unknown option: SUBSCRIBE takes every=");
+    if (parse->command->number != 0)
+        return refuse(parse, TWICE);
+    if (!number_parse(value.at, value.len, EVERY_MAX_MS, &parse->command->number) ||
+        parse->command->number == 0)
+        return refuse(parse, "every= is in milliseconds, from 1 to 3600000");
+    return true;
+}
+
+static bool parse_subscribe(struct parse *parse)
+{
+    parse->command->number = 0;
+    if (!take_poll_or_all(parse))
+        return false;
+    struct span word;
+    while (take_word(parse, &word))
+        if (!take_every(parse, word))
+            return false;
+    return true;
+}
+
+static bool parse_unsubscribe(struct parse *parse)
+{
+    return take_poll_or_all(parse) && take_end(parse);
+}
+
+static bool parse_ping(struct parse *parse)
+{
+    parse->command->text = take_rest(parse);
+    return true;
+}
+
+/* The command that a word names (case ignored); -1 if none does. */
+static int find_command(struct span word)
+{
+    for (int i = 0; i < CMD_COUNT; i++)
+        if (span_is(word, command_info[i].word))
+            return i;
+    return -1;
+}
+
+static bool parse_help(struct parse *parse)
+{
+    struct span word;
+    parse->command->help = -1;
+    if (!take_word(parse, &word))
+        return true;
+    parse->command->help = find_command(word);
+    if (parse->command->help < 0)
+        return refuse(parse, "no such command; HELP lists them");
+    return take_end(parse);
+}
+
+static bool take_setting(struct parse *parse, struct span key, struct span value, unsigned *given)
+{
+    int setting = setting_find(key.at, key.len);
+    if (setting < 0)
+        return refuse(parse,
+                      "unknown setting: CREATE takes ballots= voters= reveal= record= state=");
+    if (*given & (1u << setting))
+        return refuse(parse, TWICE);
+    int place = setting_value_find((enum setting)setting, value.at, value.len);
+    if (place < 0)
+        return refuse(parse, setting_usage((enum setting)setting));
+    *given |= 1u << setting;
+    parse->command->settings.value[setting] = (uint8_t)place;
+    return true;
+}
+
+static bool add_choice(struct parse *parse, struct span word)
+{
+    struct command *command = parse->command;
+    if (command->choice_count == PROTO_CHOICES_MAX)
+        return refuse(parse, "a poll has at most 256 choices");
+    struct name *choice = &command->choices[command->choice_count];
+    if (!to_name(parse, word, choice))
+        return false;
+    for (unsigned i = 0; i < command->choice_count; i++)
+        if (strcmp(command->choices[i].text, choice->text) == 0)
+            return refuse(parse, "two choices have the same name");
+    command->choice_count++;
+    return true;
+}
+
+static bool parse_create(struct parse *parse)
+{
+    struct command *command = parse->command;
+    command->settings = (struct settings){{0}};
+    command->choice_count = 0;
+    unsigned given = 0; /* a bit for each setting */
+    bool named = false;
+    struct span word, key, value;
+    while (take_word(parse, &word)) {
+        bool taken;
+        if (split_option(word, &key, &value))
+            taken = take_setting(parse, key, value, &given);
+        else if (named)
+            taken = add_choice(parse, word);
+        else
+            taken = named = to_name(parse, word, &command->poll);
+        if (!taken)
+            return false;
+    }
+    return command->choice_count >= PROTO_CHOICES_MIN;
+}
+
+static bool parse_title(struct parse *parse)
+{
+    return take_poll(parse) && take_caption(parse);
+}
+
+static bool parse_label(struct parse *parse)
+{
+    return take_poll(parse) && take_name(parse, &parse->command->choice) && take_caption(parse);
+}
+
+static bool parse_kick(struct parse *parse)
+{
+    struct span word;
+    if (!take_word(parse, &word) || !take_end(parse))
+        return false;
+    return number_parse(word.at, word.len, UINT64_MAX, &parse->command->number) ||
+           refuse(parse, "a connection's id is a number; CLIENTS lists them");
+}
+
+static bool parse_backup(struct parse *parse)
+{
+    struct span file = take_rest_trimmed(parse);
+    if (!file.at)
+        return false;
+    if (file.at[0] != '/')
+        return refuse(parse, "the file is an absolute path, from / on");
+    parse->command->text = file;
+    return true;
+}
+
+/* No default: the compiler tells of a command in commands.def that is missing here. */
+static bool parse_arguments(struct parse *parse)
+{
+    switch (parse->command->id) {
+    case CMD_VOTE:
+        return parse_vote(parse);
+    case CMD_AS:
+        return parse_as(parse);
+    case CMD_SHOW:
+    case CMD_DESCRIBE:
+    case CMD_OPEN:
+    case CMD_CLOSE:
+        return parse_poll(parse);
+    case CMD_SUBSCRIBE:
+        return parse_subscribe(parse);
+    case CMD_UNSUBSCRIBE:
+        return parse_unsubscribe(parse);
+    case CMD_PING:
+        return parse_ping(parse);
+    case CMD_HELP:
+        return parse_help(parse);
+    case CMD_CREATE:
+        return parse_create(parse);
+    case CMD_TITLE:
+        return parse_title(parse);
+    case CMD_LABEL:
+        return parse_label(parse);
+    case CMD_KICK:
+        return parse_kick(parse);
+    case CMD_BACKUP:
+        return parse_backup(parse);
+    case CMD_POLLS:
+    case CMD_QUIT:
+    case CMD_STATS:
+    case CMD_CLIENTS:
+    case CMD_SHUTDOWN:
+        return take_end(parse);
+    case CMD_COUNT:
+        break;
+    }
+    return false;
+}
+
+int command_parse(const char *line, size_t len, struct command *command, const char **why)
+{
+    struct parse parse = {.at = line, .end = line + len, .command = command, .why = NULL};
+    struct span word;
+    int id = take_word(&parse, &word) ? find_command(word) : -1;
+    if (id < 0) {
+        *why = error_text(ERR_UNKNOWN_COMMAND);
+        return ERR_UNKNOWN_COMMAND;
+    }
+    command->id = (enum command_id)id;
+    if (!parse_arguments(&parse)) {
+        *why = parse.why ? parse.why : usages[id];
+        return ERR_BAD_ARGUMENT;
+    }
+    return 0;
+}
+
+/* ---- HTTP ---- */
+
+static bool begins_with_method(struct span line)
+{
+    static const char *const methods[] = {"GET ",     "HEAD ",  "POST ",    "PUT ",   "DELETE ",
+                                          "OPTIONS ", "PATCH ", "CONNECT ", "TRACE ", "PRI "};
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+        size_t len = strlen(methods[i]);
+        if (line.len >= len && memcmp(line.at, methods[i], len) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool ends_in_version(struct span line)
+{
+    enum { VERSION_LEN = sizeof "HTTP/1.1" - 1 };
+    if (line.len < VERSION_LEN)
+        return false;
+    const char *version = line.at + line.len - VERSION_LEN;
+    return memcmp(version, "HTTP/", 5) == 0 && is_digit(version[5]) && version[6] == '.' &&
+           is_digit(version[7]);
+}
+
+bool line_is_http(const char *line, size_t len)
+{
+    struct span rest = {line, len};
+    while (rest.len > 0 && is_blank(rest.at[0])) {
+        rest.at++;
+        rest.len--;
+    }
+    if (begins_with_method(rest))
+        return true;
+    while (rest.len > 0 && (is_blank(rest.at[rest.len - 1]) || rest.at[rest.len - 1] == '\r'))
+        rest.len--;
+    return ends_in_version(rest);
+}

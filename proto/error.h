@@ -1,0 +1,30 @@
+/* The protocol's errors, as negative return values. The list is errors.def. */
+#ifndef TALLYCAST_PROTO_ERROR_H
+#define TALLYCAST_PROTO_ERROR_H
+
+#include <stdbool.h>
+
+enum error_ordinal {
+#define ERROR(id, code, text, blames) ERROR_ORDINAL_##id,
+#include "proto/errors.def"
+#undef ERROR
+    ERROR_COUNT
+};
+
+/* Returned by fallible functions: 0, or one of these. */
+enum error {
+#define ERROR(id, code, text, blames) ERR_##id = -1 - ERROR_ORDINAL_##id,
+#include "proto/errors.def"
+#undef ERROR
+};
+
+/* The stable code as it stands on the wire ("NO-SUCH-POLL"). Any thread. */
+const char *error_code(enum error error);
+
+/* The default text for a person. */
+const char *error_text(enum error error);
+
+/* Whether the error counts towards TOO-MANY-ERRORS. */
+bool error_blames_client(enum error error);
+
+#endif

@@ -1,0 +1,15 @@
+/* The sizes that the line protocol fixes (proto/PROTOCOL.md, "Lines" and "Names"). */
+#ifndef TALLYCAST_PROTO_LIMITS_H
+#define TALLYCAST_PROTO_LIMITS_H
+
+enum {
+    PROTO_VERSION = 1,
+    PROTO_LINE_MAX = 1024, /* bytes of a client's line, its LF included */
+    PROTO_NAME_MAX = 64,   /* bytes of a poll's, choice's or voter's name, or of an id= */
+    PROTO_TEXT_MAX = 200,  /* bytes of a title or label */
+    PROTO_CHOICES_MIN = 2,
+    PROTO_CHOICES_MAX = 256,
+    PROTO_ERRORS_IN_A_ROW = 100, /* that a connection may make before it is closed */
+};
+
+#endif

@@ -1,0 +1,83 @@
+/* The codec's second half: replies and pushes → bytes, and back for the tools. Pure: no I/O, no
+ * allocation. An encoder writes one whole line, LF included and no NUL, to `out`, and returns its
+ * length in bytes; the room that it may need is given as a constant or by a function beside it. */
+#ifndef TALLYCAST_PROTO_REPLY_H
+#define TALLYCAST_PROTO_REPLY_H
+
+#include "proto/command.h"
+
+/* Enough for every reply below that isn't a tally: a word, a number and a text of up to a line. */
+enum { REPLY_MAX = 64 + PROTO_LINE_MAX };
+
+/* `+TALLYCAST 1 max-line=1024` */
+size_t reply_greeting(char *out);
+
+/* `+OK` and `+OK TEXT` (len is 0 to PROTO_LINE_MAX; with 0 it is reply_ok). */
+size_t reply_ok(char *out);
+size_t reply_ok_text(char *out, const char *text, size_t len);
+
+/* `+OK NUMBER` and, for a repeat, `+OK NUMBER duplicate` */
+size_t reply_ok_number(char *out, uint64_t number, bool duplicate);
+
+/* `-CODE TEXT`, or `-ALREADY-VOTED SEQ TEXT` where the code carries a sequence. A NULL text stands
+ * for the code's own; of a longer one than PROTO_LINE_MAX the beginning is taken. `seq` is ignored
+ * with other codes. */
+size_t reply_error(char *out, enum error error, uint64_t seq, const char *text);
+
+/* A tally to encode. Names are NUL-terminated; nothing is owned. */
+struct tally_view {
+    const char *poll;
+    bool open;
+    bool hidden; /* leaves out the counts */
+    uint64_t seq;
+    uint64_t ballots;
+    unsigned choice_count;
+    const struct name *choices;
+    const uint64_t *counts; /* not read if hidden */
+};
+
+/* The bytes that a tally of so many choices may need, with any prefix of up to 8 bytes. */
+size_t tally_line_max(unsigned choice_count);
+
+/* `PREFIX` + tally: the prefix is "+OK ", "=", "> " or "". */
+size_t tally_encode(char *out, const char *prefix, const struct tally_view *view);
+
+/* Appends the decimal digits of `number`: at most 20 bytes. Returns the end. */
+char *put_number(char *at, uint64_t number);
+
+/* What a server's line is, by its first byte. */
+enum reply_kind { REPLY_OK, REPLY_ERROR, REPLY_ROW, REPLY_PUSH, REPLY_UNKNOWN };
+
+/* A server's line, taken apart. Spans point into the line. */
+struct reply {
+    enum reply_kind kind;
+    struct span code; /* the word after `-` or `+`: an error's code, `OK`, `TALLYCAST` */
+    struct span text; /* what follows `+OK `, the code, `=` or `> `; its len may be 0 */
+    bool has_number;  /* the text's first word is a number: */
+    uint64_t number;  /* a sequence or a count */
+    bool duplicate;   /* `+OK SEQ duplicate` */
+};
+
+/* Takes a server's line apart (without its LF). One that is none of the protocol's (another first
+ * byte, no word after `+` or `-`, no space after `>`) gives REPLY_UNKNOWN and nothing else. */
+void reply_parse(const char *line, size_t len, struct reply *reply);
+
+/* A tally, decoded. */
+struct tally_row {
+    struct name poll;
+    bool open;
+    bool hidden;
+    uint64_t seq;
+    uint64_t ballots;
+    unsigned choice_count;
+    struct name choices[PROTO_CHOICES_MAX];
+    uint64_t counts[PROTO_CHOICES_MAX];
+};
+
+/* Decodes `POLL STATE SEQ BALLOTS CHOICE=COUNT…`, exactly as tally_encode writes it after the
+ * prefix and before the LF. Returns false, with `row` undefined, on anything else. A poll has two
+ * choices at least, so a tally that ends after BALLOTS is a hidden one. That no choice is named
+ * twice, and that the counts add up, is not checked. */
+bool tally_parse(const char *text, size_t len, struct tally_row *row);
+
+#endif

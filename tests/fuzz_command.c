@@ -1,0 +1,180 @@
+/* Fuzzes the codec's first half with one line (libFuzzer). Whatever the line, nothing outside it is
+ * read; and what is parsed holds to what command.h promises, so that nobody behind the codec need
+ * check it again. */
+#include "proto/command.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void require(bool holds)
+{
+    if (!holds)
+        abort();
+}
+
+/* One byte at a time and by ranges (Unicode, table 3-7): slow, and nothing like the codec's way. */
+static bool is_text(const uint8_t *at, const uint8_t *end)
+{
+    while (at < end) {
+        uint8_t lead = *at++;
+        if (lead == '\t' || (lead >= 0x20 && lead <= 0x7e))
+            continue;
+        if (lead < 0xc2 || lead > 0xf4)
+            return false;
+        uint8_t low = lead == 0xc2   ? 0xa0 /* after the C1 controls */
+                      : lead == 0xe0 ? 0xa0
+                      : lead == 0xf0 ? 0x90
+                                     : 0x80;
+        uint8_t high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+        for (int more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1; more > 0; more--) {
+            if (at == end || *at < low || *at > high)
+                return false;
+            at++;
+            low = 0x80;
+            high = 0xbf;
+        }
+    }
+    return true;
+}
+
+static void require_name(const struct name *name)
+{
+    static const char first[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+    static const char later[] = "abcdefghijklmnopqrstuvwxyz0123456789._-";
+    require(name->len >= 1 && name->len <= PROTO_NAME_MAX);
+    require(strspn(name->text, first) >= 1);
+    require(strspn(name->text, later) == name->len && name->text[name->len] == '\0');
+}
+
+static void require_inside(struct span span, const char *line, size_t len)
+{
+    require(span.at >= line && span.len > 0 && span.at + span.len <= line + len);
+}
+
+static void require_voter(struct span voter, const char *line, size_t len)
+{
+    require_inside(voter, line, len);
+    require(voter.len <= PROTO_NAME_MAX);
+    for (size_t i = 0; i < voter.len; i++)
+        require(voter.at[i] > ' ' && voter.at[i] <= '~');
+}
+
+static void require_caption(struct span text, const char *line, size_t len)
+{
+    require_inside(text, line, len);
+    require(text.len <= PROTO_TEXT_MAX && !line_is_empty(text.at, 1));
+    require(!line_is_empty(text.at + text.len - 1, 1));
+}
+
+static void require_poll_or_all(const struct command *command)
+{
+    if (!command->all)
+        require_name(&command->poll);
+}
+
+static void require_create(const struct command *command)
+{
+    require_name(&command->poll);
+    require(command->choice_count >= PROTO_CHOICES_MIN);
+    require(command->choice_count <= PROTO_CHOICES_MAX);
+    for (unsigned i = 0; i < command->choice_count; i++) {
+        require_name(&command->choices[i]);
+        for (unsigned j = 0; j < i; j++)
+            require(strcmp(command->choices[i].text, command->choices[j].text) != 0);
+    }
+    for (int i = 0; i < SETTING_COUNT; i++) /* aborts on a value that there isn't */
+        require(setting_value_name((enum setting)i, command->settings.value[i]) != NULL);
+}
+
+static void require_command(const struct command *command, const char *line, size_t len)
+{
+    switch (command->id) {
+    case CMD_VOTE:
+        require_name(&command->poll);
+        require_name(&command->choice);
+        if (command->voter.at)
+            require_voter(command->voter, line, len);
+        if (command->key.at)
+            require_voter(command->key, line, len);
+        break;
+    case CMD_AS:
+        require_voter(command->voter, line, len);
+        break;
+    case CMD_SHOW:
+    case CMD_DESCRIBE:
+    case CMD_OPEN:
+    case CMD_CLOSE:
+        require_name(&command->poll);
+        break;
+    case CMD_SUBSCRIBE:
+        require_poll_or_all(command);
+        require(command->number <= 3600000);
+        break;
+    case CMD_UNSUBSCRIBE:
+        require_poll_or_all(command);
+        break;
+    case CMD_PING:
+        if (command->text.at)
+            require_inside(command->text, line, len);
+        break;
+    case CMD_HELP:
+        require(command->help >= -1 && command->help < CMD_COUNT);
+        break;
+    case CMD_CREATE:
+        require_create(command);
+        break;
+    case CMD_TITLE:
+        require_name(&command->poll);
+        require_caption(command->text, line, len);
+        break;
+    case CMD_LABEL:
+        require_name(&command->poll);
+        require_name(&command->choice);
+        require_caption(command->text, line, len);
+        break;
+    case CMD_BACKUP:
+        require_inside(command->text, line, len);
+        require(command->text.at[0] == '/');
+        break;
+    case CMD_POLLS:
+    case CMD_QUIT:
+    case CMD_STATS:
+    case CMD_CLIENTS:
+    case CMD_KICK:
+    case CMD_SHUTDOWN:
+        break;
+    case CMD_COUNT:
+        abort();
+    }
+}
+
+static void parse(const char *line, size_t len)
+{
+    static struct command command;
+    const char *why = NULL;
+    memset(&command, 0xa5, sizeof command); /* so that a member left unset is none that passes */
+    int error = command_parse(line, len, &command, &why);
+    require(error == 0 || error == ERR_UNKNOWN_COMMAND || error == ERR_BAD_ARGUMENT);
+    if (error == 0)
+        require_command(&command, line, len);
+    else
+        require(why != NULL && strlen(why) < PROTO_LINE_MAX);
+    if (error == ERR_BAD_ARGUMENT)
+        require(command.id < CMD_COUNT);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char *line = malloc(size ? size : 1); /* exact: the sanitizer sees a step beyond it */
+    if (!line)
+        return 0;
+    memcpy(line, data, size);
+    require(line_is_text(line, size) == is_text(data, data + size));
+    (void)line_is_http(line, size);
+    if (!line_is_empty(line, size))
+        parse(line, size);
+    free(line);
+    return 0;
+}
