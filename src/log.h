@@ -1,0 +1,32 @@
+/* The log: standard error, one line an event, `time level message key=value…`. Any thread. A line
+ * goes out in one write. Control characters in values are escaped, so that a peer's bytes can't
+ * forge a line. */
+#ifndef TALLYCAST_LOG_H
+#define TALLYCAST_LOG_H
+
+#include <stdbool.h>
+
+enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR };
+
+/* Events below this level are left out. Default: info. Call before threads are started. */
+void log_set_level(enum log_level level);
+
+/* The level that a word names ("warning"), or -1. */
+int log_level_find(const char *word);
+const char *log_level_name(enum log_level level);
+
+/* Writes one event. The format makes everything after the level: a message, then key=value pairs.
+ */
+void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Says what invariant of our own is broken, and where, then aborts. Release builds too. */
+_Noreturn void log_broken(const char *file, int line, const char *what);
+
+/* A check of our own invariants that stays in release builds. Never for what a peer or a file can
+ * cause. */
+#define INVARIANT(condition) ((condition) ? (void)0 : log_broken(__FILE__, __LINE__, #condition))
+
+#endif

@@ -1,0 +1,237 @@
+/* Voters' hashes, which are durable and so pinned to known values, and the key's file. */
+#include "voter.h"
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const struct voter_key key = {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}};
+
+static char directory[64];
+static char path[128];
+static char why[256];
+
+static void make_directory(void)
+{
+    snprintf(directory, sizeof directory, "/tmp/test_voter.XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(directory));
+    snprintf(path, sizeof path, "%s/tallycast.db.key", directory);
+    why[0] = '\0';
+}
+
+static void remove_directory(void)
+{
+    unlink(path);
+    ck_assert_int_eq(rmdir(directory), 0); /* nothing else was left there */
+}
+
+static bool same(struct hash a, struct hash b)
+{
+    return a.high == b.high && a.low == b.low;
+}
+
+static struct hash hash_name(enum voter_hash_kind kind, uint32_t poll, const char *name)
+{
+    return voter_hash(&key, kind, poll, name, strlen(name));
+}
+
+static void write_file(const char *text, size_t len)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(write(fd, text, len), (ssize_t)len);
+    close(fd);
+}
+
+/* SipHash-2-4-128 by another implementation. The databases that exist hold such values: if this
+ * test fails, the code is wrong, never the test. */
+START_TEST(hashes_never_change)
+{
+    struct hash hash = hash_name(VOTER_HASH_VOTER, 7, "alice");
+    ck_assert_uint_eq(hash.high, UINT64_C(0x8ecab97a36181644));
+    ck_assert_uint_eq(hash.low, UINT64_C(0xac9d223b069ff04e));
+    hash = voter_key_check(&key);
+    ck_assert_uint_eq(hash.high, UINT64_C(0x2996467250724a93));
+    ck_assert_uint_eq(hash.low, UINT64_C(0x7e38b520f2487cce));
+}
+END_TEST
+
+START_TEST(kind_poll_name_and_key_all_count)
+{
+    struct voter_key other = key;
+    struct hash hash = hash_name(VOTER_HASH_VOTER, 1, "alice");
+    other.bytes[15] ^= 1;
+    ck_assert(same(hash, hash_name(VOTER_HASH_VOTER, 1, "alice")));
+    ck_assert(!same(hash, hash_name(VOTER_HASH_KEY, 1, "alice")));
+    ck_assert(!same(hash, hash_name(VOTER_HASH_VOTER, 2, "alice")));
+    ck_assert(!same(hash, hash_name(VOTER_HASH_VOTER, 1 << 24, "alice")));
+    ck_assert(!same(hash, hash_name(VOTER_HASH_VOTER, 1, "Alice")));
+    ck_assert(!same(hash, hash_name(VOTER_HASH_VOTER, 1, "alic")));
+    ck_assert(!same(hash, voter_hash(&key, VOTER_HASH_VOTER, 1, "alice", 6)));
+    ck_assert(!same(hash, voter_hash(&other, VOTER_HASH_VOTER, 1, "alice", 5)));
+    ck_assert(!same(voter_key_check(&key), voter_key_check(&other)));
+}
+END_TEST
+
+START_TEST(the_longest_name_counts_to_its_end)
+{
+    char name[128];
+    memset(name, 'x', sizeof name);
+    struct hash hash = voter_hash(&key, VOTER_HASH_VOTER, 1, name, sizeof name);
+    name[127] = 'y';
+    ck_assert(!same(hash, voter_hash(&key, VOTER_HASH_VOTER, 1, name, sizeof name)));
+}
+END_TEST
+
+START_TEST(hashes_are_stored_big_endian)
+{
+    unsigned char bytes[HASH_BYTES];
+    struct hash hash = {.high = UINT64_C(0x0102030405060708), .low = UINT64_C(0x090a0b0c0d0e0f10)};
+    hash_to_bytes(hash, bytes);
+    for (unsigned i = 0; i < HASH_BYTES; i++)
+        ck_assert_uint_eq(bytes[i], i + 1);
+    ck_assert(same(hash_from_bytes(bytes), hash));
+}
+END_TEST
+
+START_TEST(a_key_that_was_made_can_be_read)
+{
+    struct voter_key made;
+    struct voter_key read_back;
+    struct stat status;
+    ck_assert_int_eq(voter_key_read(path, &read_back, why, sizeof why), VOTER_KEY_MISSING);
+    ck_assert_int_eq(voter_key_create(path, &made, why, sizeof why), 0);
+    ck_assert_int_eq(voter_key_read(path, &read_back, why, sizeof why), VOTER_KEY_READ);
+    ck_assert_mem_eq(&made, &read_back, sizeof made);
+    ck_assert_int_eq(stat(path, &status), 0);
+    ck_assert_uint_eq(status.st_mode & 07777, 0600);
+    ck_assert_int_eq(status.st_size, 33);
+    ck_assert_uint_eq(status.st_nlink, 1);
+}
+END_TEST
+
+START_TEST(keys_are_random)
+{
+    struct voter_key first;
+    struct voter_key second;
+    ck_assert_int_eq(voter_key_create(path, &first, why, sizeof why), 0);
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(voter_key_create(path, &second, why, sizeof why), 0);
+    ck_assert_mem_ne(&first, &second, sizeof first);
+}
+END_TEST
+
+START_TEST(an_existing_key_is_never_overwritten)
+{
+    struct voter_key first;
+    struct voter_key other;
+    ck_assert_int_eq(voter_key_create(path, &first, why, sizeof why), 0);
+    ck_assert_int_eq(voter_key_create(path, &other, why, sizeof why), -1);
+    ck_assert_ptr_nonnull(strstr(why, path));
+    ck_assert_ptr_nonnull(strstr(why, strerror(EEXIST)));
+    ck_assert_int_eq(voter_key_read(path, &other, why, sizeof why), VOTER_KEY_READ);
+    ck_assert_mem_eq(&first, &other, sizeof first);
+}
+END_TEST
+
+START_TEST(a_key_needs_its_directory)
+{
+    struct voter_key unused;
+    char nowhere[160];
+    snprintf(nowhere, sizeof nowhere, "%s/none/key", directory);
+    ck_assert_int_eq(voter_key_create(nowhere, &unused, why, sizeof why), -1);
+    ck_assert_ptr_nonnull(strstr(why, nowhere));
+}
+END_TEST
+
+START_TEST(a_relative_path_is_synced_where_it_is)
+{
+    struct voter_key made;
+    ck_assert_int_eq(chdir(directory), 0); /* of this test's process only */
+    ck_assert_int_eq(voter_key_create("tallycast.db.key", &made, why, sizeof why), 0);
+    ck_assert_int_eq(access(path, R_OK), 0);
+}
+END_TEST
+
+#define DIGITS "00112233445566778899aAbBcCdDeEfF"
+
+START_TEST(a_key_file_holds_hexadecimal_digits)
+{
+    struct voter_key read_back;
+    write_file(DIGITS "\n", 33);
+    ck_assert_int_eq(voter_key_read(path, &read_back, why, sizeof why), VOTER_KEY_READ);
+    for (unsigned i = 0; i < VOTER_KEY_BYTES; i++)
+        ck_assert_uint_eq(read_back.bytes[i], 0x11 * i);
+}
+END_TEST
+
+static const struct {
+    const char *text;
+    size_t len;
+} damaged[] = {
+    {"", 0},
+    {"\n", 1},
+    {DIGITS, 32},
+    {DIGITS "0", 33},
+    {DIGITS "\n\n", 34},
+    {DIGITS "00\n", 35},
+    {"0" DIGITS, 33},
+    {"0011223344556677 8899aabbccddeef\n", 33},
+    {"00112233445566778899aabbccddeefg\n", 33},
+    {"00112233445566778899aabbccddeef\0\n", 33},
+};
+
+START_TEST(a_damaged_key_file_is_told_by_name)
+{
+    struct voter_key unused;
+    write_file(damaged[_i].text, damaged[_i].len);
+    ck_assert_int_eq(voter_key_read(path, &unused, why, sizeof why), VOTER_KEY_FAILED);
+    ck_assert_ptr_nonnull(strstr(why, path));
+    ck_assert_ptr_nonnull(strstr(why, "damaged"));
+    ck_assert_ptr_null(strstr(why, "0011")); /* nothing of the key gets into a log */
+}
+END_TEST
+
+START_TEST(what_cannot_be_read_is_told_by_name)
+{
+    struct voter_key unused;
+    ck_assert_int_eq(voter_key_read(directory, &unused, why, sizeof why), VOTER_KEY_FAILED);
+    ck_assert_ptr_nonnull(strstr(why, directory));
+    ck_assert_ptr_nonnull(strstr(why, strerror(EISDIR)));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("voter");
+    TCase *hashes = tcase_create("hashes");
+    tcase_add_test(hashes, hashes_never_change);
+    tcase_add_test(hashes, kind_poll_name_and_key_all_count);
+    tcase_add_test(hashes, the_longest_name_counts_to_its_end);
+    tcase_add_test(hashes, hashes_are_stored_big_endian);
+    suite_add_tcase(suite, hashes);
+    TCase *file = tcase_create("key file");
+    tcase_add_checked_fixture(file, make_directory, remove_directory);
+    tcase_add_test(file, a_key_that_was_made_can_be_read);
+    tcase_add_test(file, keys_are_random);
+    tcase_add_test(file, an_existing_key_is_never_overwritten);
+    tcase_add_test(file, a_key_needs_its_directory);
+    tcase_add_test(file, a_relative_path_is_synced_where_it_is);
+    tcase_add_test(file, a_key_file_holds_hexadecimal_digits);
+    tcase_add_loop_test(file, a_damaged_key_file_is_told_by_name, 0,
+                        (int)(sizeof damaged / sizeof damaged[0]));
+    tcase_add_test(file, what_cannot_be_read_is_told_by_name);
+    suite_add_tcase(suite, file);
+
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
