@@ -1,0 +1,19 @@
+/* Admission: how many connections there may be, in all and from one address. The main thread
+ * admits; any thread may let leave. A mutex guards it, taken once a connection's arrival and
+ * departure and never on a ballot's way. */
+#ifndef TALLYCAST_ADMISSION_H
+#define TALLYCAST_ADMISSION_H
+
+#include "conn.h"
+
+struct admission;
+
+/* max_per_address 0 means no limit. NULL if memory is short. */
+struct admission *admission_new(unsigned max_connections, unsigned max_per_address);
+void admission_free(struct admission *admission);
+
+/* Whether a connection of this peer may come in. If so, it is counted until admission_leave. */
+bool admission_enter(struct admission *admission, const union peer *peer);
+void admission_leave(struct admission *admission, const union peer *peer);
+
+#endif

@@ -1,0 +1,549 @@
+/* Connections' bytes. Runs on the thread of the loop that owns the pool.
+ *
+ * Input: one read into the pool's buffer, behind what the connection kept; the handler executes the
+ * whole messages; the rest is kept. Output: replies gather in the pool's buffer and go out in one
+ * write when the connection settles; what the kernel does not take is kept, and while it is, the
+ * connection is blocked: not read, not pushed to.
+ *
+ * Fails: any error of a read or write dooms this connection alone. Memory that is short dooms it
+ * too. */
+#include "conn.h"
+
+#include "clock.h"
+#include "log.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    NO_SLOT = UINT32_MAX,
+    PARTIAL_MAX_BYTES = CONN_READ_BYTES, /* kept input that is put before the next read */
+    SUBSCRIBER_SNDBUF_BYTES = 32 * 1024,
+    SUBSCRIBER_LOWAT_BYTES = 16 * 1024,
+};
+
+static void on_event(evutil_socket_t fd, short what, void *context);
+static void on_timer(evutil_socket_t fd, short what, void *context);
+
+/* ---- the pool ---- */
+
+int conn_pool_init(struct conn_pool *pool, struct loop *loop, struct counters *counters,
+                   uint64_t stall_ns)
+{
+    *pool = (struct conn_pool){
+        .loop = loop, .counters = counters, .free_slot = NO_SLOT, .stall_ns = stall_ns};
+    TAILQ_INIT(&pool->blocked);
+    TAILQ_INIT(&pool->draining);
+    pool->read_buffer = malloc(PARTIAL_MAX_BYTES + CONN_READ_BYTES);
+    if (!pool->read_buffer)
+        return -1;
+    evtimer_assign(&pool->timer, loop->base, on_timer, pool);
+    return 0;
+}
+
+void conn_pool_destroy(struct conn_pool *pool)
+{
+    INVARIANT(pool->count == 0);
+    event_del(&pool->timer);
+    free(pool->slots);
+    free(pool->read_buffer);
+    buffer_free(&pool->out);
+}
+
+static int pool_grow(struct conn_pool *pool)
+{
+    uint32_t count = pool->slot_count ? pool->slot_count * 2 : 64;
+    struct conn_slot *slots = realloc(pool->slots, count * sizeof *slots);
+    if (!slots)
+        return -1;
+    for (uint32_t i = count; i-- > pool->slot_count;) {
+        slots[i] = (struct conn_slot){.next_free = pool->free_slot};
+        pool->free_slot = i;
+    }
+    pool->slots = slots;
+    pool->slot_count = count;
+    return 0;
+}
+
+struct conn *conn_find(const struct conn_pool *pool, struct conn_ref ref)
+{
+    const struct conn_slot *slot = &pool->slots[ref.slot];
+    return slot->generation == ref.generation ? slot->conn : NULL;
+}
+
+/* ---- states and interest ---- */
+
+static void set_timer(struct conn_pool *pool)
+{
+    const struct conn *blocked = TAILQ_FIRST(&pool->blocked);
+    const struct conn *draining = TAILQ_FIRST(&pool->draining);
+    if (pool->timer_set || (!blocked && !draining))
+        return;
+    uint64_t due_ns = blocked ? blocked->deadline_ns : UINT64_MAX;
+    if (draining && draining->deadline_ns < due_ns)
+        due_ns = draining->deadline_ns;
+    uint64_t now_ns = clock_monotonic_ns();
+    uint64_t wait_ns = due_ns > now_ns ? due_ns - now_ns : 0;
+    struct timeval wait = {(time_t)(wait_ns / NS_PER_S),
+                           (suseconds_t)(wait_ns % NS_PER_S / 1000 + 1)};
+    pool->timer_set = event_add(&pool->timer, &wait) == 0;
+}
+
+/* A timer that was set for a longer wait must not hold up a shorter one. */
+static void hurry_timer(struct conn_pool *pool)
+{
+    event_del(&pool->timer);
+    pool->timer_set = false;
+    set_timer(pool);
+}
+
+static void leave_timed_list(struct conn *conn)
+{
+    if (conn->blocked)
+        TAILQ_REMOVE(&conn->pool->blocked, conn, timed_link);
+    else if (conn->state == CONN_DRAINING)
+        TAILQ_REMOVE(&conn->pool->draining, conn, timed_link);
+}
+
+static void set_blocked(struct conn *conn, bool blocked)
+{
+    if (conn->blocked == blocked)
+        return;
+    if (!blocked) {
+        TAILQ_REMOVE(&conn->pool->blocked, conn, timed_link);
+        conn->blocked = false;
+        return;
+    }
+    conn->blocked = true;
+    conn->blocked_since_ns = clock_monotonic_ns();
+    conn->blocked_outq = conn_kernel_unsent(conn);
+    conn->deadline_ns = conn->blocked_since_ns + conn->pool->stall_ns;
+    TAILQ_INSERT_TAIL(&conn->pool->blocked, conn, timed_link);
+    counter_add(&conn->pool->counters->writes_blocked, 1);
+    set_timer(conn->pool);
+}
+
+static void set_state(struct conn *conn, enum conn_state state)
+{
+    if (conn->state == state || conn->state == CONN_DOOMED)
+        return;
+    if (state != CONN_CLOSING) { /* which waits for its output as before */
+        leave_timed_list(conn);
+        conn->blocked = false;
+    }
+    conn->state = (uint8_t)state;
+    if (state != CONN_OPEN)
+        buffer_free(&conn->unread);
+    if (state == CONN_DRAINING) {
+        shutdown(conn->fd, SHUT_WR);
+        conn->deadline_ns = clock_monotonic_ns() + (uint64_t)CONN_LINGER_MS * NS_PER_MS;
+        TAILQ_INSERT_TAIL(&conn->pool->draining, conn, timed_link);
+        hurry_timer(conn->pool);
+    }
+}
+
+static void update_interest(struct conn *conn)
+{
+    bool reads = !conn->ended &&
+                 (conn->state == CONN_DRAINING ||
+                  (conn->state == CONN_OPEN && !conn->paused && !conn->held && !conn->blocked));
+    short wanted = (short)((reads ? EV_READ : 0) | (conn->blocked ? EV_WRITE : 0));
+    short had = (short)(event_get_events(&conn->event) & (EV_READ | EV_WRITE));
+    bool pending = event_pending(&conn->event, EV_READ | EV_WRITE, NULL);
+    if (wanted == (pending ? had : 0))
+        return;
+    if (pending)
+        event_del(&conn->event);
+    if (!wanted)
+        return;
+    event_assign(&conn->event, conn->pool->loop->base, conn->fd, (short)(wanted | EV_PERSIST),
+                 on_event, conn);
+    if (event_add(&conn->event, NULL) != 0)
+        conn_doom(conn);
+}
+
+/* ---- life ---- */
+
+void conn_init(struct conn *conn, const struct conn_handler *handler, int fd,
+               const union peer *peer)
+{
+    *conn = (struct conn){.handler = handler, .fd = fd, .state = CONN_OPEN, .peer = *peer};
+}
+
+int conn_attach(struct conn_pool *pool, struct conn *conn)
+{
+    loop_assert_owner(pool->loop);
+    if (pool->free_slot == NO_SLOT && pool_grow(pool) != 0)
+        return -1;
+    uint32_t index = pool->free_slot;
+    struct conn_slot *slot = &pool->slots[index];
+    pool->free_slot = slot->next_free;
+    slot->conn = conn;
+    pool->count++;
+    counter_add(&pool->counters->connections, 1);
+    conn->ref = (struct conn_ref){index, slot->generation};
+    conn->pool = pool;
+    event_assign(&conn->event, pool->loop->base, conn->fd, EV_READ | EV_PERSIST, on_event, conn);
+    if (conn->unsent.len > 0)
+        set_blocked(conn, true);
+    return 0;
+}
+
+void conn_detach(struct conn *conn)
+{
+    struct conn_pool *pool = conn->pool;
+    loop_assert_owner(pool->loop);
+    INVARIANT(pool->out_conn != conn);
+    event_del(&conn->event);
+    leave_timed_list(conn);
+    conn->blocked = false;
+    struct conn_slot *slot = &pool->slots[conn->ref.slot];
+    slot->conn = NULL;
+    slot->generation++;
+    slot->next_free = pool->free_slot;
+    pool->free_slot = conn->ref.slot;
+    pool->count--;
+    counter_add(&pool->counters->connections, (uint64_t)-1);
+    conn->pool = NULL;
+}
+
+void conn_abandon(struct conn *conn)
+{
+    close(conn->fd);
+    buffer_free(&conn->unread);
+    buffer_free(&conn->unsent);
+    conn->handler->free(conn);
+}
+
+void conn_doom(struct conn *conn)
+{
+    if (conn->pool && conn->pool->out_conn == conn) {
+        conn->pool->out.len = 0;
+        conn->pool->out_conn = NULL;
+    }
+    set_state(conn, CONN_DOOMED);
+}
+
+void conn_finish(struct conn *conn)
+{
+    if (conn->state == CONN_OPEN)
+        set_state(conn, CONN_CLOSING);
+}
+
+/* ---- output ---- */
+
+char *conn_reserve(struct conn *conn, size_t len)
+{
+    struct conn_pool *pool = conn->pool;
+    char *room;
+    if (conn->blocked) {
+        room = buffer_reserve(&conn->unsent, len);
+    } else {
+        INVARIANT(pool->out_conn == conn || !pool->out_conn);
+        pool->out_conn = conn;
+        room = buffer_reserve(&pool->out, len);
+    }
+    if (!room)
+        conn_doom(conn);
+    return room;
+}
+
+void conn_wrote(struct conn *conn, size_t len)
+{
+    if (conn->blocked)
+        conn->unsent.len += len;
+    else
+        conn->pool->out.len += len;
+}
+
+size_t conn_try_send(struct conn *conn, const char *bytes, size_t len)
+{
+    ssize_t n;
+    do
+        n = send(conn->fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    counter_add(&conn->pool->counters->write_calls, 1);
+    if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != ENOBUFS) {
+        conn_doom(conn);
+        return 0;
+    }
+    size_t sent = n > 0 ? (size_t)n : 0;
+    conn->bytes_out += sent;
+    counter_add(&conn->pool->counters->bytes_out, sent);
+    if (sent < len)
+        set_blocked(conn, true);
+    return sent;
+}
+
+void conn_keep_unsent(struct conn *conn, const char *bytes, size_t len)
+{
+    if (conn->state != CONN_DOOMED && len > 0 && buffer_append(&conn->unsent, bytes, len) != 0)
+        conn_doom(conn);
+}
+
+void conn_flush(struct conn *conn)
+{
+    struct conn_pool *pool = conn->pool;
+    if (pool->out_conn != conn)
+        return;
+    pool->out_conn = NULL;
+    if (pool->out.len > 0 && conn->state != CONN_DOOMED) {
+        size_t sent = conn_try_send(conn, pool->out.bytes, pool->out.len);
+        conn_keep_unsent(conn, pool->out.bytes + sent, pool->out.len - sent);
+    }
+    pool->out.len = 0;
+}
+
+/* The kernel has room again. */
+static void flush_unsent(struct conn *conn)
+{
+    size_t sent =
+        conn->unsent.len > 0 ? conn_try_send(conn, conn->unsent.bytes, conn->unsent.len) : 0;
+    if (conn->state == CONN_DOOMED)
+        return;
+    bool all = sent == conn->unsent.len;
+    if (sent > 0)
+        buffer_drop(&conn->unsent, sent);
+    if (all) {
+        set_blocked(conn, false);
+        conn->wants_writable = true;
+    } else if (sent > 0) { /* it takes something: the time of a stall starts anew */
+        set_blocked(conn, false);
+        set_blocked(conn, true);
+    }
+}
+
+bool conn_takes_push(const struct conn *conn)
+{
+    return conn->state == CONN_OPEN && !conn->blocked && !conn->mid_reply;
+}
+
+/* ---- input ---- */
+
+void conn_pause(struct conn *conn)
+{
+    conn->paused = true;
+    conn->held = true;
+}
+
+void conn_resume(struct conn *conn)
+{
+    conn->paused = false;
+}
+
+void conn_hold(struct conn *conn)
+{
+    conn->held = true;
+}
+
+void conn_want_writable(struct conn *conn)
+{
+    conn->wants_writable = true;
+}
+
+void conn_leave(struct conn *conn)
+{
+    conn->leaving = true;
+}
+
+void conn_finish_when_done(struct conn *conn)
+{
+    conn->last_words = true;
+}
+
+/* Keeps what the handler left of input that lies in the pool's buffer. */
+static void keep_unread(struct conn *conn, const char *bytes, size_t len)
+{
+    conn->unread.len = 0;
+    if (len == 0)
+        buffer_free(&conn->unread);
+    else if (buffer_append(&conn->unread, bytes, len) != 0)
+        conn_doom(conn);
+}
+
+static void drain(struct conn *conn)
+{
+    ssize_t n = recv(conn->fd, conn->pool->read_buffer, CONN_READ_BYTES, MSG_DONTWAIT);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    conn->drained_bytes += n > 0 ? (uint32_t)n : 0;
+    if (n <= 0 || conn->drained_bytes > CONN_LINGER_BYTES)
+        conn_doom(conn);
+}
+
+static void read_input(struct conn *conn)
+{
+    struct conn_pool *pool = conn->pool;
+    if (!conn->handler->may_read(conn))
+        return;
+    size_t kept = conn->unread.len;
+    INVARIANT(kept <= PARTIAL_MAX_BYTES);
+    ssize_t n = recv(conn->fd, pool->read_buffer + kept, CONN_READ_BYTES, MSG_DONTWAIT);
+    counter_add(&pool->counters->read_calls, 1);
+    if (n < 0) {
+        if (errno != EAGAIN && errno != EINTR)
+            conn_doom(conn);
+        return;
+    }
+    if (n == 0) {
+        conn->ended = true;
+        return;
+    }
+    counter_add(&pool->counters->bytes_in, (uint64_t)n);
+    if (kept > 0)
+        memcpy(pool->read_buffer, conn->unread.bytes, kept);
+    size_t len = kept + (size_t)n;
+    size_t used = conn->handler->input(conn, pool->read_buffer, len);
+    if (conn->state == CONN_OPEN)
+        keep_unread(conn, pool->read_buffer + used, len - used);
+}
+
+void conn_read_now(struct conn *conn)
+{
+    if (conn->state == CONN_OPEN && !conn->ended && !conn->paused && !conn->held && !conn->blocked)
+        read_input(conn);
+}
+
+/* Goes on with whole messages that had to wait. */
+static void input_held(struct conn *conn)
+{
+    conn->held = false;
+    size_t used = conn->handler->input(conn, conn->unread.bytes, conn->unread.len);
+    if (conn->state == CONN_OPEN && used > 0)
+        buffer_drop(&conn->unread, used);
+}
+
+/* ---- settling ---- */
+
+static void go_on(struct conn *conn)
+{
+    for (;;) {
+        conn_flush(conn);
+        if (conn->state != CONN_OPEN || conn->blocked)
+            return;
+        if (conn->wants_writable) {
+            conn->wants_writable = false;
+            conn->handler->writable(conn);
+        } else if (conn->held && !conn->paused && !conn->mid_reply) {
+            input_held(conn);
+        } else {
+            return;
+        }
+    }
+}
+
+/* No more input will come, what came is executed, and nobody owes the peer a reply. */
+static bool is_done(const struct conn *conn)
+{
+    return (conn->ended || conn->last_words) && !conn->held && !conn->paused && !conn->mid_reply &&
+           !conn->wants_writable && !conn->handler->busy(conn);
+}
+
+static void end(struct conn *conn)
+{
+    if (conn->ended && conn->unread.len > 0) {
+        conn->handler->unfinished(conn, conn->unread.len);
+        conn_flush(conn);
+    }
+    conn_finish(conn);
+}
+
+void conn_settle(struct conn *conn)
+{
+    loop_assert_owner(conn->pool->loop);
+    go_on(conn);
+    if (conn->state == CONN_OPEN && conn->leaving) {
+        conn->leaving = false;
+        conn->handler->leave(conn);
+        return;
+    }
+    if (conn->state == CONN_OPEN && is_done(conn))
+        end(conn);
+    if (conn->state == CONN_CLOSING && !conn->blocked && !conn->handler->busy(conn))
+        set_state(conn, conn->ended ? CONN_DOOMED : CONN_DRAINING);
+    if (conn->state != CONN_DOOMED)
+        update_interest(conn);
+    if (conn->state == CONN_DOOMED) {
+        conn->handler->close(conn);
+        conn_detach(conn);
+        conn_abandon(conn);
+    }
+}
+
+static void on_event(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    struct conn *conn = context;
+    if (what & EV_WRITE)
+        flush_unsent(conn);
+    if (what & EV_READ) {
+        if (conn->state == CONN_DRAINING)
+            drain(conn);
+        else if (conn->state == CONN_OPEN && !conn->blocked)
+            read_input(conn);
+    }
+    conn_settle(conn);
+}
+
+/* ---- deadlines ---- */
+
+/* Closes a reader that has taken nothing since it was blocked; one that has taken something gets
+ * its time again. */
+static void on_stall(struct conn *conn, uint64_t now_ns)
+{
+    uint32_t outq = conn_kernel_unsent(conn);
+    if (outq < conn->blocked_outq) {
+        conn->blocked_outq = outq;
+        conn->deadline_ns = now_ns + conn->pool->stall_ns;
+        TAILQ_REMOVE(&conn->pool->blocked, conn, timed_link);
+        TAILQ_INSERT_TAIL(&conn->pool->blocked, conn, timed_link);
+        return;
+    }
+    counter_add(&conn->pool->counters->slow_readers, 1);
+    conn_doom(conn);
+    conn_settle(conn);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    struct conn_pool *pool = context;
+    uint64_t now_ns = clock_monotonic_ns();
+    struct conn *conn;
+    while ((conn = TAILQ_FIRST(&pool->blocked)) && conn->deadline_ns <= now_ns)
+        on_stall(conn, now_ns);
+    while ((conn = TAILQ_FIRST(&pool->draining)) && conn->deadline_ns <= now_ns) {
+        conn_doom(conn);
+        conn_settle(conn);
+    }
+    hurry_timer(pool);
+}
+
+/* ---- the socket ---- */
+
+void conn_limit_buffers(struct conn *conn)
+{
+    int sndbuf = SUBSCRIBER_SNDBUF_BYTES, lowat = SUBSCRIBER_LOWAT_BYTES;
+    /* Since Linux 5.11 TCP_USER_TIMEOUT also ends a connection whose peer answers probes but keeps
+     * its window shut (net/ipv4/tcp_timer.c, tcp_probe_timer); a stalled subscriber's time is
+     * --stall-timeout. */
+    unsigned timeout_ms = (unsigned)(conn->pool->stall_ns / NS_PER_MS) + 30000;
+    setsockopt(conn->fd, SOL_SOCKET, SO_SNDBUF, &sndbuf, sizeof sndbuf);
+    if (conn->peer.family != AF_UNIX) {
+        setsockopt(conn->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &lowat, sizeof lowat);
+        setsockopt(conn->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
+    }
+}
+
+uint32_t conn_kernel_unsent(const struct conn *conn)
+{
+    int bytes = 0;
+    return ioctl(conn->fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? (uint32_t)bytes : 0;
+}

@@ -1,0 +1,146 @@
+/* Asks every worker about its connections. The asker's worker posts a task to each (itself too);
+ * each fills its own buffer; whoever counts down to zero posts the whole back. Nothing is locked: a
+ * part has one writer, and the count's release and acquire hand it over. If the asking connection
+ * is gone by then, the reply is dropped. */
+#include "inquiry.h"
+
+#include "clock.h"
+#include "log.h"
+#include "session_internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct inquiry;
+
+/* One worker's share. */
+struct part {
+    struct loop_task task;
+    struct inquiry *inquiry;
+    struct worker *worker;
+    struct buffer rows;
+    uint64_t count; /* connections listed or kicked */
+};
+
+struct inquiry {
+    uint64_t kick_id; /* 0: list */
+    struct worker *asker;
+    struct conn_ref from;
+    struct loop_task done;
+    _Atomic unsigned missing;
+    struct part parts[];
+};
+
+static const char *kind_name(const struct session *session)
+{
+    if (session->admin)
+        return "admin";
+    return session->subscriber ? "subscriber" : "voter";
+}
+
+static int list_session(struct buffer *rows, const struct session *session, uint64_t now_ns)
+{
+    const struct conn *conn = &session->conn;
+    char peer[PEER_TEXT_MAX];
+    char *out = buffer_reserve(rows, REPLY_MAX);
+    if (!out)
+        return -1;
+    int len = snprintf(
+        out, REPLY_MAX,
+        "=%" PRIu64 " fd=%d peer=%s kind=%s age_s=%" PRIu64 " idle_s=%" PRIu64 " lines=%" PRIu64
+        " bytes_out=%" PRIu64 " pending=%zu unsent=%u blocked_ms=%" PRIu64 " voter=%s\n",
+        session->id, conn->fd, session_peer_text(session, peer), kind_name(session),
+        (now_ns - session->opened_ns) / NS_PER_S, (now_ns - session->active_ns) / NS_PER_S,
+        session->lines, conn->bytes_out, session->in_flight + conn->unsent.len,
+        conn_kernel_unsent(conn), conn->blocked ? (now_ns - conn->blocked_since_ns) / NS_PER_MS : 0,
+        session->voter ? session->voter : "-");
+    rows->len += (size_t)len;
+    return 0;
+}
+
+static void look_at(struct part *part, struct session *session, uint64_t now_ns)
+{
+    uint64_t kick_id = part->inquiry->kick_id;
+    if (kick_id == 0) {
+        if (list_session(&part->rows, session, now_ns) == 0)
+            part->count++;
+    } else if (session->id == kick_id) {
+        part->count++;
+        conn_doom(&session->conn);
+        conn_settle(&session->conn);
+    }
+}
+
+static void reply(struct inquiry *inquiry, struct session *session)
+{
+    uint64_t count = 0;
+    for (unsigned i = 0; i < inquiry->asker->server->worker_count; i++) {
+        const struct part *part = &inquiry->parts[i];
+        char *out = conn_reserve(&session->conn, part->rows.len);
+        if (!out)
+            return;
+        if (part->rows.len > 0)
+            memcpy(out, part->rows.bytes, part->rows.len);
+        conn_wrote(&session->conn, part->rows.len);
+        count += part->count;
+    }
+    if (inquiry->kick_id == 0)
+        session_reply_number(session, count, false);
+    else if (count > 0)
+        session_reply_ok(session);
+    else
+        session_reply_error(session, ERR_NO_SUCH_CLIENT, 0, NULL);
+}
+
+/* Asker's thread. */
+static void finish(struct loop_task *task)
+{
+    struct inquiry *inquiry = (struct inquiry *)((char *)task - offsetof(struct inquiry, done));
+    struct conn *conn = conn_find(&inquiry->asker->pool, inquiry->from);
+    if (conn) {
+        reply(inquiry, session_of(conn));
+        session_answered(session_of(conn));
+        conn_settle(conn);
+    }
+    for (unsigned i = 0; i < inquiry->asker->server->worker_count; i++)
+        buffer_free(&inquiry->parts[i].rows);
+    free(inquiry);
+}
+
+/* The asked worker's thread. */
+static void run_part(struct loop_task *task)
+{
+    struct part *part = (struct part *)((char *)task - offsetof(struct part, task));
+    struct inquiry *inquiry = part->inquiry;
+    struct conn_pool *pool = &part->worker->pool;
+    uint64_t now_ns = clock_monotonic_ns();
+    for (uint32_t i = 0; i < pool->slot_count; i++)
+        if (pool->slots[i].conn)
+            look_at(part, session_of(pool->slots[i].conn), now_ns);
+    if (atomic_fetch_sub_explicit(&inquiry->missing, 1, memory_order_acq_rel) == 1)
+        loop_post(&inquiry->asker->loop, &inquiry->done);
+}
+
+int inquiry_start(struct session *session, uint64_t kick_id)
+{
+    struct server *server = session->worker->server;
+    struct inquiry *inquiry =
+        calloc(1, sizeof *inquiry + server->worker_count * sizeof inquiry->parts[0]);
+    if (!inquiry)
+        return -1;
+    inquiry->kick_id = kick_id;
+    inquiry->asker = session->worker;
+    inquiry->from = session->conn.ref;
+    inquiry->done.run = finish;
+    inquiry->missing = server->worker_count;
+    for (unsigned i = 0; i < server->worker_count; i++) {
+        struct part *part = &inquiry->parts[i];
+        part->task.run = run_part;
+        part->inquiry = inquiry;
+        part->worker = &server->workers[i];
+        loop_post(&server->workers[i].loop, &part->task);
+    }
+    return 0;
+}

@@ -1,0 +1,374 @@
+/* tallycast: puts the parts together, and takes them apart again. The only file that names
+ * everything.
+ *
+ * Start: configuration → descriptors → database and key → workers → ledger (loads the database) →
+ * listening sockets → threads → `ready`. Nothing listens before everything that was acknowledged is
+ * loaded and safe.
+ *
+ * Stop (SIGTERM, SIGINT, SHUTDOWN), within 10 s: stop accepting → ingest workers answer what was
+ * read and close → broadcast workers answer what was read → the ledger ends, so every tally there
+ * will be is published → broadcast workers push the last ones and close → the database's log is
+ * moved into its file. */
+#include "admission.h"
+#include "clock.h"
+#include "config.h"
+#include "ledger.h"
+#include "listener.h"
+#include "log.h"
+#include "notify.h"
+#include "poll.h"
+#include "proto/settings.h"
+#include "ring.h"
+#include "server.h"
+#include "store.h"
+#include "tally.h"
+#include "worker.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <inttypes.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+enum {
+    DESCRIPTORS_KEPT = 32,      /* for the admin socket, the database and what a library opens */
+    DESCRIPTORS_A_WORKER = 3,   /* epoll, eventfd, and one that libevent may take */
+    STOP_ANSWERS_MS = 5000,     /* from the signal, for what was read to be answered */
+    STOP_LAST_TALLIES_MS = 9000 /* from the signal, for the last output to be taken */
+};
+
+/* ---- descriptors ---- */
+
+/* Raises the limit as far as it goes, and lowers max_connections to what it allows. */
+static void fit_descriptors(struct config *config)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    rlim_t kept =
+        DESCRIPTORS_KEPT + config->listen_count +
+        (config->ingest_threads + config->broadcast_threads) * (rlim_t)DESCRIPTORS_A_WORKER;
+    rlim_t allowed = limit.rlim_cur > kept ? limit.rlim_cur - kept : 1;
+    if (config->max_connections <= allowed)
+        return;
+    log_warning(
+        "max-connections lowered to what the limit of open files allows wanted=%u now=%" PRIu64
+        " open_files=%" PRIu64,
+        config->max_connections, (uint64_t)allowed, (uint64_t)limit.rlim_cur);
+    config->max_connections = (unsigned)allowed;
+}
+
+/* ---- the voters' key ---- */
+
+static int set_new_key(struct server *server, char why[STORE_WHY_MAX])
+{
+    return store_set_key_check(server->store, voter_key_check(&server->key), why);
+}
+
+/* A key that was read must be the one that the ballots' voters were hashed with. */
+static int judge_key(struct server *server, const char *path, char why[STORE_WHY_MAX])
+{
+    struct hash recorded, mine = voter_key_check(&server->key);
+    if (store_key_check(server->store, &recorded) && recorded.high == mine.high &&
+        recorded.low == mine.low)
+        return 0;
+    if (!store_has_ballots(server->store))
+        return set_new_key(server, why);
+    snprintf(why, STORE_WHY_MAX, "%.*s: not the key that the voters in %.*s were hashed with",
+             PATH_MAX / 2, path, PATH_MAX / 2, server->config->database);
+    return -1;
+}
+
+static int load_key(struct server *server, char why[STORE_WHY_MAX])
+{
+    char path[PATH_MAX];
+    if (snprintf(path, sizeof path, "%s.key", server->config->database) >= (int)sizeof path) {
+        snprintf(why, STORE_WHY_MAX, "the database's path is too long");
+        return -1;
+    }
+    switch (voter_key_read(path, &server->key, why, STORE_WHY_MAX)) {
+    case VOTER_KEY_READ:
+        return judge_key(server, path, why);
+    case VOTER_KEY_MISSING:
+        if (store_has_ballots(server->store)) {
+            snprintf(why, STORE_WHY_MAX,
+                     "%.*s is missing; without it the voters in the database can't be known again, "
+                     "so put it back",
+                     PATH_MAX / 2, path);
+            return -1;
+        }
+        return voter_key_create(path, &server->key, why, STORE_WHY_MAX) == 0
+                   ? set_new_key(server, why)
+                   : -1;
+    case VOTER_KEY_FAILED:
+        break;
+    }
+    return -1;
+}
+
+/* ---- building ---- */
+
+static void make_boot_id(struct server *server)
+{
+    unsigned char bytes[SERVER_BOOT_ID_CHARS / 2];
+    randombytes_buf(bytes, sizeof bytes);
+    sodium_bin2hex(server->boot_id, sizeof server->boot_id, bytes, sizeof bytes);
+}
+
+static int create_poll(struct server *server, const struct config_poll *wanted)
+{
+    const struct settings settings = {{0}};
+    struct poll *poll = poll_new(&wanted->name, &settings, wanted->choices, wanted->choice_count);
+    int error = poll ? ledger_create_poll(server->ledger, poll) : ERR_LIMIT;
+    if (error == 0 || error == ERR_POLL_EXISTS)
+        return 0;
+    log_error("can't create a poll poll=%s error=%s", wanted->name.text,
+              error_text((enum error)error));
+    return -1;
+}
+
+static int create_polls(struct server *server)
+{
+    for (size_t i = 0; i < server->config->poll_count; i++)
+        if (create_poll(server, &server->config->polls[i]) != 0)
+            return -1;
+    return 0;
+}
+
+/* Opens the database and its key. The store is closed by the caller, in any case. */
+static int open_database(struct server *server)
+{
+    char why[STORE_WHY_MAX] = "";
+    if (store_open(&server->store, server->config->database,
+                   server->config->durability == DURABILITY_DISK, why) == 0 &&
+        load_key(server, why) == 0)
+        return 0;
+    log_error("%s", why);
+    return -1;
+}
+
+static int make_ledger(struct server *server)
+{
+    char why[STORE_WHY_MAX] = "";
+    struct waker *wakers[128];
+    INVARIANT(server->worker_count <= sizeof wakers / sizeof wakers[0]);
+    for (unsigned i = 0; i < server->worker_count; i++)
+        wakers[i] = &server->workers[i].loop.waker;
+    uint64_t began_ns = clock_monotonic_ns();
+    server->ledger =
+        ledger_new(server->store, server->tally, &server->key, server->worker_count, wakers, why);
+    if (server->ledger && store_checkpoint_all(server->store, why) == 0) {
+        log_info("database loaded file=%s polls=%u seq=%" PRIu64 " ms=%" PRIu64,
+                 server->config->database, tally_poll_count(server->tally),
+                 counter_get(&ledger_stats(server->ledger)->seq),
+                 (clock_monotonic_ns() - began_ns) / NS_PER_MS);
+        return create_polls(server);
+    }
+    log_error("%s", why);
+    return -1;
+}
+
+static int make_workers(struct server *server)
+{
+    unsigned wanted = server->config->ingest_threads + server->config->broadcast_threads;
+    if (posix_memalign((void **)&server->workers, CACHE_LINE_BYTES,
+                       wanted * sizeof *server->workers) != 0) {
+        log_error("out of memory");
+        return -1;
+    }
+    for (; server->worker_count < wanted; server->worker_count++)
+        if (worker_init(&server->workers[server->worker_count], server, server->worker_count) !=
+            0) {
+            log_error("can't make a worker error=%s", strerror(errno));
+            return -1;
+        }
+    return 0;
+}
+
+static int make_listener(struct server *server, struct event_base *base)
+{
+    char why[LISTENER_WHY_MAX];
+    server->listener = listener_new(server, base, why);
+    if (!server->listener)
+        log_error("%s", why);
+    return server->listener ? 0 : -1;
+}
+
+/* Makes everything, running nothing. What was made is to be freed by unmake in any case. */
+static int make(struct server *server, struct event_base *base)
+{
+    const struct config *config = server->config;
+    server->started_ns = clock_monotonic_ns();
+    server->ingest_count = config->ingest_threads;
+    make_boot_id(server);
+    server->admission = admission_new(config->max_connections, config->max_per_address);
+    server->tally = tally_new(config->broadcast_threads);
+    if (!server->admission || !server->tally) {
+        log_error("out of memory");
+        return -1;
+    }
+    if (open_database(server) != 0 || make_workers(server) != 0 || make_ledger(server) != 0)
+        return -1;
+    return make_listener(server, base);
+}
+
+static void unmake(struct server *server)
+{
+    if (server->listener)
+        listener_free(server->listener);
+    for (unsigned i = 0; i < server->worker_count; i++)
+        worker_destroy(&server->workers[i]);
+    free(server->workers);
+    if (server->ledger)
+        ledger_free(server->ledger);
+    if (server->tally)
+        tally_free(server->tally);
+    if (server->store)
+        store_close(server->store);
+    if (server->admission)
+        admission_free(server->admission);
+}
+
+/* ---- running ---- */
+
+/* Starts the threads with all signals blocked, so that the main thread gets them. */
+static int start_threads(struct server *server)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int result = ledger_start(server->ledger);
+    for (unsigned i = 0; i < server->worker_count && result == 0; i++)
+        result = worker_start(&server->workers[i]);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return result;
+}
+
+static void say_ready(const struct server *server)
+{
+    printf("ready");
+    const char *address;
+    for (size_t i = 0; (address = listener_address(server->listener, i)); i++)
+        printf(" listen=%s", address);
+    printf(" admin=%s\n", server->config->admin);
+    fflush(stdout);
+    notify_ready();
+}
+
+/* Has the workers from `from` to `to` answer what they read, and waits for it; each keeps to the
+ * deadline. */
+static void quiesce(struct server *server, unsigned from, unsigned to, uint64_t deadline_ns)
+{
+    sem_t quiet;
+    sem_init(&quiet, 0, 0);
+    for (unsigned i = from; i < to; i++)
+        worker_stop(&server->workers[i], deadline_ns, &quiet);
+    for (unsigned i = from; i < to; i++)
+        while (sem_wait(&quiet) != 0 && errno == EINTR)
+            ;
+    sem_destroy(&quiet);
+}
+
+static void stop(struct server *server)
+{
+    uint64_t began_ns = clock_monotonic_ns();
+    uint64_t answers_ns = began_ns + (uint64_t)STOP_ANSWERS_MS * NS_PER_MS;
+    log_info("stopping: answering what was read");
+    notify_stopping();
+    listener_stop(server->listener);
+    quiesce(server, 0, server->ingest_count, answers_ns);
+    quiesce(server, server->ingest_count, server->worker_count, answers_ns);
+    ledger_stop(server->ledger);
+    for (unsigned i = 0; i < server->worker_count; i++)
+        worker_finish(&server->workers[i], began_ns + (uint64_t)STOP_LAST_TALLIES_MS * NS_PER_MS);
+    for (unsigned i = 0; i < server->worker_count; i++)
+        loop_join(&server->workers[i].loop);
+    char why[STORE_WHY_MAX];
+    if (store_checkpoint_all(server->store, why) != 0)
+        log_warning("the database's log stays until the next start: %s", why);
+    log_info("stopped seq=%" PRIu64 " ms=%" PRIu64, counter_get(&ledger_stats(server->ledger)->seq),
+             (clock_monotonic_ns() - began_ns) / NS_PER_MS);
+}
+
+static void on_signal(evutil_socket_t signal_number, short what, void *base)
+{
+    (void)signal_number;
+    (void)what;
+    event_base_loopbreak(base);
+}
+
+static int serve(struct server *server, struct event_base *base)
+{
+    struct event *on_term = evsignal_new(base, SIGTERM, on_signal, base);
+    struct event *on_int = evsignal_new(base, SIGINT, on_signal, base);
+    int result = -1;
+    if (!on_term || !on_int || event_add(on_term, NULL) != 0 || event_add(on_int, NULL) != 0) {
+        log_error("out of memory");
+    } else if (start_threads(server) != 0) {
+        log_error("can't start a thread error=%s", strerror(errno));
+        exit(EXIT_FAILURE); /* threads run, and nothing was accepted: there is nothing to undo */
+    } else {
+        listener_start(server->listener);
+        say_ready(server);
+        event_base_dispatch(base);
+        stop(server);
+        result = 0;
+    }
+    if (on_term)
+        event_free(on_term);
+    if (on_int)
+        event_free(on_int);
+    return result;
+}
+
+static int run(struct config *config)
+{
+    struct server server = {.config = config};
+    fit_descriptors(config);
+    struct event_base *base = event_base_new();
+    if (!base || sodium_init() < 0) {
+        log_error("can't start: no event loop, or no source of random bytes");
+        return EXIT_FAILURE;
+    }
+    int result = make(&server, base);
+    if (result == 0)
+        result = serve(&server, base);
+    unmake(&server);
+    event_base_free(base);
+    return result == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+    signal(SIGPIPE, SIG_IGN);
+    umask(0077); /* the database may hold names, and the log always holds who voted when */
+    struct config config;
+    char text[CONFIG_HELP_MAX];
+    int status = EXIT_SUCCESS;
+    switch (config_load(&config, argc, argv, text)) {
+    case CONFIG_RUN:
+        log_set_level(config.log_level);
+        status = run(&config);
+        break;
+    case CONFIG_CHECKED:
+        puts("the configuration is good");
+        break;
+    case CONFIG_HELP:
+        fputs(text, stdout);
+        break;
+    case CONFIG_ERROR:
+        fprintf(stderr, "tallycast: %s\n", text);
+        status = EXIT_FAILURE;
+        break;
+    }
+    config_free(&config);
+    return status;
+}

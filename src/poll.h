@@ -1,0 +1,54 @@
+/* A poll as CREATE made it, and the texts that people read. */
+#ifndef TALLYCAST_POLL_H
+#define TALLYCAST_POLL_H
+
+#include "proto/command.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+enum { POLLS_MAX = 10000 }; /* of one server; a CREATE beyond it is refused with LIMIT */
+
+/* Immutable from its publication to the end of the process (polls are never removed), so that
+ * threads share pointers to it freely. */
+struct poll {
+    uint32_t id; /* from 1, in the order of creation; set by the ledger */
+    struct settings settings;
+    struct name name;
+    unsigned choice_count;
+    struct name choices[];
+};
+
+/* Copies its arguments. NULL if memory is short. */
+struct poll *poll_new(const struct name *name, const struct settings *settings,
+                      const struct name *choices, unsigned choice_count);
+void poll_free(struct poll *poll);
+
+/* The choice that a voter means: the one of that name, or else that number from 1. Returns its
+ * place from 0, or -1. Any thread. */
+int poll_choice_find(const struct poll *poll, const struct name *name);
+
+static inline unsigned poll_setting(const struct poll *poll, enum setting setting)
+{
+    return poll->settings.value[setting];
+}
+
+/* A poll's title and labels. Immutable and reference-counted; a change makes a new one. */
+struct poll_texts {
+    _Atomic unsigned refs;
+    unsigned count; /* 1 + the number of choices */
+    struct poll_text {
+        uint8_t len;
+        char bytes[PROTO_TEXT_MAX];
+    } text[]; /* the title, then each choice's label */
+};
+
+/* A copy of `texts` with text `index` changed (`len` at most PROTO_TEXT_MAX); where `texts` is
+ * NULL, of the poll's defaults, which are the names. The caller owns one reference. NULL if memory
+ * is short. */
+struct poll_texts *poll_texts_change(const struct poll *poll, const struct poll_texts *texts,
+                                     unsigned index, const char *bytes, size_t len);
+struct poll_texts *poll_texts_ref(struct poll_texts *texts);
+void poll_texts_unref(struct poll_texts *texts); /* NULL is fine */
+
+#endif

@@ -1,0 +1,429 @@
+/* Lines in, replies out; arrival, moving, stopping. Runs on the thread of the worker that owns the
+ * connection, but for session_open.
+ *
+ * Happy path: conn gives whole lines to on_input → each is parsed; a VOTE becomes a request in the
+ * ledger's ring; its answer comes back to on_answer → the reply. Anything else waits until nothing
+ * is in flight (conn_pause), is parsed again and executed.
+ *
+ * SUBSCRIBE on an ingest worker moves the session: its line stays unread, the connection leaves
+ * with it, and the broadcast worker reads it again and executes it.
+ *
+ * Fails: every bad line gets one error; a hundred in a row close the connection. */
+#include "session.h"
+#include "session_internal.h"
+
+#include "admission.h"
+#include "clock.h"
+#include "log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct conn_handler handler;
+
+/* ---- replies ---- */
+
+void session_reply_ok(struct session *session)
+{
+    session->errors_in_row = 0;
+    char *out = conn_reserve(&session->conn, REPLY_MAX);
+    if (out)
+        conn_wrote(&session->conn, reply_ok(out));
+}
+
+void session_reply_text(struct session *session, const char *text, size_t len)
+{
+    session->errors_in_row = 0;
+    char *out = conn_reserve(&session->conn, REPLY_MAX);
+    if (out)
+        conn_wrote(&session->conn, reply_ok_text(out, text, len));
+}
+
+void session_reply_number(struct session *session, uint64_t number, bool duplicate)
+{
+    session->errors_in_row = 0;
+    char *out = conn_reserve(&session->conn, REPLY_MAX);
+    if (out)
+        conn_wrote(&session->conn, reply_ok_number(out, number, duplicate));
+}
+
+void session_reply_error(struct session *session, enum error error, uint64_t seq, const char *text)
+{
+    session->errors_in_row = error_blames_client(error) ? (uint8_t)(session->errors_in_row + 1) : 0;
+    char *out = conn_reserve(&session->conn, REPLY_MAX);
+    if (out)
+        conn_wrote(&session->conn, reply_error(out, error, seq, text));
+}
+
+void session_row(struct session *session, const char *format, ...)
+{
+    char row[REPLY_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    int len = vsnprintf(row, sizeof row - 1, format, arguments);
+    va_end(arguments);
+    INVARIANT(len >= 0 && (size_t)len < sizeof row - 1);
+    row[len] = '\n';
+    char *out = conn_reserve(&session->conn, (size_t)len + 1);
+    if (!out)
+        return;
+    memcpy(out, row, (size_t)len + 1);
+    conn_wrote(&session->conn, (size_t)len + 1);
+}
+
+/* Replies with an error, and closes after too many in a row. */
+static void refuse(struct session *session, enum error error, const char *why)
+{
+    session_reply_error(session, error, 0, why);
+    if (session->errors_in_row >= PROTO_ERRORS_IN_A_ROW) {
+        session_reply_error(session, ERR_TOO_MANY_ERRORS, 0, NULL);
+        conn_finish(&session->conn);
+    }
+}
+
+/* ---- lines ---- */
+
+/* Pauses unless no more than `limit` requests are in flight. Returns whether it had to. */
+static bool must_wait(struct session *session, uint32_t limit)
+{
+    if (session->in_flight <= limit)
+        return false;
+    session->resume_at = limit;
+    conn_pause(&session->conn);
+    return true;
+}
+
+/* A VOTE goes to the ledger at once if nothing else stands before it. Returns whether the line is
+ * dealt with; if not, the connection is paused. */
+static bool take_vote(struct session *session, const struct command *command)
+{
+    if (session->asked && must_wait(session, 0))
+        return false;
+    if (session->in_flight >= SESSION_IN_FLIGHT_MAX &&
+        must_wait(session, SESSION_IN_FLIGHT_MAX / 2))
+        return false;
+    if (worker_ring_is_full(session->worker)) {
+        worker_wait(session->worker, &session->conn);
+        conn_pause(&session->conn);
+        return false;
+    }
+    const char *why = NULL;
+    int error = session_vote(session, command, &why);
+    if (error == 0)
+        return true;
+    if (must_wait(session, 0))
+        return false;
+    counter_add(&session->worker->counters.refused_here, 1);
+    refuse(session, (enum error)error, why);
+    return true;
+}
+
+static bool must_move(const struct session *session, const struct command *command)
+{
+    return command->id == CMD_SUBSCRIBE && !session->worker->broadcast;
+}
+
+/* Executes a command that isn't a VOTE. Nothing is in flight. Returns whether the line is dealt
+ * with. */
+static bool take_command(struct session *session, const struct command *command)
+{
+    if (must_move(session, command)) {
+        conn_pause(&session->conn);
+        conn_leave(&session->conn);
+        return false;
+    }
+    const char *why = NULL;
+    int error = session_commands[command->id](session, command, &why);
+    if (error != 0)
+        refuse(session, (enum error)error, why);
+    return true;
+}
+
+/* Deals with a line that is no command: refuses it once nothing is in flight. */
+static bool take_bad_line(struct session *session, enum error error, const char *why)
+{
+    if (must_wait(session, 0))
+        return false;
+    refuse(session, error, why);
+    return true;
+}
+
+/* A web page must not be able to vote by posting to this port: not one later line is executed. */
+static bool take_http(struct session *session)
+{
+    session_reply_error(session, ERR_UNKNOWN_COMMAND, 0, "this is not HTTP; closing");
+    conn_finish(&session->conn);
+    return true;
+}
+
+static bool is_allowed(const struct session *session, enum command_id id)
+{
+    return session->admin || command_info[id].access == COMMAND_EVERYONE;
+}
+
+/* Deals with one line, without its end. Returns false if it must wait. */
+static bool take_line(struct session *session, const char *line, size_t len)
+{
+    if (line_is_empty(line, len))
+        return true;
+    if (session->refusing) {
+        session_reply_error(session, ERR_SHUTTING_DOWN, 0, NULL);
+        conn_finish(&session->conn);
+        return true;
+    }
+    if (!session->spoke && line_is_http(line, len))
+        return take_http(session);
+    session->spoke = true;
+    if (!line_is_text(line, len))
+        return take_bad_line(session, ERR_BAD_LINE, NULL);
+    struct command command;
+    const char *why = NULL;
+    int error = command_parse(line, len, &command, &why);
+    if (error != ERR_UNKNOWN_COMMAND && !is_allowed(session, command.id))
+        return take_bad_line(session, ERR_NOT_ALLOWED, NULL);
+    if (error != 0)
+        return take_bad_line(session, (enum error)error, why);
+    if (command.id == CMD_VOTE)
+        return take_vote(session, &command);
+    return !must_wait(session, 0) && take_command(session, &command);
+}
+
+/* Deals with the beginning of a line that is too long; its rest is discarded. */
+static bool take_long_line(struct session *session, const char *line, size_t len)
+{
+    if (!session->spoke && line_is_http(line, len))
+        return take_http(session);
+    session->spoke = true;
+    return take_bad_line(session, ERR_LINE_TOO_LONG, NULL);
+}
+
+/* Deals with input that has no end of line in it. Returns how much of it is done with. */
+static size_t take_partial(struct session *session, const char *bytes, size_t len)
+{
+    if (!session->discarding && len >= PROTO_LINE_MAX) {
+        if (!take_long_line(session, bytes, len))
+            return 0;
+        session->discarding = true;
+    }
+    return session->discarding ? len : 0;
+}
+
+/* Deals with a line that ends at `end`, where its LF is. Returns false if it must wait. */
+static bool take_whole(struct session *session, const char *line, const char *end)
+{
+    if (session->discarding) {
+        session->discarding = false;
+        return true;
+    }
+    size_t len = (size_t)(end - line);
+    if (len >= PROTO_LINE_MAX)
+        return take_long_line(session, line, len);
+    if (len > 0 && line[len - 1] == '\r')
+        len--;
+    if (!take_line(session, line, len))
+        return false;
+    session->lines++;
+    counter_add(&session->worker->counters.lines_read, 1);
+    return true;
+}
+
+static size_t on_input(struct conn *conn, char *bytes, size_t len)
+{
+    struct session *session = session_of(conn);
+    session->active_ns = clock_monotonic_ns();
+    size_t used = 0;
+    while (used < len && conn->state == CONN_OPEN) {
+        if (conn->pool->out.len >= CONN_ROUND_BYTES)
+            conn_flush(conn);
+        /* A new subscriber's first tallies come before the reply to its next command. */
+        if (conn->blocked || conn->mid_reply || conn->wants_writable) {
+            conn_hold(conn);
+            break;
+        }
+        const char *line = bytes + used;
+        const char *end = memchr(line, '\n', len - used);
+        if (!end)
+            return used + take_partial(session, line, len - used);
+        if (!take_whole(session, line, end))
+            break;
+        used = (size_t)(end - bytes) + 1;
+    }
+    return used;
+}
+
+static void on_unfinished(struct conn *conn, size_t len)
+{
+    (void)len;
+    session_reply_error(session_of(conn), ERR_BAD_LINE, 0, "the last line has no end");
+}
+
+/* ---- answers ---- */
+
+/* What a person is told where an error's own text would not do. */
+static const char *answer_text(const struct session *session, int32_t error)
+{
+    if (session->asked == CMD_BACKUP && error == ERR_BAD_ARGUMENT)
+        return "the file exists already, or can't be made there";
+    if (session->asked == CMD_BACKUP && error == ERR_LIMIT)
+        return "another backup is being made";
+    if (session->asked == CMD_BACKUP && error == ERR_STORAGE)
+        return "the copy could not be written; there is no backup";
+    return NULL;
+}
+
+void session_answered(struct session *session)
+{
+    struct conn *conn = &session->conn;
+    session->in_flight--;
+    if (session->in_flight == 0)
+        session->asked = 0;
+    if (conn->paused && !conn->waiting && session->in_flight <= session->resume_at)
+        conn_resume(conn);
+}
+
+static void on_answer(struct conn *conn, const struct answer *answer)
+{
+    struct session *session = session_of(conn);
+    if (conn->state != CONN_DOOMED) {
+        if (answer->error)
+            session_reply_error(session, (enum error)answer->error, answer->number,
+                                answer_text(session, answer->error));
+        else
+            session_reply_number(session, answer->number, answer->duplicate);
+    }
+    session_answered(session);
+}
+
+/* ---- the connection's other events ---- */
+
+static bool may_read(struct conn *conn)
+{
+    struct session *session = session_of(conn);
+    if (session->worker->stopping) /* all that was read before is executed by now */
+        session->refusing = true;
+    if (!worker_ring_is_full(session->worker))
+        return true;
+    worker_wait(session->worker, conn);
+    conn_pause(conn);
+    return false;
+}
+
+static void on_writable(struct conn *conn)
+{
+    struct session *session = session_of(conn);
+    if (conn->mid_reply)
+        session_list_polls(session);
+    else if (session->subscriber)
+        subscriber_catch_up(session->subscriber);
+}
+
+static bool is_busy(const struct conn *conn)
+{
+    return ((const struct session *)conn)->in_flight > 0;
+}
+
+static void on_stop(struct conn *conn)
+{
+    struct session *session = session_of(conn);
+    conn_read_now(conn);
+    conn_flush(conn);
+    if (!session->subscriber) /* subscribers stay for the last tallies */
+        conn_finish_when_done(conn);
+}
+
+static void on_free(struct conn *conn)
+{
+    struct session *session = session_of(conn);
+    if (session->worker)
+        worker_unload(session->worker);
+    if (!session->admin && !session->refused)
+        admission_leave(session->worker->server->admission, &conn->peer);
+    free(session->voter);
+    free(session);
+}
+
+/* ---- arriving and moving ---- */
+
+static void greet(struct session *session)
+{
+    if (session->refused) {
+        session_reply_error(session, ERR_TOO_MANY_CONNECTIONS, 0, NULL);
+        conn_finish(&session->conn);
+        return;
+    }
+    char *out = conn_reserve(&session->conn, REPLY_MAX);
+    if (out)
+        conn_wrote(&session->conn, reply_greeting(out));
+}
+
+/* The session's new worker takes it, with what it has not read yet. */
+static void arrive(struct loop_task *task)
+{
+    struct session *session = (struct session *)((char *)task - offsetof(struct session, arrival));
+    struct conn *conn = &session->conn;
+    if (conn_attach(&session->worker->pool, conn) != 0) {
+        conn_abandon(conn);
+        return;
+    }
+    if (session->opened_ns == 0) {
+        session->opened_ns = session->active_ns = clock_monotonic_ns();
+        greet(session);
+    }
+    conn_resume(conn);
+    if (session->worker->stopping)
+        on_stop(conn);
+    conn_settle(conn);
+}
+
+static void on_leave(struct conn *conn)
+{
+    struct session *session = session_of(conn);
+    worker_forget(session->worker, conn);
+    conn_detach(conn);
+    worker_unload(session->worker);
+    session->worker = worker_for_broadcast(session->worker->server);
+    loop_post(&session->worker->loop, &session->arrival);
+}
+
+static void on_close(struct conn *conn)
+{
+    struct session *session = session_of(conn);
+    worker_forget(session->worker, conn);
+    if (session->subscriber)
+        subscriber_free(session->subscriber);
+    session->subscriber = NULL;
+}
+
+static const struct conn_handler handler = {
+    .input = on_input,
+    .may_read = may_read,
+    .unfinished = on_unfinished,
+    .writable = on_writable,
+    .answer = on_answer,
+    .leave = on_leave,
+    .stop = on_stop,
+    .busy = is_busy,
+    .close = on_close,
+    .free = on_free,
+};
+
+int session_open(struct server *server, int fd, const union peer *peer, uint64_t id,
+                 enum session_origin origin)
+{
+    struct session *session = calloc(1, sizeof *session);
+    if (!session) {
+        close(fd);
+        return -1;
+    }
+    conn_init(&session->conn, &handler, fd, peer);
+    session->id = id;
+    session->admin = origin == SESSION_ADMIN;
+    session->refused = origin == SESSION_ONE_TOO_MANY;
+    session->arrival.run = arrive;
+    session->worker = worker_for_ingest(server);
+    loop_post(&session->worker->loop, &session->arrival);
+    return 0;
+}

@@ -1,0 +1,332 @@
+/* The commands for everyone. Each is executed on the worker's thread with nothing of the connection
+ * in flight, but VOTE, which pipelines. */
+#include "session_internal.h"
+
+#include "log.h"
+#include "proto/settings.h"
+#include "server.h"
+#include "tally.h"
+#include "voter.h"
+
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the peer ---- */
+
+size_t session_address_text(const struct session *session, char text[PEER_TEXT_MAX])
+{
+    const union peer *peer = &session->conn.peer;
+    const char *made = NULL;
+    if (peer->family == AF_INET)
+        made = inet_ntop(AF_INET, &peer->v4.sin_addr, text, PEER_TEXT_MAX);
+    else if (peer->family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&peer->v6.sin6_addr))
+        made = inet_ntop(AF_INET, &peer->v6.sin6_addr.s6_addr[12], text, PEER_TEXT_MAX);
+    else if (peer->family == AF_INET6)
+        made = inet_ntop(AF_INET6, &peer->v6.sin6_addr, text, PEER_TEXT_MAX);
+    if (!made)
+        strcpy(text, "local");
+    return strlen(text);
+}
+
+const char *session_peer_text(const struct session *session, char text[PEER_TEXT_MAX])
+{
+    const union peer *peer = &session->conn.peer;
+    if (peer->family == AF_UNIX)
+        return strcpy(text, "admin");
+    char address[PEER_TEXT_MAX];
+    session_address_text(session, address);
+    unsigned port = ntohs(peer->family == AF_INET6 ? peer->v6.sin6_port : peer->v4.sin_port);
+    snprintf(text, PEER_TEXT_MAX, strchr(address, ':') ? "[%.48s]:%u" : "%.48s:%u", address, port);
+    return text;
+}
+
+/* ---- voting ---- */
+
+enum { VOTER_TEXT_MAX = PROTO_NAME_MAX + 32 };
+
+/* Who votes, in the words that are hashed or recorded: the voter's name, its address, or this run's
+ * connection. */
+static int voter_text(const struct session *session, const struct command *command,
+                      const struct poll *poll, char text[VOTER_TEXT_MAX], size_t *len)
+{
+    switch (poll_setting(poll, SETTING_VOTERS)) {
+    case VOTERS_NAMED: {
+        struct span voter = command->voter;
+        if (!voter.at && session->voter)
+            voter = (struct span){session->voter, strlen(session->voter)};
+        if (!voter.at)
+            return ERR_VOTER_REQUIRED;
+        memcpy(text, voter.at, voter.len);
+        *len = voter.len;
+        return 0;
+    }
+    case VOTERS_ADDRESS:
+        *len = session_address_text(session, text);
+        return 0;
+    default: {
+        char *at = text;
+        memcpy(at, "connection:", 11);
+        memcpy(at += 11, session->worker->server->boot_id, SERVER_BOOT_ID_CHARS);
+        *(at += SERVER_BOOT_ID_CHARS) = ':';
+        *len = (size_t)(put_number(at + 1, session->id) - text);
+        return 0;
+    }
+    }
+}
+
+int session_vote(struct session *session, const struct command *command, const char **why)
+{
+    struct worker *worker = session->worker;
+    const struct poll *poll = worker_find_poll(worker, &command->poll);
+    if (!poll)
+        return ERR_NO_SUCH_POLL;
+    int choice = poll_choice_find(poll, &command->choice);
+    if (choice < 0)
+        return ERR_NO_SUCH_CHOICE;
+    if (command->voter.at && poll_setting(poll, SETTING_VOTERS) != VOTERS_NAMED) {
+        *why = "as= is for polls with voters=named";
+        return ERR_BAD_ARGUMENT;
+    }
+    char voter[VOTER_TEXT_MAX];
+    size_t voter_len;
+    int error = voter_text(session, command, poll, voter, &voter_len);
+    if (error != 0)
+        return error;
+    struct request_text *name = NULL;
+    if (poll_setting(poll, SETTING_RECORD) == RECORD_NAME &&
+        !(name = request_text_new(voter, voter_len)))
+        return ERR_LIMIT;
+
+    const struct voter_key *key = &worker->server->key;
+    struct request *request = worker_request(worker);
+    *request = (struct request){
+        .from = session->conn.ref,
+        .poll = poll->id,
+        .choice = (uint16_t)choice,
+        .kind = REQUEST_BALLOT,
+        .has_key = command->key.at && poll_setting(poll, SETTING_BALLOTS) == BALLOTS_UNLIMITED,
+        .voter = voter_hash(key, VOTER_HASH_VOTER, poll->id, voter, voter_len),
+        .detail = name,
+    };
+    if (request->has_key)
+        request->key = voter_hash(key, VOTER_HASH_KEY, poll->id, command->key.at, command->key.len);
+    session->in_flight++;
+    return 0;
+}
+
+static int execute_as(struct session *session, const struct command *command, const char **why)
+{
+    (void)why;
+    char *voter = strndup(command->voter.at, command->voter.len);
+    if (!voter)
+        return ERR_LIMIT;
+    free(session->voter);
+    session->voter = voter;
+    session_reply_text(session, command->voter.at, command->voter.len);
+    return 0;
+}
+
+/* ---- showing ---- */
+
+const struct poll *session_poll(struct session *session, const struct command *command)
+{
+    return worker_find_poll(session->worker, &command->poll);
+}
+
+int session_tally(struct session *session, const char *prefix, uint32_t poll)
+{
+    struct snapshot *snapshot = tally_snapshot(session->worker->server->tally, poll, NULL);
+    struct tally_view view;
+    snapshot_view(snapshot, &view);
+    char *out = conn_reserve(&session->conn, tally_line_max(view.choice_count));
+    if (out)
+        conn_wrote(&session->conn, tally_encode(out, prefix, &view));
+    snapshot_unref(snapshot);
+    return out ? 0 : ERR_LIMIT;
+}
+
+static int execute_show(struct session *session, const struct command *command, const char **why)
+{
+    (void)why;
+    const struct poll *poll = session_poll(session, command);
+    if (!poll)
+        return ERR_NO_SUCH_POLL;
+    session->errors_in_row = 0;
+    return session_tally(session, "+OK ", poll->id);
+}
+
+/* A title or label; the name where none was given. */
+static struct span poll_text(const struct poll_texts *texts, unsigned index,
+                             const struct name *name)
+{
+    if (!texts)
+        return (struct span){name->text, name->len};
+    return (struct span){texts->text[index].bytes, texts->text[index].len};
+}
+
+static void describe(struct session *session, const struct snapshot *snapshot,
+                     const struct poll_texts *texts)
+{
+    const struct poll *poll = snapshot->poll;
+    struct span title = poll_text(texts, 0, &poll->name);
+    session_row(session, "=title %.*s", (int)title.len, title.at);
+    for (enum setting setting = 0; setting < SETTING_COUNT; setting++) {
+        unsigned value = setting == SETTING_STATE ? (snapshot->open ? STATE_OPEN : STATE_CLOSED)
+                                                  : poll_setting(poll, setting);
+        session_row(session, "=setting %s %s", setting_name(setting),
+                    setting_value_name(setting, value));
+    }
+    struct tally_view view;
+    snapshot_view(snapshot, &view);
+    for (unsigned i = 0; i < poll->choice_count; i++) {
+        struct span label = poll_text(texts, 1 + i, &poll->choices[i]);
+        if (view.hidden)
+            session_row(session, "=choice %s - %.*s", poll->choices[i].text, (int)label.len,
+                        label.at);
+        else
+            session_row(session, "=choice %s %" PRIu64 " %.*s", poll->choices[i].text,
+                        snapshot->counts[i], (int)label.len, label.at);
+    }
+}
+
+static int execute_describe(struct session *session, const struct command *command,
+                            const char **why)
+{
+    (void)why;
+    const struct poll *poll = session_poll(session, command);
+    if (!poll)
+        return ERR_NO_SUCH_POLL;
+    struct poll_texts *texts;
+    struct snapshot *snapshot = tally_snapshot(session->worker->server->tally, poll->id, &texts);
+    describe(session, snapshot, texts);
+    snapshot_unref(snapshot);
+    poll_texts_unref(texts);
+    session_reply_ok(session);
+    return 0;
+}
+
+/* A reply of ten thousand rows is made as the peer takes it, so a peer that takes nothing costs a
+ * round's output. */
+void session_list_polls(struct session *session)
+{
+    struct conn *conn = &session->conn;
+    uint32_t count = worker_know_polls(session->worker);
+    while (session->polls_listed < count) {
+        if (conn->pool->out.len >= CONN_ROUND_BYTES)
+            conn_flush(conn);
+        if (conn->blocked || conn->state != CONN_OPEN)
+            return;
+        if (session_tally(session, "=", ++session->polls_listed) != 0)
+            return;
+    }
+    conn->mid_reply = false;
+    conn_want_writable(conn); /* pushes may have been held back */
+    session_reply_number(session, session->polls_listed, false);
+}
+
+static int execute_polls(struct session *session, const struct command *command, const char **why)
+{
+    (void)command;
+    (void)why;
+    session->polls_listed = 0;
+    session->conn.mid_reply = true;
+    session_list_polls(session);
+    return 0;
+}
+
+/* ---- subscribing ---- */
+
+static int execute_subscribe(struct session *session, const struct command *command,
+                             const char **why)
+{
+    const struct poll *poll = command->all ? NULL : session_poll(session, command);
+    if (!command->all && !poll)
+        return ERR_NO_SUCH_POLL;
+    if (!session->subscriber) {
+        session->subscriber = subscriber_new(session->worker->broadcast, &session->conn);
+        if (!session->subscriber)
+            return ERR_LIMIT;
+        conn_limit_buffers(&session->conn);
+    }
+    int covered = subscriber_add(session->subscriber, poll, (uint32_t)command->number);
+    if (covered < 0) {
+        *why = "too many subscriptions on one connection; * is one";
+        return covered;
+    }
+    session_reply_number(session, (uint64_t)covered, false);
+    return 0;
+}
+
+static int execute_unsubscribe(struct session *session, const struct command *command,
+                               const char **why)
+{
+    (void)why;
+    const struct poll *poll = command->all ? NULL : session_poll(session, command);
+    if (!command->all && !poll)
+        return ERR_NO_SUCH_POLL;
+    int left = session->subscriber ? subscriber_remove(session->subscriber, poll) : 0;
+    if (left < 0)
+        return left;
+    session_reply_number(session, (uint64_t)left, false);
+    return 0;
+}
+
+/* ---- the rest ---- */
+
+static int execute_ping(struct session *session, const struct command *command, const char **why)
+{
+    (void)why;
+    if (command->text.at)
+        session_reply_text(session, command->text.at, command->text.len);
+    else
+        session_reply_ok(session);
+    return 0;
+}
+
+static int execute_help(struct session *session, const struct command *command, const char **why)
+{
+    (void)why;
+    for (int i = 0; i < CMD_COUNT; i++) {
+        const struct command_info *info = &command_info[i];
+        if (command->help >= 0 ? i != command->help
+                               : info->access == COMMAND_ADMIN && !session->admin)
+            continue;
+        session_row(session, "=%s  %s", info->usage, info->meaning);
+    }
+    session_reply_ok(session);
+    return 0;
+}
+
+static int execute_quit(struct session *session, const struct command *command, const char **why)
+{
+    (void)command;
+    (void)why;
+    session_reply_text(session, "bye", 3);
+    conn_finish(&session->conn);
+    return 0;
+}
+
+session_execute *const session_commands[CMD_COUNT] = {
+    [CMD_AS] = execute_as,
+    [CMD_SHOW] = execute_show,
+    [CMD_DESCRIBE] = execute_describe,
+    [CMD_POLLS] = execute_polls,
+    [CMD_SUBSCRIBE] = execute_subscribe,
+    [CMD_UNSUBSCRIBE] = execute_unsubscribe,
+    [CMD_PING] = execute_ping,
+    [CMD_HELP] = execute_help,
+    [CMD_QUIT] = execute_quit,
+    [CMD_CREATE] = session_create,
+    [CMD_TITLE] = session_title,
+    [CMD_LABEL] = session_label,
+    [CMD_OPEN] = session_open_poll,
+    [CMD_CLOSE] = session_close_poll,
+    [CMD_STATS] = session_stats,
+    [CMD_CLIENTS] = session_clients,
+    [CMD_KICK] = session_kick,
+    [CMD_BACKUP] = session_backup,
+    [CMD_SHUTDOWN] = session_shutdown,
+};

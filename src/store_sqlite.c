@@ -1,0 +1,598 @@
+/* The store on SQLite. The format, and what each row means, is in proto/schema.sql.
+ *
+ * Happy path: a commit is one transaction: polls, events, ballots (one INSERT ... SELECT over the
+ * virtual table `batch`), and the tallies as they will be shown. In WAL mode with an exclusive lock
+ * that is one append to the log and one fdatasync. Checkpoints are ours alone
+ * (wal_autocheckpoint=0), between commits.
+ *
+ * Failures of a commit:
+ *  - before COMMIT, or COMMIT with SQLITE_FULL: rolled back, ERR_STORAGE. SQLITE_FULL is ENOSPC
+ * from a write to the log, and the frame that makes a transaction valid is the last one written:
+ * without it, whole, a reader of the log ignores the others. A failed sync is never SQLITE_FULL
+ * (os_unix.c, unixSync: SQLITE_IOERR_FSYNC).
+ *  - COMMIT with anything else (a failed write or fsync): what the disk holds can't be known, and a
+ * second fsync would tell nothing, so the process aborts. A failed checkpoint is harmless: SQLite
+ * counts pages as moved only after it has synced the database file, so the next one writes them all
+ * again.
+ *
+ * A new database is made under another name, synced, and linked into place whole; so a file that
+ * exists has a complete schema, and its header can be judged before SQLite, which might recover or
+ * change it, opens it. */
+#include "store_internal.h"
+
+#include "clock.h"
+#include "log.h"
+#include "proto/schema_sql.h"
+#include "voter.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    SCHEMA_VERSION = 1,
+    APPLICATION_ID = 0x54414c59,    /* "TALY", as in schema.sql */
+    LOG_LIMIT_BYTES = 64 * 1 << 20, /* a log that a burst made larger is cut back to this */
+    CACHE_KIB = 16 * 1024,
+    /* https://www.sqlite.org/fileformat.html#the_database_header */
+    HEADER_BYTES = 100,
+    HEADER_VERSION_AT = 60,
+    HEADER_APPLICATION_AT = 68,
+};
+
+static const char *const event_names[] = {
+    [STORE_CREATE] = "create", [STORE_OPEN] = "open",   [STORE_CLOSE] = "close",
+    [STORE_TITLE] = "title",   [STORE_LABEL] = "label",
+};
+
+static int fail(const struct store *store, char why[STORE_WHY_MAX], const char *what)
+{
+    snprintf(why, STORE_WHY_MAX, "%s: %s: %s", store->path, what, sqlite3_errmsg(store->db));
+    return -1;
+}
+
+static int fail_errno(const char *path, char why[STORE_WHY_MAX])
+{
+    snprintf(why, STORE_WHY_MAX, "%s: %s", path, strerror(errno));
+    return -1;
+}
+
+/* ---- opening ---- */
+
+/* Makes an empty database at `path`, which does not exist, with its schema, whole and synced. */
+static int create_schema(const char *path, char why[STORE_WHY_MAX])
+{
+    sqlite3 *db = NULL;
+    int code = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_exec(db, "PRAGMA synchronous=FULL; BEGIN", NULL, NULL, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_exec(db, schema_sql, NULL, NULL, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
+    if (code != SQLITE_OK)
+        snprintf(why, STORE_WHY_MAX, "%s: can't create the database: %s", path, sqlite3_errmsg(db));
+    sqlite3_close(db);
+    return code == SQLITE_OK ? 0 : -1;
+}
+
+static int create_database(const char *path, char why[STORE_WHY_MAX])
+{
+    char partial[PATH_MAX];
+    if (snprintf(partial, sizeof partial, "%s.new", path) >= (int)sizeof partial) {
+        errno = ENAMETOOLONG;
+        return fail_errno(path, why);
+    }
+    unlink(partial); /* what an earlier start left that did not come to its end */
+    int result = create_schema(partial, why);
+    /* Another server may have made it meanwhile: then that one is opened, and found in use. */
+    if (result == 0 &&
+        ((link(partial, path) != 0 && errno != EEXIST) || store_sync_directory(path) != 0))
+        result = fail_errno(path, why);
+    unlink(partial);
+    return result;
+}
+
+static uint32_t big_endian_32(const unsigned char *bytes)
+{
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+/* Judges the file by its header alone. */
+static int check_header(const struct store *store, char why[STORE_WHY_MAX])
+{
+    unsigned char header[HEADER_BYTES];
+    ssize_t n = pread(store->file, header, sizeof header, 0);
+    if (n < 0)
+        return fail_errno(store->path, why);
+    if (n < HEADER_BYTES || memcmp(header, "SQLite format 3", 16) != 0 ||
+        big_endian_32(header + HEADER_APPLICATION_AT) != APPLICATION_ID) {
+        snprintf(why, STORE_WHY_MAX, "%s: not a tallycast database", store->path);
+        return -1;
+    }
+    uint32_t version = big_endian_32(header + HEADER_VERSION_AT);
+    if (version != SCHEMA_VERSION) {
+        snprintf(why, STORE_WHY_MAX, "%s: schema version %u; this tallycast knows version %d",
+                 store->path, version, SCHEMA_VERSION);
+        return -1;
+    }
+    return 0;
+}
+
+static int log_grew(void *context, sqlite3 *db, const char *name, int pages)
+{
+    (void)db;
+    (void)name;
+    struct store *store = context;
+    store->log_pages = (uint64_t)pages;
+    atomic_store_explicit(&store->log_bytes, (uint64_t)pages * (STORE_PAGE_BYTES + 24) + 32,
+                          memory_order_relaxed);
+    return SQLITE_OK;
+}
+
+/* Takes the exclusive lock, before WAL mode is asked for: then the log's index is in this process's
+ * memory and no shared memory file is made (https://www.sqlite.org/wal.html#noshm). The first read
+ * is what takes the lock. */
+static int configure(struct store *store, bool sync, char why[STORE_WHY_MAX])
+{
+    char pragmas[256];
+    snprintf(pragmas, sizeof pragmas,
+             "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=%s;"
+             "PRAGMA mmap_size=0; PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=%d;"
+             "PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY; SELECT count(*) FROM sqlite_schema;",
+             sync ? "FULL" : "NORMAL", LOG_LIMIT_BYTES, CACHE_KIB);
+    int code = sqlite3_exec(store->db, pragmas, NULL, NULL, NULL);
+    if (code == SQLITE_BUSY || code == SQLITE_LOCKED) {
+        snprintf(why, STORE_WHY_MAX, "%s: in use by another process", store->path);
+        return -1;
+    }
+    if (code != SQLITE_OK)
+        return fail(store, why, "can't be opened");
+    /* An exit must not rewrite a file that was just found damaged. */
+    sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    sqlite3_wal_hook(store->db, log_grew, store);
+    return 0;
+}
+
+static int prepare(struct store *store, char why[STORE_WHY_MAX])
+{
+    const struct {
+        sqlite3_stmt **statement;
+        const char *sql;
+    } statements[] = {
+        {&store->begin, "BEGIN IMMEDIATE"},
+        {&store->commit, "COMMIT"},
+        {&store->rollback, "ROLLBACK"},
+        {&store->insert_poll,
+         "INSERT INTO poll(id, name, ballots, voters, reveal, record) VALUES(?,?,?,?,?,?)"},
+        {&store->insert_choice, "INSERT INTO choice(poll, number, name) VALUES(?,?,?)"},
+        {&store->insert_event,
+         "INSERT INTO poll_event(seq, time_ns, poll, kind, choice, text) VALUES(?,?,?,?,?,?)"},
+        {&store->insert_ballots, "INSERT INTO ballot(seq, time_ns, poll, choice, voter, key) "
+                                 "SELECT seq, time_ns, poll, choice, voter, key FROM batch"},
+        {&store->replace_tally, "INSERT OR REPLACE INTO last_tally(poll, line) VALUES(?,?)"},
+    };
+    if (store_batch_register(store) != SQLITE_OK)
+        return fail(store, why, "can't be opened");
+    for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
+        if (sqlite3_prepare_v3(store->db, statements[i].sql, -1, SQLITE_PREPARE_PERSISTENT,
+                               statements[i].statement, NULL) != SQLITE_OK)
+            return fail(store, why, "damaged");
+    return 0;
+}
+
+static int open_existing(struct store *store, bool sync, char why[STORE_WHY_MAX])
+{
+    store->file = open(store->path, O_RDONLY | O_CLOEXEC);
+    if (store->file < 0)
+        return fail_errno(store->path, why);
+    if (check_header(store, why) != 0)
+        return -1;
+    if (sqlite3_open_v2(store->path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+                        NULL) != SQLITE_OK)
+        return fail(store, why, "can't be opened");
+    sqlite3_extended_result_codes(store->db, 1);
+    if (configure(store, sync, why) != 0)
+        return -1;
+    return prepare(store, why);
+}
+
+int store_open(struct store **opened, const char *path, bool sync, char why[STORE_WHY_MAX])
+{
+    struct store *store = calloc(1, sizeof *store);
+    if (!store || !(store->path = strdup(path))) {
+        free(store);
+        return fail_errno(path, why);
+    }
+    store->file = -1;
+    if ((access(path, F_OK) != 0 && create_database(path, why) != 0) ||
+        open_existing(store, sync, why) != 0) {
+        store_close(store);
+        return -1;
+    }
+    *opened = store;
+    return 0;
+}
+
+void store_close(struct store *store)
+{
+    sqlite3_stmt *const statements[] = {
+        store->begin,         store->commit,       store->rollback,       store->insert_poll,
+        store->insert_choice, store->insert_event, store->insert_ballots, store->replace_tally};
+    for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
+        sqlite3_finalize(statements[i]);
+    sqlite3_close(store->db);
+    if (store->file >= 0)
+        close(store->file);
+    free(store->path);
+    free(store);
+}
+
+/* ---- the key's check value ---- */
+
+/* Runs a query of one value; false if it has no row. The caller reads and finalizes *statement. */
+static bool query_row(const struct store *store, const char *sql, sqlite3_stmt **statement)
+{
+    *statement = NULL;
+    return sqlite3_prepare_v2(store->db, sql, -1, statement, NULL) == SQLITE_OK &&
+           sqlite3_step(*statement) == SQLITE_ROW;
+}
+
+bool store_key_check(const struct store *store, struct hash *check)
+{
+    sqlite3_stmt *statement;
+    bool found = query_row(store, "SELECT key_check FROM server", &statement) &&
+                 sqlite3_column_bytes(statement, 0) == HASH_BYTES;
+    if (found)
+        *check = hash_from_bytes(sqlite3_column_blob(statement, 0));
+    sqlite3_finalize(statement);
+    return found;
+}
+
+bool store_has_ballots(const struct store *store)
+{
+    return store_ballot_estimate(store) > 0;
+}
+
+uint64_t store_ballot_estimate(const struct store *store)
+{
+    sqlite3_stmt *statement;
+    uint64_t last = 0;
+    if (query_row(store, "SELECT max(seq) FROM ballot", &statement))
+        last = (uint64_t)sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    return last;
+}
+
+int store_set_key_check(struct store *store, struct hash check, char why[STORE_WHY_MAX])
+{
+    sqlite3_stmt *statement;
+    unsigned char bytes[HASH_BYTES];
+    hash_to_bytes(check, bytes);
+    int code =
+        sqlite3_prepare_v2(store->db,
+                           "INSERT OR REPLACE INTO server(id, created_ns, key_check) VALUES(1, "
+                           "coalesce((SELECT created_ns FROM server), ?1), ?2)",
+                           -1, &statement, NULL);
+    if (code == SQLITE_OK) {
+        sqlite3_bind_int64(statement, 1, (sqlite3_int64)clock_real_ns());
+        sqlite3_bind_blob(statement, 2, bytes, HASH_BYTES, SQLITE_STATIC);
+        code = sqlite3_step(statement);
+        sqlite3_finalize(statement);
+    }
+    return code == SQLITE_DONE ? 0 : fail(store, why, "can't be written");
+}
+
+/* ---- committing ---- */
+
+/* Steps a statement that returns no row, and makes it ready for the next time. Returns an SQLite
+ * code. */
+static int run(sqlite3_stmt *statement)
+{
+    int code = sqlite3_step(statement);
+    sqlite3_reset(statement);
+    return code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+static int record_poll(struct store *store, const struct poll *poll)
+{
+    sqlite3_stmt *statement = store->insert_poll;
+    sqlite3_bind_int64(statement, 1, poll->id);
+    sqlite3_bind_text(statement, 2, poll->name.text, poll->name.len, SQLITE_STATIC);
+    for (enum setting setting = SETTING_BALLOTS; setting <= SETTING_RECORD; setting++)
+        sqlite3_bind_text(statement, 3 + (int)setting,
+                          setting_value_name(setting, poll_setting(poll, setting)), -1,
+                          SQLITE_STATIC);
+    int code = run(statement);
+    for (unsigned i = 0; i < poll->choice_count && code == SQLITE_OK; i++) {
+        sqlite3_bind_int64(store->insert_choice, 1, poll->id);
+        sqlite3_bind_int64(store->insert_choice, 2, i + 1);
+        sqlite3_bind_text(store->insert_choice, 3, poll->choices[i].text, poll->choices[i].len,
+                          SQLITE_STATIC);
+        code = run(store->insert_choice);
+    }
+    return code;
+}
+
+static int record_event(struct store *store, uint64_t time_ns, const struct store_event *event)
+{
+    int code = event->kind == STORE_CREATE ? record_poll(store, event->poll) : SQLITE_OK;
+    if (code != SQLITE_OK)
+        return code;
+    sqlite3_stmt *statement = store->insert_event;
+    sqlite3_bind_int64(statement, 1, (sqlite3_int64)event->seq);
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)time_ns);
+    sqlite3_bind_int64(statement, 3, event->poll->id);
+    sqlite3_bind_text(statement, 4, event_names[event->kind], -1, SQLITE_STATIC);
+    sqlite3_bind_null(statement, 5);
+    sqlite3_bind_null(statement, 6);
+    if (event->kind == STORE_LABEL)
+        sqlite3_bind_int64(statement, 5, event->choice + 1);
+    if (event->kind == STORE_CREATE)
+        sqlite3_bind_text(
+            statement, 6,
+            setting_value_name(SETTING_STATE, poll_setting(event->poll, SETTING_STATE)), -1,
+            SQLITE_STATIC);
+    else if (event->text)
+        sqlite3_bind_text(statement, 6, event->text, (int)event->text_len, SQLITE_STATIC);
+    return run(statement);
+}
+
+static int record_batch(struct store *store, const struct store_batch *batch)
+{
+    int code = SQLITE_OK;
+    for (size_t i = 0; i < batch->event_count && code == SQLITE_OK; i++)
+        code = record_event(store, batch->time_ns, &batch->events[i]);
+    if (batch->ballot_count > 0 && code == SQLITE_OK) {
+        store->batch = batch;
+        code = run(store->insert_ballots);
+        store->batch = NULL;
+    }
+    for (size_t i = 0; i < batch->tally_count && code == SQLITE_OK; i++) {
+        sqlite3_bind_int64(store->replace_tally, 1, batch->tallies[i].poll);
+        sqlite3_bind_text(store->replace_tally, 2, batch->tallies[i].line,
+                          (int)batch->tallies[i].len, SQLITE_STATIC);
+        code = run(store->replace_tally);
+    }
+    return code;
+}
+
+static void roll_back(struct store *store)
+{
+    /* SQLite has rolled back by itself on some errors
+     * (https://www.sqlite.org/lang_transaction.html). */
+    if (!sqlite3_get_autocommit(store->db) && run(store->rollback) != SQLITE_OK) {
+        log_error("database can't be rolled back file=%s error=%s", store->path,
+                  sqlite3_errmsg(store->db));
+        abort();
+    }
+}
+
+int store_commit(struct store *store, const struct store_batch *batch, const char **why)
+{
+    int code = run(store->begin);
+    if (code == SQLITE_OK)
+        code = record_batch(store, batch);
+    if (code == SQLITE_OK) {
+        code = run(store->commit);
+        if (code == SQLITE_OK)
+            return 0;
+        if ((code & 0xff) != SQLITE_FULL) {
+            log_error("commit failed, its outcome is unknown: stopping before anyone is answered; "
+                      "start again to go on "
+                      "from what is on disk file=%s error=%s code=%d",
+                      store->path, sqlite3_errstr(code), code);
+            abort();
+        }
+    }
+    *why = sqlite3_errstr(code);
+    roll_back(store);
+    store->retry_pages = 0; /* if the disk is full, an emptied log is room */
+    return ERR_STORAGE;
+}
+
+/* ---- loading ---- */
+
+static int damaged(const struct store *store, char why[STORE_WHY_MAX], const char *what, int64_t at)
+{
+    snprintf(why, STORE_WHY_MAX, "%s: damaged: %s %lld", store->path, what, (long long)at);
+    return -1;
+}
+
+/* Calls `visit` for each row of a query. Returns 0, or -1 with `why` filled. */
+static int each_row(struct store *store, const char *sql, const struct store_visitor *visitor,
+                    int (*visit)(struct store *, sqlite3_stmt *, const struct store_visitor *,
+                                 char *),
+                    char *why)
+{
+    sqlite3_stmt *row;
+    if (sqlite3_prepare_v2(store->db, sql, -1, &row, NULL) != SQLITE_OK)
+        return fail(store, why, "damaged");
+    int code, result = 0;
+    while (result == 0 && (code = sqlite3_step(row)) == SQLITE_ROW)
+        result = visit(store, row, visitor, why);
+    if (result == 0 && code != SQLITE_DONE)
+        result = fail(store, why, "damaged");
+    sqlite3_finalize(row);
+    return result;
+}
+
+static bool column_name(sqlite3_stmt *row, int column, struct name *name)
+{
+    const char *text = (const char *)sqlite3_column_text(row, column);
+    return text && name_parse(text, (size_t)sqlite3_column_bytes(row, column), name);
+}
+
+/* The choices of poll `id`, in order, into `choices`. Returns how many, or -1 with `why` filled. */
+static int load_choices(struct store *store, int64_t id, struct name choices[PROTO_CHOICES_MAX],
+                        char *why)
+{
+    sqlite3_stmt *row;
+    if (sqlite3_prepare_v2(store->db,
+                           "SELECT number, name FROM choice WHERE poll = ? ORDER BY number", -1,
+                           &row, NULL) != SQLITE_OK)
+        return fail(store, why, "damaged");
+    sqlite3_bind_int64(row, 1, id);
+    int count = 0;
+    while (sqlite3_step(row) == SQLITE_ROW && count >= 0 && count < PROTO_CHOICES_MAX) {
+        bool good =
+            sqlite3_column_int64(row, 0) == count + 1 && column_name(row, 1, &choices[count]);
+        count = good ? count + 1 : -1;
+    }
+    sqlite3_finalize(row);
+    return count >= PROTO_CHOICES_MIN ? count : damaged(store, why, "choices of poll", id);
+}
+
+static int load_poll(struct store *store, sqlite3_stmt *row, const struct store_visitor *visitor,
+                     char *why)
+{
+    struct name name;
+    struct name choices[PROTO_CHOICES_MAX];
+    struct settings settings = {0};
+    int64_t id = sqlite3_column_int64(row, 0);
+    if (!column_name(row, 1, &name))
+        return damaged(store, why, "poll", id);
+    for (enum setting setting = SETTING_BALLOTS; setting <= SETTING_RECORD; setting++) {
+        const char *word = (const char *)sqlite3_column_text(row, 2 + (int)setting);
+        int value = word ? setting_value_find(setting, word, strlen(word)) : -1;
+        if (value < 0)
+            return damaged(store, why, "settings of poll", id);
+        settings.value[setting] = (uint8_t)value;
+    }
+    int count = load_choices(store, id, choices, why);
+    if (count < 0)
+        return -1;
+    struct poll *poll = poll_new(&name, &settings, choices, (unsigned)count);
+    if (!poll)
+        return damaged(store, why, "no memory for poll", id);
+    poll->id = (uint32_t)id;
+    return visitor->poll(visitor->context, poll, why);
+}
+
+static int load_event(struct store *store, sqlite3_stmt *row, const struct store_visitor *visitor,
+                      char *why)
+{
+    int64_t seq = sqlite3_column_int64(row, 0);
+    const char *kind = (const char *)sqlite3_column_text(row, 2);
+    struct store_event event = {
+        .seq = (uint64_t)seq,
+        .kind = STORE_CREATE,
+        .choice = (unsigned)sqlite3_column_int(row, 3) - 1,
+        .text = (const char *)sqlite3_column_text(row, 4),
+        .text_len = (size_t)sqlite3_column_bytes(row, 4),
+    };
+    while (kind && event.kind <= STORE_LABEL && strcmp(kind, event_names[event.kind]) != 0)
+        event.kind++;
+    if (!kind || event.kind > STORE_LABEL || event.text_len > PROTO_TEXT_MAX ||
+        (event.kind == STORE_TITLE || event.kind == STORE_LABEL || event.kind == STORE_CREATE) !=
+            !!event.text)
+        return damaged(store, why, "poll_event", seq);
+    struct poll named = {.id = (uint32_t)sqlite3_column_int64(row, 1)};
+    event.poll = &named;
+    return visitor->event(visitor->context, &event, why);
+}
+
+/* Reads a hash column; false if it isn't one. */
+static bool column_hash(sqlite3_stmt *row, int column, struct hash *hash)
+{
+    if (sqlite3_column_type(row, column) != SQLITE_BLOB ||
+        sqlite3_column_bytes(row, column) != HASH_BYTES)
+        return false;
+    *hash = hash_from_bytes(sqlite3_column_blob(row, column));
+    return true;
+}
+
+static int load_ballot(struct store *store, sqlite3_stmt *row, const struct store_visitor *visitor,
+                       char *why)
+{
+    int64_t seq = sqlite3_column_int64(row, 0);
+    int64_t poll = sqlite3_column_int64(row, 1);
+    int64_t choice = sqlite3_column_int64(row, 2);
+    struct store_ballot ballot = {.seq = (uint64_t)seq};
+    if (poll < 1 || poll > POLLS_MAX || choice < 1 || choice > PROTO_CHOICES_MAX)
+        return damaged(store, why, "ballot", seq);
+    ballot.poll = (uint32_t)poll;
+    ballot.choice = (uint16_t)(choice - 1);
+    if (sqlite3_column_type(row, 3) == SQLITE_TEXT) {
+        ballot.voter_name = (const char *)sqlite3_column_text(row, 3);
+        ballot.voter_name_len = (size_t)sqlite3_column_bytes(row, 3);
+    } else if (!column_hash(row, 3, &ballot.voter)) {
+        return damaged(store, why, "voter of ballot", seq);
+    }
+    ballot.has_key = sqlite3_column_type(row, 4) != SQLITE_NULL;
+    if (ballot.has_key && !column_hash(row, 4, &ballot.key))
+        return damaged(store, why, "key of ballot", seq);
+    return visitor->ballot(visitor->context, &ballot, why);
+}
+
+static int load_tally(struct store *store, sqlite3_stmt *row, const struct store_visitor *visitor,
+                      char *why)
+{
+    struct store_tally tally = {
+        .poll = (uint32_t)sqlite3_column_int64(row, 0),
+        .line = (const char *)sqlite3_column_text(row, 1),
+        .len = (size_t)sqlite3_column_bytes(row, 1),
+    };
+    if (!tally.line)
+        return damaged(store, why, "last_tally", tally.poll);
+    return visitor->tally(visitor->context, &tally, why);
+}
+
+int store_load(struct store *store, const struct store_visitor *visitor, char why[STORE_WHY_MAX])
+{
+    if (each_row(store, "SELECT id, name, ballots, voters, reveal, record FROM poll ORDER BY id",
+                 visitor, load_poll, why) != 0 ||
+        each_row(store, "SELECT seq, poll, kind, choice, text FROM poll_event ORDER BY seq",
+                 visitor, load_event, why) != 0 ||
+        each_row(store, "SELECT seq, poll, choice, voter, key FROM ballot ORDER BY seq", visitor,
+                 load_ballot, why) != 0)
+        return -1;
+    return each_row(store, "SELECT poll, line FROM last_tally ORDER BY poll", visitor, load_tally,
+                    why);
+}
+
+/* ---- checkpoints and sizes ---- */
+
+int store_checkpoint_all(struct store *store, char why[STORE_WHY_MAX])
+{
+    int code = sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    if (code != SQLITE_OK)
+        return fail(store, why, "can't be written");
+    store->log_pages = 0;
+    atomic_store_explicit(&store->log_bytes, 0, memory_order_relaxed);
+    return 0;
+}
+
+void store_checkpoint(struct store *store, uint64_t pages)
+{
+    if (store->backups > 0 || store->log_pages < pages || store->log_pages < store->retry_pages)
+        return;
+    int code = sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    if (code == SQLITE_OK) {
+        store->log_pages = 0;
+        store->retry_pages = 0;
+        store->checkpoint_failing = false;
+        return;
+    }
+    store->retry_pages = store->log_pages * 2;
+    if (!store->checkpoint_failing)
+        log_warning("checkpoint failed, the log stays and grows file=%s error=%s", store->path,
+                    sqlite3_errstr(code));
+    store->checkpoint_failing = true;
+}
+
+uint64_t store_database_bytes(const struct store *store)
+{
+    struct stat status;
+    return fstat(store->file, &status) == 0 ? (uint64_t)status.st_size : 0;
+}
+
+uint64_t store_log_bytes(const struct store *store)
+{
+    return atomic_load_explicit(&store->log_bytes, memory_order_relaxed);
+}

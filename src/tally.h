@@ -1,0 +1,91 @@
+/* The tally: the newest snapshot of every poll, under the one mutex that threads share on a
+ * ballot's way.
+ *
+ * The ledger thread prepares new snapshots outside the mutex and publishes them: in one short
+ * critical section it swaps pointers and pushes the snapshots on every outlet's ring. Everyone else
+ * takes references. Nothing is allocated, freed, written or woken while the mutex is held. */
+#ifndef TALLYCAST_TALLY_H
+#define TALLYCAST_TALLY_H
+
+#include "histogram.h"
+#include "poll.h"
+#include "proto/reply.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct tally;
+struct waker;
+
+/* One poll's counts at one point of the ledger. Immutable once published, and reference-counted. */
+struct snapshot {
+    _Atomic unsigned refs;
+    bool open;
+    const struct poll *poll;
+    uint64_t seq; /* of the last entry that changed the tally; rises with each snapshot of a poll */
+    uint64_t state_seq; /* of the entry that opened or closed the poll */
+    uint64_t ballots;   /* that count */
+    uint64_t counts[];  /* by choice, poll->choice_count of them */
+};
+
+/* A snapshot of a new poll, or a copy to be changed before it is published. The caller owns one
+ * reference. NULL if memory is short. Any thread. */
+struct snapshot *snapshot_new(const struct poll *poll);
+struct snapshot *snapshot_copy(const struct snapshot *from);
+struct snapshot *snapshot_ref(struct snapshot *snapshot);
+void snapshot_unref(struct snapshot *snapshot); /* NULL is fine */
+
+/* What the codec needs to encode it. Points into the snapshot. `hidden` is set while the poll's
+ * results are. */
+void snapshot_view(const struct snapshot *snapshot, struct tally_view *view);
+
+/* `outlets` is the number of broadcast loops. NULL if memory is short. */
+struct tally *tally_new(unsigned outlets);
+void tally_free(struct tally *tally);
+
+/* Gives an outlet its thread's waker. Before threads start. */
+void tally_outlet_attach(struct tally *tally, unsigned outlet, struct waker *waker);
+
+/* What changes for a poll. Each member may be NULL; references pass to the tally. A poll's first
+ * change has a snapshot, and polls come in the order of their ids. */
+struct tally_change {
+    uint32_t poll;
+    struct snapshot *snapshot;
+    struct poll_texts *texts;
+};
+
+/* Ledger thread: shows the changes to everyone. An outlet whose ring is full gets the poll marked
+ * stale. */
+void tally_publish(struct tally *tally, const struct tally_change *changes, size_t count);
+
+/* Ledger thread, which alone publishes: the newest snapshot and texts without the mutex, borrowed
+ * until the next tally_publish. */
+const struct snapshot *tally_peek(const struct tally *tally, uint32_t poll);
+const struct poll_texts *tally_peek_texts(const struct tally *tally, uint32_t poll);
+
+/* Any thread: the number of polls, without the mutex; polls have the ids 1 to this. */
+uint32_t tally_poll_count(const struct tally *tally);
+
+/* Any thread: references to the newest snapshot and, unless `texts` is NULL, the texts (NULL while
+ * they are the defaults) of a poll that exists. The caller owns both. */
+struct snapshot *tally_snapshot(struct tally *tally, uint32_t poll, struct poll_texts **texts);
+
+/* Outlet's thread: takes up to `max` snapshots off the outlet's ring, then fetches stale polls'
+ * newest. The caller owns the references. Returns how many; fewer than `max` means that there are
+ * no more. */
+size_t tally_receive(struct tally *tally, unsigned outlet, struct snapshot **snapshots, size_t max);
+
+/* Outlet's thread: whether tally_receive would find something. */
+bool tally_outlet_is_empty(struct tally *tally, unsigned outlet);
+
+/* Any thread: how long threads waited for the mutex and held it, in ns, and what passed. */
+struct tally_stats {
+    struct histogram lock_wait_ns;
+    struct histogram lock_hold_ns;
+    _Atomic uint64_t snapshots; /* published */
+    _Atomic uint64_t ring_full; /* snapshots that found an outlet's ring full */
+};
+const struct tally_stats *tally_stats(const struct tally *tally);
+
+#endif
