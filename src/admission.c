@@ -9,7 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BUCKETS = 4096 };
+enum {
+    BUCKETS = 4096,
+    TURNING_AWAY_MAX = 16,
+};
 
 struct address {
     struct in6_addr bytes; /* IPv4 as IPv4-mapped */
@@ -22,6 +25,7 @@ struct admission {
     unsigned max_connections;
     unsigned max_per_address;
     unsigned count;
+    unsigned turning_away;
     unsigned char seed[crypto_shorthash_KEYBYTES];
     LIST_HEAD(bucket, address) buckets[BUCKETS];
 };
@@ -123,5 +127,22 @@ void admission_leave(struct admission *admission, const union peer *peer)
     admission->count--;
     if (admission->max_per_address != 0)
         leave_address(admission, peer);
+    pthread_mutex_unlock(&admission->mutex);
+}
+
+bool admission_turn_away(struct admission *admission)
+{
+    pthread_mutex_lock(&admission->mutex);
+    bool told = admission->turning_away < TURNING_AWAY_MAX;
+    if (told)
+        admission->turning_away++;
+    pthread_mutex_unlock(&admission->mutex);
+    return told;
+}
+
+void admission_turned_away(struct admission *admission)
+{
+    pthread_mutex_lock(&admission->mutex);
+    admission->turning_away--;
     pthread_mutex_unlock(&admission->mutex);
 }

@@ -12,6 +12,12 @@ struct admission;
 struct admission *admission_new(unsigned max_connections, unsigned max_per_address);
 void admission_free(struct admission *admission);
 
+/* A connection too many may be told so, unless enough others are being told: then it must be closed
+ * at once, lest a flood of them take the descriptors that are kept for the administrator. Counted
+ * until admission_turned_away. */
+bool admission_turn_away(struct admission *admission);
+void admission_turned_away(struct admission *admission);
+
 /* Whether a connection of this peer may come in. If so, it is counted until admission_leave. */
 bool admission_enter(struct admission *admission, const union peer *peer);
 void admission_leave(struct admission *admission, const union peer *peer);

@@ -50,6 +50,7 @@ struct listener {
     char admin_path[sizeof(
         ((struct sockaddr_un *)0)->sun_path)]; /* empty until the socket is ours */
     uint64_t next_id;
+    bool pausing; /* for want of descriptors; until the next accepted connection */
     _Atomic uint64_t accepted;
     _Atomic uint64_t refused;
     _Atomic uint64_t queue_max;
@@ -84,15 +85,35 @@ static bool is_administrator(int fd)
            (peer.uid == geteuid() || peer.uid == 0);
 }
 
+/* Hands a socket to a worker. Returns whether memory sufficed. */
+static bool open_session(struct listener *listener, int fd, const union peer *peer,
+                         enum session_origin origin)
+{
+    if (session_open(listener->server, fd, peer, listener->next_id++, origin) == 0)
+        return true;
+    log_warning("out of memory for a connection");
+    return false;
+}
+
 static void admit_admin(struct listener *listener, int fd, const union peer *peer)
 {
-    if (!is_administrator(fd)) {
-        log_warning("admin connection of another user refused");
-        close(fd);
+    if (is_administrator(fd)) {
+        counter_add(&listener->accepted, 1);
+        open_session(listener, fd, peer, SESSION_ADMIN);
         return;
     }
-    if (session_open(listener->server, fd, peer, listener->next_id++, SESSION_ADMIN) != 0)
-        log_warning("out of memory for a connection");
+    log_warning("admin connection of another user refused");
+    close(fd);
+}
+
+static void turn_away(struct listener *listener, int fd, const union peer *peer)
+{
+    struct admission *admission = listener->server->admission;
+    counter_add(&listener->refused, 1);
+    if (!admission_turn_away(admission))
+        close(fd);
+    else if (!open_session(listener, fd, peer, SESSION_ONE_TOO_MANY))
+        admission_turned_away(admission);
 }
 
 static void admit_public(struct listener *listener, int fd, const union peer *peer)
@@ -100,17 +121,12 @@ static void admit_public(struct listener *listener, int fd, const union peer *pe
     struct admission *admission = listener->server->admission;
     set_tcp_options(fd);
     if (!admission_enter(admission, peer)) {
-        counter_add(&listener->refused, 1);
-        if (session_open(listener->server, fd, peer, listener->next_id++, SESSION_ONE_TOO_MANY) !=
-            0)
-            log_warning("out of memory for a connection");
+        turn_away(listener, fd, peer);
         return;
     }
     counter_add(&listener->accepted, 1);
-    if (session_open(listener->server, fd, peer, listener->next_id++, SESSION_PUBLIC) != 0) {
+    if (!open_session(listener, fd, peer, SESSION_PUBLIC))
         admission_leave(admission, peer);
-        log_warning("out of memory for a connection");
-    }
 }
 
 static void set_accepting(struct listener *listener, bool accepting)
@@ -134,7 +150,10 @@ static void on_accept_error(struct listener *listener, int error)
 {
     if (error == EAGAIN || error == EWOULDBLOCK || error == ECONNABORTED || error == EINTR)
         return;
-    log_warning("can't accept, pausing error=%s", strerror(error));
+    if (!listener->pausing) /* once a shortage, not ten times a second */
+        log_warning("can't accept now, trying again every %d ms error=%s", PAUSE_MS,
+                    strerror(error));
+    listener->pausing = true;
     set_accepting(listener, false);
     struct timeval pause = {0, PAUSE_MS * 1000};
     event_add(&listener->pause_timer, &pause);
@@ -171,6 +190,7 @@ static void on_acceptable(evutil_socket_t fd, short what, void *context)
             on_accept_error(listener, errno);
             return;
         }
+        listener->pausing = false;
         if (listening->admin)
             admit_admin(listener, accepted, &peer);
         else
@@ -191,6 +211,12 @@ static struct listening *add_socket(struct listener *listener, int fd, bool admi
     return listening;
 }
 
+static void format_address(char *out, size_t size, const char *host, unsigned port)
+{
+    snprintf(out, size, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, port);
+}
+
+/* The address as it was asked for, with the port that was taken. */
 static void describe_address(struct listening *listening, const struct config_address *wanted)
 {
     union peer bound;
@@ -198,18 +224,20 @@ static void describe_address(struct listening *listening, const struct config_ad
     unsigned port = wanted->port;
     if (getsockname(listening->fd, (struct sockaddr *)&bound, &len) == 0)
         port = ntohs(bound.family == AF_INET6 ? bound.v6.sin6_port : bound.v4.sin_port);
-    snprintf(listening->address, sizeof listening->address,
-             strchr(wanted->host, ':') ? "[%s]:%u" : "%s:%u", wanted->host, port);
+    format_address(listening->address, sizeof listening->address, wanted->host, port);
 }
 
-/* Returns a listening socket, or -1 with errno set. */
-static int listen_on(const struct addrinfo *info)
+/* Returns a bound socket, or -1 with errno set. */
+static int bind_to(const struct addrinfo *info)
 {
     int fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
     set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-    if (bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
+    if (info->ai_family ==
+        AF_INET6) /* so that 0.0.0.0:9000 and [::]:9000 may both be listened on */
+        set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    if (bind(fd, info->ai_addr, info->ai_addrlen) == 0)
         return fd;
     int error = errno;
     close(fd);
@@ -217,7 +245,15 @@ static int listen_on(const struct addrinfo *info)
     return -1;
 }
 
-static int listen_public(struct listener *listener, const struct config_address *address, char *why)
+static int refuse_address(const struct config_address *address, const char *reason, char *why)
+{
+    char text[sizeof(((struct listening *)0)->address)];
+    format_address(text, sizeof text, address->host, address->port);
+    snprintf(why, LISTENER_WHY_MAX, "can't listen on %s: %s", text, reason);
+    return -1;
+}
+
+static int bind_public(struct listener *listener, const struct config_address *address, char *why)
 {
     char port[8];
     snprintf(port, sizeof port, "%u", address->port);
@@ -225,20 +261,15 @@ static int listen_public(struct listener *listener, const struct config_address 
         .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
     struct addrinfo *found;
     int code = getaddrinfo(address->host, port, &hints, &found);
-    if (code != 0) {
-        snprintf(why, LISTENER_WHY_MAX, "can't listen on %s: %s", address->host,
-                 gai_strerror(code));
-        return -1;
-    }
+    if (code != 0)
+        return refuse_address(address, gai_strerror(code), why);
     int fd = -1;
     for (const struct addrinfo *info = found; info && fd < 0; info = info->ai_next)
-        fd = listen_on(info);
+        fd = bind_to(info);
+    int error = errno;
     freeaddrinfo(found);
-    if (fd < 0) {
-        snprintf(why, LISTENER_WHY_MAX, "can't listen on %s:%u: %s", address->host, address->port,
-                 strerror(errno));
-        return -1;
-    }
+    if (fd < 0)
+        return refuse_address(address, strerror(error), why);
     describe_address(add_socket(listener, fd, false), address);
     return 0;
 }
@@ -263,7 +294,7 @@ static int clear_stale_socket(const struct sockaddr_un *address, char *why)
     return -1;
 }
 
-static int listen_admin(struct listener *listener, const char *path, char *why)
+static int bind_admin(struct listener *listener, const char *path, char *why)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof address.sun_path) {
@@ -279,9 +310,9 @@ static int listen_admin(struct listener *listener, const char *path, char *why)
     bool bound = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
     int error = errno;
     umask(mask);
-    if (!bound || listen(fd, BACKLOG) != 0) {
+    if (!bound) {
         snprintf(why, LISTENER_WHY_MAX, "can't make the admin socket %s: %s", path,
-                 strerror(bound ? errno : error));
+                 strerror(error));
         if (fd >= 0)
             close(fd);
         return -1;
@@ -308,18 +339,27 @@ struct listener *listener_new(struct server *server, struct event_base *base,
     const struct config *config = server->config;
     int result = 0;
     for (size_t i = 0; i < config->listen_count && result == 0; i++)
-        result = listen_public(listener, &config->listen[i], why);
-    if (result == 0)
-        result = listen_admin(listener, config->admin, why);
+        result = bind_public(listener, &config->listen[i], why);
     if (result == 0)
         return listener;
     listener_free(listener);
     return NULL;
 }
 
-void listener_start(struct listener *listener)
+int listener_start(struct listener *listener, char why[LISTENER_WHY_MAX])
 {
+    if (bind_admin(listener, listener->server->config->admin, why) != 0)
+        return -1;
+    for (size_t i = 0; i < listener->count; i++) {
+        struct listening *listening = &listener->sockets[i];
+        if (listen(listening->fd, BACKLOG) != 0) { /* another server bound it at the same time */
+            snprintf(why, LISTENER_WHY_MAX, "can't listen on %s: %s",
+                     listening->admin ? listener->admin_path : listening->address, strerror(errno));
+            return -1;
+        }
+    }
     set_accepting(listener, true);
+    return 0;
 }
 
 /* The descriptors stay open: a worker may be reading their statistics. */

@@ -14,13 +14,15 @@ struct listener;
 
 enum { LISTENER_WHY_MAX = 512 };
 
-/* Binds and listens, but does not accept yet. NULL, with one line for a person in `why`, if an
- * address can't be had. */
+/* Takes the public addresses, but does not listen yet. NULL, with one line for a person in `why`,
+ * if one can't be had. */
 struct listener *listener_new(struct server *server, struct event_base *base,
                               char why[LISTENER_WHY_MAX]);
 
-/* Starts to accept. */
-void listener_start(struct listener *listener);
+/* Makes the admin socket, listens and accepts. The database must be this process's by now: then an
+ * admin socket that nobody answers on is a dead server's. Returns 0, or -1 with `why` filled. */
+int listener_start(struct listener *listener, char why[LISTENER_WHY_MAX])
+    __attribute__((warn_unused_result));
 
 /* Takes no more connections; what waits in the kernel's queue is reset. */
 void listener_stop(struct listener *listener);

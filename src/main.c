@@ -26,6 +26,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -35,6 +36,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum {
     DESCRIPTORS_KEPT = 32,      /* for the admin socket, the database and what a library opens */
@@ -123,11 +125,27 @@ static void make_boot_id(struct server *server)
     sodium_bin2hex(server->boot_id, sizeof server->boot_id, bytes, sizeof bytes);
 }
 
+/* Says so if the poll that exists has other choices than --poll asks for. */
+static void warn_if_other(const struct server *server, const struct config_poll *wanted)
+{
+    const struct poll *poll = NULL;
+    for (uint32_t id = 1; !poll; id++)
+        if (strcmp(tally_peek(server->tally, id)->poll->name.text, wanted->name.text) == 0)
+            poll = tally_peek(server->tally, id)->poll;
+    bool same = poll->choice_count == wanted->choice_count;
+    for (unsigned i = 0; same && i < wanted->choice_count; i++)
+        same = strcmp(poll->choices[i].text, wanted->choices[i].text) == 0;
+    if (!same)
+        log_warning("the poll exists with other choices, which stay poll=%s", wanted->name.text);
+}
+
 static int create_poll(struct server *server, const struct config_poll *wanted)
 {
-    const struct settings settings = {{0}};
+    const struct settings settings = {{0}}; /* the defaults */
     struct poll *poll = poll_new(&wanted->name, &settings, wanted->choices, wanted->choice_count);
     int error = poll ? ledger_create_poll(server->ledger, poll) : ERR_LIMIT;
+    if (error == ERR_POLL_EXISTS)
+        warn_if_other(server, wanted);
     if (error == 0 || error == ERR_POLL_EXISTS)
         return 0;
     log_error("can't create a poll poll=%s error=%s", wanted->name.text,
@@ -202,22 +220,25 @@ static int make_listener(struct server *server, struct event_base *base)
     return server->listener ? 0 : -1;
 }
 
-/* Makes everything, running nothing. What was made is to be freed by unmake in any case. */
+/* Makes everything, running nothing. What was made is to be freed by unmake in any case. Addresses
+ * come first, so that a mistyped one leaves no database behind. */
 static int make(struct server *server, struct event_base *base)
 {
     const struct config *config = server->config;
     server->started_ns = clock_monotonic_ns();
     server->ingest_count = config->ingest_threads;
     make_boot_id(server);
+    if (make_listener(server, base) != 0)
+        return -1;
     server->admission = admission_new(config->max_connections, config->max_per_address);
     server->tally = tally_new(config->broadcast_threads);
     if (!server->admission || !server->tally) {
         log_error("out of memory");
         return -1;
     }
-    if (open_database(server) != 0 || make_workers(server) != 0 || make_ledger(server) != 0)
+    if (open_database(server) != 0 || make_workers(server) != 0)
         return -1;
-    return make_listener(server, base);
+    return make_ledger(server);
 }
 
 static void unmake(struct server *server)
@@ -305,32 +326,63 @@ static void on_signal(evutil_socket_t signal_number, short what, void *base)
     event_base_loopbreak(base);
 }
 
+/* Takes connections until a signal. Returns 0, or -1 if it can't. */
+static int accept_and_wait(struct server *server, struct event_base *base)
+{
+    char why[LISTENER_WHY_MAX];
+    if (listener_start(server->listener, why) != 0) {
+        log_error("%s", why);
+        return -1;
+    }
+    say_ready(server);
+    event_base_dispatch(base);
+    return 0;
+}
+
 static int serve(struct server *server, struct event_base *base)
 {
     struct event *on_term = evsignal_new(base, SIGTERM, on_signal, base);
     struct event *on_int = evsignal_new(base, SIGINT, on_signal, base);
+    struct event *on_hup = evsignal_new(base, SIGHUP, on_signal, base); /* its terminal is gone */
     int result = -1;
-    if (!on_term || !on_int || event_add(on_term, NULL) != 0 || event_add(on_int, NULL) != 0) {
+    if (!on_term || !on_int || !on_hup || event_add(on_term, NULL) != 0 ||
+        event_add(on_int, NULL) != 0 || event_add(on_hup, NULL) != 0) {
         log_error("out of memory");
     } else if (start_threads(server) != 0) {
         log_error("can't start a thread error=%s", strerror(errno));
         exit(EXIT_FAILURE); /* threads run, and nothing was accepted: there is nothing to undo */
     } else {
-        listener_start(server->listener);
-        say_ready(server);
-        event_base_dispatch(base);
+        result = accept_and_wait(server, base);
         stop(server);
-        result = 0;
     }
-    if (on_term)
-        event_free(on_term);
-    if (on_int)
-        event_free(on_int);
+    struct event *const events[] = {on_term, on_int, on_hup};
+    for (size_t i = 0; i < sizeof events / sizeof events[0]; i++)
+        if (events[i])
+            event_free(events[i]);
     return result;
+}
+
+/* Descriptors 0 to 2 that the parent closed would be given to a socket or to the database, which
+ * would then get the log. */
+static void fill_standard_descriptors(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd > STDERR_FILENO)
+        close(fd);
+}
+
+static void on_libevent_log(int severity, const char *message)
+{
+    if (severity >= EVENT_LOG_WARN)
+        log_warning("libevent: %s", message);
 }
 
 static int run(struct config *config)
 {
+    event_set_log_callback(on_libevent_log);
     struct server server = {.config = config};
     fit_descriptors(config);
     struct event_base *base = event_base_new();
@@ -348,6 +400,7 @@ static int run(struct config *config)
 
 int main(int argc, char **argv)
 {
+    fill_standard_descriptors();
     signal(SIGPIPE, SIG_IGN);
     umask(0077); /* the database may hold names, and the log always holds who voted when */
     struct config config;

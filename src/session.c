@@ -136,6 +136,7 @@ static bool take_command(struct session *session, const struct command *command)
         return false;
     }
     const char *why = NULL;
+    INVARIANT(session_commands[command->id]);
     int error = session_commands[command->id](session, command, &why);
     if (error != 0)
         refuse(session, (enum error)error, why);
@@ -170,6 +171,8 @@ static bool take_line(struct session *session, const char *line, size_t len)
     if (line_is_empty(line, len))
         return true;
     if (session->refusing) {
+        if (must_wait(session, 0))
+            return false;
         session_reply_error(session, ERR_SHUTTING_DOWN, 0, NULL);
         conn_finish(&session->conn);
         return true;
@@ -339,8 +342,11 @@ static void on_free(struct conn *conn)
     struct session *session = session_of(conn);
     if (session->worker)
         worker_unload(session->worker);
-    if (!session->admin && !session->refused)
-        admission_leave(session->worker->server->admission, &conn->peer);
+    struct admission *admission = session->worker->server->admission;
+    if (session->refused)
+        admission_turned_away(admission);
+    else if (!session->admin)
+        admission_leave(admission, &conn->peer);
     free(session->voter);
     free(session);
 }

@@ -22,8 +22,6 @@ size_t session_address_text(const struct session *session, char text[PEER_TEXT_M
     const char *made = NULL;
     if (peer->family == AF_INET)
         made = inet_ntop(AF_INET, &peer->v4.sin_addr, text, PEER_TEXT_MAX);
-    else if (peer->family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&peer->v6.sin6_addr))
-        made = inet_ntop(AF_INET, &peer->v6.sin6_addr.s6_addr[12], text, PEER_TEXT_MAX);
     else if (peer->family == AF_INET6)
         made = inet_ntop(AF_INET6, &peer->v6.sin6_addr, text, PEER_TEXT_MAX);
     if (!made)

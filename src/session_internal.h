@@ -47,7 +47,7 @@ const struct poll *session_poll(struct session *session, const struct command *c
 enum { PEER_TEXT_MAX = 64 };
 const char *session_peer_text(const struct session *session, char text[PEER_TEXT_MAX]);
 
-/* The peer's address alone, as voters=address knows it; IPv4 in IPv6 is given as IPv4. Returns its
+/* The peer's address alone, as voters=address knows it; `local` on the admin socket. Returns its
  * length. */
 size_t session_address_text(const struct session *session, char text[PEER_TEXT_MAX]);
 

@@ -108,7 +108,8 @@ int store_backup_copy(const struct store *store, const char *path, const atomic_
                       uint64_t *bytes)
 {
     char partial[PATH_MAX];
-    if (snprintf(partial, sizeof partial, "%s.partial", path) >= (int)sizeof partial ||
+    if (snprintf(partial, sizeof partial, "%s.partial-%ld", path, (long)getpid()) >=
+            (int)sizeof partial ||
         access(path, F_OK) == 0)
         return ERR_BAD_ARGUMENT;
     int to = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);

@@ -8,15 +8,14 @@
 
 struct store {
     char *path; /* owned */
-    int file;   /* the database file, read-only. Opened before SQLite opens it and closed after:
-                 * closing any   descriptor of a file drops all of the process's locks on it
-                 * (fcntl(2)),   SQLite's too */
+    /* The database file, read-only. Opened before SQLite opens it and closed after: closing any
+     * descriptor of a file drops all of the process's locks on it (fcntl(2)), SQLite's too. */
+    int file;
     sqlite3 *db;
     sqlite3_stmt *begin, *commit, *rollback;
     sqlite3_stmt *insert_poll, *insert_choice, *insert_event, *insert_ballots, *replace_tally;
-    const struct store_batch
-        *batch;              /* what the virtual table `batch` shows; NULL between commits */
-    uint64_t log_pages;      /* in the log since it was last moved to the database file */
+    const struct store_batch *batch; /* what the table `batch` shows; NULL between commits */
+    uint64_t log_pages;              /* in the log since it was last moved to the database file */
     uint64_t retry_pages;    /* no checkpoint before the log has as many: set after a failed one */
     bool checkpoint_failing; /* the last one did */
     unsigned backups;        /* under way: checkpoints are held back */

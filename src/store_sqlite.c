@@ -5,15 +5,16 @@
  * that is one append to the log and one fdatasync. Checkpoints are ours alone
  * (wal_autocheckpoint=0), between commits.
  *
- * Failures of a commit:
- *  - before COMMIT, or COMMIT with SQLITE_FULL: rolled back, ERR_STORAGE. SQLITE_FULL is ENOSPC
- * from a write to the log, and the frame that makes a transaction valid is the last one written:
- * without it, whole, a reader of the log ignores the others. A failed sync is never SQLITE_FULL
- * (os_unix.c, unixSync: SQLITE_IOERR_FSYNC).
- *  - COMMIT with anything else (a failed write or fsync): what the disk holds can't be known, and a
- * second fsync would tell nothing, so the process aborts. A failed checkpoint is harmless: SQLite
- * counts pages as moved only after it has synced the database file, so the next one writes them all
- * again.
+ * A commit that fails before COMMIT, or in COMMIT with SQLITE_FULL, is rolled back: ERR_STORAGE.
+ * SQLITE_FULL is ENOSPC from a write to the log, and the frame that makes a transaction valid is
+ * the last one written: without it, whole, a reader of the log ignores the others. A failed sync is
+ * never SQLITE_FULL (os_unix.c, unixSync: SQLITE_IOERR_FSYNC).
+ *
+ * A COMMIT that fails in any other way (a write, an fsync) leaves unknown what the disk holds, and
+ * a second fsync would tell nothing: the process aborts.
+ *
+ * A failed checkpoint is harmless: SQLite counts pages as moved only after it has synced the
+ * database file, so the next one writes them all again.
  *
  * A new database is made under another name, synced, and linked into place whole; so a file that
  * exists has a complete schema, and its header can be judged before SQLite, which might recover or
@@ -56,6 +57,15 @@ static int fail(const struct store *store, char why[STORE_WHY_MAX], const char *
     return -1;
 }
 
+/* The same for a failure of the system's, whose reason SQLite keeps behind a word of its own. */
+static int fail_system(const struct store *store, char why[STORE_WHY_MAX], const char *what)
+{
+    int error = sqlite3_system_errno(store->db);
+    snprintf(why, STORE_WHY_MAX, "%s: %s: %s", store->path, what,
+             error ? strerror(error) : sqlite3_errmsg(store->db));
+    return -1;
+}
+
 static int fail_errno(const char *path, char why[STORE_WHY_MAX])
 {
     snprintf(why, STORE_WHY_MAX, "%s: %s", path, strerror(errno));
@@ -84,11 +94,16 @@ static int create_schema(const char *path, char why[STORE_WHY_MAX])
 static int create_database(const char *path, char why[STORE_WHY_MAX])
 {
     char partial[PATH_MAX];
-    if (snprintf(partial, sizeof partial, "%s.new", path) >= (int)sizeof partial) {
+    if (snprintf(partial, sizeof partial, "%s.new-%ld", path, (long)getpid()) >=
+        (int)sizeof partial) {
         errno = ENAMETOOLONG;
         return fail_errno(path, why);
     }
-    unlink(partial); /* what an earlier start left that did not come to its end */
+    /* SQLite would only say that it can't; this says why. */
+    int fd = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return fail_errno(path, why);
+    close(fd);
     int result = create_schema(partial, why);
     /* Another server may have made it meanwhile: then that one is opened, and found in use. */
     if (result == 0 &&
@@ -152,7 +167,7 @@ static int configure(struct store *store, bool sync, char why[STORE_WHY_MAX])
         return -1;
     }
     if (code != SQLITE_OK)
-        return fail(store, why, "can't be opened");
+        return fail_system(store, why, "can't be opened");
     /* An exit must not rewrite a file that was just found damaged. */
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     sqlite3_wal_hook(store->db, log_grew, store);
@@ -562,7 +577,7 @@ int store_checkpoint_all(struct store *store, char why[STORE_WHY_MAX])
 {
     int code = sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     if (code != SQLITE_OK)
-        return fail(store, why, "can't be written");
+        return fail_system(store, why, "can't be written");
     store->log_pages = 0;
     atomic_store_explicit(&store->log_bytes, 0, memory_order_relaxed);
     return 0;

@@ -35,8 +35,8 @@ static void setup(void)
 
 static void teardown(void)
 {
-    static const char *const suffixes[] = {"",     "-wal",  "-shm",         "-journal",
-                                           ".new", ".copy", ".copy.partial"};
+    static const char *const suffixes[] = {"",     "-wal",  "-shm",     "-journal",
+                                           ".new", ".copy", ".copy-wal"};
     for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++)
         remove_file(suffixes[i]);
     ck_assert_int_eq(rmdir(directory), 0); /* nothing is left behind */
