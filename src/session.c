@@ -165,18 +165,26 @@ static bool is_allowed(const struct session *session, enum command_id id)
     return session->admin || command_info[id].access == COMMAND_EVERYONE;
 }
 
+/* Deals with a line that was read after the stop began. A subscriber stays for the last tallies. */
+static bool take_late_line(struct session *session)
+{
+    if (must_wait(session, 0))
+        return false;
+    session_reply_error(session, ERR_SHUTTING_DOWN, 0, NULL);
+    if (session->subscriber)
+        session->deaf = true;
+    else
+        conn_finish(&session->conn);
+    return true;
+}
+
 /* Deals with one line, without its end. Returns false if it must wait. */
 static bool take_line(struct session *session, const char *line, size_t len)
 {
     if (line_is_empty(line, len))
         return true;
-    if (session->refusing) {
-        if (must_wait(session, 0))
-            return false;
-        session_reply_error(session, ERR_SHUTTING_DOWN, 0, NULL);
-        conn_finish(&session->conn);
-        return true;
-    }
+    if (session->refusing)
+        return take_late_line(session);
     if (!session->spoke && line_is_http(line, len))
         return take_http(session);
     session->spoke = true;
@@ -236,9 +244,11 @@ static bool take_whole(struct session *session, const char *line, const char *en
 static size_t on_input(struct conn *conn, char *bytes, size_t len)
 {
     struct session *session = session_of(conn);
+    if (session->deaf)
+        return len;
     session->active_ns = clock_monotonic_ns();
     size_t used = 0;
-    while (used < len && conn->state == CONN_OPEN) {
+    while (used < len && conn->state == CONN_OPEN && !session->deaf) {
         if (conn->pool->out.len >= CONN_ROUND_BYTES)
             conn_flush(conn);
         /* A new subscriber's first tallies come before the reply to its next command. */

@@ -34,6 +34,7 @@ struct session {
     bool spoke : 1;      /* has sent a line that is not empty */
     bool discarding : 1; /* the rest of a line that is too long */
     bool refusing : 1;   /* the server stops: what is read now is not executed */
+    bool deaf : 1;       /* was told that the server stops: more input is dropped */
     uint64_t lines;
     uint64_t opened_ns;
     uint64_t active_ns;            /* of its last input */

@@ -28,6 +28,12 @@ enum { STORE_PAGE_BYTES = 4096 };
  * columns of the table `ballot`. Returns an SQLite code. */
 int store_batch_register(struct store *store);
 
+/* Fills `why` with the file, what is wrong with it, and SQLite's own words. Returns -1. */
+int store_fail(const struct store *store, char why[STORE_WHY_MAX], const char *what);
+
+/* The words in poll_event.kind, by enum store_event_kind. */
+extern const char *const store_event_names[];
+
 /* Syncs the directory that holds `path`. Returns 0, or -1 with errno set. */
 int store_sync_directory(const char *path);
 

@@ -46,12 +46,12 @@ enum {
     HEADER_APPLICATION_AT = 68,
 };
 
-static const char *const event_names[] = {
+const char *const store_event_names[] = {
     [STORE_CREATE] = "create", [STORE_OPEN] = "open",   [STORE_CLOSE] = "close",
     [STORE_TITLE] = "title",   [STORE_LABEL] = "label",
 };
 
-static int fail(const struct store *store, char why[STORE_WHY_MAX], const char *what)
+int store_fail(const struct store *store, char why[STORE_WHY_MAX], const char *what)
 {
     snprintf(why, STORE_WHY_MAX, "%s: %s: %s", store->path, what, sqlite3_errmsg(store->db));
     return -1;
@@ -193,11 +193,11 @@ static int prepare(struct store *store, char why[STORE_WHY_MAX])
         {&store->replace_tally, "INSERT OR REPLACE INTO last_tally(poll, line) VALUES(?,?)"},
     };
     if (store_batch_register(store) != SQLITE_OK)
-        return fail(store, why, "can't be opened");
+        return store_fail(store, why, "can't be opened");
     for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
         if (sqlite3_prepare_v3(store->db, statements[i].sql, -1, SQLITE_PREPARE_PERSISTENT,
                                statements[i].statement, NULL) != SQLITE_OK)
-            return fail(store, why, "damaged");
+            return store_fail(store, why, "damaged");
     return 0;
 }
 
@@ -210,7 +210,7 @@ static int open_existing(struct store *store, bool sync, char why[STORE_WHY_MAX]
         return -1;
     if (sqlite3_open_v2(store->path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
                         NULL) != SQLITE_OK)
-        return fail(store, why, "can't be opened");
+        return store_fail(store, why, "can't be opened");
     sqlite3_extended_result_codes(store->db, 1);
     if (configure(store, sync, why) != 0)
         return -1;
@@ -300,7 +300,7 @@ int store_set_key_check(struct store *store, struct hash check, char why[STORE_W
         code = sqlite3_step(statement);
         sqlite3_finalize(statement);
     }
-    return code == SQLITE_DONE ? 0 : fail(store, why, "can't be written");
+    return code == SQLITE_DONE ? 0 : store_fail(store, why, "can't be written");
 }
 
 /* ---- committing ---- */
@@ -343,7 +343,7 @@ static int record_event(struct store *store, uint64_t time_ns, const struct stor
     sqlite3_bind_int64(statement, 1, (sqlite3_int64)event->seq);
     sqlite3_bind_int64(statement, 2, (sqlite3_int64)time_ns);
     sqlite3_bind_int64(statement, 3, event->poll->id);
-    sqlite3_bind_text(statement, 4, event_names[event->kind], -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 4, store_event_names[event->kind], -1, SQLITE_STATIC);
     sqlite3_bind_null(statement, 5);
     sqlite3_bind_null(statement, 6);
     if (event->kind == STORE_LABEL)
@@ -409,166 +409,6 @@ int store_commit(struct store *store, const struct store_batch *batch, const cha
     roll_back(store);
     store->retry_pages = 0; /* if the disk is full, an emptied log is room */
     return ERR_STORAGE;
-}
-
-/* ---- loading ---- */
-
-static int damaged(const struct store *store, char why[STORE_WHY_MAX], const char *what, int64_t at)
-{
-    snprintf(why, STORE_WHY_MAX, "%s: damaged: %s %lld", store->path, what, (long long)at);
-    return -1;
-}
-
-/* Calls `visit` for each row of a query. Returns 0, or -1 with `why` filled. */
-static int each_row(struct store *store, const char *sql, const struct store_visitor *visitor,
-                    int (*visit)(struct store *, sqlite3_stmt *, const struct store_visitor *,
-                                 char *),
-                    char *why)
-{
-    sqlite3_stmt *row;
-    if (sqlite3_prepare_v2(store->db, sql, -1, &row, NULL) != SQLITE_OK)
-        return fail(store, why, "damaged");
-    int code, result = 0;
-    while (result == 0 && (code = sqlite3_step(row)) == SQLITE_ROW)
-        result = visit(store, row, visitor, why);
-    if (result == 0 && code != SQLITE_DONE)
-        result = fail(store, why, "damaged");
-    sqlite3_finalize(row);
-    return result;
-}
-
-static bool column_name(sqlite3_stmt *row, int column, struct name *name)
-{
-    const char *text = (const char *)sqlite3_column_text(row, column);
-    return text && name_parse(text, (size_t)sqlite3_column_bytes(row, column), name);
-}
-
-/* The choices of poll `id`, in order, into `choices`. Returns how many, or -1 with `why` filled. */
-static int load_choices(struct store *store, int64_t id, struct name choices[PROTO_CHOICES_MAX],
-                        char *why)
-{
-    sqlite3_stmt *row;
-    if (sqlite3_prepare_v2(store->db,
-                           "SELECT number, name FROM choice WHERE poll = ? ORDER BY number", -1,
-                           &row, NULL) != SQLITE_OK)
-        return fail(store, why, "damaged");
-    sqlite3_bind_int64(row, 1, id);
-    int count = 0;
-    while (sqlite3_step(row) == SQLITE_ROW && count >= 0 && count < PROTO_CHOICES_MAX) {
-        bool good =
-            sqlite3_column_int64(row, 0) == count + 1 && column_name(row, 1, &choices[count]);
-        count = good ? count + 1 : -1;
-    }
-    sqlite3_finalize(row);
-    return count >= PROTO_CHOICES_MIN ? count : damaged(store, why, "choices of poll", id);
-}
-
-static int load_poll(struct store *store, sqlite3_stmt *row, const struct store_visitor *visitor,
-                     char *why)
-{
-    struct name name;
-    struct name choices[PROTO_CHOICES_MAX];
-    struct settings settings = {0};
-    int64_t id = sqlite3_column_int64(row, 0);
-    if (!column_name(row, 1, &name))
-        return damaged(store, why, "poll", id);
-    for (enum setting setting = SETTING_BALLOTS; setting <= SETTING_RECORD; setting++) {
-        const char *word = (const char *)sqlite3_column_text(row, 2 + (int)setting);
-        int value = word ? setting_value_find(setting, word, strlen(word)) : -1;
-        if (value < 0)
-            return damaged(store, why, "settings of poll", id);
-        settings.value[setting] = (uint8_t)value;
-    }
-    int count = load_choices(store, id, choices, why);
-    if (count < 0)
-        return -1;
-    struct poll *poll = poll_new(&name, &settings, choices, (unsigned)count);
-    if (!poll)
-        return damaged(store, why, "no memory for poll", id);
-    poll->id = (uint32_t)id;
-    return visitor->poll(visitor->context, poll, why);
-}
-
-static int load_event(struct store *store, sqlite3_stmt *row, const struct store_visitor *visitor,
-                      char *why)
-{
-    int64_t seq = sqlite3_column_int64(row, 0);
-    const char *kind = (const char *)sqlite3_column_text(row, 2);
-    struct store_event event = {
-        .seq = (uint64_t)seq,
-        .kind = STORE_CREATE,
-        .choice = (unsigned)sqlite3_column_int(row, 3) - 1,
-        .text = (const char *)sqlite3_column_text(row, 4),
-        .text_len = (size_t)sqlite3_column_bytes(row, 4),
-    };
-    while (kind && event.kind <= STORE_LABEL && strcmp(kind, event_names[event.kind]) != 0)
-        event.kind++;
-    if (!kind || event.kind > STORE_LABEL || event.text_len > PROTO_TEXT_MAX ||
-        (event.kind == STORE_TITLE || event.kind == STORE_LABEL || event.kind == STORE_CREATE) !=
-            !!event.text)
-        return damaged(store, why, "poll_event", seq);
-    struct poll named = {.id = (uint32_t)sqlite3_column_int64(row, 1)};
-    event.poll = &named;
-    return visitor->event(visitor->context, &event, why);
-}
-
-/* Reads a hash column; false if it isn't one. */
-static bool column_hash(sqlite3_stmt *row, int column, struct hash *hash)
-{
-    if (sqlite3_column_type(row, column) != SQLITE_BLOB ||
-        sqlite3_column_bytes(row, column) != HASH_BYTES)
-        return false;
-    *hash = hash_from_bytes(sqlite3_column_blob(row, column));
-    return true;
-}
-
-static int load_ballot(struct store *store, sqlite3_stmt *row, const struct store_visitor *visitor,
-                       char *why)
-{
-    int64_t seq = sqlite3_column_int64(row, 0);
-    int64_t poll = sqlite3_column_int64(row, 1);
-    int64_t choice = sqlite3_column_int64(row, 2);
-    struct store_ballot ballot = {.seq = (uint64_t)seq};
-    if (poll < 1 || poll > POLLS_MAX || choice < 1 || choice > PROTO_CHOICES_MAX)
-        return damaged(store, why, "ballot", seq);
-    ballot.poll = (uint32_t)poll;
-    ballot.choice = (uint16_t)(choice - 1);
-    if (sqlite3_column_type(row, 3) == SQLITE_TEXT) {
-        ballot.voter_name = (const char *)sqlite3_column_text(row, 3);
-        ballot.voter_name_len = (size_t)sqlite3_column_bytes(row, 3);
-    } else if (!column_hash(row, 3, &ballot.voter)) {
-        return damaged(store, why, "voter of ballot", seq);
-    }
-    ballot.has_key = sqlite3_column_type(row, 4) != SQLITE_NULL;
-    if (ballot.has_key && !column_hash(row, 4, &ballot.key))
-        return damaged(store, why, "key of ballot", seq);
-    return visitor->ballot(visitor->context, &ballot, why);
-}
-
-static int load_tally(struct store *store, sqlite3_stmt *row, const struct store_visitor *visitor,
-                      char *why)
-{
-    struct store_tally tally = {
-        .poll = (uint32_t)sqlite3_column_int64(row, 0),
-        .line = (const char *)sqlite3_column_text(row, 1),
-        .len = (size_t)sqlite3_column_bytes(row, 1),
-    };
-    if (!tally.line)
-        return damaged(store, why, "last_tally", tally.poll);
-    return visitor->tally(visitor->context, &tally, why);
-}
-
-int store_load(struct store *store, const struct store_visitor *visitor, char why[STORE_WHY_MAX])
-{
-    if (each_row(store, "SELECT id, name, ballots, voters, reveal, record FROM poll ORDER BY id",
-                 visitor, load_poll, why) != 0 ||
-        each_row(store, "SELECT seq, poll, kind, choice, text FROM poll_event ORDER BY seq",
-                 visitor, load_event, why) != 0 ||
-        each_row(store, "SELECT seq, poll, choice, voter, key FROM ballot ORDER BY seq", visitor,
-                 load_ballot, why) != 0)
-        return -1;
-    return each_row(store, "SELECT poll, line FROM last_tally ORDER BY poll", visitor, load_tally,
-                    why);
 }
 
 /* ---- checkpoints and sizes ---- */
