@@ -443,19 +443,23 @@ static void on_cool(evutil_socket_t fd, short what, void *context)
         arm(&broadcast->cool_timer, topic->cool_ns - now_ns);
 }
 
+/* Looks once at each subscription that waits. One whose time has not come goes to the end of the
+ * list again; a visit may end a connection, and take any others off the list. */
 static void on_pace(evutil_socket_t fd, short what, void *context)
 {
     (void)fd;
     (void)what;
     struct broadcast *broadcast = context;
-    struct subscription_queue due = TAILQ_HEAD_INITIALIZER(due);
-    TAILQ_CONCAT(&due, &broadcast->paced, paced_link);
-    while (!TAILQ_EMPTY(&due)) {
-        struct subscription *subscription = TAILQ_FIRST(&due);
-        TAILQ_REMOVE(&due, subscription, paced_link);
-        subscription->paced = false;
+    struct subscription *subscription;
+    uint32_t looks = 0;
+    TAILQ_FOREACH(subscription, &broadcast->paced, paced_link)
+    looks++;
+    while (looks-- > 0 && (subscription = TAILQ_FIRST(&broadcast->paced))) {
+        unpace(broadcast, subscription);
         visit(broadcast, subscription);
     }
+    if (!TAILQ_EMPTY(&broadcast->paced) && !evtimer_pending(&broadcast->pace_timer, NULL))
+        arm(&broadcast->pace_timer, (uint64_t)PACE_MS * NS_PER_MS);
 }
 
 static void receive(struct broadcast *broadcast)

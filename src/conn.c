@@ -441,8 +441,8 @@ static void go_on(struct conn *conn)
 /* No more input will come, what came is executed, and nobody owes the peer a reply. */
 static bool is_done(const struct conn *conn)
 {
-    return (conn->ended || conn->last_words) && !conn->held && !conn->paused && !conn->mid_reply &&
-           !conn->wants_writable && !conn->handler->busy(conn);
+    return (conn->ended || conn->last_words) && !conn->blocked && !conn->held && !conn->paused &&
+           !conn->mid_reply && !conn->wants_writable && !conn->handler->busy(conn);
 }
 
 static void end(struct conn *conn)

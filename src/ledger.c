@@ -169,17 +169,18 @@ static void *ledger_run(void *context)
     for (;;) {
         /* Read before gathering: what was sent before the stop is then found below. */
         bool stopping = atomic_load_explicit(&ledger->stopping, memory_order_acquire);
-        if (batch_gather(ledger)) {
+        bool gathered = batch_gather(ledger);
+        if (gathered) {
             batch_process(ledger);
             /* A full disk may refuse entries for want of the room that the log itself takes. */
             store_checkpoint(ledger->store, ledger->storage_failing ? 1 : BUSY_CHECKPOINT);
-        } else if (stopping) {
-            break;
-        } else {
-            rest(ledger);
         }
-        ledger_flush_answers(ledger); /* of backups that could not start */
         ledger_backup_finish(ledger, false);
+        ledger_flush_answers(ledger); /* a backup's: that ended, or could not begin */
+        if (stopping && !gathered)
+            break;
+        if (!gathered)
+            rest(ledger);
     }
     atomic_store(&ledger->backup.cancelled, true);
     ledger_backup_finish(ledger, true);

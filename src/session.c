@@ -183,7 +183,7 @@ static bool take_line(struct session *session, const char *line, size_t len)
 {
     if (line_is_empty(line, len))
         return true;
-    if (session->refusing)
+    if (session->refusing || session->worker->quiesced)
         return take_late_line(session);
     if (!session->spoke && line_is_http(line, len))
         return take_http(session);

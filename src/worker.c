@@ -124,15 +124,29 @@ static bool receive_answers(struct worker *worker)
 
 /* ---- the round ---- */
 
-/* A stopping worker is quiet when nothing is in flight, and, if it is for ingest, nobody is left.
- */
+/* Whether some connection has input that is not executed, or waits for an answer. */
+static bool any_conn_waits(const struct worker *worker)
+{
+    for (uint32_t i = 0; i < worker->pool.slot_count; i++) {
+        const struct conn *conn = worker->pool.slots[i].conn;
+        if (conn && (conn->held || conn->handler->busy(conn)))
+            return true;
+    }
+    return false;
+}
+
+/* A stopping worker is quiet when everything that was read is answered, and, if it is for ingest,
+ * nobody is left. From then on it asks the ledger, and other workers, for nothing. */
 static void note_quiet(struct worker *worker)
 {
-    bool quiet = worker->in_flight == 0 && (worker->broadcast || worker->pool.count == 0);
-    if (worker->quiet && (quiet || worker->overdue)) {
-        sem_post(worker->quiet);
-        worker->quiet = NULL;
-    }
+    if (worker->quiesced)
+        return;
+    bool quiet = worker->broadcast ? worker->in_flight == 0 && !any_conn_waits(worker)
+                                   : worker->pool.count == 0 && worker->in_flight == 0;
+    if (!quiet && !worker->overdue)
+        return;
+    worker->quiesced = true;
+    sem_post(worker->quiet);
 }
 
 static bool worker_work(void *context)

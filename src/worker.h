@@ -26,12 +26,13 @@ struct worker {
     struct broadcast *broadcast; /* NULL on an ingest worker */
     _Atomic uint32_t load;       /* connections handed to it, arrived or not */
     bool stopping;               /* takes no more input */
+    bool quiesced;               /* has told that it is quiet: no more requests or inquiries */
     bool finishing;              /* ends with its last connection */
     bool overdue;                /* the deadline of the stop has passed */
     uint64_t stop_deadline_ns; /* at which what is left is closed; set before the task is posted */
     uint64_t finish_deadline_ns;
     struct event stop_timer;
-    sem_t *quiet; /* posted once when nothing is in flight any more, while stopping */
+    sem_t *quiet; /* posted once, when quiesced */
     struct loop_task stop_task;
     struct loop_task finish_task;
 };
