@@ -333,6 +333,9 @@ static void fanout_join(struct fanout *fanout, struct subscription *subscription
 {
     TAILQ_INSERT_TAIL(&fanout->members, subscription, fan_link);
     fanout->count++;
+    if (fanout->busy) /* the round goes past the new one too; its last member must not fall out of
+                         it */
+        fanout->remaining++;
 }
 
 static void fanout_leave(struct broadcast *broadcast, struct fanout *fanout,

@@ -138,8 +138,6 @@ static void set_state(struct conn *conn, enum conn_state state)
         conn->blocked = false;
     }
     conn->state = (uint8_t)state;
-    if (state != CONN_OPEN)
-        buffer_free(&conn->unread);
     if (state == CONN_DRAINING) {
         shutdown(conn->fd, SHUT_WR);
         conn->deadline_ns = clock_monotonic_ns() + (uint64_t)CONN_LINGER_MS * NS_PER_MS;
@@ -458,6 +456,8 @@ void conn_settle(struct conn *conn)
 {
     loop_assert_owner(conn->pool->loop);
     go_on(conn);
+    if (conn->state != CONN_OPEN) /* not earlier: the handler may be in the middle of it */
+        buffer_free(&conn->unread);
     if (conn->state == CONN_OPEN && conn->leaving) {
         conn->leaving = false;
         conn->handler->leave(conn);

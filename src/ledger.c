@@ -245,7 +245,7 @@ struct ledger *ledger_new(struct store *store, struct tally *tally, const struct
     ledger->key = key;
     ledger->waker.fd = -1;
     if (allocate(ledger) != 0 || ports_init(ledger, ports, wakers) != 0 ||
-        !(ledger->electorate = electorate_new(store_ballot_estimate(store)))) {
+        !(ledger->electorate = electorate_new(store_voter_estimate(store)))) {
         snprintf(why, STORE_WHY_MAX, "out of memory");
         goto fail;
     }

@@ -39,10 +39,13 @@
 #include <unistd.h>
 
 enum {
-    DESCRIPTORS_KEPT = 32,      /* for the admin socket, the database and what a library opens */
-    DESCRIPTORS_A_WORKER = 3,   /* epoll, eventfd, and one that libevent may take */
-    STOP_ANSWERS_MS = 5000,     /* from the signal, for what was read to be answered */
-    STOP_LAST_TALLIES_MS = 9000 /* from the signal, for the last output to be taken */
+    DESCRIPTORS_KEPT = 32,    /* for the admin socket, the database and what a library opens */
+    DESCRIPTORS_A_WORKER = 3, /* epoll, eventfd, and one that libevent may take */
+    /* From the signal: until when replies and tallies must be taken, by those who only voted, by
+     * subscribers that sent something, and by all. */
+    STOP_VOTERS_MS = 4000,
+    STOP_SUBSCRIBERS_MS = 6000,
+    STOP_ALL_MS = 9000,
 };
 
 /* ---- descriptors ---- */
@@ -301,15 +304,15 @@ static void quiesce(struct server *server, unsigned from, unsigned to, uint64_t 
 static void stop(struct server *server)
 {
     uint64_t began_ns = clock_monotonic_ns();
-    uint64_t answers_ns = began_ns + (uint64_t)STOP_ANSWERS_MS * NS_PER_MS;
     log_info("stopping: answering what was read");
     notify_stopping();
     listener_stop(server->listener);
-    quiesce(server, 0, server->ingest_count, answers_ns);
-    quiesce(server, server->ingest_count, server->worker_count, answers_ns);
+    quiesce(server, 0, server->ingest_count, began_ns + (uint64_t)STOP_VOTERS_MS * NS_PER_MS);
+    quiesce(server, server->ingest_count, server->worker_count,
+            began_ns + (uint64_t)STOP_SUBSCRIBERS_MS * NS_PER_MS);
     ledger_stop(server->ledger);
     for (unsigned i = 0; i < server->worker_count; i++)
-        worker_finish(&server->workers[i], began_ns + (uint64_t)STOP_LAST_TALLIES_MS * NS_PER_MS);
+        worker_finish(&server->workers[i], began_ns + (uint64_t)STOP_ALL_MS * NS_PER_MS);
     for (unsigned i = 0; i < server->worker_count; i++)
         loop_join(&server->workers[i].loop);
     char why[STORE_WHY_MAX];

@@ -105,8 +105,9 @@ struct store_visitor {
     int (*tally)(void *context, const struct store_tally *tally, char why[STORE_WHY_MAX]);
 };
 
-/* An upper bound of the ballots there are: a hint for sizing tables. */
-uint64_t store_ballot_estimate(const struct store *store);
+/* How many voters have a ballot that counts, by the tallies that were last shown: a hint for sizing
+ * tables. Polls that count every ballot are left out. */
+uint64_t store_voter_estimate(const struct store *store);
 
 /* Reads everything. Returns 0, or -1 with `why` filled. */
 int store_load(struct store *store, const struct store_visitor *visitor, char why[STORE_WHY_MAX])

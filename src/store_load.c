@@ -3,6 +3,7 @@
  * finds damaged; `why` then names the file. */
 #include "store_internal.h"
 
+#include "proto/reply.h"
 #include "voter.h"
 
 #include <stdio.h>
@@ -129,6 +130,8 @@ static const char *read_ballot(sqlite3_value **row, struct store_ballot *ballot)
     if (sqlite3_value_type(row[3]) == SQLITE_TEXT) {
         ballot->voter_name = (const char *)sqlite3_value_text(row[3]);
         ballot->voter_name_len = (size_t)sqlite3_value_bytes(row[3]);
+        if (!ballot->voter_name || ballot->voter_name_len > PROTO_NAME_MAX)
+            return "voter of ballot";
     } else if (!value_hash(row[3], &ballot->voter)) {
         return "voter of ballot";
     }
@@ -197,6 +200,25 @@ static int load_tally(struct store *store, sqlite3_stmt *row, const struct store
     if (!tally.line)
         return damaged(store, why, "last_tally", tally.poll);
     return visitor->tally(visitor->context, &tally, why);
+}
+
+uint64_t store_voter_estimate(const struct store *store)
+{
+    sqlite3_stmt *row;
+    uint64_t voters = 0;
+    if (sqlite3_prepare_v2(store->db,
+                           "SELECT line FROM last_tally l JOIN poll p ON p.id = l.poll"
+                           " WHERE p.ballots <> 'unlimited'",
+                           -1, &row, NULL) != SQLITE_OK)
+        return 0;
+    while (sqlite3_step(row) == SQLITE_ROW) {
+        struct tally_row tally;
+        const char *line = (const char *)sqlite3_column_text(row, 0);
+        if (line && tally_parse(line, (size_t)sqlite3_column_bytes(row, 0), &tally))
+            voters += tally.ballots;
+    }
+    sqlite3_finalize(row);
+    return voters;
 }
 
 int store_load(struct store *store, const struct store_visitor *visitor, char why[STORE_WHY_MAX])

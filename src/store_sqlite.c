@@ -271,17 +271,10 @@ bool store_key_check(const struct store *store, struct hash *check)
 
 bool store_has_ballots(const struct store *store)
 {
-    return store_ballot_estimate(store) > 0;
-}
-
-uint64_t store_ballot_estimate(const struct store *store)
-{
     sqlite3_stmt *statement;
-    uint64_t last = 0;
-    if (query_row(store, "SELECT max(seq) FROM ballot", &statement))
-        last = (uint64_t)sqlite3_column_int64(statement, 0);
+    bool found = query_row(store, "SELECT 1 FROM ballot LIMIT 1", &statement);
     sqlite3_finalize(statement);
-    return last;
+    return found;
 }
 
 int store_set_key_check(struct store *store, struct hash check, char why[STORE_WHY_MAX])

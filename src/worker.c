@@ -198,16 +198,25 @@ static void drop_conn(struct conn *conn)
     conn_settle(conn);
 }
 
+/* Drops a connection that still owes or is owed something; not a subscriber that only waits for the
+ * last tallies. */
+static void drop_unanswered_conn(struct conn *conn)
+{
+    if (conn->last_words || conn->held || conn->handler->busy(conn))
+        drop_conn(conn);
+}
+
 static void on_stop_deadline(evutil_socket_t fd, short what, void *context)
 {
     (void)fd;
     (void)what;
     struct worker *worker = context;
-    if (worker->pool.count > 0)
+    uint32_t before = worker->pool.count;
+    each_conn(worker, worker->finishing ? drop_conn : drop_unanswered_conn);
+    if (worker->pool.count < before)
         log_warning(
-            "closing connections that did not take their last replies in time connections=%u",
-            worker->pool.count);
-    each_conn(worker, drop_conn);
+            "closed connections that did not take their last replies in time connections=%u",
+            before - worker->pool.count);
     worker->overdue = true;
 }
 
