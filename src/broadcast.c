@@ -26,7 +26,6 @@ enum {
     GATHER_BYTES =
         32 * 1024, /* lines that are sent to one subscriber in one write; the longest tally fits */
     GATHER_LINES = 64,
-    PACE_MS = 10, /* resolution of `every=` */
 };
 
 struct subscription;
@@ -64,10 +63,9 @@ struct subscription {
     uint64_t not_before_ns;
     uint32_t every_ms;
     bool except;
-    bool paced;                           /* on broadcast->paced */
-    TAILQ_ENTRY(subscription) fan_link;   /* fanout.members; not if `except` */
-    TAILQ_ENTRY(subscription) own_link;   /* subscriber.own */
-    TAILQ_ENTRY(subscription) paced_link; /* broadcast->paced */
+    struct event *pace_timer;           /* owned; NULL until it first had to wait */
+    TAILQ_ENTRY(subscription) fan_link; /* fanout.members; not if `except` */
+    TAILQ_ENTRY(subscription) own_link; /* subscriber.own */
 };
 
 struct subscriber {
@@ -93,8 +91,6 @@ struct broadcast {
     struct event cool_timer;
     struct fanout all; /* the `*` subscriptions */
     TAILQ_HEAD(, fanout) busy;
-    struct subscription_queue paced; /* had something to send before their time */
-    struct event pace_timer;
     bool last; /* intervals count no more */
     char gather[GATHER_BYTES];
 };
@@ -180,26 +176,32 @@ static void arm(struct event *timer, uint64_t wait_ns)
     event_add(timer, &wait);
 }
 
-/* Whether a push must wait for the subscription's interval; it is then sent when that is over. */
-static bool must_wait(struct broadcast *broadcast, struct subscription *subscription)
+static void visit(struct broadcast *broadcast, struct subscription *subscription);
+
+/* A subscription's interval is over, and there was something to send before that. */
+static void on_pace(evutil_socket_t fd, short what, void *context)
 {
-    if (subscription->every_ms == 0 || broadcast->last ||
-        clock_monotonic_ns() >= subscription->not_before_ns)
-        return false;
-    if (!subscription->paced) {
-        subscription->paced = true;
-        TAILQ_INSERT_TAIL(&broadcast->paced, subscription, paced_link);
-        if (!evtimer_pending(&broadcast->pace_timer, NULL))
-            arm(&broadcast->pace_timer, (uint64_t)PACE_MS * NS_PER_MS);
-    }
-    return true;
+    (void)fd;
+    (void)what;
+    struct subscription *subscription = context;
+    visit(subscription->subscriber->broadcast, subscription);
 }
 
-static void unpace(struct broadcast *broadcast, struct subscription *subscription)
+/* Whether a push must wait for the subscription's interval; it is then sent when that is over. */
+static bool must_wait(const struct broadcast *broadcast, struct subscription *subscription)
 {
-    if (subscription->paced)
-        TAILQ_REMOVE(&broadcast->paced, subscription, paced_link);
-    subscription->paced = false;
+    if (subscription->every_ms == 0 || broadcast->last)
+        return false;
+    uint64_t now_ns = clock_monotonic_ns();
+    if (now_ns >= subscription->not_before_ns)
+        return false;
+    if (!subscription->pace_timer)
+        subscription->pace_timer = evtimer_new(broadcast->loop->base, on_pace, subscription);
+    if (!subscription->pace_timer)
+        return false; /* no memory: rather too early than never */
+    if (!evtimer_pending(subscription->pace_timer, NULL))
+        arm(subscription->pace_timer, subscription->not_before_ns - now_ns + 1000);
+    return true;
 }
 
 /* ---- visits ---- */
@@ -446,25 +448,6 @@ static void on_cool(evutil_socket_t fd, short what, void *context)
         arm(&broadcast->cool_timer, topic->cool_ns - now_ns);
 }
 
-/* Looks once at each subscription that waits. One whose time has not come goes to the end of the
- * list again; a visit may end a connection, and take any others off the list. */
-static void on_pace(evutil_socket_t fd, short what, void *context)
-{
-    (void)fd;
-    (void)what;
-    struct broadcast *broadcast = context;
-    struct subscription *subscription;
-    uint32_t looks = 0;
-    TAILQ_FOREACH(subscription, &broadcast->paced, paced_link)
-    looks++;
-    while (looks-- > 0 && (subscription = TAILQ_FIRST(&broadcast->paced))) {
-        unpace(broadcast, subscription);
-        visit(broadcast, subscription);
-    }
-    if (!TAILQ_EMPTY(&broadcast->paced) && !evtimer_pending(&broadcast->pace_timer, NULL))
-        arm(&broadcast->pace_timer, (uint64_t)PACE_MS * NS_PER_MS);
-}
-
 static void receive(struct broadcast *broadcast)
 {
     struct snapshot *snapshots[RECEIVE_MAX];
@@ -525,10 +508,8 @@ struct broadcast *broadcast_new(struct loop *loop, struct tally *tally, unsigned
     TAILQ_INIT(&broadcast->published);
     TAILQ_INIT(&broadcast->cooling);
     TAILQ_INIT(&broadcast->busy);
-    TAILQ_INIT(&broadcast->paced);
     fanout_init(&broadcast->all);
     evtimer_assign(&broadcast->cool_timer, loop->base, on_cool, broadcast);
-    evtimer_assign(&broadcast->pace_timer, loop->base, on_pace, broadcast);
     return broadcast;
 }
 
@@ -536,7 +517,6 @@ void broadcast_free(struct broadcast *broadcast)
 {
     INVARIANT(broadcast->all.count == 0);
     event_del(&broadcast->cool_timer);
-    event_del(&broadcast->pace_timer);
     for (uint32_t i = 0; i < POLLS_MAX; i++) {
         struct topic *topic = broadcast->topics[i];
         if (!topic)
@@ -580,21 +560,26 @@ static void subscription_watch(struct subscription *subscription, struct fanout 
     subscription->every_ms = every_ms;
 }
 
+static void subscription_free(struct subscription *subscription)
+{
+    if (subscription->pace_timer)
+        event_free(subscription->pace_timer);
+    free(subscription);
+}
+
 static void drop_all(struct subscriber *subscriber)
 {
     struct broadcast *broadcast = subscriber->broadcast;
     if (!subscriber->all)
         return;
-    unpace(broadcast, subscriber->all);
     fanout_leave(broadcast, &broadcast->all, subscriber->all);
-    free(subscriber->all);
+    subscription_free(subscriber->all);
     subscriber->all = NULL;
 }
 
 static void drop_own(struct subscriber *subscriber, struct subscription *subscription)
 {
     struct broadcast *broadcast = subscriber->broadcast;
-    unpace(broadcast, subscription);
     TAILQ_REMOVE(&subscriber->own, subscription, own_link);
     if (subscription->except) {
         subscriber->excepted--;
@@ -602,7 +587,7 @@ static void drop_own(struct subscriber *subscriber, struct subscription *subscri
         subscriber->watched--;
         fanout_leave(broadcast, &subscription->topic->fanout, subscription);
     }
-    free(subscription);
+    subscription_free(subscription);
 }
 
 static void drop_everything(struct subscriber *subscriber)

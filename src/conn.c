@@ -40,6 +40,7 @@ int conn_pool_init(struct conn_pool *pool, struct loop *loop, struct counters *c
         .loop = loop, .counters = counters, .free_slot = NO_SLOT, .stall_ns = stall_ns};
     TAILQ_INIT(&pool->blocked);
     TAILQ_INIT(&pool->draining);
+    TAILQ_INIT(&pool->later);
     pool->read_buffer = malloc(PARTIAL_MAX_BYTES + CONN_READ_BYTES);
     if (!pool->read_buffer)
         return -1;
@@ -149,8 +150,8 @@ static void set_state(struct conn *conn, enum conn_state state)
 static void update_interest(struct conn *conn)
 {
     bool reads = !conn->ended &&
-                 (conn->state == CONN_DRAINING ||
-                  (conn->state == CONN_OPEN && !conn->paused && !conn->held && !conn->blocked));
+                 (conn->state == CONN_DRAINING || (conn->state == CONN_OPEN && !conn->paused &&
+                                                   !conn->held && !conn->later && !conn->blocked));
     short wanted = (short)((reads ? EV_READ : 0) | (conn->blocked ? EV_WRITE : 0));
     short had = (short)(event_get_events(&conn->event) & (EV_READ | EV_WRITE));
     bool pending = event_pending(&conn->event, EV_READ | EV_WRITE, NULL);
@@ -164,6 +165,17 @@ static void update_interest(struct conn *conn)
                  on_event, conn);
     if (event_add(&conn->event, NULL) != 0)
         conn_doom(conn);
+}
+
+static void set_later(struct conn *conn, bool later)
+{
+    if (conn->later == later)
+        return;
+    conn->later = later;
+    if (later)
+        TAILQ_INSERT_TAIL(&conn->pool->later, conn, later_link);
+    else
+        TAILQ_REMOVE(&conn->pool->later, conn, later_link);
 }
 
 /* ---- life ---- */
@@ -200,6 +212,7 @@ void conn_detach(struct conn *conn)
     INVARIANT(pool->out_conn != conn);
     event_del(&conn->event);
     leave_timed_list(conn);
+    set_later(conn, false);
     conn->blocked = false;
     struct conn_slot *slot = &pool->slots[conn->ref.slot];
     slot->conn = NULL;
@@ -370,8 +383,7 @@ static void drain(struct conn *conn)
     ssize_t n = recv(conn->fd, conn->pool->read_buffer, CONN_READ_BYTES, MSG_DONTWAIT);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    conn->drained_bytes += n > 0 ? (uint32_t)n : 0;
-    if (n <= 0 || conn->drained_bytes > CONN_LINGER_BYTES)
+    if (n <= 0)
         conn_doom(conn);
 }
 
@@ -419,21 +431,41 @@ static void input_held(struct conn *conn)
 
 /* ---- settling ---- */
 
+/* Whether there is something to do that does not wait for anybody else. */
+static bool can_go_on(const struct conn *conn)
+{
+    return conn->state == CONN_OPEN && !conn->blocked &&
+           (conn->wants_writable || (conn->held && !conn->paused && !conn->mid_reply));
+}
+
 static void go_on(struct conn *conn)
 {
-    for (;;) {
-        conn_flush(conn);
-        if (conn->state != CONN_OPEN || conn->blocked)
-            return;
+    uint64_t turn_began = conn->bytes_out;
+    conn_flush(conn);
+    while (can_go_on(conn) && conn->bytes_out - turn_began < CONN_TURN_BYTES) {
         if (conn->wants_writable) {
             conn->wants_writable = false;
             conn->handler->writable(conn);
-        } else if (conn->held && !conn->paused && !conn->mid_reply) {
-            input_held(conn);
         } else {
-            return;
+            input_held(conn);
         }
+        conn_flush(conn);
     }
+    set_later(conn, can_go_on(conn));
+}
+
+bool conn_pool_run_later(struct conn_pool *pool)
+{
+    struct conn *last = TAILQ_LAST(&pool->later, conn_list);
+    struct conn *conn;
+    while (last && (conn = TAILQ_FIRST(&pool->later))) {
+        bool was_last = conn == last;
+        set_later(conn, false);
+        conn_settle(conn);
+        if (was_last)
+            break;
+    }
+    return !TAILQ_EMPTY(&pool->later);
 }
 
 /* No more input will come, what came is executed, and nobody owes the peer a reply. */

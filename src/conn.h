@@ -23,11 +23,12 @@
 #include <sys/queue.h>
 
 enum {
-    CONN_READ_BYTES = 64 * 1024, /* at most, of one read */
-    CONN_ROUND_BYTES =
-        64 * 1024,         /* output of a round at which the handler should let it be flushed */
-    CONN_LINGER_MS = 1000, /* for which input is drained after the last reply */
-    CONN_LINGER_BYTES = 64 * 1024,
+    /* A read, and the output of a round at which the handler should let it be flushed. What a peer
+     * that pipelines and never reads costs is about the sum of both. */
+    CONN_READ_BYTES = 16 * 1024,
+    CONN_ROUND_BYTES = 16 * 1024,
+    CONN_TURN_BYTES = 256 * 1024, /* of output, after which the other connections have their turn */
+    CONN_LINGER_MS = 1000,        /* for which input is drained after the last reply */
 };
 
 enum conn_state {
@@ -90,6 +91,7 @@ struct conn {
     bool wants_writable : 1;
     bool leaving : 1;    /* to another loop */
     bool last_words : 1; /* closes when everything that was read is answered */
+    bool later : 1;      /* has had its turn: on pool->later */
     bool waiting : 1;    /* on the worker's list of those that wait for room in the ledger's ring */
     union peer peer;
     struct buffer unread;
@@ -97,9 +99,9 @@ struct conn {
     uint64_t deadline_ns;      /* BLOCKED: stall timeout; DRAINING: end of lingering */
     uint64_t blocked_since_ns; /* where blocked */
     uint32_t blocked_outq;     /* bytes that the kernel held then */
-    uint32_t drained_bytes;    /* where DRAINING */
     uint64_t bytes_out;
     TAILQ_ENTRY(conn) timed_link;   /* pool->blocked or pool->draining */
+    TAILQ_ENTRY(conn) later_link;   /* pool->later */
     TAILQ_ENTRY(conn) waiting_link; /* the worker's */
 };
 
@@ -122,6 +124,7 @@ struct conn_pool {
     uint64_t stall_ns;
     struct conn_list blocked;  /* by deadline */
     struct conn_list draining; /* by deadline */
+    struct conn_list later;    /* that go on in the next round */
     struct event timer;        /* for the first of both */
     bool timer_set;
 };
@@ -130,6 +133,10 @@ int conn_pool_init(struct conn_pool *pool, struct loop *loop, struct counters *c
                    uint64_t stall_ns) __attribute__((warn_unused_result));
 /* All connections must be gone. */
 void conn_pool_destroy(struct conn_pool *pool);
+
+/* Goes on with the connections that had their turn. Once a round; returns whether some had it
+ * again. */
+bool conn_pool_run_later(struct conn_pool *pool);
 
 /* The connection that `ref` names, or NULL if it is gone. */
 struct conn *conn_find(const struct conn_pool *pool, struct conn_ref ref);

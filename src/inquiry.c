@@ -78,13 +78,12 @@ static void reply(struct inquiry *inquiry, struct session *session)
     uint64_t count = 0;
     for (unsigned i = 0; i < inquiry->asker->server->worker_count; i++) {
         const struct part *part = &inquiry->parts[i];
-        char *out = conn_reserve(&session->conn, part->rows.len);
-        if (!out)
-            return;
-        if (part->rows.len > 0)
-            memcpy(out, part->rows.bytes, part->rows.len);
-        conn_wrote(&session->conn, part->rows.len);
         count += part->count;
+        char *out = part->rows.len > 0 ? conn_reserve(&session->conn, part->rows.len) : NULL;
+        if (!out)
+            continue;
+        memcpy(out, part->rows.bytes, part->rows.len);
+        conn_wrote(&session->conn, part->rows.len);
     }
     if (inquiry->kick_id == 0)
         session_reply_number(session, count, false);

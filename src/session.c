@@ -249,10 +249,9 @@ static size_t on_input(struct conn *conn, char *bytes, size_t len)
     session->active_ns = clock_monotonic_ns();
     size_t used = 0;
     while (used < len && conn->state == CONN_OPEN && !session->deaf) {
-        if (conn->pool->out.len >= CONN_ROUND_BYTES)
-            conn_flush(conn);
         /* A new subscriber's first tallies come before the reply to its next command. */
-        if (conn->blocked || conn->mid_reply || conn->wants_writable) {
+        if (conn->blocked || conn->mid_reply || conn->wants_writable ||
+            conn->pool->out.len >= CONN_ROUND_BYTES) {
             conn_hold(conn);
             break;
         }

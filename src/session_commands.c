@@ -206,22 +206,18 @@ static int execute_describe(struct session *session, const struct command *comma
     return 0;
 }
 
-/* A reply of ten thousand rows is made as the peer takes it, so a peer that takes nothing costs a
- * round's output. */
+/* A reply of ten thousand rows is made a round's output at a time, as the peer takes it. */
 void session_list_polls(struct session *session)
 {
     struct conn *conn = &session->conn;
     uint32_t count = worker_know_polls(session->worker);
-    while (session->polls_listed < count) {
-        if (conn->pool->out.len >= CONN_ROUND_BYTES)
-            conn_flush(conn);
-        if (conn->blocked || conn->state != CONN_OPEN)
-            return;
+    while (session->polls_listed < count && conn->pool->out.len < CONN_ROUND_BYTES)
         if (session_tally(session, "=", ++session->polls_listed) != 0)
             return;
-    }
+    conn_want_writable(conn); /* for the next rows, or for pushes that were held back */
+    if (session->polls_listed < count)
+        return;
     conn->mid_reply = false;
-    conn_want_writable(conn); /* pushes may have been held back */
     session_reply_number(session, session->polls_listed, false);
 }
 

@@ -40,6 +40,7 @@ enum {
     APPLICATION_ID = 0x54414c59,    /* "TALY", as in schema.sql */
     LOG_LIMIT_BYTES = 64 * 1 << 20, /* a log that a burst made larger is cut back to this */
     CACHE_KIB = 16 * 1024,
+    BUSY_TIMEOUT_MS = 1000,
     /* https://www.sqlite.org/fileformat.html#the_database_header */
     HEADER_BYTES = 100,
     HEADER_VERSION_AT = 60,
@@ -161,6 +162,8 @@ static int configure(struct store *store, bool sync, char why[STORE_WHY_MAX])
              "PRAGMA mmap_size=0; PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=%d;"
              "PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY; SELECT count(*) FROM sqlite_schema;",
              sync ? "FULL" : "NORMAL", LOG_LIMIT_BYTES, CACHE_KIB);
+    /* Somebody may be reading the file for a moment; a server that has it keeps it. */
+    sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
     int code = sqlite3_exec(store->db, pragmas, NULL, NULL, NULL);
     if (code == SQLITE_BUSY || code == SQLITE_LOCKED) {
         snprintf(why, STORE_WHY_MAX, "%s: in use by another process", store->path);

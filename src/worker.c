@@ -154,6 +154,7 @@ static bool worker_work(void *context)
     struct worker *worker = context;
     ledger_send(worker->server->ledger, worker->number);
     bool more = receive_answers(worker);
+    more |= conn_pool_run_later(&worker->pool);
     if (worker->broadcast)
         more |= broadcast_work(worker->broadcast);
     ledger_send(worker->server->ledger, worker->number);
