@@ -76,9 +76,9 @@ static struct bucket *bucket_of(struct admission *admission, const struct in6_ad
 static struct address *find(struct bucket *bucket, const struct in6_addr *bytes)
 {
     struct address *address;
-    LIST_FOREACH(address, bucket, link)
-    if (memcmp(&address->bytes, bytes, sizeof *bytes) == 0)
-        return address;
+    LIST_FOREACH (address, bucket, link)
+        if (memcmp(&address->bytes, bytes, sizeof *bytes) == 0)
+            return address;
     return NULL;
 }
 

@@ -177,6 +177,7 @@ static void arm(struct event *timer, uint64_t wait_ns)
 }
 
 static void visit(struct broadcast *broadcast, struct subscription *subscription);
+static void receive(struct broadcast *broadcast);
 
 /* A subscription's interval is over, and there was something to send before that. */
 static void on_pace(evutil_socket_t fd, short what, void *context)
@@ -184,11 +185,12 @@ static void on_pace(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
     struct subscription *subscription = context;
+    receive(subscription->subscriber->broadcast);
     visit(subscription->subscriber->broadcast, subscription);
 }
 
 /* Whether a push must wait for the subscription's interval; it is then sent when that is over. */
-static bool must_wait(const struct broadcast *broadcast, struct subscription *subscription)
+static bool waits_for_interval(const struct broadcast *broadcast, struct subscription *subscription)
 {
     if (subscription->every_ms == 0 || broadcast->last)
         return false;
@@ -210,9 +212,9 @@ static struct subscription *subscription_of(const struct subscriber *subscriber,
                                             const struct topic *topic)
 {
     struct subscription *subscription;
-    TAILQ_FOREACH(subscription, &subscriber->own, own_link)
-    if (subscription->topic == topic)
-        return subscription;
+    TAILQ_FOREACH (subscription, &subscriber->own, own_link)
+        if (subscription->topic == topic)
+            return subscription;
     return NULL;
 }
 
@@ -279,7 +281,7 @@ static void visit(struct broadcast *broadcast, struct subscription *subscription
         counter_add(&broadcast->counters->updates_conflated, 1);
         return;
     }
-    if (must_wait(broadcast, subscription))
+    if (waits_for_interval(broadcast, subscription))
         return;
     if (subscription->topic)
         send_topic(broadcast, subscription);
@@ -292,12 +294,13 @@ void subscriber_catch_up(struct subscriber *subscriber)
 {
     struct broadcast *broadcast = subscriber->broadcast;
     struct conn *conn = subscriber->conn;
+    receive(broadcast); /* what a reply has just shown must not be followed by an older tally */
     struct subscription *subscription = TAILQ_FIRST(&subscriber->own);
     while (subscription && conn_takes_push(conn)) {
         struct gathered gathered = {0};
         while (subscription) {
             bool sendable = !subscription->except && is_due(broadcast, subscription) &&
-                            !must_wait(broadcast, subscription);
+                            !waits_for_interval(broadcast, subscription);
             if (sendable && !gather_add(broadcast, &gathered, subscription, subscription->topic,
                                         subscription->topic->latest->seq))
                 break;
@@ -308,7 +311,7 @@ void subscriber_catch_up(struct subscriber *subscriber)
         gather_send(broadcast, conn, &gathered);
     }
     if (subscriber->all && conn_takes_push(conn) && is_due(broadcast, subscriber->all) &&
-        !must_wait(broadcast, subscriber->all))
+        !waits_for_interval(broadcast, subscriber->all))
         send_published(broadcast, subscriber->all);
 }
 
@@ -600,7 +603,7 @@ static void drop_everything(struct subscriber *subscriber)
 void subscriber_free(struct subscriber *subscriber)
 {
     drop_everything(subscriber);
-    counter_add(&subscriber->broadcast->counters->subscribers, (uint64_t)-1);
+    counter_subtract(&subscriber->broadcast->counters->subscribers, 1);
     free(subscriber);
 }
 

@@ -220,7 +220,7 @@ void conn_detach(struct conn *conn)
     slot->next_free = pool->free_slot;
     pool->free_slot = conn->ref.slot;
     pool->count--;
-    counter_add(&pool->counters->connections, (uint64_t)-1);
+    counter_subtract(&pool->counters->connections, 1);
     conn->pool = NULL;
 }
 

@@ -18,6 +18,11 @@ static inline void counter_add(_Atomic uint64_t *counter, uint64_t n)
                           memory_order_relaxed);
 }
 
+static inline void counter_subtract(_Atomic uint64_t *counter, uint64_t n)
+{
+    counter_add(counter, (uint64_t)0 - n);
+}
+
 static inline uint64_t counter_get(const _Atomic uint64_t *counter)
 {
     return atomic_load_explicit(counter, memory_order_relaxed);

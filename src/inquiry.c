@@ -60,6 +60,18 @@ static int list_session(struct buffer *rows, const struct session *session, uint
     return 0;
 }
 
+/* Who kicks himself is told so first. */
+static void kick(const struct inquiry *inquiry, struct session *session)
+{
+    struct conn *conn = &session->conn;
+    if (session->worker == inquiry->asker && conn->ref.slot == inquiry->from.slot) {
+        conn_finish_when_done(conn);
+        return;
+    }
+    conn_doom(conn);
+    conn_settle(conn);
+}
+
 static void look_at(struct part *part, struct session *session, uint64_t now_ns)
 {
     uint64_t kick_id = part->inquiry->kick_id;
@@ -68,8 +80,7 @@ static void look_at(struct part *part, struct session *session, uint64_t now_ns)
             part->count++;
     } else if (session->id == kick_id) {
         part->count++;
-        conn_doom(&session->conn);
-        conn_settle(&session->conn);
+        kick(part->inquiry, session);
     }
 }
 

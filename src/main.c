@@ -176,25 +176,32 @@ static int open_database(struct server *server)
     return -1;
 }
 
-static int make_ledger(struct server *server)
+/* Loads the database into a ledger, and makes sure of what it holds. */
+static int load_ledger(struct server *server, struct waker *const *wakers, char why[STORE_WHY_MAX])
 {
-    char why[STORE_WHY_MAX] = "";
-    struct waker *wakers[128];
-    INVARIANT(server->worker_count <= sizeof wakers / sizeof wakers[0]);
-    for (unsigned i = 0; i < server->worker_count; i++)
-        wakers[i] = &server->workers[i].loop.waker;
-    uint64_t began_ns = clock_monotonic_ns();
     server->ledger =
         ledger_new(server->store, server->tally, &server->key, server->worker_count, wakers, why);
-    if (server->ledger && store_checkpoint_all(server->store, why) == 0) {
-        log_info("database loaded file=%s polls=%u seq=%" PRIu64 " ms=%" PRIu64,
-                 server->config->database, tally_poll_count(server->tally),
-                 counter_get(&ledger_stats(server->ledger)->seq),
-                 (clock_monotonic_ns() - began_ns) / NS_PER_MS);
-        return create_polls(server);
+    return server->ledger ? store_checkpoint_all(server->store, why) : -1;
+}
+
+static int make_ledger(struct server *server)
+{
+    char why[STORE_WHY_MAX] = "out of memory";
+    uint64_t began_ns = clock_monotonic_ns();
+    struct waker **wakers = calloc(server->worker_count, sizeof(struct waker *));
+    for (unsigned i = 0; wakers && i < server->worker_count; i++)
+        wakers[i] = &server->workers[i].loop.waker;
+    int result = wakers ? load_ledger(server, wakers, why) : -1;
+    free(wakers);
+    if (result != 0) {
+        log_error("%s", why);
+        return -1;
     }
-    log_error("%s", why);
-    return -1;
+    log_info("database loaded file=%s polls=%u seq=%" PRIu64 " ms=%" PRIu64,
+             server->config->database, tally_poll_count(server->tally),
+             counter_get(&ledger_stats(server->ledger)->seq),
+             (clock_monotonic_ns() - began_ns) / NS_PER_MS);
+    return 0;
 }
 
 static int make_workers(struct server *server)
@@ -239,9 +246,9 @@ static int make(struct server *server, struct event_base *base)
         log_error("out of memory");
         return -1;
     }
-    if (open_database(server) != 0 || make_workers(server) != 0)
+    if (open_database(server) != 0 || make_workers(server) != 0 || make_ledger(server) != 0)
         return -1;
-    return make_ledger(server);
+    return create_polls(server);
 }
 
 static void unmake(struct server *server)

@@ -75,19 +75,19 @@ void session_row(struct session *session, const char *format, ...)
 }
 
 /* Replies with an error, and closes after too many in a row. */
-static void refuse(struct session *session, enum error error, const char *why)
+static void refuse(struct session *session, enum error error, uint64_t seq, const char *why)
 {
-    session_reply_error(session, error, 0, why);
-    if (session->errors_in_row >= PROTO_ERRORS_IN_A_ROW) {
-        session_reply_error(session, ERR_TOO_MANY_ERRORS, 0, NULL);
-        conn_finish(&session->conn);
-    }
+    session_reply_error(session, error, seq, why);
+    if (session->errors_in_row < PROTO_ERRORS_IN_A_ROW)
+        return;
+    session_reply_error(session, ERR_TOO_MANY_ERRORS, 0, NULL);
+    conn_finish(&session->conn);
 }
 
 /* ---- lines ---- */
 
 /* Pauses unless no more than `limit` requests are in flight. Returns whether it had to. */
-static bool must_wait(struct session *session, uint32_t limit)
+static bool pauses_for_answers(struct session *session, uint32_t limit)
 {
     if (session->in_flight <= limit)
         return false;
@@ -100,10 +100,10 @@ static bool must_wait(struct session *session, uint32_t limit)
  * dealt with; if not, the connection is paused. */
 static bool take_vote(struct session *session, const struct command *command)
 {
-    if (session->asked && must_wait(session, 0))
+    if (session->asked && pauses_for_answers(session, 0))
         return false;
     if (session->in_flight >= SESSION_IN_FLIGHT_MAX &&
-        must_wait(session, SESSION_IN_FLIGHT_MAX / 2))
+        pauses_for_answers(session, SESSION_IN_FLIGHT_MAX / 2))
         return false;
     if (worker_ring_is_full(session->worker)) {
         worker_wait(session->worker, &session->conn);
@@ -114,10 +114,10 @@ static bool take_vote(struct session *session, const struct command *command)
     int error = session_vote(session, command, &why);
     if (error == 0)
         return true;
-    if (must_wait(session, 0))
+    if (pauses_for_answers(session, 0))
         return false;
     counter_add(&session->worker->counters.refused_here, 1);
-    refuse(session, (enum error)error, why);
+    refuse(session, (enum error)error, 0, why);
     return true;
 }
 
@@ -139,16 +139,16 @@ static bool take_command(struct session *session, const struct command *command)
     INVARIANT(session_commands[command->id]);
     int error = session_commands[command->id](session, command, &why);
     if (error != 0)
-        refuse(session, (enum error)error, why);
+        refuse(session, (enum error)error, 0, why);
     return true;
 }
 
 /* Deals with a line that is no command: refuses it once nothing is in flight. */
 static bool take_bad_line(struct session *session, enum error error, const char *why)
 {
-    if (must_wait(session, 0))
+    if (pauses_for_answers(session, 0))
         return false;
-    refuse(session, error, why);
+    refuse(session, error, 0, why);
     return true;
 }
 
@@ -168,7 +168,7 @@ static bool is_allowed(const struct session *session, enum command_id id)
 /* Deals with a line that was read after the stop began. A subscriber stays for the last tallies. */
 static bool take_late_line(struct session *session)
 {
-    if (must_wait(session, 0))
+    if (pauses_for_answers(session, 0))
         return false;
     session_reply_error(session, ERR_SHUTTING_DOWN, 0, NULL);
     if (session->subscriber)
@@ -183,7 +183,7 @@ static bool take_line(struct session *session, const char *line, size_t len)
 {
     if (line_is_empty(line, len))
         return true;
-    if (session->refusing || session->worker->quiesced)
+    if (session->refusing || session->worker->stage >= WORKER_QUIET)
         return take_late_line(session);
     if (!session->spoke && line_is_http(line, len))
         return take_http(session);
@@ -199,7 +199,7 @@ static bool take_line(struct session *session, const char *line, size_t len)
         return take_bad_line(session, (enum error)error, why);
     if (command.id == CMD_VOTE)
         return take_vote(session, &command);
-    return !must_wait(session, 0) && take_command(session, &command);
+    return !pauses_for_answers(session, 0) && take_command(session, &command);
 }
 
 /* Deals with the beginning of a line that is too long; its rest is discarded. */
@@ -301,8 +301,8 @@ static void on_answer(struct conn *conn, const struct answer *answer)
     struct session *session = session_of(conn);
     if (conn->state != CONN_DOOMED) {
         if (answer->error)
-            session_reply_error(session, (enum error)answer->error, answer->number,
-                                answer_text(session, answer->error));
+            refuse(session, (enum error)answer->error, answer->number,
+                   answer_text(session, answer->error));
         else
             session_reply_number(session, answer->number, answer->duplicate);
     }
@@ -314,7 +314,7 @@ static void on_answer(struct conn *conn, const struct answer *answer)
 static bool may_read(struct conn *conn)
 {
     struct session *session = session_of(conn);
-    if (session->worker->stopping) /* all that was read before is executed by now */
+    if (session->worker->stage >= WORKER_STOPPING) /* all that was read before is executed by now */
         session->refusing = true;
     if (!worker_ring_is_full(session->worker))
         return true;
@@ -388,7 +388,7 @@ static void arrive(struct loop_task *task)
         greet(session);
     }
     conn_resume(conn);
-    if (session->worker->stopping)
+    if (session->worker->stage >= WORKER_STOPPING)
         on_stop(conn);
     conn_settle(conn);
 }

@@ -20,6 +20,8 @@ struct store;
 /* Room for one line that tells a person what is wrong, and with which file. */
 enum { STORE_WHY_MAX = PATH_MAX + 512 };
 
+#define STORE_SEQ_MAX ((INT64_C(1) << 48) - 1) /* the electorate keeps 48 bits of a sequence */
+
 /* Opens the database, or makes it if there is none, and takes it for this process alone. With
  * `sync`, a commit is on stable storage when it returns; without, it survives the process but not
  * the machine. Nothing of an existing file is changed. Returns 0, or -1 with `why` filled: the file

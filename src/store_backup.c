@@ -10,11 +10,11 @@
  * for: a file of that name is always a whole one, and never one that was there before. */
 #include "store_internal.h"
 
+#include "file.h"
 #include "log.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,24 +28,6 @@ enum {
         1 << 23, /* synced so often, so that the last sync, and the ledger's between, stay short */
     HEADER_VERSIONS_AT = 18,
 };
-
-int store_sync_directory(const char *path)
-{
-    char copy[PATH_MAX];
-    if (strlen(path) >= sizeof copy) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    strcpy(copy, path);
-    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return -1;
-    int result = fsync(fd);
-    int saved = errno;
-    close(fd);
-    errno = saved;
-    return result;
-}
 
 int store_backup_begin(struct store *store)
 {
@@ -61,20 +43,6 @@ int store_backup_begin(struct store *store)
 void store_backup_end(struct store *store)
 {
     store->backups--;
-}
-
-static int write_whole(int fd, const char *bytes, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, bytes, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return -1;
-        bytes += n;
-        len -= (size_t)n;
-    }
-    return 0;
 }
 
 /* Copies `size` bytes of `from` to the new file `to`. Returns 0, or -1 with errno set. */
@@ -95,7 +63,7 @@ static int copy_database(int from, int to, uint64_t size, const atomic_bool *can
         }
         if (at == 0 && n > HEADER_VERSIONS_AT + 1)
             block[HEADER_VERSIONS_AT] = block[HEADER_VERSIONS_AT + 1] = 1;
-        result = write_whole(to, block, (size_t)n);
+        result = file_write(to, block, (size_t)n);
         at += (uint64_t)n;
         if (result == 0 && (at % SYNC_BYTES == 0 || at >= size))
             result = fdatasync(to);
@@ -125,7 +93,7 @@ int store_backup_copy(const struct store *store, const char *path, const atomic_
     } else if (link(partial, path) != 0) {
         log_warning("backup failed file=%s error=%s", path, strerror(errno));
         result = ERR_BAD_ARGUMENT;
-    } else if (store_sync_directory(path) == 0) {
+    } else if (file_sync_directory(path) == 0) {
         *bytes = (uint64_t)status.st_size;
         result = 0;
     }

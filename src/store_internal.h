@@ -34,7 +34,4 @@ int store_fail(const struct store *store, char why[STORE_WHY_MAX], const char *w
 /* The words in poll_event.kind, by enum store_event_kind. */
 extern const char *const store_event_names[];
 
-/* Syncs the directory that holds `path`. Returns 0, or -1 with errno set. */
-int store_sync_directory(const char *path);
-
 #endif

@@ -50,13 +50,16 @@ static int load_choices(struct store *store, int64_t id, struct name choices[PRO
         return store_fail(store, why, "damaged");
     sqlite3_bind_int64(row, 1, id);
     int count = 0;
-    while (sqlite3_step(row) == SQLITE_ROW && count >= 0 && count < PROTO_CHOICES_MAX) {
+    int code;
+    while ((code = sqlite3_step(row)) == SQLITE_ROW && count >= 0 && count < PROTO_CHOICES_MAX) {
         bool good =
             sqlite3_column_int64(row, 0) == count + 1 && column_name(row, 1, &choices[count]);
         count = good ? count + 1 : -1;
     }
     sqlite3_finalize(row);
-    return count >= PROTO_CHOICES_MIN ? count : damaged(store, why, "choices of poll", id);
+    return code == SQLITE_DONE && count >= PROTO_CHOICES_MIN
+               ? count
+               : damaged(store, why, "choices of poll", id);
 }
 
 static int load_poll(struct store *store, sqlite3_stmt *row, const struct store_visitor *visitor,
@@ -66,7 +69,7 @@ static int load_poll(struct store *store, sqlite3_stmt *row, const struct store_
     struct name choices[PROTO_CHOICES_MAX];
     struct settings settings = {0};
     int64_t id = sqlite3_column_int64(row, 0);
-    if (!column_name(row, 1, &name))
+    if (id < 1 || id > POLLS_MAX || !column_name(row, 1, &name))
         return damaged(store, why, "poll", id);
     for (enum setting setting = SETTING_BALLOTS; setting <= SETTING_RECORD; setting++) {
         const char *word = (const char *)sqlite3_column_text(row, 2 + (int)setting);
@@ -89,6 +92,7 @@ static int load_event(struct store *store, sqlite3_stmt *row, const struct store
                       char *why)
 {
     int64_t seq = sqlite3_column_int64(row, 0);
+    int64_t poll = sqlite3_column_int64(row, 1);
     const char *kind = (const char *)sqlite3_column_text(row, 2);
     struct store_event event = {
         .seq = (uint64_t)seq,
@@ -99,11 +103,12 @@ static int load_event(struct store *store, sqlite3_stmt *row, const struct store
     };
     while (kind && event.kind <= STORE_LABEL && strcmp(kind, store_event_names[event.kind]) != 0)
         event.kind++;
-    if (!kind || event.kind > STORE_LABEL || event.text_len > PROTO_TEXT_MAX ||
+    if (seq < 1 || seq > STORE_SEQ_MAX || poll < 1 || poll > POLLS_MAX || !kind ||
+        event.kind > STORE_LABEL || event.text_len > PROTO_TEXT_MAX ||
         (event.kind == STORE_TITLE || event.kind == STORE_LABEL || event.kind == STORE_CREATE) !=
             !!event.text)
         return damaged(store, why, "poll_event", seq);
-    struct poll named = {.id = (uint32_t)sqlite3_column_int64(row, 1)};
+    struct poll named = {.id = (uint32_t)poll};
     event.poll = &named;
     return visitor->event(visitor->context, &event, why);
 }
@@ -120,10 +125,12 @@ static bool value_hash(sqlite3_value *value, struct hash *hash)
 /* What a row of `ballot` says. Returns NULL, or which part of it can't be. */
 static const char *read_ballot(sqlite3_value **row, struct store_ballot *ballot)
 {
+    int64_t seq = sqlite3_value_int64(row[0]);
     int64_t poll = sqlite3_value_int64(row[1]);
     int64_t choice = sqlite3_value_int64(row[2]);
-    *ballot = (struct store_ballot){.seq = (uint64_t)sqlite3_value_int64(row[0])};
-    if (poll < 1 || poll > POLLS_MAX || choice < 1 || choice > PROTO_CHOICES_MAX)
+    *ballot = (struct store_ballot){.seq = (uint64_t)seq};
+    if (seq < 1 || seq > STORE_SEQ_MAX || poll < 1 || poll > POLLS_MAX || choice < 1 ||
+        choice > PROTO_CHOICES_MAX)
         return "ballot";
     ballot->poll = (uint32_t)poll;
     ballot->choice = (uint16_t)(choice - 1);
@@ -192,13 +199,14 @@ static int load_ballots(struct store *store, const struct store_visitor *visitor
 static int load_tally(struct store *store, sqlite3_stmt *row, const struct store_visitor *visitor,
                       char *why)
 {
+    int64_t poll = sqlite3_column_int64(row, 0);
     struct store_tally tally = {
-        .poll = (uint32_t)sqlite3_column_int64(row, 0),
+        .poll = (uint32_t)poll,
         .line = (const char *)sqlite3_column_text(row, 1),
         .len = (size_t)sqlite3_column_bytes(row, 1),
     };
-    if (!tally.line)
-        return damaged(store, why, "last_tally", tally.poll);
+    if (!tally.line || poll < 1 || poll > POLLS_MAX)
+        return damaged(store, why, "last_tally of poll", poll);
     return visitor->tally(visitor->context, &tally, why);
 }
 

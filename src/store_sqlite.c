@@ -22,6 +22,7 @@
 #include "store_internal.h"
 
 #include "clock.h"
+#include "file.h"
 #include "log.h"
 #include "proto/schema_sql.h"
 #include "voter.h"
@@ -108,7 +109,7 @@ static int create_database(const char *path, char why[STORE_WHY_MAX])
     int result = create_schema(partial, why);
     /* Another server may have made it meanwhile: then that one is opened, and found in use. */
     if (result == 0 &&
-        ((link(partial, path) != 0 && errno != EEXIST) || store_sync_directory(path) != 0))
+        ((link(partial, path) != 0 && errno != EEXIST) || file_sync_directory(path) != 0))
         result = fail_errno(path, why);
     unlink(partial);
     return result;
@@ -151,6 +152,24 @@ static int log_grew(void *context, sqlite3 *db, const char *name, int pages)
     return SQLITE_OK;
 }
 
+/* Runs a query of one value; false if it has no row. The caller reads and finalizes *statement. */
+static bool query_row(const struct store *store, const char *sql, sqlite3_stmt **statement)
+{
+    *statement = NULL;
+    return sqlite3_prepare_v2(store->db, sql, -1, statement, NULL) == SQLITE_OK &&
+           sqlite3_step(*statement) == SQLITE_ROW;
+}
+
+/* SQLite stays in another mode without an error where it can't have this one. */
+static bool is_in_wal_mode(const struct store *store)
+{
+    sqlite3_stmt *row;
+    bool wal = query_row(store, "PRAGMA journal_mode", &row) &&
+               strcmp((const char *)sqlite3_column_text(row, 0), "wal") == 0;
+    sqlite3_finalize(row);
+    return wal;
+}
+
 /* Takes the exclusive lock, before WAL mode is asked for: then the log's index is in this process's
  * memory and no shared memory file is made (https://www.sqlite.org/wal.html#noshm). The first read
  * is what takes the lock. */
@@ -165,12 +184,17 @@ static int configure(struct store *store, bool sync, char why[STORE_WHY_MAX])
     /* Somebody may be reading the file for a moment; a server that has it keeps it. */
     sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
     int code = sqlite3_exec(store->db, pragmas, NULL, NULL, NULL);
-    if (code == SQLITE_BUSY || code == SQLITE_LOCKED) {
+    if ((code & 0xff) == SQLITE_BUSY) {
         snprintf(why, STORE_WHY_MAX, "%s: in use by another process", store->path);
         return -1;
     }
     if (code != SQLITE_OK)
         return fail_system(store, why, "can't be opened");
+    if (!is_in_wal_mode(store)) {
+        snprintf(why, STORE_WHY_MAX, "%s: can't be put into WAL mode on this file system",
+                 store->path);
+        return -1;
+    }
     /* An exit must not rewrite a file that was just found damaged. */
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     sqlite3_wal_hook(store->db, log_grew, store);
@@ -252,14 +276,6 @@ void store_close(struct store *store)
 }
 
 /* ---- the key's check value ---- */
-
-/* Runs a query of one value; false if it has no row. The caller reads and finalizes *statement. */
-static bool query_row(const struct store *store, const char *sql, sqlite3_stmt **statement)
-{
-    *statement = NULL;
-    return sqlite3_prepare_v2(store->db, sql, -1, statement, NULL) == SQLITE_OK &&
-           sqlite3_step(*statement) == SQLITE_ROW;
-}
 
 bool store_key_check(const struct store *store, struct hash *check)
 {

@@ -7,9 +7,9 @@
  *
  * The key's file can be missing, damaged, unreadable or unwritable; each is told with the file's
  * name. */
-#define _GNU_SOURCE /* mkostemp */
 #include "voter.h"
 
+#include "file.h"
 #include "log.h"
 
 #include <errno.h>
@@ -99,20 +99,6 @@ static ssize_t read_fully(int fd, char *buffer, size_t size)
     return (ssize_t)len;
 }
 
-static int write_fully(int fd, const char *bytes, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, bytes, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -1;
-        bytes += n;
-        len -= (size_t)n;
-    }
-    return 0;
-}
-
 static bool key_from_text(const char *text, size_t len, struct voter_key *key)
 {
     size_t key_bytes;
@@ -147,28 +133,6 @@ enum voter_key_result voter_key_read(const char *path, struct voter_key *key, ch
     return result;
 }
 
-/* Makes the names in the file's directory durable. */
-static int sync_directory_of(const char *path)
-{
-    char directory[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    size_t len = slash == NULL ? 0 : (size_t)(slash - path) + 1;
-    if (len >= sizeof directory) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    memcpy(directory, path, len);
-    directory[len] = '\0';
-    int fd = open(len == 0 ? "." : directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return -1;
-    int result = fsync(fd);
-    int error = errno;
-    close(fd);
-    errno = error;
-    return result;
-}
-
 /* Writes the key to a new file beside `path`, whose name goes to `temporary` (PATH_MAX bytes).
  * Returns 0, or -1 with errno set and no file left. */
 static int write_temporary(const char *path, const struct voter_key *key, char *temporary)
@@ -184,7 +148,7 @@ static int write_temporary(const char *path, const struct voter_key *key, char *
         return -1;
     sodium_bin2hex(text, sizeof text, key->bytes, VOTER_KEY_BYTES);
     text[KEY_HEX_DIGITS] = '\n'; /* in place of the NUL */
-    int result = write_fully(fd, text, sizeof text);
+    int result = file_write(fd, text, sizeof text);
     sodium_memzero(text, sizeof text);
     if (result == 0)
         result = fsync(fd);
@@ -213,7 +177,7 @@ int voter_key_create(const char *path, struct voter_key *key, char *why, size_t 
     int error = errno;
     unlink(temporary);
     errno = error;
-    if (result == 0 && sync_directory_of(path) == 0)
+    if (result == 0 && file_sync_directory(path) == 0)
         return 0;
 
 err:

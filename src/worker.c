@@ -139,13 +139,11 @@ static bool any_conn_waits(const struct worker *worker)
  * nobody is left. From then on it asks the ledger, and other workers, for nothing. */
 static void note_quiet(struct worker *worker)
 {
-    if (worker->quiesced)
-        return;
     bool quiet = worker->broadcast ? worker->in_flight == 0 && !any_conn_waits(worker)
                                    : worker->pool.count == 0 && worker->in_flight == 0;
     if (!quiet && !worker->overdue)
         return;
-    worker->quiesced = true;
+    worker->stage = WORKER_QUIET;
     sem_post(worker->quiet);
 }
 
@@ -158,9 +156,9 @@ static bool worker_work(void *context)
     if (worker->broadcast)
         more |= broadcast_work(worker->broadcast);
     ledger_send(worker->server->ledger, worker->number);
-    if (worker->stopping)
+    if (worker->stage == WORKER_STOPPING)
         note_quiet(worker);
-    if (worker->finishing && worker->pool.count == 0)
+    if (worker->stage == WORKER_FINISHING && worker->pool.count == 0)
         loop_quit(&worker->loop);
     return more;
 }
@@ -213,7 +211,7 @@ static void on_stop_deadline(evutil_socket_t fd, short what, void *context)
     (void)what;
     struct worker *worker = context;
     uint32_t before = worker->pool.count;
-    each_conn(worker, worker->finishing ? drop_conn : drop_unanswered_conn);
+    each_conn(worker, worker->stage == WORKER_FINISHING ? drop_conn : drop_unanswered_conn);
     if (worker->pool.count < before)
         log_warning(
             "closed connections that did not take their last replies in time connections=%u",
@@ -232,7 +230,7 @@ static void set_stop_timer(struct worker *worker, uint64_t deadline_ns)
 static void run_stop(struct loop_task *task)
 {
     struct worker *worker = (struct worker *)((char *)task - offsetof(struct worker, stop_task));
-    worker->stopping = true;
+    worker->stage = WORKER_STOPPING;
     set_stop_timer(worker, worker->stop_deadline_ns);
     each_conn(worker, stop_conn);
 }
@@ -248,7 +246,7 @@ void worker_stop(struct worker *worker, uint64_t deadline_ns, sem_t *quiet)
 static void run_finish(struct loop_task *task)
 {
     struct worker *worker = (struct worker *)((char *)task - offsetof(struct worker, finish_task));
-    worker->finishing = true;
+    worker->stage = WORKER_FINISHING;
     set_stop_timer(worker, worker->finish_deadline_ns);
     if (worker->broadcast)
         broadcast_publish_last(worker->broadcast);

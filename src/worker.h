@@ -14,6 +14,14 @@
 
 #include <semaphore.h>
 
+/* How far a worker's stop has come. */
+enum worker_stage {
+    WORKER_RUNNING,
+    WORKER_STOPPING,  /* takes no more input */
+    WORKER_QUIET,     /* has told that it is quiet: no more requests or inquiries */
+    WORKER_FINISHING, /* ends with its last connection */
+};
+
 struct worker {
     struct loop loop;
     struct conn_pool pool;
@@ -25,14 +33,12 @@ struct worker {
     struct conn_list waiting;    /* connections that found the ring full, first come first */
     struct broadcast *broadcast; /* NULL on an ingest worker */
     _Atomic uint32_t load;       /* connections handed to it, arrived or not */
-    bool stopping;               /* takes no more input */
-    bool quiesced;               /* has told that it is quiet: no more requests or inquiries */
-    bool finishing;              /* ends with its last connection */
-    bool overdue;                /* the deadline of the stop has passed */
+    enum worker_stage stage;
+    bool overdue;              /* the deadline of the stop has passed */
     uint64_t stop_deadline_ns; /* at which what is left is closed; set before the task is posted */
     uint64_t finish_deadline_ns;
     struct event stop_timer;
-    sem_t *quiet; /* posted once, when quiesced */
+    sem_t *quiet; /* posted once, when quiet */
     struct loop_task stop_task;
     struct loop_task finish_task;
 };
