@@ -192,7 +192,7 @@ static void on_pace(evutil_socket_t fd, short what, void *context)
 /* Whether a push must wait for the subscription's interval; it is then sent when that is over. */
 static bool waits_for_interval(const struct broadcast *broadcast, struct subscription *subscription)
 {
-    if (subscription->every_ms == 0 || broadcast->last)
+    if (subscription->every_ms == 0 || broadcast->last || subscription->subscriber->conn->ended)
         return false;
     uint64_t now_ns = clock_monotonic_ns();
     if (now_ns >= subscription->not_before_ns)
@@ -288,6 +288,27 @@ static void visit(struct broadcast *broadcast, struct subscription *subscription
     else
         send_published(broadcast, subscription);
     conn_settle(conn);
+}
+
+static bool is_behind(const struct subscription *subscription)
+{
+    return !subscription->except && subscription->sent < subscription->topic->latest->seq;
+}
+
+bool subscriber_is_behind(const struct subscriber *subscriber)
+{
+    const struct broadcast *broadcast = subscriber->broadcast;
+    const struct subscription *own;
+    const struct topic *topic;
+    TAILQ_FOREACH (own, &subscriber->own, own_link)
+        if (is_behind(own))
+            return true;
+    if (!subscriber->all)
+        return false;
+    TAILQ_FOREACH (topic, &broadcast->cooling, cooling_link)
+        if (topic->published_seq < topic->latest->seq && !subscription_of(subscriber, topic))
+            return true;
+    return is_due(broadcast, subscriber->all);
 }
 
 void subscriber_catch_up(struct subscriber *subscriber)

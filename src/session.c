@@ -332,9 +332,13 @@ static void on_writable(struct conn *conn)
         subscriber_catch_up(session->subscriber);
 }
 
+/* A subscriber that half-closed is owed the tally as it stands. */
 static bool is_busy(const struct conn *conn)
 {
-    return ((const struct session *)conn)->in_flight > 0;
+    const struct session *session = (const struct session *)conn;
+    return session->in_flight > 0 ||
+           (conn->state == CONN_OPEN && conn->ended && session->subscriber &&
+            subscriber_is_behind(session->subscriber));
 }
 
 static void on_stop(struct conn *conn)
