@@ -295,9 +295,10 @@ static bool is_behind(const struct subscription *subscription)
     return !subscription->except && subscription->sent < subscription->topic->latest->seq;
 }
 
-bool subscriber_is_behind(const struct subscriber *subscriber)
+bool subscriber_is_behind(struct subscriber *subscriber)
 {
-    const struct broadcast *broadcast = subscriber->broadcast;
+    struct broadcast *broadcast = subscriber->broadcast;
+    receive(broadcast);
     const struct subscription *own;
     const struct topic *topic;
     TAILQ_FOREACH (own, &subscriber->own, own_link)

@@ -47,9 +47,9 @@ int subscriber_add(struct subscriber *subscriber, const struct poll *poll, uint3
 /* Ends that. Returns the number of polls still subscribed, or ERR_LIMIT if memory is short. */
 int subscriber_remove(struct subscriber *subscriber, const struct poll *poll);
 
-/* Whether a tally that has arrived is still to be sent to it, if only when its poll's interval is
+/* Whether a tally that was published is still to be sent to it, if only when its poll's interval is
  * over. */
-bool subscriber_is_behind(const struct subscriber *subscriber);
+bool subscriber_is_behind(struct subscriber *subscriber);
 
 /* The connection takes output: sends the newest of what it has not seen. */
 void subscriber_catch_up(struct subscriber *subscriber);
