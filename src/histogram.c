@@ -1,6 +1,6 @@
 /* A histogram with 32 buckets in each power of two (see histogram.h). Values below 32 have a bucket
- * each. There is one writer at a time, so counting is a relaxed load and store, which costs what a
- * plain increment does. */
+ * each. Where there is one writer, counting is a relaxed load and store, which costs what a plain
+ * increment does. */
 #include "histogram.h"
 
 enum { SUB_BUCKETS = 1 << HISTOGRAM_SUB_BITS };
@@ -31,6 +31,16 @@ void histogram_record(struct histogram *histogram, uint64_t value)
     atomic_store_explicit(bucket, count + 1, memory_order_relaxed);
     if (value > atomic_load_explicit(&histogram->max, memory_order_relaxed))
         atomic_store_explicit(&histogram->max, value, memory_order_relaxed);
+}
+
+void histogram_record_shared(struct histogram *histogram, uint64_t value)
+{
+    atomic_fetch_add_explicit(&histogram->buckets[bucket_of(value)], 1, memory_order_relaxed);
+    uint64_t max = atomic_load_explicit(&histogram->max, memory_order_relaxed);
+    while (value > max &&
+           !atomic_compare_exchange_weak_explicit(&histogram->max, &max, value,
+                                                  memory_order_relaxed, memory_order_relaxed))
+        ;
 }
 
 uint64_t histogram_count(const struct histogram *histogram)

@@ -21,6 +21,10 @@ struct histogram {
 /* Writer: counts one value. */
 void histogram_record(struct histogram *histogram, uint64_t value);
 
+/* Any of several writers, at the price of two locked instructions. A histogram has either one
+ * writer or shared ones. */
+void histogram_record_shared(struct histogram *histogram, uint64_t value);
+
 /* Any thread: how many values were counted, and the largest one, exactly. */
 uint64_t histogram_count(const struct histogram *histogram);
 uint64_t histogram_max(const struct histogram *histogram);

@@ -149,34 +149,42 @@ void tally_outlet_attach(struct tally *tally, unsigned outlet, struct waker *wak
     tally->outlets[outlet].waker = waker;
 }
 
-/* Takes the mutex and records the wait. Returns the time at which it was had. */
-static uint64_t tally_lock(struct tally *tally)
+/* When the mutex was asked for and had. */
+struct held {
+    uint64_t asked_ns;
+    uint64_t had_ns;
+};
+
+static struct held tally_lock(struct tally *tally)
 {
-    uint64_t asked_ns = clock_monotonic_ns();
+    struct held held = {.asked_ns = clock_monotonic_ns()};
     pthread_mutex_lock(&tally->mutex);
-    uint64_t had_ns = clock_monotonic_ns();
-    histogram_record(&tally->stats.lock_wait_ns, had_ns - asked_ns);
-    return had_ns;
+    held.had_ns = clock_monotonic_ns();
+    return held;
 }
 
-static void tally_unlock(struct tally *tally, uint64_t had_ns)
+static void tally_unlock(struct tally *tally, struct held held)
 {
-    histogram_record(&tally->stats.lock_hold_ns, clock_monotonic_ns() - had_ns);
+    uint64_t released_ns = clock_monotonic_ns();
     pthread_mutex_unlock(&tally->mutex);
+    histogram_record_shared(&tally->stats.lock_wait_ns, held.had_ns - held.asked_ns);
+    histogram_record_shared(&tally->stats.lock_hold_ns, released_ns - held.had_ns);
 }
 
+/* Puts a snapshot, whose reference is for the ring, on an outlet. */
 static void outlet_push_locked(struct tally *tally, struct outlet *outlet,
                                struct snapshot *snapshot)
 {
     struct snapshot **slot = ring_slot(&outlet->snapshots);
     if (slot) {
-        *slot = snapshot_ref(snapshot);
+        *slot = snapshot;
         return;
     }
     uint32_t index = snapshot->poll->id - 1;
     outlet->stale[index / 64] |= (uint64_t)1 << index % 64;
     atomic_store_explicit(&outlet->any_stale, true, memory_order_release);
     atomic_fetch_add_explicit(&tally->stats.ring_full, 1, memory_order_relaxed);
+    snapshot_unref(snapshot); /* never the last: the tally has one */
 }
 
 /* Puts one change in place and leaves what it replaces in the change, for its caller to release. */
@@ -204,13 +212,17 @@ static void publish_chunk(struct tally *tally, const struct tally_change *change
 {
     struct tally_change replaced[PUBLISH_CHUNK];
     memcpy(replaced, changes, count * sizeof *changes);
+    for (size_t i = 0; i < count; i++) /* for the rings, before the mutex is held */
+        if (replaced[i].snapshot)
+            atomic_fetch_add_explicit(&replaced[i].snapshot->refs, tally->outlet_count,
+                                      memory_order_relaxed);
 
-    uint64_t had_ns = tally_lock(tally);
+    struct held held = tally_lock(tally);
     for (size_t i = 0; i < count; i++)
         change_apply_locked(tally, &replaced[i]);
     for (unsigned i = 0; i < tally->outlet_count; i++)
         ring_publish(&tally->outlets[i].snapshots);
-    tally_unlock(tally, had_ns);
+    tally_unlock(tally, held);
 
     for (size_t i = 0; i < count; i++) {
         snapshot_unref(replaced[i].snapshot);
@@ -246,11 +258,11 @@ uint32_t tally_poll_count(const struct tally *tally)
 struct snapshot *tally_snapshot(struct tally *tally, uint32_t poll, struct poll_texts **texts)
 {
     INVARIANT(poll >= 1 && poll <= tally_poll_count(tally));
-    uint64_t had_ns = tally_lock(tally);
+    struct held held = tally_lock(tally);
     struct snapshot *snapshot = snapshot_ref(tally->polls[poll - 1].snapshot);
     if (texts)
         *texts = poll_texts_ref(tally->polls[poll - 1].texts);
-    tally_unlock(tally, had_ns);
+    tally_unlock(tally, held);
     return snapshot;
 }
 
@@ -278,9 +290,9 @@ size_t tally_receive(struct tally *tally, unsigned outlet_index, struct snapshot
     size_t count = ring_pop(&outlet->snapshots, snapshots, max);
     if (count < max && atomic_load_explicit(&outlet->any_stale, memory_order_acquire)) {
         size_t room = max - count < PUBLISH_CHUNK ? max - count : PUBLISH_CHUNK;
-        uint64_t had_ns = tally_lock(tally);
+        struct held held = tally_lock(tally);
         size_t fetched = fetch_stale_locked(tally, outlet, snapshots + count, room);
-        tally_unlock(tally, had_ns);
+        tally_unlock(tally, held);
         count += fetched;
     }
     return count;

@@ -2,6 +2,7 @@
 #include "histogram.h"
 
 #include <check.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 static struct histogram *histogram;
@@ -103,12 +104,33 @@ START_TEST(quantiles_agree_with_the_sorted_values)
 }
 END_TEST
 
+static void *record_shared(void *histogram)
+{
+    for (uint64_t value = 1; value <= 100000; value++)
+        histogram_record_shared(histogram, value);
+    return NULL;
+}
+
+START_TEST(shared_writers_lose_nothing)
+{
+    static struct histogram histogram;
+    pthread_t threads[4];
+    for (int i = 0; i < 4; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, record_shared, &histogram), 0);
+    for (int i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    ck_assert_uint_eq(histogram_count(&histogram), 400000);
+    ck_assert_uint_eq(histogram_max(&histogram), 100000);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("histogram");
     TCase *tcase = tcase_create("histogram");
     tcase_add_checked_fixture(tcase, make_histogram, free_histogram);
     tcase_add_test(tcase, an_empty_one_gives_zero);
+    tcase_add_test(tcase, shared_writers_lose_nothing);
     tcase_add_test(tcase, small_values_are_exact);
     tcase_add_test(tcase, every_magnitude_is_within_its_error);
     tcase_add_test(tcase, the_largest_value_is_exact);
