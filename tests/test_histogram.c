@@ -104,23 +104,22 @@ START_TEST(quantiles_agree_with_the_sorted_values)
 }
 END_TEST
 
-static void *record_shared(void *histogram)
+static void *record_shared(void *shared)
 {
     for (uint64_t value = 1; value <= 100000; value++)
-        histogram_record_shared(histogram, value);
+        histogram_record_shared(shared, value);
     return NULL;
 }
 
 START_TEST(shared_writers_lose_nothing)
 {
-    static struct histogram histogram;
     pthread_t threads[4];
     for (int i = 0; i < 4; i++)
-        ck_assert_int_eq(pthread_create(&threads[i], NULL, record_shared, &histogram), 0);
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, record_shared, histogram), 0);
     for (int i = 0; i < 4; i++)
         pthread_join(threads[i], NULL);
-    ck_assert_uint_eq(histogram_count(&histogram), 400000);
-    ck_assert_uint_eq(histogram_max(&histogram), 100000);
+    ck_assert_uint_eq(histogram_count(histogram), 400000);
+    ck_assert_uint_eq(histogram_max(histogram), 100000);
 }
 END_TEST
 
