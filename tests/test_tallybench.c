@@ -1,0 +1,458 @@
+/* tallybench from end to end: against the real server, for a second; against the naive one; and
+ * against servers that break a promise each, which it must notice. */
+#include "server.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { ARGUMENTS_MAX = 48 };
+
+/* A place for files; no server of tests/server.c is started in it. */
+static struct server place;
+static char json_path[SERVER_PATH_MAX + 16], report_path[SERVER_PATH_MAX + 16];
+
+static void make_place(void)
+{
+    server_init(&place);
+    snprintf(json_path, sizeof json_path, "%s/result.json", place.directory);
+    snprintf(report_path, sizeof report_path, "%s/report.html", place.directory);
+}
+
+static const char *environment(const char *name, const char *otherwise)
+{
+    const char *value = getenv(name);
+    return value ? value : otherwise;
+}
+
+/* Runs tallybench with words separated by single spaces, its output going to the place's log.
+ * Returns its exit status. */
+static int run_bench(const char *format, ...)
+{
+    static char line[2048];
+    char *arguments[ARGUMENTS_MAX + 1] = {NULL}, *rest = NULL;
+    va_list values;
+    int count = 0, status;
+    va_start(values, format);
+    int head = snprintf(line, sizeof line, "%s ", environment("TALLYBENCH_BINARY", "./tallybench"));
+    vsnprintf(line + head, sizeof line - (size_t)head, format, values);
+    va_end(values);
+    for (char *word = strtok_r(line, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
+        ck_assert_int_lt(count, ARGUMENTS_MAX);
+        arguments[count++] = word;
+    }
+    pid_t pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        int log = open(place.log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+        prctl(PR_SET_PDEATHSIG, SIGTERM);
+        dup2(log, STDOUT_FILENO);
+        dup2(log, STDERR_FILENO);
+        execv(arguments[0], arguments);
+        _exit(127);
+    }
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+static void assert_status(int status, int expected)
+{
+    size_t len;
+    if (status == expected)
+        return;
+    char *log = server_read_file(place.log, &len);
+    ck_abort_msg("exit status %d, its output:\n%s", status, log);
+}
+
+static json_t *load_json(void)
+{
+    json_error_t error;
+    json_t *json = json_load_file(json_path, 0, &error);
+    ck_assert_msg(json != NULL, "%s: %s", json_path, error.text);
+    return json;
+}
+
+/* The number at a path of names separated by dots. */
+static double number_at(const json_t *json, const char *path)
+{
+    char names[128], *rest = NULL;
+    snprintf(names, sizeof names, "%s", path);
+    for (char *name = strtok_r(names, ".", &rest); name; name = strtok_r(NULL, ".", &rest)) {
+        json = json_object_get(json, name);
+        ck_assert_msg(json != NULL, "no %s", path);
+    }
+    ck_assert_msg(json_is_number(json), "%s is no number", path);
+    return json_number_value(json);
+}
+
+/* ---- good servers ---- */
+
+START_TEST(all_kinds_of_load)
+{
+    make_place();
+    int status = run_bench("run --serve %s --directory %s --duration 1 --voters 10 --pipeline 32 "
+                           "--polls 3 --identity named:500 --subscribers 30 --stalled 10 "
+                           "--slow 10:200 --idle 20 --churn 50 --json %s --report %s "
+                           "-- --push-interval 5",
+                           environment("TALLYCAST_BINARY", "./tallycast"), place.directory,
+                           json_path, report_path);
+    assert_status(status, 0);
+    json_t *json = load_json();
+    ck_assert_double_eq(number_at(json, "violation_count"), 0);
+    ck_assert_double_eq(number_at(json, "options.stalled"), 10);
+    ck_assert_double_eq_tol(number_at(json, "seconds"), 1, 0.9);
+    ck_assert_double_gt(number_at(json, "ballots_per_s"), 0);
+    ck_assert_double_gt(number_at(json, "pushes_per_s"), 0);
+    ck_assert_double_gt(number_at(json, "churned"), 0);
+    ck_assert_double_gt(number_at(json, "ack_ns.p50"), 0);
+    ck_assert_double_ge(number_at(json, "ack_ns.max"), number_at(json, "ack_ns.p99"));
+    ck_assert_double_gt(number_at(json, "freshness_ns.count"), 0);
+    ck_assert_double_eq(number_at(json, "server.stats_after.ballots_accepted"),
+                        number_at(json, "ballots_acknowledged"));
+    ck_assert_double_gt(number_at(json, "server.rss_max_bytes"), 0);
+    ck_assert_uint_gt(json_array_size(json_object_get(json, "samples")), 0);
+    json_decref(json);
+    size_t len;
+    char *page = server_read_file(report_path, &len);
+    ck_assert_ptr_nonnull(strstr(page, "<svg"));
+    ck_assert_ptr_nonnull(strstr(page, "prefers-color-scheme:dark"));
+    ck_assert_ptr_nonnull(strstr(page, "</html>"));
+    ck_assert_ptr_null(strstr(page, "http"));
+    free(page);
+}
+END_TEST
+
+START_TEST(open_loop_of_so_many_ballots)
+{
+    make_place();
+    int status =
+        run_bench("run --serve %s --directory %s --ballots 200 --rate 1000 --voters 7 "
+                  "--pipeline 100 --json %s",
+                  environment("TALLYCAST_BINARY", "./tallycast"), place.directory, json_path);
+    assert_status(status, 0);
+    json_t *json = load_json();
+    ck_assert_double_eq(number_at(json, "ballots_acknowledged"), 200);
+    ck_assert_double_eq(number_at(json, "ack_ns.count"), 200);
+    ck_assert_double_eq(number_at(json, "late_ns.count"), 200);
+    json_decref(json);
+}
+END_TEST
+
+START_TEST(a_server_that_runs_already)
+{
+    make_place();
+    server_start(&place, NULL);
+    for (int i = 0; i < 2; i++) /* again: polls of another name */
+        assert_status(run_bench("run --admin %s --target 127.0.0.1:%u --ballots 100 --voters 2 "
+                                "--subscribers 2",
+                                place.admin, place.port),
+                      0);
+    server_end(&place);
+}
+END_TEST
+
+START_TEST(the_naive_server_is_right_without_stalls)
+{
+    make_place();
+    int status = run_bench("run --serve naive --directory %s --ballots 500 --voters 5 "
+                           "--pipeline 10 --identity named:20 --subscribers 5 --json %s",
+                           place.directory, json_path);
+    assert_status(status, 0);
+}
+END_TEST
+
+START_TEST(a_suite)
+{
+    make_place();
+    int status = run_bench("suite --serve %s --directory %s --repeat 1 --duration 0.5 "
+                           "--only one-in-flight,durable-stalled --json %s --report %s",
+                           environment("TALLYCAST_BINARY", "./tallycast"), place.directory,
+                           json_path, report_path);
+    assert_status(status, 0);
+    json_t *json = load_json();
+    json_t *list = json_object_get(json, "scenarios");
+    ck_assert_uint_eq(json_array_size(list), 3); /* one of them as the other's baseline */
+    ck_assert_str_eq(json_string_value(json_object_get(json_array_get(list, 0), "name")),
+                     "durable");
+    for (size_t i = 0; i < 3; i++) {
+        json_t *figure = json_array_get(json_object_get(json_array_get(list, i), "figures"), 0);
+        ck_assert_uint_eq(json_array_size(json_object_get(figure, "values")), 1);
+        ck_assert_double_ge(number_at(figure, "ratio"), 0);
+    }
+    json_decref(json);
+}
+END_TEST
+
+START_TEST(limits)
+{
+    make_place();
+    assert_status(run_bench("limits --duration 0.1 --sockets 10 --directory %s --json %s",
+                            place.directory, json_path),
+                  0);
+    json_t *json = load_json();
+    ck_assert_double_gt(number_at(json, "rows_per_s_1000"), 0);
+    ck_assert_double_gt(number_at(json, "rows_per_s_10000"), 0);
+    ck_assert_double_gt(number_at(json, "sends_per_s"), 0);
+    ck_assert_double_gt(number_at(json, "fdatasync_ns_p50"), 0);
+    json_decref(json);
+}
+END_TEST
+
+START_TEST(wrong_usage)
+{
+    make_place();
+    assert_status(run_bench("run"), 2);
+    assert_status(run_bench("fly"), 2);
+    assert_status(run_bench("run --serve /nowhere/tallycast --directory %s", place.directory), 1);
+    assert_status(run_bench("run --admin /nowhere/socket"), 1);
+    assert_status(run_bench("suite --serve x --only nothing"), 1);
+}
+END_TEST
+
+/* ---- servers that break a promise ---- */
+
+enum wrong {
+    NOTHING_WRONG,
+    SEQUENCE_STANDS, /* two ballots have one sequence */
+    BALLOT_LOST,     /* one that was acknowledged does not count */
+    REPLY_TOO_MANY,  /* a ballot is answered twice */
+    NO_REPLY,        /* one is left out */
+    SILENCE,         /* from one on, none is answered */
+    PUSH_GOES_BACK,  /* an older tally after a newer one */
+    PUSH_IS_MALFORMED,
+    LAST_PUSH_MISSING,
+    STATS_ARE_OFF,
+    CONNECTION_CLOSED, /* in the middle */
+};
+
+static const struct {
+    enum wrong wrong;
+    const char *words; /* of the message; NULL if all is well */
+} promises[] = {
+    {NOTHING_WRONG, NULL},
+    {SEQUENCE_STANDS, "sequence 5 after 5"},
+    {BALLOT_LOST, "the server says: bench"},
+    {REPLY_TOO_MANY, "voter 1: +OK"},
+    {NO_REPLY, "voter 1: +OK end"},
+    {SILENCE, "not every ballot was answered"},
+    {PUSH_GOES_BACK, "came after that of"},
+    {PUSH_IS_MALFORMED, "not a well-formed tally"},
+    {LAST_PUSH_MISSING, "not every subscriber got the last tally"},
+    {STATS_ARE_OFF, NULL}, /* of a server that others may vote at */
+    {CONNECTION_CLOSED, "the server closed the connection"},
+};
+
+enum { LIAR_CONNECTIONS = 8, LIAR_BALLOTS = 10 };
+
+/* A server of one poll with choices c1 and c2, whose ballots all count; a process of its own. */
+struct liar {
+    enum wrong wrong;
+    int listeners[2]; /* the line port, the admin socket */
+    struct liar_client {
+        int fd;
+        bool subscribed, ignored;
+        char bytes[512];
+        size_t len;
+    } clients[LIAR_CONNECTIONS];
+    char poll[64];
+    uint64_t seq, counts[2];
+};
+
+static void say(int fd, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void say(int fd, const char *format, ...)
+{
+    char line[512];
+    va_list values;
+    va_start(values, format);
+    int len = vsnprintf(line, sizeof line, format, values);
+    va_end(values);
+    if (send(fd, line, (size_t)len, MSG_NOSIGNAL) < 0)
+        _exit(1);
+}
+
+static void say_tally(const struct liar *liar, int fd, const char *prefix, uint64_t seq,
+                      uint64_t first)
+{
+    say(fd, "%s%s open %" PRIu64 " %" PRIu64 " c1=%" PRIu64 " c2=%" PRIu64 "\n", prefix, liar->poll,
+        seq, first + liar->counts[1], first, liar->counts[1]);
+}
+
+static void push(struct liar *liar, bool last)
+{
+    bool odd = liar->seq == 6; /* the fifth ballot's */
+    for (int i = 0; i < LIAR_CONNECTIONS; i++) {
+        struct liar_client *client = &liar->clients[i];
+        if (!client->subscribed || (last && liar->wrong == LAST_PUSH_MISSING))
+            continue;
+        say_tally(liar, client->fd, "> ", liar->seq, liar->counts[0]);
+        if (odd && liar->wrong == PUSH_GOES_BACK)
+            say_tally(liar, client->fd, "> ", liar->seq - 1, liar->counts[0]);
+        if (odd && liar->wrong == PUSH_IS_MALFORMED)
+            say(client->fd, "> %s open 7 1 c1=\n", liar->poll);
+    }
+}
+
+static void take_vote(struct liar *liar, struct liar_client *client, bool first)
+{
+    bool odd = ++liar->seq == 6;
+    liar->counts[first ? 0 : 1] += !(odd && liar->wrong == BALLOT_LOST);
+    push(liar, liar->seq == LIAR_BALLOTS + 1);
+    client->ignored = odd && liar->wrong == SILENCE;
+    if (client->ignored || (odd && liar->wrong == NO_REPLY))
+        return;
+    if (odd && liar->wrong == CONNECTION_CLOSED) {
+        shutdown(client->fd, SHUT_RDWR);
+        return;
+    }
+    say(client->fd, "+OK %" PRIu64 "\n",
+        odd && liar->wrong == SEQUENCE_STANDS ? liar->seq - 1 : liar->seq);
+    if (odd && liar->wrong == REPLY_TOO_MANY)
+        say(client->fd, "+OK %" PRIu64 "\n+OK %" PRIu64 "\n", liar->seq + 100, liar->seq + 101);
+}
+
+static void take_line(struct liar *liar, struct liar_client *client, const char *line)
+{
+    char poll[64] = "", choice[64] = "";
+    sscanf(line, "%*s %63s %63s", poll, choice);
+    if (client->ignored)
+        return;
+    if (strncmp(line, "CREATE ", 7) == 0) {
+        snprintf(liar->poll, sizeof liar->poll, "%s", poll);
+        say(client->fd, "+OK %" PRIu64 "\n", ++liar->seq);
+    } else if (strncmp(line, "VOTE ", 5) == 0) {
+        take_vote(liar, client, strcmp(choice, "c1") == 0);
+    } else if (strncmp(line, "SUBSCRIBE ", 10) == 0) {
+        client->subscribed = true;
+        say(client->fd, "+OK 1\n");
+        say_tally(liar, client->fd, "> ", liar->seq, liar->counts[0]);
+    } else if (strncmp(line, "SHOW ", 5) == 0) {
+        say_tally(liar, client->fd, "+OK ", liar->seq, liar->counts[0]);
+    } else if (strcmp(line, "STATS") == 0) {
+        say(client->fd, "=ballots_accepted %d\n+OK\n", liar->wrong == STATS_ARE_OFF ? 7 : 0);
+    } else {
+        say(client->fd, "+OK%s\n", strchr(line, ' ') ? strchr(line, ' ') : "");
+    }
+}
+
+static void hear(struct liar *liar, struct liar_client *client)
+{
+    char *end;
+    ssize_t n =
+        recv(client->fd, client->bytes + client->len, sizeof client->bytes - client->len, 0);
+    if (n <= 0) {
+        close(client->fd);
+        *client = (struct liar_client){.fd = -1};
+        return;
+    }
+    client->len += (size_t)n;
+    while ((end = memchr(client->bytes, '\n', client->len))) {
+        *end = '\0';
+        take_line(liar, client, client->bytes);
+        client->len -= (size_t)(end + 1 - client->bytes);
+        memmove(client->bytes, end + 1, client->len);
+    }
+}
+
+static void greet(struct liar *liar, int listener)
+{
+    int i = 0;
+    while (i < LIAR_CONNECTIONS && liar->clients[i].fd >= 0)
+        i++;
+    if (i == LIAR_CONNECTIONS)
+        _exit(1);
+    liar->clients[i] = (struct liar_client){.fd = accept(listener, NULL, NULL)};
+    say(liar->clients[i].fd, "+TALLYCAST 1 max-line=1024\n");
+}
+
+static void lie(struct liar *liar)
+{
+    for (;;) {
+        struct pollfd set[LIAR_CONNECTIONS + 2];
+        for (int i = 0; i < LIAR_CONNECTIONS; i++)
+            set[i] = (struct pollfd){.fd = liar->clients[i].fd, .events = POLLIN};
+        for (int i = 0; i < 2; i++)
+            set[LIAR_CONNECTIONS + i] = (struct pollfd){.fd = liar->listeners[i], .events = POLLIN};
+        poll(set, LIAR_CONNECTIONS + 2, -1);
+        for (int i = 0; i < LIAR_CONNECTIONS; i++)
+            if (set[i].fd >= 0 && set[i].revents)
+                hear(liar, &liar->clients[i]);
+        for (int i = 0; i < 2; i++)
+            if (set[LIAR_CONNECTIONS + i].revents)
+                greet(liar, liar->listeners[i]);
+    }
+}
+
+/* Listens in this process, so that it is ready when this returns; lies in a child. */
+static unsigned start_liar(enum wrong wrong, const char *admin)
+{
+    static struct liar liar;
+    struct sockaddr_in line = {.sin_family = AF_INET};
+    struct sockaddr_un local = {.sun_family = AF_UNIX};
+    socklen_t len = sizeof line;
+    liar.wrong = wrong;
+    for (int i = 0; i < LIAR_CONNECTIONS; i++)
+        liar.clients[i].fd = -1;
+    line.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ck_assert_uint_lt(strlen(admin), sizeof local.sun_path);
+    strcpy(local.sun_path, admin);
+    liar.listeners[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    liar.listeners[1] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(bind(liar.listeners[0], (struct sockaddr *)&line, sizeof line), 0);
+    ck_assert_int_eq(bind(liar.listeners[1], (struct sockaddr *)&local, sizeof local), 0);
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(listen(liar.listeners[i], 8), 0);
+    ck_assert_int_eq(getsockname(liar.listeners[0], (struct sockaddr *)&line, &len), 0);
+    pid_t pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        lie(&liar);
+    }
+    return ntohs(line.sin_port);
+}
+
+START_TEST(broken_promises_are_noticed)
+{
+    char admin[SERVER_PATH_MAX];
+    make_place();
+    snprintf(admin, sizeof admin, "%.80s/admin", place.directory);
+    unsigned port = start_liar(promises[_i].wrong, admin);
+    int status = run_bench("run --admin %s --target 127.0.0.1:%u --ballots %d --voters 1 "
+                           "--pipeline 2 --choices 2 --subscribers 1 --patience 1 --json %s",
+                           admin, port, LIAR_BALLOTS, json_path);
+    assert_status(status, promises[_i].words ? 1 : 0);
+    if (promises[_i].words)
+        ck_assert_msg(server_logged(&place, promises[_i].words), "it did not say: %s",
+                      promises[_i].words);
+    json_t *json = load_json();
+    ck_assert_int_eq(number_at(json, "violation_count") > 0, promises[_i].words != NULL);
+    json_decref(json);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("tallybench");
+    TCase *tests = server_tests_case(suite, "tallybench");
+    tcase_add_test(tests, all_kinds_of_load);
+    tcase_add_test(tests, open_loop_of_so_many_ballots);
+    tcase_add_test(tests, a_server_that_runs_already);
+    tcase_add_test(tests, the_naive_server_is_right_without_stalls);
+    tcase_add_test(tests, a_suite);
+    tcase_add_test(tests, limits);
+    tcase_add_test(tests, wrong_usage);
+    tcase_add_loop_test(tests, broken_promises_are_noticed, 0,
+                        (int)(sizeof promises / sizeof promises[0]));
+    return server_tests_run(suite);
+}

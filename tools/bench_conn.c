@@ -1,0 +1,135 @@
+/* The load's connections (see bench_conn.h). An error or end that the server causes is a fault of
+ * the run, told here once; the connection is closed then, and its owner sees that by its state. */
+#include "tools/bench_conn.h"
+
+#include "clock.h"
+#include "tools/bench_lane.h"
+#include "tools/bench_memory.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static const char *const role_names[] = {
+    [ROLE_VOTER] = "voter",          [ROLE_SUBSCRIBER] = "subscriber",
+    [ROLE_SLOW] = "slow reader",     [ROLE_STALLED] = "stalled subscriber",
+    [ROLE_IDLE] = "idle connection", [ROLE_CHURN] = "short connection",
+};
+
+const char *bench_conn_name(const struct bench_conn *conn)
+{
+    static _Thread_local char name[48];
+    snprintf(name, sizeof name, "%s %u", role_names[conn->role], conn->number + 1);
+    return name;
+}
+
+static int watch(struct bench_conn *conn, struct lane *lane, int operation, uint32_t events)
+{
+    struct epoll_event event = {.events = events, .data.ptr = conn};
+    return epoll_ctl(lane->epoll, operation, conn->fd, &event);
+}
+
+int bench_conn_open(struct bench_conn *conn, struct lane *lane, uint64_t source)
+{
+    bool small_window = conn->role == ROLE_SLOW || conn->role == ROLE_STALLED;
+    conn->opened_ns = clock_monotonic_ns();
+    conn->fd = target_connect(&lane->load->target, source, small_window);
+    if (conn->fd < 0)
+        return -1;
+    conn->state = BENCH_CONN_OPENED;
+    /* The greeting comes by itself, so there is no need to wait for the connection first. */
+    return watch(conn, lane, EPOLL_CTL_ADD, EPOLLIN);
+}
+
+/* The server ended it, or the network did. */
+static void lose(struct bench_conn *conn, struct lane *lane, int error)
+{
+    faults_add(&lane->load->faults, "%s: %s", bench_conn_name(conn),
+               error ? strerror(error) : "the server closed the connection");
+    bench_conn_close(conn);
+}
+
+bool bench_conn_read(struct bench_conn *conn, struct lane *lane, size_t most, struct span *input)
+{
+    size_t kept = conn->partial.len;
+    size_t room = sizeof lane->buffer - kept;
+    if (kept > 0)
+        memcpy(lane->buffer, conn->partial.bytes, kept);
+    ssize_t n = recv(conn->fd, lane->buffer + kept, most > 0 && most < room ? most : room, 0);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return false;
+    if (n <= 0) {
+        lose(conn, lane, n < 0 ? errno : 0);
+        return false;
+    }
+    lane_count(&lane->counters.bytes_in, (uint64_t)n);
+    conn->partial.len = 0;
+    *input = (struct span){lane->buffer, kept + (size_t)n};
+    return true;
+}
+
+bool bench_conn_line(struct bench_conn *conn, struct span *input, struct span *line)
+{
+    const char *end = memchr(input->at, '\n', input->len);
+    if (!end) {
+        if (input->len > 0)
+            must_append(&conn->partial, input->at, input->len);
+        return false;
+    }
+    *line = (struct span){input->at, (size_t)(end - input->at)};
+    input->at = end + 1;
+    input->len -= line->len + 1;
+    return true;
+}
+
+/* Sends what the kernel takes. Returns how much that is. */
+static size_t try_send(struct bench_conn *conn, struct lane *lane, const char *bytes, size_t len)
+{
+    ssize_t n = send(conn->fd, bytes, len, MSG_NOSIGNAL);
+    if (n < 0 && errno != EAGAIN && errno != EINTR)
+        lose(conn, lane, errno);
+    size_t sent = n > 0 ? (size_t)n : 0;
+    lane_count(&lane->counters.bytes_out, sent);
+    return sent;
+}
+
+void bench_conn_send(struct bench_conn *conn, struct lane *lane, const char *bytes, size_t len)
+{
+    size_t sent = conn->unsent.len > 0 ? 0 : try_send(conn, lane, bytes, len);
+    if (sent == len || conn->state == BENCH_CONN_CLOSED)
+        return;
+    if (conn->unsent.len == 0)
+        watch(conn, lane, EPOLL_CTL_MOD, EPOLLIN | EPOLLOUT);
+    must_append(&conn->unsent, bytes + sent, len - sent);
+}
+
+bool bench_conn_flush(struct bench_conn *conn, struct lane *lane)
+{
+    if (conn->unsent.len == 0)
+        return true;
+    size_t sent = try_send(conn, lane, conn->unsent.bytes, conn->unsent.len);
+    if (conn->state == BENCH_CONN_CLOSED)
+        return false;
+    buffer_drop(&conn->unsent, sent);
+    if (conn->unsent.len > 0)
+        return false;
+    watch(conn, lane, EPOLL_CTL_MOD, EPOLLIN);
+    return true;
+}
+
+void bench_conn_ignore(struct bench_conn *conn, struct lane *lane)
+{
+    watch(conn, lane, EPOLL_CTL_DEL, 0);
+}
+
+void bench_conn_close(struct bench_conn *conn)
+{
+    if (conn->state == BENCH_CONN_OPENED || conn->state == BENCH_CONN_READY)
+        close(conn->fd);
+    conn->state = BENCH_CONN_CLOSED;
+    buffer_free(&conn->partial);
+    buffer_free(&conn->unsent);
+}

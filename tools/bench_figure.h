@@ -1,0 +1,47 @@
+/* A figure that a scenario is judged by: its value in each repetition, its ratio to what it is
+ * compared with, and what is asked of that. Pure. */
+#ifndef TALLYCAST_TOOLS_BENCH_FIGURE_H
+#define TALLYCAST_TOOLS_BENCH_FIGURE_H
+
+#include <stdbool.h>
+
+enum { FIGURE_REPEATS_MAX = 99, FIGURE_TEXT_SIZE = 48 };
+
+enum figure_unit { FIGURE_PER_S, FIGURE_NS, FIGURE_BYTES };
+
+enum figure_relation {
+    FIGURE_NOTHING_ASKED,
+    FIGURE_AT_LEAST,
+    FIGURE_AT_MOST,
+};
+
+struct figure {
+    const char *name; /* stable, for JSON */
+    const char *what; /* for people */
+    enum figure_unit unit;
+    const char *ratio_to;          /* for people; NULL if there is no ratio */
+    enum figure_relation relation; /* of the ratio to `asked` */
+    double asked;
+    unsigned count; /* repetitions */
+    double values[FIGURE_REPEATS_MAX], ratios[FIGURE_REPEATS_MAX];
+};
+
+/* One more repetition. Dropped: those beyond FIGURE_REPEATS_MAX, and one whose ratio is to
+ * nothing, and so no number. */
+void figure_add(struct figure *figure, double value, double ratio);
+
+/* The medians; 0 without repetitions. Of an even count, the mean of the two in the middle. */
+double figure_value(const struct figure *figure);
+double figure_ratio(const struct figure *figure);
+
+/* Whether the median of the ratio is as asked. True if nothing is asked. */
+bool figure_met(const struct figure *figure);
+
+/* The median as people read it: "1,234,567 /s", "1.23 ms". Returns `out`. */
+const char *figure_text(const struct figure *figure, char out[FIGURE_TEXT_SIZE]);
+
+/* "0.83 of limit 1, asked >= 0.70", or "" if there is no ratio. Returns `out`. */
+enum { FIGURE_RATIO_SIZE = 128 };
+const char *figure_ratio_text(const struct figure *figure, char out[FIGURE_RATIO_SIZE]);
+
+#endif

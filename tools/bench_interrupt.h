@@ -1,0 +1,13 @@
+/* Ctrl-C and SIGTERM: a run ends early, but in order, so that the server that it started stops and
+ * its files go. A second one ends the program at once. Main thread. */
+#ifndef TALLYCAST_TOOLS_BENCH_INTERRUPT_H
+#define TALLYCAST_TOOLS_BENCH_INTERRUPT_H
+
+#include <stdbool.h>
+
+/* From here on the signals are caught; poll() and the like end with EINTR. */
+void interrupt_catch(void);
+
+bool interrupt_seen(void);
+
+#endif

@@ -1,0 +1,450 @@
+/* The bare loops (see bench_limits.h). Each makes its files in a directory of its own below the one
+ * that it is given, and leaves nothing behind. */
+#include "tools/bench_limits.h"
+
+#include "clock.h"
+#include "proto/schema_sql.h"
+#include "tools/bench_memory.h"
+#include "tools/bench_result.h"
+#include "tools/bench_units.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    ROWS_AN_INSERT = 50,
+    CHECKPOINT_PAGES = 1000, /* as the server does while ballots wait */
+    APPEND_BYTES = 4096,
+    SOURCE_SOCKETS = 20000, /* of one local address */
+    ROUNDS_MIN = 20,
+    SEND_BUFFER_BYTES = 32 * 1024, /* as the server sets it for subscribers */
+};
+
+static int fail(char error[LIMITS_ERROR_MAX], const char *what, const char *why)
+{
+    snprintf(error, LIMITS_ERROR_MAX, "%.300s: %.180s", what, why);
+    return -1;
+}
+
+static uint64_t end_after(double seconds)
+{
+    return clock_monotonic_ns() + (uint64_t)(seconds * NS_PER_S);
+}
+
+/* ---- files ---- */
+
+/* A directory and the name of a file in it. */
+struct scratch {
+    char directory[PATH_MAX / 2];
+    char file[PATH_MAX];
+};
+
+static int scratch_make(struct scratch *scratch, const char *parent, char error[LIMITS_ERROR_MAX])
+{
+    snprintf(scratch->directory, sizeof scratch->directory, "%s/tallybench-XXXXXX", parent);
+    if (!mkdtemp(scratch->directory))
+        return fail(error, parent, strerror(errno));
+    snprintf(scratch->file, sizeof scratch->file, "%s/file", scratch->directory);
+    return 0;
+}
+
+static void scratch_remove(const struct scratch *scratch)
+{
+    char log[PATH_MAX + 8];
+    snprintf(log, sizeof log, "%s-wal", scratch->file);
+    unlink(log);
+    unlink(scratch->file);
+    rmdir(scratch->directory);
+}
+
+/* ---- rows ---- */
+
+struct rows {
+    sqlite3 *db;
+    sqlite3_stmt *insert;
+    int log_pages; /* of the log, as of the last commit */
+    sqlite3_int64 seq;
+};
+
+static int note_pages(void *context, sqlite3 *db, const char *name, int pages)
+{
+    (void)db;
+    (void)name;
+    ((struct rows *)context)->log_pages = pages;
+    return SQLITE_OK;
+}
+
+static int prepare_insert(struct rows *rows)
+{
+    char sql[128 + ROWS_AN_INSERT * 16] =
+        "INSERT INTO ballot(seq, time_ns, poll, choice, voter) VALUES(?,?,?,?,?)";
+    for (int i = 1; i < ROWS_AN_INSERT; i++)
+        strcat(sql, ",(?,?,?,?,?)");
+    return sqlite3_prepare_v3(rows->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &rows->insert, NULL);
+}
+
+/* The pragmas are those of src/store_sqlite.c. */
+static int rows_open(struct rows *rows, const char *path)
+{
+    static const char pragmas[] =
+        "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+        "PRAGMA mmap_size=0; PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=67108864;"
+        "PRAGMA cache_size=-16384; PRAGMA temp_store=MEMORY;";
+    int code = sqlite3_open_v2(
+        path, &rows->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_exec(rows->db, pragmas, NULL, NULL, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_exec(rows->db, schema_sql, NULL, NULL, NULL);
+    if (code == SQLITE_OK)
+        sqlite3_wal_hook(rows->db, note_pages, rows);
+    return code == SQLITE_OK ? prepare_insert(rows) : code;
+}
+
+static int rows_insert(struct rows *rows, sqlite3_int64 time_ns)
+{
+    uint64_t voters[ROWS_AN_INSERT][2];
+    int at = 0;
+    for (int i = 0; i < ROWS_AN_INSERT; i++) {
+        voters[i][0] = (uint64_t)rows->seq * 0x9e3779b97f4a7c15; /* any 16 bytes */
+        voters[i][1] = (uint64_t)rows->seq;
+        sqlite3_bind_int64(rows->insert, ++at, ++rows->seq);
+        sqlite3_bind_int64(rows->insert, ++at, time_ns);
+        sqlite3_bind_int64(rows->insert, ++at, 1);
+        sqlite3_bind_int64(rows->insert, ++at, rows->seq % 4 + 1);
+        sqlite3_bind_blob(rows->insert, ++at, voters[i], sizeof voters[i], SQLITE_STATIC);
+    }
+    int code = sqlite3_step(rows->insert);
+    sqlite3_reset(rows->insert);
+    return code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+static int rows_commit(struct rows *rows, unsigned transaction)
+{
+    sqlite3_int64 time_ns = (sqlite3_int64)clock_real_ns();
+    int code = sqlite3_exec(rows->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+    for (unsigned i = 0; i < transaction && code == SQLITE_OK; i += ROWS_AN_INSERT)
+        code = rows_insert(rows, time_ns);
+    if (code == SQLITE_OK)
+        code = sqlite3_exec(rows->db, "COMMIT", NULL, NULL, NULL);
+    if (code == SQLITE_OK && rows->log_pages >= CHECKPOINT_PAGES)
+        code = sqlite3_wal_checkpoint_v2(rows->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    return code;
+}
+
+int limits_rows(const char *directory, unsigned transaction, double seconds, double *rows_per_s,
+                char error[LIMITS_ERROR_MAX])
+{
+    struct scratch scratch = {{0}, {0}};
+    struct rows rows = {0};
+    if (scratch_make(&scratch, directory, error) != 0)
+        return -1;
+    int code = rows_open(&rows, scratch.file);
+    uint64_t begin_ns = clock_monotonic_ns(), now_ns = begin_ns, end_ns = end_after(seconds);
+    while (code == SQLITE_OK && now_ns < end_ns) {
+        code = rows_commit(&rows, transaction);
+        now_ns = clock_monotonic_ns();
+    }
+    *rows_per_s = (double)rows.seq * NS_PER_S / (double)(now_ns - begin_ns);
+    if (code != SQLITE_OK)
+        fail(error, scratch.file, sqlite3_errmsg(rows.db));
+    sqlite3_finalize(rows.insert);
+    sqlite3_close(rows.db);
+    scratch_remove(&scratch);
+    return code == SQLITE_OK ? 0 : -1;
+}
+
+/* ---- sends ---- */
+
+/* One end of each connection is sent to, the other drained. */
+struct sender {
+    int listener, epoll, arrived; /* arrived: an eventfd, written when `wanted` bytes are there */
+    int *near, *far;
+    unsigned count; /* connections made */
+    pthread_t thread;
+    _Atomic uint64_t received, wanted; /* bytes */
+    _Atomic bool stop;
+};
+
+/* As long as the line of a poll with four choices. */
+static const char tally_line[] =
+    "> poll-1 open 1234567 1000000 c1=250000 c2=250000 c3=250000 c4=250000\n";
+enum { LINE_BYTES = sizeof tally_line - 1 };
+
+static void *drain(void *context)
+{
+    struct sender *sender = context;
+    const uint64_t one = 1;
+    char bytes[1 << 16];
+    struct epoll_event events[256];
+    while (!atomic_load_explicit(&sender->stop, memory_order_relaxed)) {
+        int count = epoll_wait(sender->epoll, events, 256, 50);
+        uint64_t received = atomic_load_explicit(&sender->received, memory_order_relaxed);
+        uint64_t before = received;
+        for (int i = 0; i < count; i++) {
+            ssize_t n = recv(events[i].data.fd, bytes, sizeof bytes, MSG_DONTWAIT);
+            received += n > 0 ? (uint64_t)n : 0;
+        }
+        atomic_store(&sender->received, received);
+        uint64_t wanted = atomic_load(&sender->wanted);
+        if (before < wanted && received >= wanted && write(sender->arrived, &one, sizeof one) < 0)
+            break;
+    }
+    return NULL;
+}
+
+/* Waits until all that was sent has arrived. Either side writes its number before it reads the
+ * other's, so the drain can't pass the mark unseen. */
+static void await_arrival(struct sender *sender, uint64_t sent)
+{
+    atomic_store(&sender->wanted, sent);
+    while (atomic_load(&sender->received) < sent) {
+        struct pollfd arrival = {.fd = sender->arrived, .events = POLLIN};
+        uint64_t count;
+        if (poll(&arrival, 1, 1000) > 0 && read(sender->arrived, &count, sizeof count) < 0)
+            return;
+    }
+}
+
+static int listen_locally(struct sockaddr_in *address)
+{
+    socklen_t len = sizeof *address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    *address = (struct sockaddr_in){.sin_family = AF_INET};
+    address->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (bind(fd, (const struct sockaddr *)address, sizeof *address) != 0 || listen(fd, 128) != 0 ||
+        getsockname(fd, (struct sockaddr *)address, &len) != 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static int connect_pair(struct sender *sender, const struct sockaddr_in *address)
+{
+    const int on = 1, send_buffer = SEND_BUFFER_BYTES;
+    unsigned number = sender->count;
+    struct sockaddr_in source = {.sin_family = AF_INET};
+    source.sin_addr.s_addr = htonl(INADDR_LOOPBACK + number / SOURCE_SOCKETS);
+    int far = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), near = -1;
+    if (far < 0)
+        return -1;
+    setsockopt(far, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    if (bind(far, (const struct sockaddr *)&source, sizeof source) == 0 &&
+        connect(far, (const struct sockaddr *)address, sizeof *address) == 0)
+        near = accept4(sender->listener, NULL, NULL, SOCK_CLOEXEC);
+    if (near < 0) {
+        close(far);
+        return -1;
+    }
+    setsockopt(near, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    setsockopt(near, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof send_buffer);
+    sender->near[number] = near;
+    sender->far[number] = far;
+    sender->count++;
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = far};
+    return epoll_ctl(sender->epoll, EPOLL_CTL_ADD, far, &event);
+}
+
+static void allow_descriptors(unsigned sockets)
+{
+    struct rlimit limit;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = sockets * 2 + 64;
+    if (limit.rlim_cur > limit.rlim_max)
+        limit.rlim_max = limit.rlim_cur; /* for root only; else connecting fails, and says so */
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int sender_open(struct sender *sender, unsigned sockets)
+{
+    struct sockaddr_in address;
+    allow_descriptors(sockets);
+    sender->epoll = epoll_create1(EPOLL_CLOEXEC);
+    sender->arrived = eventfd(0, EFD_CLOEXEC);
+    sender->listener = listen_locally(&address);
+    sender->near = must_calloc(sockets, sizeof *sender->near);
+    sender->far = must_calloc(sockets, sizeof *sender->far);
+    if (sender->listener < 0)
+        return -1;
+    while (sender->count < sockets)
+        if (connect_pair(sender, &address) != 0)
+            return -1;
+    errno = pthread_create(&sender->thread, NULL, drain, sender);
+    return errno == 0 ? 0 : -1;
+}
+
+static void sender_close(struct sender *sender)
+{
+    if (sender->thread) {
+        atomic_store(&sender->stop, true);
+        pthread_join(sender->thread, NULL);
+    }
+    for (unsigned i = 0; i < sender->count; i++) {
+        close(sender->near[i]);
+        close(sender->far[i]);
+    }
+    if (sender->listener >= 0)
+        close(sender->listener);
+    close(sender->epoll);
+    close(sender->arrived);
+    free(sender->near);
+    free(sender->far);
+}
+
+/* Sends the line to every socket once. Returns the bytes sent. */
+static uint64_t send_round(const struct sender *sender)
+{
+    uint64_t sent = 0;
+    for (unsigned i = 0; i < sender->count; i++) {
+        ssize_t n = send(sender->near[i], tally_line, LINE_BYTES, MSG_NOSIGNAL);
+        sent += n > 0 ? (uint64_t)n : 0;
+    }
+    return sent;
+}
+
+static void measure_rounds(struct sender *sender, double seconds, struct limits_sends *sends)
+{
+    struct hdr *rounds = must_calloc(1, sizeof *rounds);
+    uint64_t end_ns = end_after(seconds / 3), sent = 0;
+    for (unsigned i = 0; i < ROUNDS_MIN || clock_monotonic_ns() < end_ns; i++) {
+        uint64_t begin_ns = clock_monotonic_ns();
+        sent += send_round(sender);
+        await_arrival(sender, sent);
+        hdr_record(rounds, clock_monotonic_ns() - begin_ns);
+    }
+    sends->round_ns = hdr_quantile(rounds, 0.5);
+    free(rounds);
+
+    uint64_t before = sent, begin_ns = clock_monotonic_ns();
+    end_ns = end_after(seconds * 2 / 3);
+    do
+        sent += send_round(sender);
+    while (clock_monotonic_ns() < end_ns);
+    await_arrival(sender, sent);
+    sends->per_s =
+        (double)(sent - before) / LINE_BYTES * NS_PER_S / (double)(clock_monotonic_ns() - begin_ns);
+}
+
+int limits_sends(unsigned sockets, double seconds, struct limits_sends *sends,
+                 char error[LIMITS_ERROR_MAX])
+{
+    struct sender sender = {.listener = -1};
+    int result = sender_open(&sender, sockets);
+    if (result == 0)
+        measure_rounds(&sender, seconds, sends);
+    else
+        fail(error, "sockets", strerror(errno));
+    sender_close(&sender);
+    return result;
+}
+
+/* ---- fdatasync ---- */
+
+static int append_and_sync(int fd, double seconds, struct hdr *times)
+{
+    static const char block[APPEND_BYTES];
+    uint64_t end_ns = end_after(seconds), begin_ns;
+    while ((begin_ns = clock_monotonic_ns()) < end_ns) {
+        if (write(fd, block, sizeof block) != (ssize_t)sizeof block || fdatasync(fd) != 0)
+            return -1;
+        hdr_record(times, clock_monotonic_ns() - begin_ns);
+    }
+    return 0;
+}
+
+int limits_sync(const char *directory, double seconds, struct hdr_summary *sync_ns,
+                char error[LIMITS_ERROR_MAX])
+{
+    struct scratch scratch = {{0}, {0}};
+    if (scratch_make(&scratch, directory, error) != 0)
+        return -1;
+    struct hdr *times = must_calloc(1, sizeof *times);
+    int fd = open(scratch.file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int result = fd >= 0 ? append_and_sync(fd, seconds, times) : -1;
+    if (result != 0)
+        fail(error, scratch.file, strerror(errno));
+    *sync_ns = hdr_summarize(times);
+    if (fd >= 0)
+        close(fd);
+    free(times);
+    scratch_remove(&scratch);
+    return result;
+}
+
+/* ---- tallybench limits ---- */
+
+struct limits {
+    double rows_1000, rows_10000;
+    struct limits_sends sends;
+    struct hdr_summary sync_ns;
+};
+
+static int measure(const struct options *options, struct limits *limits,
+                   char error[LIMITS_ERROR_MAX])
+{
+    double seconds = options->duration_s;
+    const char *directory = options->directory;
+    if (limits_rows(directory, 1000, seconds, &limits->rows_1000, error) != 0 ||
+        limits_rows(directory, 10000, seconds, &limits->rows_10000, error) != 0 ||
+        limits_sends((unsigned)options->sockets, seconds, &limits->sends, error) != 0)
+        return -1;
+    return limits_sync(directory, seconds, &limits->sync_ns, error);
+}
+
+static void print(const struct options *options, const struct limits *limits)
+{
+    char a[UNITS_SIZE], b[UNITS_SIZE], c[UNITS_SIZE];
+    printf("rows appended, 1,000 a transaction      %12s a second\n",
+           units_count(a, limits->rows_1000));
+    printf("rows appended, 10,000 a transaction     %12s a second\n",
+           units_count(a, limits->rows_10000));
+    printf("sends of a tally to %-6s sockets      %12s a second; one round %s\n",
+           units_count(a, (double)options->sockets), units_count(b, limits->sends.per_s),
+           units_ns(c, (double)limits->sends.round_ns));
+    printf("append of 4 KiB and fdatasync           p50 %s, p99 %s, max %s\n",
+           units_ns(a, (double)limits->sync_ns.p50), units_ns(b, (double)limits->sync_ns.p99),
+           units_ns(c, (double)limits->sync_ns.max));
+}
+
+static json_t *to_json(const struct options *options, const struct limits *limits)
+{
+    return json_pack(
+        "{s:f,s:f,s:I,s:f,s:I,s:I,s:I,s:I}", "rows_per_s_1000", limits->rows_1000,
+        "rows_per_s_10000", limits->rows_10000, "sockets", (json_int_t)options->sockets,
+        "sends_per_s", limits->sends.per_s, "send_round_ns", (json_int_t)limits->sends.round_ns,
+        "fdatasync_ns_p50", (json_int_t)limits->sync_ns.p50, "fdatasync_ns_p99",
+        (json_int_t)limits->sync_ns.p99, "fdatasync_ns_max", (json_int_t)limits->sync_ns.max);
+}
+
+int limits_run(const struct options *options)
+{
+    struct limits limits;
+    char error[LIMITS_ERROR_MAX];
+    if (measure(options, &limits, error) != 0) {
+        fprintf(stderr, "tallybench: %s\n", error);
+        return EXIT_FAILURE;
+    }
+    print(options, &limits);
+    if (!options->json)
+        return EXIT_SUCCESS;
+    json_t *json = to_json(options, &limits);
+    int result = result_write_json(json, options->json);
+    json_decref(json);
+    if (result != 0)
+        fprintf(stderr, "tallybench: %s: %s\n", options->json, strerror(errno));
+    return result == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

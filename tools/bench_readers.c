@@ -1,0 +1,250 @@
+/* The subscribers (see bench_readers.h). Runs on their lane.
+ *
+ * Happy path: `SUBSCRIBE poll` → `+OK 1` → pushes. Each push is checked, and is the end of the wait
+ * of every marked ballot that it holds and no earlier push held. A ballot whose tally was here
+ * before its acknowledgement has waited 0 ns.
+ *
+ * Slow ones are not watched for input: a timer reads a little from one after another. Those and the
+ * stalled ones have the smallest receive buffer, so that they hold the server up at once. */
+#include "tools/bench_readers.h"
+
+#include "clock.h"
+#include "proto/reply.h"
+#include "tools/bench_memory.h"
+#include "tools/bench_tally.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    SLOW_TICK_NS = 10 * NS_PER_MS,
+    SLOW_READ_MIN = 10, /* bytes that are worth a read */
+};
+
+struct reader {
+    struct bench_conn conn; /* first */
+    unsigned poll;
+    bool subscribed; /* +OK has come */
+    bool caught_up;  /* from PHASE_SETTLE on */
+    uint64_t last_seq;
+    struct marks_cursor mark; /* the next whose tally has not come */
+    uint64_t begun_ns, taken; /* slow: when reading began, and bytes since */
+};
+
+struct readers {
+    struct lane *lane;
+    struct load *load;
+    struct reader *all; /* the subscribers, the slow ones, the stalled ones */
+    unsigned count, fast, slow;
+    struct tally_check *checks; /* of each poll */
+    uint64_t next_tick_ns;      /* of the slow ones */
+    unsigned next_slow;
+    unsigned behind;
+};
+
+/* ---- life ---- */
+
+static void make(struct readers *readers, struct lane_share share, enum role role)
+{
+    for (unsigned i = 0; i < share.count; i++) {
+        struct reader *reader = &readers->all[readers->count++];
+        unsigned number = share.first + i;
+        reader->conn.role = role;
+        reader->conn.number = number;
+        reader->poll = number % readers->load->plan.poll_count;
+        reader->mark = marks_begin(&readers->load->marks[reader->poll]);
+        lane_add(readers->lane, &reader->conn);
+    }
+}
+
+struct readers *readers_new(struct lane *lane, const struct lane_work *work)
+{
+    struct readers *readers = must_calloc(1, sizeof *readers);
+    const struct plan *plan = &lane->load->plan;
+    readers->lane = lane;
+    readers->load = lane->load;
+    readers->fast = work->subscribers.count;
+    readers->slow = work->slow.count;
+    readers->next_tick_ns = UINT64_MAX;
+    readers->all =
+        must_calloc(readers->fast + readers->slow + work->stalled.count, sizeof *readers->all);
+    readers->checks = must_calloc(plan->poll_count, sizeof *readers->checks);
+    for (unsigned i = 0; i < plan->poll_count; i++)
+        readers->checks[i] =
+            (struct tally_check){.poll = plan->polls[i].name, .choice_count = plan->choice_count};
+    make(readers, work->subscribers, ROLE_SUBSCRIBER);
+    make(readers, work->slow, ROLE_SLOW);
+    make(readers, work->stalled, ROLE_STALLED);
+    return readers;
+}
+
+void readers_free(struct readers *readers)
+{
+    if (!readers)
+        return;
+    for (unsigned i = 0; i < readers->count; i++)
+        bench_conn_close(&readers->all[i].conn);
+    for (unsigned i = 0; i < readers->load->plan.poll_count; i++)
+        tally_check_free(&readers->checks[i]);
+    free(readers->checks);
+    free(readers->all);
+    free(readers);
+}
+
+void readers_greeted(struct readers *readers, struct bench_conn *conn)
+{
+    struct reader *reader = (struct reader *)conn;
+    char line[PROTO_LINE_MAX];
+    int len =
+        snprintf(line, sizeof line, "SUBSCRIBE %s\n", readers->load->plan.polls[reader->poll].name);
+    bench_conn_send(conn, readers->lane, line, (size_t)len);
+    if (conn->role == ROLE_SUBSCRIBER || conn->state != BENCH_CONN_READY)
+        return;
+    bench_conn_ignore(conn, readers->lane);
+    if (conn->role == ROLE_SLOW && readers->next_tick_ns == UINT64_MAX)
+        readers->next_tick_ns = clock_monotonic_ns();
+}
+
+/* ---- pushes ---- */
+
+/* Ends the wait of the marked ballots that a tally holds. `before` is the sequence of the tally
+ * that the reader had until now. */
+static void pass_marks(struct readers *readers, struct reader *reader, uint64_t before,
+                       uint64_t now_ns)
+{
+    const struct marks *marks = &readers->load->marks[reader->poll];
+    const struct mark *mark;
+    while ((mark = marks_peek(marks, &reader->mark)) && mark->seq <= reader->last_seq) {
+        uint64_t waited_ns = now_ns > mark->ack_ns ? now_ns - mark->ack_ns : 0;
+        if (reader->conn.role == ROLE_SUBSCRIBER)
+            hdr_record(&readers->lane->freshness, mark->seq <= before ? 0 : waited_ns);
+        marks_pass(&reader->mark);
+    }
+}
+
+static void note_caught_up(struct readers *readers, struct reader *reader)
+{
+    if (reader->caught_up || readers->load->last_seqs[reader->poll] > reader->last_seq)
+        return;
+    reader->caught_up = true;
+    readers->behind--;
+}
+
+static void take_push(struct readers *readers, struct reader *reader, struct span line,
+                      uint64_t now_ns)
+{
+    uint64_t seq = 0, before = reader->last_seq;
+    const char *wrong = tally_check_push(&readers->checks[reader->poll], line.at, line.len, &seq);
+    if (wrong)
+        faults_add(&readers->load->faults, "%s: %s: %.*s", bench_conn_name(&reader->conn), wrong,
+                   (int)line.len, line.at);
+    else if (seq < before)
+        faults_add(&readers->load->faults,
+                   "%s: the tally of %" PRIu64 " came after that of %" PRIu64,
+                   bench_conn_name(&reader->conn), seq, before);
+    else
+        reader->last_seq = seq;
+    pass_marks(readers, reader, before, now_ns);
+    if (readers->lane->phase >= PHASE_SETTLE && reader->conn.role == ROLE_SUBSCRIBER)
+        note_caught_up(readers, reader);
+}
+
+/* The first line of a subscriber: the reply to SUBSCRIBE. */
+static void take_reply(struct readers *readers, struct reader *reader, struct span line)
+{
+    static const char expected[] = "+OK 1";
+    reader->subscribed = true;
+    if (reader->conn.role == ROLE_SUBSCRIBER)
+        readers->lane->subscribed++;
+    if (line.len != strlen(expected) || memcmp(line.at, expected, line.len) != 0)
+        faults_add(&readers->load->faults, "%s: SUBSCRIBE was answered: %.*s",
+                   bench_conn_name(&reader->conn), (int)line.len, line.at);
+}
+
+static void take_lines(struct readers *readers, struct reader *reader, struct span input,
+                       uint64_t now_ns)
+{
+    struct span line;
+    uint64_t pushes = 0;
+    while (bench_conn_line(&reader->conn, &input, &line)) {
+        if (reader->subscribed) {
+            take_push(readers, reader, line, now_ns);
+            pushes++;
+        } else {
+            take_reply(readers, reader, line);
+        }
+    }
+    lane_count(&readers->lane->counters.pushes, pushes);
+}
+
+void readers_event(struct readers *readers, struct bench_conn *conn, uint32_t events)
+{
+    struct span input;
+    (void)events;
+    if (bench_conn_flush(conn, readers->lane) && conn->state == BENCH_CONN_READY &&
+        bench_conn_read(conn, readers->lane, 0, &input))
+        take_lines(readers, (struct reader *)conn, input, clock_monotonic_ns());
+}
+
+/* ---- the slow ones ---- */
+
+uint64_t readers_next_ns(const struct readers *readers)
+{
+    return readers->next_tick_ns;
+}
+
+/* Reads what the reader's pace allows, if that is worth a read. */
+static void read_slowly(struct readers *readers, struct reader *reader, uint64_t now_ns)
+{
+    if (reader->conn.state != BENCH_CONN_READY)
+        return;
+    if (reader->begun_ns == 0)
+        reader->begun_ns = now_ns;
+    double passed_s = (double)(now_ns - reader->begun_ns) / NS_PER_S;
+    double allowed = passed_s * (double)readers->load->options->slow_bytes_per_s;
+    uint64_t most = (uint64_t)allowed - reader->taken;
+    struct span input;
+    if (most < SLOW_READ_MIN)
+        return;
+    size_t kept = reader->conn.partial.len;
+    if (bench_conn_read(&reader->conn, readers->lane, most, &input)) {
+        reader->taken += input.len - kept;
+        take_lines(readers, reader, input, now_ns);
+    } else {
+        reader->taken = (uint64_t)allowed; /* what it did not use is not saved up */
+    }
+}
+
+/* A tenth of the slow ones at a tick, so that each reads ten times a second. */
+void readers_tick(struct readers *readers, uint64_t now_ns)
+{
+    if (now_ns < readers->next_tick_ns)
+        return;
+    unsigned count = (readers->slow + 9) / 10;
+    for (unsigned i = 0; i < count; i++) {
+        if (readers->next_slow >= readers->slow)
+            readers->next_slow = 0;
+        read_slowly(readers, &readers->all[readers->fast + readers->next_slow++], now_ns);
+    }
+    readers->next_tick_ns = now_ns + SLOW_TICK_NS;
+}
+
+/* ---- the end ---- */
+
+void readers_settle(struct readers *readers)
+{
+    uint64_t now_ns = clock_monotonic_ns();
+    readers->behind = readers->fast;
+    for (unsigned i = 0; i < readers->fast; i++) {
+        struct reader *reader = &readers->all[i];
+        pass_marks(readers, reader, reader->last_seq, now_ns);
+        note_caught_up(readers, reader);
+    }
+}
+
+unsigned readers_behind(const struct readers *readers)
+{
+    return readers->behind;
+}

@@ -1,0 +1,33 @@
+/* The subscribers of a lane: those that read, those that read slowly, those that never read. Number
+ * i of each kind subscribes to poll i modulo the polls. */
+#ifndef TALLYCAST_TOOLS_BENCH_READERS_H
+#define TALLYCAST_TOOLS_BENCH_READERS_H
+
+#include "tools/bench_conn.h"
+#include "tools/bench_lane.h"
+
+struct readers;
+
+/* The lane's readers; given to lane_add. */
+struct readers *readers_new(struct lane *lane, const struct lane_work *work);
+void readers_free(struct readers *readers);
+
+/* The connection was greeted: subscribes. */
+void readers_greeted(struct readers *readers, struct bench_conn *conn);
+
+/* A connection can be read. */
+void readers_event(struct readers *readers, struct bench_conn *conn, uint32_t events);
+
+/* When readers_tick is due next; UINT64_MAX if never. */
+uint64_t readers_next_ns(const struct readers *readers);
+
+/* Has the slow ones read what their pace allows. */
+void readers_tick(struct readers *readers, uint64_t now_ns);
+
+/* PHASE_SETTLE has begun: load->last_seqs is known. */
+void readers_settle(struct readers *readers);
+
+/* From PHASE_SETTLE on: how many reading subscribers (not the slow ones) lack the last tally. */
+unsigned readers_behind(const struct readers *readers);
+
+#endif

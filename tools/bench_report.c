@@ -1,0 +1,474 @@
+/* The report's page (see bench_report.h): written straight to the file, top to bottom. Every chart
+ * is followed or preceded by the same figures as text, so nothing rests on colour alone. */
+#include "tools/bench_report.h"
+
+#include "tools/bench_units.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    CHART_WIDTH = 920,
+    LABEL_WIDTH = 150,
+    VALUE_WIDTH = 150,
+    ROW_HEIGHT = 34,
+    NAIVE_BELOW = 13, /* a naive server's marks, below those of tallycast */
+    AXIS_HEIGHT = 24,
+    LINE_WIDTH = 440, /* of a chart over time */
+    LINE_HEIGHT = 170,
+    LINE_LEFT = 64,
+    LINE_BOTTOM = 22,
+    LINE_TOP = 10,
+    TICKS = 4,
+};
+
+static const char style[] =
+    ":root{color-scheme:light dark;--page:#fcfcfb;--ink:#0b0b0b;--soft:#52514e;--line:#e1e0d9;"
+    "--axis:#c3c2b7;--ours:#2a78d6;--naive:#c2500f;--good:#006300;--bad:#b3261e}"
+    "@media(prefers-color-scheme:dark){:root{--page:#1a1a19;--ink:#ffffff;--soft:#c3c2b7;"
+    "--line:#2c2c2a;--axis:#52514e;--ours:#5598e7;--naive:#e8834a;--good:#5fc75f;--bad:#f2857d}}"
+    "body{margin:0 auto;max-width:960px;padding:24px 20px 60px;background:var(--page);"
+    "color:var(--ink);font:15px/1.5 system-ui,-apple-system,'Segoe UI',sans-serif}"
+    "h1{font-size:26px;margin:0}h2{font-size:18px;margin:40px 0 4px}p{color:var(--soft);margin:4px "
+    "0 12px}"
+    ".scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:14px}"
+    "th,td{text-align:left;padding:6px 10px 6px 0;border-bottom:1px solid "
+    "var(--line);vertical-align:top}"
+    "th{color:var(--soft);font-weight:500}.n{text-align:right;white-space:nowrap;"
+    "font-variant-numeric:tabular-nums}.good{color:var(--good)}.bad{color:var(--bad);font-weight:"
+    "600}"
+    "svg{display:block;font:12px system-ui,-apple-system,'Segoe UI',sans-serif}"
+    "svg text{fill:var(--soft)}svg .name{fill:var(--ink)}"
+    ".grid{stroke:var(--line);stroke-width:1}.axis{stroke:var(--axis);stroke-width:1}"
+    ".ours{stroke:var(--ours);fill:var(--ours)}.naive{stroke:var(--naive);fill:var(--naive)}"
+    ".hollow{fill:var(--page)}.curve{fill:none;stroke-width:2;stroke-linejoin:round}"
+    ".charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(440px,100%),1fr));gap:"
+    "20px}"
+    ".charts h3{font-size:14px;font-weight:600;margin:0}.key{display:inline-block;width:10px;"
+    "height:10px;border-radius:5px;margin:0 5px 0 12px;background:var(--ours)}"
+    ".key.other{background:var(--naive)}svg.fit{width:100%;height:auto}";
+
+/* ---- text ---- */
+
+static void put_text(FILE *out, const char *text)
+{
+    for (; *text; text++) {
+        switch (*text) {
+        case '<':
+            fputs("&lt;", out);
+            break;
+        case '>':
+            fputs("&gt;", out);
+            break;
+        case '&':
+            fputs("&amp;", out);
+            break;
+        case '"':
+            fputs("&quot;", out);
+            break;
+        default:
+            /* What a broken server sent may hold anything. */
+            fputc((unsigned char)*text < ' ' ? ' ' : *text, out);
+        }
+    }
+}
+
+static void put_head(FILE *out)
+{
+    struct utsname machine;
+    char when[64];
+    time_t now = time(NULL);
+    struct tm utc;
+    uname(&machine);
+    gmtime_r(&now, &utc);
+    strftime(when, sizeof when, "%Y-%m-%d %H:%M UTC", &utc);
+    fprintf(out,
+            "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+            "<meta name=\"viewport\" content=\"width=device-width\">"
+            "<title>tallybench, %s</title>\n<style>%s</style></head>\n<body>\n"
+            "<h1>tallybench</h1>\n<p>%s; version " PACKAGE_VERSION "; %ld processors, Linux ",
+            when, style, when, sysconf(_SC_NPROCESSORS_ONLN));
+    put_text(out, machine.release);
+    fputs("; server and load on one machine unless you know better</p>\n", out);
+}
+
+static bool any_naive(const struct report_entry *entries, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (entries[i].naive)
+            return true;
+    return false;
+}
+
+static void put_legend(FILE *out, bool naive)
+{
+    if (naive)
+        fputs("<p><span class=\"key\"></span>tallycast<span class=\"key other\"></span>the naive "
+              "server</p>\n",
+              out);
+}
+
+/* ---- tables ---- */
+
+static void put_figure_row(FILE *out, const struct report_entry *entry, const struct figure *figure)
+{
+    char value[FIGURE_TEXT_SIZE], ratio[FIGURE_RATIO_SIZE];
+    const char *verdict = figure->relation == FIGURE_NOTHING_ASKED ? ""
+                          : figure_met(figure)                     ? "met"
+                                                                   : "short";
+    fputs("<tr><td>", out);
+    put_text(out, entry->title);
+    fputs("</td><td>", out);
+    put_text(out, figure->what);
+    fprintf(out, "</td><td class=\"n\">%s</td><td>", figure_text(figure, value));
+    put_text(out, figure_ratio_text(figure, ratio));
+    fprintf(out, "</td><td class=\"%s\">%s</td></tr>\n", figure_met(figure) ? "good" : "bad",
+            verdict);
+}
+
+static void put_figures(FILE *out, const struct report_entry *entries, unsigned count)
+{
+    if (!entries[0].figures)
+        return;
+    fputs(
+        "<h2>What is asked, and what was measured</h2>\n<p>Medians of the repetitions. A ratio is "
+        "to a limit of the machine measured right before and after, or to another scenario of "
+        "the same repetition.</p>\n<div class=\"scroll\"><table><tr><th>scenario<th>figure<th "
+        "class=\"n\">measured<th>ratio<th></tr>\n",
+        out);
+    for (unsigned i = 0; i < count; i++)
+        for (unsigned j = 0; j < entries[i].figure_count; j++)
+            if (entries[i].figures[j].count > 0)
+                put_figure_row(out, &entries[i], &entries[i].figures[j]);
+    fputs("</table></div>\n", out);
+}
+
+static void put_result_row(FILE *out, const char *name, const char *server,
+                           const struct result *result)
+{
+    char ballots[UNITS_SIZE], pushes[UNITS_SIZE], p99[UNITS_SIZE], fresh[UNITS_SIZE];
+    char rss[UNITS_SIZE];
+    fputs("<tr><td>", out);
+    put_text(out, name);
+    fprintf(out,
+            "</td><td>%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td>"
+            "<td class=\"n\">%s</td><td class=\"n\">%.2f</td><td class=\"n\">%s</td>",
+            server, units_count(ballots, result->ballots_per_s),
+            units_count(pushes, result->pushes_per_s), units_ns(p99, (double)result->ack_ns.p99),
+            units_ns(fresh, (double)result->freshness_ns.p99), result->cpu_cores,
+            units_bytes(rss, (double)result->rss_max));
+    if (result_good(result))
+        fputs("<td class=\"good\">all hold</td></tr>\n", out);
+    else
+        fprintf(out, "<td class=\"bad\">%" PRIu64 " violated</td></tr>\n", result->fault_count);
+}
+
+static void put_faults(FILE *out, const char *name, const struct result *result)
+{
+    for (uint64_t i = 0; i < result->fault_count && i < FAULTS_KEPT; i++) {
+        fputs("<li>", out);
+        put_text(out, name);
+        fputs(": ", out);
+        put_text(out, result->faults[i]);
+        fputs("</li>\n", out);
+    }
+}
+
+static void put_results(FILE *out, const struct report_entry *entries, unsigned count)
+{
+    fputs("<h2>The runs</h2>\n<p>Of each scenario, the run nearest to the median.</p>\n<div "
+          "class=\"scroll\"><table><tr><th>scenario<th>server<th class=\"n\">ballots/s<th "
+          "class=\"n\">pushes/s<th class=\"n\">ack p99<th class=\"n\">freshness p99<th "
+          "class=\"n\">server's cores<th class=\"n\">its RSS<th>checks</tr>\n",
+          out);
+    for (unsigned i = 0; i < count; i++) {
+        put_result_row(out, entries[i].name, "tallycast", entries[i].result);
+        if (entries[i].naive)
+            put_result_row(out, entries[i].name, "naive", entries[i].naive);
+    }
+    fputs("</table></div>\n<ul>\n", out);
+    for (unsigned i = 0; i < count; i++) {
+        put_faults(out, entries[i].name, entries[i].result);
+        if (entries[i].naive)
+            put_faults(out, "naive server", entries[i].naive);
+    }
+    fputs("</ul>\n", out);
+}
+
+/* ---- percentiles: one row a scenario, on a logarithmic axis ---- */
+
+typedef const struct hdr_summary *summary_of(const struct result *result);
+
+static const struct hdr_summary *ack_of(const struct result *result)
+{
+    return &result->ack_ns;
+}
+
+static const struct hdr_summary *freshness_of(const struct result *result)
+{
+    return &result->freshness_ns;
+}
+
+/* Decades of ns from `first` to `last`. */
+struct log_axis {
+    int first, last;
+};
+
+static double log_x(const struct log_axis *axis, double ns)
+{
+    double at = (log10(ns > 1 ? ns : 1) - axis->first) / (axis->last - axis->first);
+    double width = CHART_WIDTH - LABEL_WIDTH - VALUE_WIDTH;
+    return LABEL_WIDTH + width * (at < 0 ? 0 : at);
+}
+
+static void widen(struct log_axis *axis, const struct hdr_summary *summary)
+{
+    if (summary->count == 0)
+        return;
+    /* Below a microsecond nothing is worth telling apart. */
+    double low = log10(summary->p50 > 1000 ? (double)summary->p50 : 1000);
+    double high = log10(summary->max > 1000 ? (double)summary->max : 1000);
+    if ((int)floor(low) < axis->first)
+        axis->first = (int)floor(low);
+    if ((int)ceil(high) > axis->last)
+        axis->last = (int)ceil(high);
+}
+
+static void put_log_grid(FILE *out, const struct log_axis *axis, unsigned height)
+{
+    for (int decade = axis->first; decade <= axis->last; decade++) {
+        char text[UNITS_SIZE];
+        double x = log_x(axis, pow(10, decade));
+        const char *label = units_ns(text, pow(10, decade));
+        size_t number = strcspn(label, ". ");
+        fprintf(out, "<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%u\"/>", x, x,
+                AXIS_HEIGHT - 4, height);
+        fprintf(out, "<text x=\"%.1f\" y=\"14\" text-anchor=\"middle\">%.*s%s</text>\n", x,
+                (int)number, label, strchr(label, ' '));
+    }
+}
+
+static void put_mark(FILE *out, double x, double y, double radius, const char *class,
+                     const char *name, uint64_t ns)
+{
+    char text[UNITS_SIZE];
+    fprintf(out,
+            "<circle class=\"%s\" stroke-width=\"2\" cx=\"%.1f\" cy=\"%.1f\" "
+            "r=\"%.1f\"><title>%s %s</title></circle>",
+            class, x, y, radius, name, units_ns(text, (double)ns));
+}
+
+static void put_summary(FILE *out, const struct log_axis *axis, const struct hdr_summary *summary,
+                        double y, bool naive)
+{
+    char p50[UNITS_SIZE], p99[UNITS_SIZE];
+    const char *class = naive ? "naive" : "ours", *hollow = naive ? "naive hollow" : "ours hollow";
+    if (summary->count == 0)
+        return;
+    double end = log_x(axis, (double)summary->max);
+    fprintf(out,
+            "<line class=\"%s\" stroke-width=\"2\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" "
+            "y2=\"%.1f\"/>",
+            class, log_x(axis, (double)summary->p50), end, y, y);
+    fprintf(out,
+            "<line class=\"%s\" stroke-width=\"2\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" "
+            "y2=\"%.1f\"/>",
+            class, end, end, y - 4, y + 4);
+    put_mark(out, log_x(axis, (double)summary->p90), y, 2, class, "p90", summary->p90);
+    put_mark(out, log_x(axis, (double)summary->p999), y, 2, class, "p99.9", summary->p999);
+    put_mark(out, log_x(axis, (double)summary->p50), y, 4, hollow, "p50", summary->p50);
+    put_mark(out, log_x(axis, (double)summary->p99), y, 4, class, "p99", summary->p99);
+    fprintf(out, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s, %s</text>\n", CHART_WIDTH - 2,
+            y + 4, units_ns(p50, (double)summary->p50), units_ns(p99, (double)summary->p99));
+}
+
+static void put_percentiles(FILE *out, const char *title, const char *what, summary_of *summary,
+                            const struct report_entry *entries, unsigned count)
+{
+    struct log_axis axis = {.first = 100, .last = 0};
+    unsigned rows = 0;
+    for (unsigned i = 0; i < count; i++) {
+        rows += summary(entries[i].result)->count > 0;
+        widen(&axis, summary(entries[i].result));
+        if (entries[i].naive)
+            widen(&axis, summary(entries[i].naive));
+    }
+    if (rows == 0)
+        return;
+    if (axis.last == axis.first)
+        axis.last++;
+    unsigned height = AXIS_HEIGHT + rows * ROW_HEIGHT;
+    fprintf(out,
+            "<h2>%s</h2>\n<p>%s Ring: p50; dots: p90, p99 (large), p99.9; end: maximum. "
+            "Beside it: p50, p99.</p>\n",
+            title, what);
+    put_legend(out, any_naive(entries, count));
+    fprintf(out,
+            "<div class=\"scroll\"><svg viewBox=\"0 0 %d %u\" width=\"%d\" height=\"%u\" "
+            "role=\"img\" aria-label=\"%s\">\n",
+            CHART_WIDTH, height, CHART_WIDTH, height, title);
+    put_log_grid(out, &axis, height);
+    double y = AXIS_HEIGHT + ROW_HEIGHT / 2.0 - 6;
+    for (unsigned i = 0; i < count; i++) {
+        if (summary(entries[i].result)->count == 0)
+            continue;
+        fprintf(out, "<text class=\"name\" x=\"0\" y=\"%.1f\">%s</text>", y + 4, entries[i].name);
+        put_summary(out, &axis, summary(entries[i].result), y, false);
+        if (entries[i].naive)
+            put_summary(out, &axis, summary(entries[i].naive), y + NAIVE_BELOW, true);
+        y += ROW_HEIGHT;
+    }
+    fputs("</svg></div>\n", out);
+}
+
+/* ---- throughput over time ---- */
+
+typedef double sample_value(const struct result_sample *sample);
+
+static double ballots_of(const struct result_sample *sample)
+{
+    return sample->ballots_per_s;
+}
+
+static double pushes_of(const struct result_sample *sample)
+{
+    return sample->pushes_per_s;
+}
+
+static double highest(const struct result *result, sample_value *value)
+{
+    double most = 0;
+    for (unsigned i = 0; result && i < result->sample_count; i++)
+        if (value(&result->samples[i]) > most)
+            most = value(&result->samples[i]);
+    return most;
+}
+
+static double last_s(const struct result *result)
+{
+    return result && result->sample_count > 0 ? result->samples[result->sample_count - 1].at_s : 0;
+}
+
+/* 1, 2 or 5 times a power of ten, such that TICKS of them reach `most`. */
+static double tick_step(double most)
+{
+    double step = pow(10, floor(log10(most / TICKS)));
+    static const double factors[] = {1, 2, 5, 10};
+    for (size_t i = 0; i < 4; i++)
+        if (step * factors[i] * TICKS >= most)
+            return step * factors[i];
+    return step * 10;
+}
+
+static void put_line_grid(FILE *out, double step, double seconds)
+{
+    const double height = LINE_HEIGHT - LINE_BOTTOM - LINE_TOP;
+    for (int i = 0; i <= TICKS; i++) {
+        char text[UNITS_SIZE];
+        double y = LINE_TOP + height * (1 - (double)i / TICKS);
+        fprintf(out,
+                "<line class=\"%s\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/><text x=\"%d\" "
+                "y=\"%.1f\" text-anchor=\"end\">%s</text>\n",
+                i == 0 ? "axis" : "grid", LINE_LEFT, LINE_WIDTH, y, y, LINE_LEFT - 6, y + 4,
+                units_count(text, step * i));
+    }
+    fprintf(out,
+            "<text x=\"%d\" y=\"%d\">0 s</text><text x=\"%d\" y=\"%d\" "
+            "text-anchor=\"end\">%.1f s</text>\n",
+            LINE_LEFT, LINE_HEIGHT - 4, LINE_WIDTH, LINE_HEIGHT - 4, seconds);
+}
+
+static void put_curve(FILE *out, const struct result *result, sample_value *value, double most,
+                      double seconds, const char *class)
+{
+    const double width = LINE_WIDTH - LINE_LEFT, height = LINE_HEIGHT - LINE_BOTTOM - LINE_TOP;
+    if (!result || result->sample_count == 0)
+        return;
+    fprintf(out, "<polyline class=\"%s curve\" style=\"fill:none\" points=\"", class);
+    for (unsigned i = 0; i < result->sample_count; i++)
+        fprintf(out, "%.1f,%.1f ", LINE_LEFT + width * result->samples[i].at_s / seconds,
+                LINE_TOP + height * (1 - value(&result->samples[i]) / most));
+    fputs("\"/>\n", out);
+}
+
+static void put_over_time(FILE *out, const struct report_entry *entry, const char *what,
+                          sample_value *value)
+{
+    double most = highest(entry->result, value), other = highest(entry->naive, value);
+    double seconds = last_s(entry->result);
+    if (other > most)
+        most = other;
+    if (last_s(entry->naive) > seconds)
+        seconds = last_s(entry->naive);
+    if (most <= 0 || seconds <= 0)
+        return;
+    double step = tick_step(most);
+    fprintf(out,
+            "<div><h3>%s: %s a second</h3><svg class=\"fit\" viewBox=\"0 0 %d %d\" role=\"img\" "
+            "aria-label=\"%s: %s a second\">\n",
+            entry->name, what, LINE_WIDTH + 4, LINE_HEIGHT, entry->name, what);
+    put_line_grid(out, step, seconds);
+    put_curve(out, entry->naive, value, step * TICKS, seconds, "naive");
+    put_curve(out, entry->result, value, step * TICKS, seconds, "ours");
+    fputs("</svg></div>\n", out);
+}
+
+static void put_throughput(FILE *out, const struct report_entry *entries, unsigned count)
+{
+    fputs(
+        "<h2>Throughput over time</h2>\n<p>Each point is the mean of a quarter of a second.</p>\n",
+        out);
+    put_legend(out, any_naive(entries, count));
+    fputs("<div class=\"charts\">\n", out);
+    for (unsigned i = 0; i < count; i++) {
+        put_over_time(out, &entries[i], "ballots", ballots_of);
+        put_over_time(out, &entries[i], "pushes", pushes_of);
+    }
+    fputs("</div>\n", out);
+}
+
+/* ---- the page ---- */
+
+static void put_page(FILE *out, const struct report_entry *entries, unsigned count)
+{
+    put_head(out);
+    put_figures(out, entries, count);
+    put_percentiles(out, "Latency",
+                    "From a ballot's sending (or the time that it was due) to its "
+                    "acknowledgement.",
+                    ack_of, entries, count);
+    put_percentiles(out, "Freshness",
+                    "From a ballot's acknowledgement to the arrival, at each "
+                    "subscriber, of a tally that holds it.",
+                    freshness_of, entries, count);
+    put_throughput(out, entries, count);
+    put_results(out, entries, count);
+    fputs("</body></html>\n", out);
+}
+
+int report_write(const struct report_entry *entries, unsigned count, const char *path)
+{
+    FILE *out = fopen(path, "we");
+    if (!out)
+        return -1;
+    if (count > 0)
+        put_page(out, entries, count);
+    bool failed = ferror(out) != 0;
+    int error = errno;
+    if (fclose(out) == 0 && !failed)
+        return 0;
+    errno = failed ? error : errno;
+    return -1;
+}
+
+int report_write_run(const struct result *result, const char *path)
+{
+    struct report_entry entry = {.name = "run", .title = "run", .result = result};
+    return report_write(&entry, 1, path);
+}

@@ -1,0 +1,317 @@
+/* The suite (see bench_suite.h).
+ *
+ * Happy path: for each repetition, each scenario: its limit → its run → its limit again → its
+ * figures; then the medians. Runs of one repetition are compared with each other, since a shared
+ * machine is not the same a minute later. A naive server is run once. */
+#include "tools/bench_suite.h"
+
+#include "tools/bench_interrupt.h"
+#include "tools/bench_memory.h"
+#include "tools/bench_report.h"
+#include "tools/bench_run.h"
+#include "tools/bench_scenario.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+/* A scenario's place in the suite. */
+struct entry {
+    const struct scenario *scenario;
+    bool wanted;
+    struct figure figures[SCENARIO_FIGURES_MAX];
+    unsigned figure_count;
+    double limits[FIGURE_REPEATS_MAX]; /* the mean of before and after, of each repetition */
+    struct result *results;            /* of each repetition */
+    unsigned result_count;
+    struct result *naive; /* NULL without one */
+};
+
+struct suite {
+    const struct options *options;
+    struct entry entries[SCENARIO_COUNT];
+    bool failed; /* a check was violated, or a limit could not be measured */
+};
+
+static struct entry *find_entry(struct suite *suite, const char *name)
+{
+    for (unsigned i = 0; i < SCENARIO_COUNT; i++)
+        if (strcmp(suite->entries[i].scenario->name, name) == 0)
+            return &suite->entries[i];
+    return NULL;
+}
+
+/* ---- which ---- */
+
+static void want(struct suite *suite, struct entry *entry)
+{
+    entry->wanted = true;
+    if (entry->scenario->baseline)
+        find_entry(suite, entry->scenario->baseline)->wanted = true;
+}
+
+/* Takes --only apart. Returns false, after a message, if it names what there isn't. */
+static bool choose(struct suite *suite)
+{
+    char names[1024], *rest = NULL;
+    if (!suite->options->only) {
+        for (unsigned i = 0; i < SCENARIO_COUNT; i++)
+            suite->entries[i].wanted = true;
+        return true;
+    }
+    snprintf(names, sizeof names, "%s", suite->options->only);
+    for (char *name = strtok_r(names, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
+        struct entry *entry = find_entry(suite, name);
+        if (entry) {
+            want(suite, entry);
+            continue;
+        }
+        fprintf(stderr, "tallybench suite: --only: there is no scenario '%s'; there are:", name);
+        for (unsigned i = 0; i < SCENARIO_COUNT; i++)
+            fprintf(stderr, " %s", scenarios[i].name);
+        fputc('\n', stderr);
+        return false;
+    }
+    return true;
+}
+
+static void suite_init(struct suite *suite, const struct options *options)
+{
+    *suite = (struct suite){.options = options};
+    for (unsigned i = 0; i < SCENARIO_COUNT; i++) {
+        struct entry *entry = &suite->entries[i];
+        entry->scenario = &scenarios[i];
+        memcpy(entry->figures, scenarios[i].figures, sizeof entry->figures);
+        while (entry->figure_count < SCENARIO_FIGURES_MAX &&
+               entry->figures[entry->figure_count].name)
+            entry->figure_count++;
+        entry->results = must_calloc(options->repeat, sizeof *entry->results);
+    }
+}
+
+static void suite_free(struct suite *suite)
+{
+    for (unsigned i = 0; i < SCENARIO_COUNT; i++) {
+        struct entry *entry = &suite->entries[i];
+        for (unsigned j = 0; j < entry->result_count; j++)
+            result_free(&entry->results[j]);
+        if (entry->naive)
+            result_free(entry->naive);
+        free(entry->naive);
+        free(entry->results);
+    }
+}
+
+/* ---- running ---- */
+
+static void complain_of(struct suite *suite, const struct entry *entry, const struct result *result)
+{
+    suite->failed = true;
+    for (uint64_t i = 0; i < result->fault_count && i < FAULTS_KEPT; i++)
+        printf("  VIOLATED in %s: %s\n", entry->scenario->name, result->faults[i]);
+}
+
+static void measure_limit(struct suite *suite, const struct entry *entry, double *limit)
+{
+    char error[LIMITS_ERROR_MAX];
+    if (scenario_measure_limit(entry->scenario, suite->options, limit, error) == 0)
+        return;
+    fprintf(stderr, "tallybench: %s\n", error);
+    suite->failed = true;
+}
+
+/* What its scenario is compared with, in this repetition. */
+static const struct result *baseline_of(struct suite *suite, const struct entry *entry)
+{
+    if (!entry->scenario->baseline)
+        return NULL;
+    struct entry *baseline = find_entry(suite, entry->scenario->baseline);
+    return baseline->result_count > entry->result_count ? &baseline->results[entry->result_count]
+                                                        : NULL;
+}
+
+static void run_entry(struct suite *suite, struct entry *entry)
+{
+    char *arguments[SCENARIO_ARGUMENTS_MAX];
+    struct options options = scenario_options(entry->scenario, suite->options, arguments);
+    struct result *result = &entry->results[entry->result_count];
+    struct scenario_outcome outcome = {.result = result, .baseline = baseline_of(suite, entry)};
+    double before, after;
+    measure_limit(suite, entry, &before);
+    run_load(&options, true, options.serve, entry->scenario->name, result);
+    measure_limit(suite, entry, &after);
+    entry->limits[entry->result_count++] = outcome.limit = (before + after) / 2;
+    if (!result_good(result))
+        complain_of(suite, entry, result);
+    if (result->seconds > 0 && (outcome.baseline || !entry->scenario->baseline))
+        entry->scenario->judge(&outcome, entry->figures);
+}
+
+static void run_naive(struct suite *suite, struct entry *entry)
+{
+    char *arguments[SCENARIO_ARGUMENTS_MAX];
+    struct options options = scenario_options(entry->scenario, suite->options, arguments);
+    entry->naive = must_calloc(1, sizeof *entry->naive);
+    run_load(&options, true, RUN_NAIVE, "naive server", entry->naive);
+}
+
+/* ---- telling ---- */
+
+static void print_entry(const struct entry *entry)
+{
+    char value[FIGURE_TEXT_SIZE], ratio[FIGURE_RATIO_SIZE];
+    printf("%s\n", entry->scenario->title);
+    for (unsigned i = 0; i < entry->figure_count; i++) {
+        const struct figure *figure = &entry->figures[i];
+        if (figure->count > 0)
+            printf("  %-16s %-30s %15s  %s%s\n", entry->scenario->name, figure->what,
+                   figure_text(figure, value), figure_ratio_text(figure, ratio),
+                   figure_met(figure) ? "" : "  SHORT");
+    }
+    if (!entry->naive)
+        return;
+    printf("  the naive server: %.0f ballots/s, %.0f pushes/s, ack p99 %.1f ms, freshness p99 "
+           "%.1f ms%s\n",
+           entry->naive->ballots_per_s, entry->naive->pushes_per_s,
+           (double)entry->naive->ack_ns.p99 / 1e6, (double)entry->naive->freshness_ns.p99 / 1e6,
+           result_good(entry->naive) ? "" : "; it failed its checks:");
+    for (uint64_t i = 0; i < entry->naive->fault_count && i < 3; i++)
+        printf("    %s\n", entry->naive->faults[i]);
+}
+
+static json_t *numbers_json(const double *numbers, unsigned count)
+{
+    json_t *json = json_array();
+    for (unsigned i = 0; i < count; i++)
+        json_array_append_new(json, json_real(numbers[i]));
+    return json;
+}
+
+static json_t *figure_json(const struct figure *figure)
+{
+    static const char *const units[] = {
+        [FIGURE_PER_S] = "per_s", [FIGURE_NS] = "ns", [FIGURE_BYTES] = "bytes"};
+    json_t *json =
+        json_pack("{s:s,s:s,s:f,s:o,s:b}", "name", figure->name, "unit", units[figure->unit],
+                  "median", figure_value(figure), "values",
+                  numbers_json(figure->values, figure->count), "met", (int)figure_met(figure));
+    if (!figure->ratio_to)
+        return json;
+    json_object_set_new(json, "ratio", json_real(figure_ratio(figure)));
+    json_object_set_new(json, "ratios", numbers_json(figure->ratios, figure->count));
+    json_object_set_new(json, "ratio_to", json_string(figure->ratio_to));
+    if (figure->relation != FIGURE_NOTHING_ASKED)
+        json_object_set_new(json, figure->relation == FIGURE_AT_LEAST ? "at_least" : "at_most",
+                            json_real(figure->asked));
+    return json;
+}
+
+static json_t *entry_json(const struct entry *entry)
+{
+    json_t *figures = json_array(), *runs = json_array();
+    for (unsigned i = 0; i < entry->figure_count; i++)
+        json_array_append_new(figures, figure_json(&entry->figures[i]));
+    for (unsigned i = 0; i < entry->result_count; i++)
+        json_array_append_new(runs, result_json(&entry->results[i]));
+    json_t *json = json_pack("{s:s,s:s,s:o,s:o,s:o}", "name", entry->scenario->name, "title",
+                             entry->scenario->title, "figures", figures, "limits",
+                             numbers_json(entry->limits, entry->result_count), "runs", runs);
+    if (entry->naive)
+        json_object_set_new(json, "naive", result_json(entry->naive));
+    return json;
+}
+
+static json_t *suite_json(const struct suite *suite)
+{
+    struct utsname machine;
+    json_t *list = json_array();
+    for (unsigned i = 0; i < SCENARIO_COUNT; i++)
+        if (suite->entries[i].result_count > 0)
+            json_array_append_new(list, entry_json(&suite->entries[i]));
+    uname(&machine);
+    return json_pack("{s:s,s:s,s:I,s:I,s:f,s:b,s:o}", "version", PACKAGE_VERSION, "kernel",
+                     machine.release, "cpus", (json_int_t)sysconf(_SC_NPROCESSORS_ONLN), "repeat",
+                     (json_int_t)suite->options->repeat, "duration_s", suite->options->duration_s,
+                     "violated", (int)suite->failed, "scenarios", list);
+}
+
+/* The repetition whose first figure is nearest to the median. */
+static const struct result *typical(const struct entry *entry)
+{
+    const struct figure *figure = &entry->figures[0];
+    double median = figure_value(figure), nearest = -1;
+    unsigned best = 0;
+    for (unsigned i = 0; i < figure->count && i < entry->result_count; i++) {
+        double far =
+            figure->values[i] > median ? figure->values[i] - median : median - figure->values[i];
+        if (nearest < 0 || far < nearest) {
+            nearest = far;
+            best = i;
+        }
+    }
+    return &entry->results[best];
+}
+
+static int write_report(const struct suite *suite, const char *path)
+{
+    struct report_entry rows[SCENARIO_COUNT];
+    unsigned count = 0;
+    for (unsigned i = 0; i < SCENARIO_COUNT; i++) {
+        const struct entry *entry = &suite->entries[i];
+        if (entry->result_count > 0)
+            rows[count++] = (struct report_entry){entry->scenario->name, entry->scenario->title,
+                                                  typical(entry),        entry->naive,
+                                                  entry->figures,        entry->figure_count};
+    }
+    return report_write(rows, count, path);
+}
+
+static void write_files(struct suite *suite)
+{
+    const struct options *options = suite->options;
+    if (options->json) {
+        json_t *json = suite_json(suite);
+        if (result_write_json(json, options->json) != 0) {
+            fprintf(stderr, "tallybench: %s: %s\n", options->json, strerror(errno));
+            suite->failed = true;
+        }
+        json_decref(json);
+    }
+    if (options->report && write_report(suite, options->report) != 0) {
+        fprintf(stderr, "tallybench: %s: %s\n", options->report, strerror(errno));
+        suite->failed = true;
+    }
+}
+
+/* ---- all of it ---- */
+
+static void run_all(struct suite *suite)
+{
+    for (uint64_t repetition = 0; repetition < suite->options->repeat; repetition++)
+        for (unsigned i = 0; i < SCENARIO_COUNT && !interrupt_seen(); i++)
+            if (suite->entries[i].wanted)
+                run_entry(suite, &suite->entries[i]);
+    for (unsigned i = 0; i < SCENARIO_COUNT && suite->options->compare_naive; i++)
+        if (suite->entries[i].wanted && !interrupt_seen())
+            run_naive(suite, &suite->entries[i]);
+    for (unsigned i = 0; i < SCENARIO_COUNT; i++)
+        if (suite->entries[i].result_count > 0)
+            print_entry(&suite->entries[i]);
+}
+
+int suite_run(const struct options *options)
+{
+    struct suite suite;
+    suite_init(&suite, options);
+    bool chosen = choose(&suite);
+    if (chosen) {
+        interrupt_catch();
+        run_all(&suite);
+        write_files(&suite);
+    }
+    bool failed = suite.failed || !chosen || interrupt_seen();
+    suite_free(&suite);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,368 @@
+/* The voters (see bench_voters.h). Runs on the voters' lane.
+ *
+ * Happy path: a read brings replies → each is checked and its ballot's latency recorded → as many
+ * new ballots go out in one write. This must cost less a ballot than the server needs: replies are
+ * taken apart by hand, ballots are copied from prepared text, and the clock is read once a read. */
+#include "tools/bench_voters.h"
+
+#include "clock.h"
+#include "proto/reply.h"
+#include "tools/bench_lane.h"
+#include "tools/bench_memory.h"
+#include "tools/bench_pace.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+enum {
+    MARK_PERIOD_NS = 1000000, /* of all polls together: one marked ballot in so long */
+};
+
+struct voter {
+    struct bench_conn conn; /* first */
+    struct plan_cursor next, acknowledged;
+    uint64_t *sent_ns; /* a ring: when each ballot in flight was sent, or was due */
+    uint32_t oldest, in_flight;
+    uint64_t sent;
+    uint64_t last_seq;
+    bool pinged, finished; /* PHASE_DRAIN: PING was sent; its reply has come */
+};
+
+struct voters {
+    struct lane *lane;
+    struct load *load;
+    struct voter *all;
+    unsigned count;
+    uint32_t window;
+    uint64_t left; /* ballots that may still be sent */
+    uint64_t acknowledged;
+    unsigned finished; /* that need nothing more in PHASE_DRAIN */
+    struct pace pace;  /* rate 0: closed loop */
+    uint64_t paced;    /* taken off the schedule */
+    bool voting;
+    uint64_t mark_period_ns;
+    char *lines; /* room for a window of ballots */
+};
+
+/* ---- life ---- */
+
+struct voters *voters_new(struct lane *lane)
+{
+    struct voters *voters = must_calloc(1, sizeof *voters);
+    const struct options *options = lane->load->options;
+    voters->lane = lane;
+    voters->load = lane->load;
+    voters->count = (unsigned)options->voters;
+    voters->window = (uint32_t)options->pipeline;
+    voters->left = options->ballots > 0 ? options->ballots : UINT64_MAX;
+    voters->pace.rate = options->rate;
+    voters->mark_period_ns = (uint64_t)MARK_PERIOD_NS * options->polls;
+    voters->lines = must_calloc(voters->window, PLAN_BALLOT_MAX);
+    voters->all = must_calloc(voters->count, sizeof *voters->all);
+    for (unsigned i = 0; i < voters->count; i++) {
+        struct voter *voter = &voters->all[i];
+        voter->conn.role = ROLE_VOTER;
+        voter->conn.number = i;
+        voter->next = voter->acknowledged = plan_begin(&voters->load->plan, i);
+        voter->sent_ns = must_calloc(voters->window, sizeof *voter->sent_ns);
+        lane_add(lane, &voter->conn);
+    }
+    return voters;
+}
+
+void voters_free(struct voters *voters)
+{
+    if (!voters)
+        return;
+    for (unsigned i = 0; i < voters->count; i++) {
+        bench_conn_close(&voters->all[i].conn);
+        free(voters->all[i].sent_ns);
+    }
+    free(voters->all);
+    free(voters->lines);
+    free(voters);
+}
+
+/* ---- sending ---- */
+
+/* How many ballots the voter may send now. */
+static uint32_t allowance(const struct voters *voters, const struct voter *voter)
+{
+    uint64_t most = voters->window - voter->in_flight;
+    if (!voters->voting || voter->conn.state != BENCH_CONN_READY || voter->conn.unsent.len > 0)
+        return 0;
+    if (voters->pace.rate > 0) {
+        uint64_t due = pace_share(voters->paced, voter->conn.number, voters->count);
+        if (due - voter->sent < most)
+            most = due - voter->sent;
+    }
+    return (uint32_t)(most < voters->left ? most : voters->left);
+}
+
+/* The instant that the latency of the voter's next ballot counts from. */
+static uint64_t origin_ns(struct voters *voters, const struct voter *voter, uint64_t now_ns)
+{
+    if (voters->pace.rate == 0)
+        return now_ns;
+    uint64_t due_ns = pace_time_ns(&voters->pace, voter->sent * voters->count + voter->conn.number);
+    if (load_measures(voters->load, due_ns))
+        hdr_record(&voters->lane->late, now_ns > due_ns ? now_ns - due_ns : 0);
+    return due_ns;
+}
+
+/* Sends as many ballots as the voter may, in one write. */
+static void cast(struct voters *voters, struct voter *voter, uint64_t now_ns)
+{
+    uint32_t count = allowance(voters, voter);
+    uint32_t slot = voter->oldest + voter->in_flight;
+    char *end = voters->lines;
+    for (uint32_t i = 0; i < count; i++, slot++) {
+        if (slot >= voters->window)
+            slot -= voters->window;
+        voter->sent_ns[slot] = origin_ns(voters, voter, now_ns);
+        end = plan_put_ballot(&voters->load->plan, &voter->next, voter->conn.number, end);
+        plan_step(&voters->load->plan, &voter->next);
+        voter->sent++;
+    }
+    if (count == 0)
+        return;
+    voter->in_flight += count;
+    voters->left -= count;
+    bench_conn_send(&voter->conn, voters->lane, voters->lines, (size_t)(end - voters->lines));
+}
+
+static void cast_all(struct voters *voters, uint64_t now_ns)
+{
+    for (unsigned i = 0; i < voters->count; i++)
+        cast(voters, &voters->all[i], now_ns);
+}
+
+void voters_begin(struct voters *voters)
+{
+    voters->voting = true;
+    voters->pace.begin_ns = voters->load->vote_ns;
+    if (voters->pace.rate == 0)
+        cast_all(voters, clock_monotonic_ns());
+}
+
+uint64_t voters_next_ns(const struct voters *voters)
+{
+    if (!voters->voting || voters->left == 0)
+        return UINT64_MAX;
+    if (voters->pace.rate == 0)
+        return voters->load->end_ns;
+    uint64_t due_ns = pace_time_ns(&voters->pace, voters->paced);
+    return due_ns < voters->load->end_ns ? due_ns : voters->load->end_ns;
+}
+
+void voters_tick(struct voters *voters, uint64_t now_ns)
+{
+    uint64_t end_ns = voters->load->end_ns;
+    if (!voters->voting || now_ns < voters_next_ns(voters))
+        return;
+    if (now_ns >= end_ns)
+        voters->voting = false;
+    if (voters->pace.rate == 0)
+        return;
+    uint64_t due = pace_due(&voters->pace, now_ns < end_ns ? now_ns : end_ns - 1);
+    if (due - voters->paced >= voters->count) {
+        voters->paced = due;
+        cast_all(voters, now_ns);
+        return;
+    }
+    while (voters->paced < due)
+        cast(voters, &voters->all[voters->paced++ % voters->count], now_ns);
+}
+
+/* ---- replies ---- */
+
+static void check_sequence(struct voters *voters, struct voter *voter, uint64_t seq)
+{
+    if (seq <= voter->last_seq)
+        faults_add(&voters->load->faults, "%s: sequence %" PRIu64 " after %" PRIu64,
+                   bench_conn_name(&voter->conn), seq, voter->last_seq);
+    voter->last_seq = seq;
+}
+
+static void mark(struct voters *voters, unsigned poll, uint64_t seq, uint64_t now_ns)
+{
+    struct marks *marks = &voters->load->marks[poll];
+    if (now_ns < marks->next_ns || !load_measures(voters->load, now_ns))
+        return;
+    marks_add(marks, seq, now_ns);
+    marks->next_ns = now_ns + voters->mark_period_ns;
+}
+
+/* A ballot counts if some of its wait was in the time that is measured: one that was sent before a
+ * stall and answered after it must not be left out. */
+static void record_wait(struct voters *voters, uint64_t sent_ns, uint64_t now_ns)
+{
+    const struct load *load = voters->load;
+    if (sent_ns < load->end_ns && now_ns >= load->begin_ns)
+        hdr_record(&voters->lane->ack, now_ns > sent_ns ? now_ns - sent_ns : 0);
+}
+
+/* `+OK SEQ` has come. Returns false if no ballot waits for it. */
+static bool acknowledge(struct voters *voters, struct voter *voter, uint64_t seq, uint64_t now_ns)
+{
+    if (voter->in_flight == 0)
+        return false;
+    uint64_t sent_ns = voter->sent_ns[voter->oldest];
+    voter->oldest = voter->oldest + 1 < voters->window ? voter->oldest + 1 : 0;
+    voter->in_flight--;
+    record_wait(voters, sent_ns, now_ns);
+    check_sequence(voters, voter, seq);
+    mark(voters, voter->acknowledged.poll, seq, now_ns);
+    plan_acknowledge(&voters->load->plan, &voter->acknowledged);
+    plan_step(&voters->load->plan, &voter->acknowledged);
+    return true;
+}
+
+static void finish(struct voters *voters, struct voter *voter)
+{
+    if (!voter->finished)
+        voters->finished++;
+    voter->finished = true;
+}
+
+static void refuse(struct voters *voters, struct voter *voter, struct span line)
+{
+    faults_add(&voters->load->faults, "%s: %.*s", bench_conn_name(&voter->conn), (int)line.len,
+               line.at);
+    bench_conn_close(&voter->conn);
+    finish(voters, voter);
+}
+
+/* A line that is not simply `+OK SEQ`. */
+static void take_other(struct voters *voters, struct voter *voter, struct span line,
+                       uint64_t now_ns)
+{
+    struct reply reply;
+    reply_parse(line.at, line.len, &reply);
+    if (reply.kind == REPLY_OK && voter->pinged && voter->in_flight == 0 && reply.text.len == 3 &&
+        memcmp(reply.text.at, "end", 3) == 0) {
+        finish(voters, voter);
+        return;
+    }
+    /* The plan has no repeats, so a duplicate is as wrong as an error. */
+    if (reply.kind != REPLY_OK || !reply.has_number || reply.duplicate ||
+        !acknowledge(voters, voter, reply.number, now_ns))
+        refuse(voters, voter, line);
+}
+
+/* Reads `+OK SEQ` and its LF. Returns what follows, or NULL if the line is another or not whole. */
+static const char *scan_acknowledgement(const char *at, const char *end, uint64_t *seq)
+{
+    uint64_t number = 0;
+    if (end - at < 6 || memcmp(at, "+OK ", 4) != 0)
+        return NULL;
+    const char *digits = at += 4;
+    for (; at < end && *at >= '0' && *at <= '9'; at++)
+        number = number * 10 + (uint64_t)(*at - '0');
+    if (at == end || *at != '\n' || at == digits || at - digits > 19)
+        return NULL;
+    *seq = number;
+    return at + 1;
+}
+
+static void take_replies(struct voters *voters, struct voter *voter, struct span input,
+                         uint64_t now_ns)
+{
+    uint64_t before = voter->in_flight, seq;
+    while (voter->conn.state == BENCH_CONN_READY) {
+        const char *next = scan_acknowledgement(input.at, input.at + input.len, &seq);
+        if (next && acknowledge(voters, voter, seq, now_ns)) {
+            input.len -= (size_t)(next - input.at);
+            input.at = next;
+            continue;
+        }
+        struct span line;
+        if (!bench_conn_line(&voter->conn, &input, &line))
+            break;
+        take_other(voters, voter, line, now_ns);
+    }
+    voters->acknowledged += before - voter->in_flight;
+    lane_count(&voters->lane->counters.acknowledged, before - voter->in_flight);
+}
+
+void voters_event(struct voters *voters, struct bench_conn *conn, uint32_t events)
+{
+    struct voter *voter = (struct voter *)conn;
+    struct span input;
+    if (events & EPOLLOUT)
+        bench_conn_flush(conn, voters->lane);
+    uint64_t now_ns = 0;
+    if (events & ~(uint32_t)EPOLLOUT && conn->state == BENCH_CONN_READY &&
+        bench_conn_read(conn, voters->lane, 0, &input)) {
+        now_ns = clock_monotonic_ns();
+        take_replies(voters, voter, input, now_ns);
+    }
+    if (conn->state == BENCH_CONN_CLOSED)
+        finish(voters, voter);
+    else
+        cast(voters, voter, now_ns ? now_ns : clock_monotonic_ns());
+}
+
+/* ---- the end ---- */
+
+/* Ballots that were due and could not be sent count with the time that they have waited: else an
+ * open loop would hide the stall that it ends in. */
+static void record_unsent(struct voters *voters, struct voter *voter, uint64_t now_ns)
+{
+    uint64_t due = pace_share(voters->paced, voter->conn.number, voters->count);
+    for (uint64_t i = voter->sent; i < due; i++) {
+        uint64_t due_ns = pace_time_ns(&voters->pace, i * voters->count + voter->conn.number);
+        record_wait(voters, due_ns, now_ns);
+    }
+}
+
+void voters_drain(struct voters *voters)
+{
+    static const char ping[] = "PING end\n";
+    uint64_t now_ns = clock_monotonic_ns();
+    voters->voting = false;
+    for (unsigned i = 0; i < voters->count; i++) {
+        struct voter *voter = &voters->all[i];
+        if (voters->pace.rate > 0)
+            record_unsent(voters, voter, now_ns);
+        if (voter->conn.state != BENCH_CONN_READY) {
+            finish(voters, voter);
+            continue;
+        }
+        voter->pinged = true;
+        bench_conn_send(&voter->conn, voters->lane, ping, strlen(ping));
+    }
+}
+
+bool voters_finished(const struct voters *voters, uint64_t now_ns)
+{
+    uint64_t wanted = voters->load->options->ballots;
+    return now_ns >= voters->load->end_ns || (wanted > 0 && voters->acknowledged == wanted) ||
+           (voters->finished == voters->count && voters->count > 0);
+}
+
+void voters_give_up(struct voters *voters)
+{
+    uint64_t now_ns = clock_monotonic_ns();
+    for (unsigned i = 0; i < voters->count; i++) {
+        const struct voter *voter = &voters->all[i];
+        for (uint32_t j = 0; j < voter->in_flight; j++)
+            record_wait(voters, voter->sent_ns[(voter->oldest + j) % voters->window], now_ns);
+    }
+}
+
+bool voters_drained(const struct voters *voters)
+{
+    return voters->finished == voters->count;
+}
+
+uint64_t voters_unsent(const struct voters *voters)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < voters->count && voters->pace.rate > 0; i++)
+        sum += pace_share(voters->paced, i, voters->count) - voters->all[i].sent;
+    return sum;
+}
