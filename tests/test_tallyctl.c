@@ -6,6 +6,7 @@
 
 #include "tools/tallyctl.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -113,8 +114,7 @@ static void ctl_start(enum outlet outlet, const char *const *arguments)
 static void take_output(struct output *output)
 {
     ck_assert_uint_lt(output->len + 1, OUTPUT_MAX);
-    ssize_t len =
-        read(output->fd, output->bytes + output->len, OUTPUT_MAX - 1 - output->len);
+    ssize_t len = read(output->fd, output->bytes + output->len, OUTPUT_MAX - 1 - output->len);
     if (len > 0) {
         output->len += (size_t)len;
         output->bytes[output->len] = '\0';
@@ -190,11 +190,11 @@ static void expect_failure(int status, const char *why, const char *const *argum
                   why);
 }
 
-#define ARGUMENTS(...)          ((const char *const[]){__VA_ARGS__, NULL})
-#define START(...)              ctl_start(TO_PIPE, ARGUMENTS(__VA_ARGS__))
-#define RUN(status, ...)        run(TO_PIPE, status, ARGUMENTS(__VA_ARGS__))
-#define EXPECT(output, ...)     expect_output(TO_PIPE, output, ARGUMENTS(__VA_ARGS__))
-#define EXPECT_TTY(output, ...) expect_output(TO_TERMINAL, output, ARGUMENTS(__VA_ARGS__))
+#define ARGUMENTS(...)                   ((const char *const[]){__VA_ARGS__, NULL})
+#define START(...)                       ctl_start(TO_PIPE, ARGUMENTS(__VA_ARGS__))
+#define RUN(status, ...)                 run(TO_PIPE, status, ARGUMENTS(__VA_ARGS__))
+#define EXPECT(output, ...)              expect_output(TO_PIPE, output, ARGUMENTS(__VA_ARGS__))
+#define EXPECT_TTY(output, ...)          expect_output(TO_TERMINAL, output, ARGUMENTS(__VA_ARGS__))
 #define EXPECT_FAILURE(status, why, ...) expect_failure(status, why, ARGUMENTS(__VA_ARGS__))
 
 /* The next line of a program that prints JSON, one object a line; freed by the caller. */
@@ -268,7 +268,9 @@ START_TEST(changes_tell_their_sequence)
     EXPECT("5\n", "title", "lunch", "Where do", "we eat?");
     EXPECT("6\n", "label", "lunch", "pizza", "Pizza", "margherita");
     client_ask(client, "DESCRIBE lunch", "=title Where do we eat?");
-    client_ask(client, "SHOW lunch", "=setting ballots unlimited");
+    for (unsigned setting = 0; setting < 5; setting++)
+        client_expect_match(client, "^=setting ");
+    client_expect(client, "=choice pizza 1 Pizza margherita");
 }
 END_TEST
 
@@ -443,7 +445,7 @@ START_TEST(a_terminal_gets_no_control_characters)
     assert_harmless(ctl.out.bytes);
     json_t *object = json_line();
     ck_assert_str_eq(json_string_value(json_object_get(object, "title")),
-                     "red \x1b[31m\x07\x7f\u009b\u202e");
+                     "red \x1b[31m\x07\x7f\xc2\x9b\u202e");
     json_decref(object);
 }
 END_TEST
@@ -707,9 +709,456 @@ static void vote_in_a_roll_call(void)
     client_ask(client, "VOTE lunch sushi id=1", "+OK 6");
 }
 
-static void assert_no_copy_is_left(void)
+/* Files of the server's directory whose names begin so. */
+static unsigned count_files(const char *beginning)
 {
-    char command[SERVER_PATH_MAX + 64];
-    snprintf(command, sizeof command, "%s/.tallyctl-*", server.directory);
-    ck_assert_int_eq(count_matches(command), 0);
+    unsigned count = 0;
+    DIR *directory = opendir(server.directory);
+    ck_assert_ptr_nonnull(directory);
+    const struct dirent *file;
+    while ((file = readdir(directory)) != NULL)
+        count += strncmp(file->d_name, beginning, strlen(beginning)) == 0;
+    closedir(directory);
+    return count;
+}
+
+START_TEST(export_as_csv)
+{
+    vote_in_a_roll_call();
+    RUN(STATUS_DONE, "export", "roll");
+    ck_assert_str_eq(ctl_line(), "seq,time,choice,voter,key\r");
+    assert_match(ctl_line(), "^3," TIME ",yes,Ann,\r$");
+    assert_match(ctl_line(), "^4," TIME ",no,\"a,\"\"b\"\"\",\r$");
+    assert_match(ctl_line(), "^5," TIME ",no,Ann,\r$");
+    expect_no_more();
+    RUN(STATUS_DONE, "export", "lunch", "--format", "csv");
+    ck_assert_str_eq(ctl_line(), "seq,time,choice,voter,key\r");
+    assert_match(ctl_line(), "^6," TIME ",sushi,[0-9a-f]{32},[0-9a-f]{32}\r$");
+    expect_no_more();
+    ck_assert_uint_eq(count_files(".tallyctl-"), 0);
+}
+END_TEST
+
+START_TEST(export_as_json)
+{
+    static const struct {
+        json_int_t seq;
+        const char *choice, *voter;
+    } ballots[] = {{3, "yes", "Ann"}, {4, "no", "a,\"b\""}, {5, "no", "Ann"}};
+    vote_in_a_roll_call();
+    RUN(STATUS_DONE, "export", "roll", "--format", "json");
+    for (unsigned i = 0; i < 3; i++) {
+        json_t *ballot = json_line();
+        ck_assert_int_eq(json_number(ballot, "seq"), ballots[i].seq);
+        assert_match(json_string_value(json_object_get(ballot, "time")), "^" TIME "$");
+        ck_assert_str_eq(json_string_value(json_object_get(ballot, "choice")), ballots[i].choice);
+        ck_assert_str_eq(json_string_value(json_object_get(ballot, "voter")), ballots[i].voter);
+        ck_assert(json_is_null(json_object_get(ballot, "key")));
+        json_decref(ballot);
+    }
+    expect_no_more();
+    RUN(STATUS_DONE, "export", "lunch", "--json");
+    json_t *ballot = json_line();
+    assert_match(json_string_value(json_object_get(ballot, "key")), "^[0-9a-f]{32}$");
+    json_decref(ballot);
+}
+END_TEST
+
+/* ---- recount ---- */
+
+START_TEST(recount_of_the_running_server)
+{
+    vote_in_a_roll_call();
+    EXPECT("lunch: ok\nroll: ok\n", "recount");
+    RUN(STATUS_DONE, "recount", "--json");
+    expect_json("{\"poll\": \"lunch\", \"ok\": true, \"shown\": \"lunch open 6 1 pizza=0 sushi=1\","
+                " \"recounted\": \"lunch open 6 1 pizza=0 sushi=1\"}");
+    expect_json("{\"poll\": \"roll\", \"ok\": true, \"shown\": \"roll open 5 2 yes=0 no=2\","
+                " \"recounted\": \"roll open 5 2 yes=0 no=2\"}");
+    for (unsigned i = 0; i < 3; i++) {
+        json_t *check = json_line();
+        ck_assert(json_is_string(json_object_get(check, "check")));
+        ck_assert(json_is_true(json_object_get(check, "ok")));
+        ck_assert_int_eq(json_number(check, "count"), 0);
+        json_decref(check);
+    }
+    expect_no_more();
+    ck_assert_uint_eq(count_files(".tallyctl-"), 0);
+}
+END_TEST
+
+/* A file, and how many there are beside it. */
+struct contents {
+    char *bytes;
+    size_t len;
+    struct timespec modified;
+    unsigned files;
+};
+
+static struct contents look_at(const char *path)
+{
+    struct contents contents;
+    struct stat status;
+    ck_assert_int_eq(stat(path, &status), 0);
+    contents.bytes = server_read_file(path, &contents.len);
+    contents.modified = status.st_mtim;
+    contents.files = count_files("");
+    return contents;
+}
+
+static void assert_unchanged(const char *path, struct contents before)
+{
+    struct contents now = look_at(path);
+    ck_assert_uint_eq(now.len, before.len);
+    ck_assert_mem_eq(now.bytes, before.bytes, now.len);
+    ck_assert_int_eq(now.modified.tv_sec, before.modified.tv_sec);
+    ck_assert_int_eq(now.modified.tv_nsec, before.modified.tv_nsec);
+    ck_assert_uint_eq(now.files, before.files);
+    free(now.bytes);
+    free(before.bytes);
+}
+
+/* Recounts a file. Returns what is printed, which must not have changed anything. */
+static const char *recount(const char *path, int status)
+{
+    struct contents before = look_at(path);
+    RUN(status, "recount", path);
+    assert_unchanged(path, before);
+    return ctl.out.bytes;
+}
+
+static const char *make_backup(void)
+{
+    RUN(STATUS_DONE, "backup", in_directory("copy"));
+    return in_directory("copy");
+}
+
+START_TEST(recount_of_a_file)
+{
+    vote_in_a_roll_call();
+    ck_assert_str_eq(recount(make_backup(), STATUS_DONE), "lunch: ok\nroll: ok\n");
+    server_end(&server);
+    ck_assert_str_eq(recount(server.database, STATUS_DONE), "lunch: ok\nroll: ok\n");
+}
+END_TEST
+
+/* A server that was killed leaves ballots in the log beside the file. */
+START_TEST(recount_of_a_database_that_was_left_in_a_hurry)
+{
+    char wal[SERVER_PATH_MAX + 8];
+    vote_in_a_roll_call();
+    server_signal(&server, SIGKILL);
+    server_wait(&server);
+    snprintf(wal, sizeof wal, "%s-wal", server.database);
+    struct contents before = look_at(wal);
+    ck_assert_uint_gt(before.len, 0);
+    RUN(STATUS_DONE, "recount", server.database, "--json");
+    json_t *lunch = json_line();
+    ck_assert_str_eq(json_string_value(json_object_get(lunch, "recounted")),
+                     "lunch open 6 1 pizza=0 sushi=1");
+    json_decref(lunch);
+    assert_unchanged(wal, before);
+    recount(server.database, STATUS_DONE);
+}
+END_TEST
+
+static const struct {
+    const char *sql;
+    const char *out, *err; /* among what is printed */
+} tamperings[] = {
+    {"UPDATE ballot SET choice = 1",
+     "lunch: DIFFERS: shown lunch open 6 1 pizza=0 sushi=1 | recounted lunch open 6 1 pizza=1 "
+     "sushi=0\n",
+     ""},
+    {"DELETE FROM ballot WHERE seq = 6", "lunch: DIFFERS: ", ""},
+    {"DELETE FROM last_tally WHERE poll = 1", "lunch: DIFFERS: shown nothing | recounted lunch ",
+     ""},
+    {"UPDATE ballot SET choice = 7 WHERE seq = 3", "roll: ok\n", "a choice that there isn't: 1\n"},
+    {"UPDATE ballot SET seq = 2 WHERE seq = 3", "roll: ok\n", "share: 1\n"},
+    {"INSERT INTO last_tally VALUES (9, 'tea open 1 0 green=0 black=0')", "lunch: ok\nroll: ok\n",
+     "a poll that there isn't: 1\n"},
+};
+
+START_TEST(recount_of_a_file_that_was_tampered_with)
+{
+    vote_in_a_roll_call();
+    tamper(make_backup(), tamperings[_i].sql);
+    const char *out = recount(in_directory("copy"), STATUS_REFUSED);
+    ck_assert_msg(strstr(out, tamperings[_i].out) != NULL, "%s", out);
+    ck_assert_msg(strstr(ctl.err.bytes, tamperings[_i].err) != NULL, "%s", ctl.err.bytes);
+}
+END_TEST
+
+START_TEST(recount_tells_differences_in_json)
+{
+    tamper(make_backup(), "UPDATE last_tally SET line = 'lunch open 1 1 pizza=1 sushi=0'");
+    RUN(STATUS_REFUSED, "recount", in_directory("copy"), "--json");
+    expect_json("{\"poll\": \"lunch\", \"ok\": false, \"shown\": \"lunch open 1 1 pizza=1 "
+                "sushi=0\", \"recounted\": \"lunch open 1 0 pizza=0 sushi=0\"}");
+}
+END_TEST
+
+/* Recounts a file of which nothing can be said, and that must not be touched. */
+static void assert_not_recounted(const char *path, const char *why)
+{
+    ck_assert_str_eq(recount(path, STATUS_REFUSED), "");
+    ck_assert_msg(strstr(ctl.err.bytes, why) != NULL, "%s", ctl.err.bytes);
+    ck_assert_ptr_nonnull(strstr(ctl.err.bytes, path));
+}
+
+START_TEST(recount_refuses_other_files)
+{
+    tamper(make_backup(), "PRAGMA user_version = 2");
+    assert_not_recounted(in_directory("copy"), "version 2");
+    tamper(in_directory("copy"), "PRAGMA application_id = 1");
+    assert_not_recounted(in_directory("copy"), "not a database of tallycast");
+    assert_not_recounted(server.log, "not a database");
+    assert_not_recounted(server.database, "a running server has it in use");
+    EXPECT_FAILURE(STATUS_REFUSED, "No such file", "recount", in_directory("nothing"));
+    EXPECT_FAILURE(STATUS_REFUSED, "not a database", "recount", server.directory);
+    client_ask(client, "VOTE lunch pizza", "+OK 2"); /* which holds its lock still */
+}
+END_TEST
+
+/* ---- usage ---- */
+
+static const char *const misuses[][5] = {
+    {NULL},
+    {"dance"},
+    {"POLLS"},
+    {"--dance"},
+    {"--admin"},
+    {"polls", "lunch"},
+    {"polls", "--count", "1"},
+    {"show"},
+    {"show", "lunch", "tea"},
+    {"show", "two words"},
+    {"show", ""},
+    {"create", "tea", "green"},
+    {"title", "lunch"},
+    {"title", "lunch", "a\nb"},
+    {"label", "lunch", "pizza"},
+    {"vote", "lunch"},
+    {"watch", "--count", "0"},
+    {"watch", "--count", "many"},
+    {"watch", "--timeout", "-1"},
+    {"watch", "--timeout"},
+    {"stats", "lunch"},
+    {"stats", "--watch=1"},
+    {"kick"},
+    {"backup"},
+    {"backup", ""},
+    {"backup", "copy "},
+    {"export"},
+    {"export", "lunch", "--format", "xml"},
+    {"recount", "one", "another"},
+    {"shutdown", "now"},
+};
+
+START_TEST(a_command_line_that_is_wrong)
+{
+    expect_failure(STATUS_USAGE, "", misuses[_i]);
+    client_ask(client, "POLLS", "=lunch open 1 0 pizza=0 sushi=0");
+    client_expect(client, "+OK 1");
+}
+END_TEST
+
+START_TEST(a_line_that_is_too_long)
+{
+    char text[1100];
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    EXPECT_FAILURE(STATUS_USAGE, "too long", "title", "lunch", text);
+}
+END_TEST
+
+static const struct {
+    const char *name, *usage;
+} commands[] = {
+#define COMMAND(name, usage, least, most, options, meaning) {#name, usage},
+#include "tools/tallyctl_commands.def"
+#undef COMMAND
+};
+enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
+
+START_TEST(help_names_every_command)
+{
+    RUN(STATUS_DONE, "--help");
+    for (unsigned i = 0; i < COMMAND_COUNT; i++) {
+        char row[64];
+        snprintf(row, sizeof row, "\n  %s ", commands[i].name);
+        ck_assert_msg(strstr(ctl.out.bytes, row) != NULL, "no %s", commands[i].name);
+    }
+    RUN(STATUS_DONE, "--version");
+    assert_match(ctl.out.bytes, "^tallyctl [0-9]+\\.[0-9]+\\.[0-9]+\n$");
+}
+END_TEST
+
+START_TEST(each_command_has_its_help)
+{
+    char usage[512];
+    const char *name = commands[_i].name;
+    RUN(STATUS_DONE, name, "--help");
+    snprintf(usage, sizeof usage, "usage: tallyctl [--admin PATH] [--json] %s%s%s\n", name,
+             commands[_i].usage[0] != '\0' ? " " : "", commands[_i].usage);
+    ck_assert_msg(strncmp(ctl.out.bytes, usage, strlen(usage)) == 0, "%s", ctl.out.bytes);
+}
+END_TEST
+
+/* ---- connections ---- */
+
+static const char *const without_server[][5] = {
+    {"create", "tea", "green", "black"},
+    {"open", "lunch"},
+    {"close", "lunch"},
+    {"title", "lunch", "Lunch"},
+    {"label", "lunch", "pizza", "Pizza"},
+    {"polls"},
+    {"show", "lunch"},
+    {"watch"},
+    {"vote", "lunch", "pizza"},
+    {"stats"},
+    {"clients"},
+    {"kick", "1"},
+    {"backup", "copy"},
+    {"export", "lunch"},
+    {"recount"},
+    {"shutdown"},
+};
+
+START_TEST(there_is_no_server)
+{
+    setenv("TALLYCAST_ADMIN", in_directory("nothing"), 1);
+    expect_failure(STATUS_NO_CONNECTION, "no connection", without_server[_i]);
+}
+END_TEST
+
+START_TEST(the_option_goes_before_the_environment)
+{
+    setenv("TALLYCAST_ADMIN", in_directory("nothing"), 1);
+    EXPECT("lunch\topen\t0\t1\t-\n", "--admin", server.admin, "polls");
+    EXPECT("lunch\topen\t0\t1\t-\n", "polls", "--admin", server.admin);
+    char path[200];
+    memset(path, 'x', sizeof path - 1);
+    path[sizeof path - 1] = '\0';
+    EXPECT_FAILURE(STATUS_NO_CONNECTION, "too long", "polls", "--admin", path);
+}
+END_TEST
+
+static const struct {
+    const char *line;
+    int status;
+    const char *why;
+} greetings[] = {
+    {"220 mail.example.org ESMTP\n", STATUS_NO_CONNECTION, "none of the protocol's"},
+    {"+OK POP3 server ready\n", STATUS_NO_CONNECTION, "not tallycast"},
+    {"+TALLYCAST 2 max-line=1024\n", STATUS_NO_CONNECTION, "another version"},
+    {"-TOO-MANY-CONNECTIONS try again later\n", STATUS_REFUSED, "TOO-MANY-CONNECTIONS"},
+    {"", STATUS_NO_CONNECTION, "lost"},
+};
+
+START_TEST(what_answers_is_another)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%.90s", in_directory("other"));
+    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_ge(listener, 0);
+    ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
+    ck_assert_int_eq(listen(listener, 1), 0);
+    START("--admin", address.sun_path, "polls");
+    int other = accept(listener, NULL, NULL);
+    ck_assert_int_ge(other, 0);
+    size_t len = strlen(greetings[_i].line);
+    ck_assert_int_eq(write(other, greetings[_i].line, len), (ssize_t)len);
+    close(other);
+    assert_status(greetings[_i].status);
+    ck_assert_msg(strstr(ctl.err.bytes, greetings[_i].why) != NULL, "%s", ctl.err.bytes);
+    close(listener);
+}
+END_TEST
+
+START_TEST(output_that_is_lost_is_an_error)
+{
+    run(TO_FULL_DISK, STATUS_REFUSED, ARGUMENTS("polls"));
+    ck_assert_ptr_nonnull(strstr(ctl.err.bytes, "No space left"));
+    run(TO_FULL_DISK, STATUS_REFUSED, ARGUMENTS("export", "lunch"));
+    ck_assert_uint_eq(count_files(".tallyctl-"), 0);
+}
+END_TEST
+
+#define COUNT(array) ((int)(sizeof array / sizeof array[0]))
+
+static void add_polls(Suite *suite)
+{
+    TCase *tests = server_tests_case(suite, "polls");
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_test(tests, changes_tell_their_sequence);
+    tcase_add_test(tests, changes_tell_their_sequence_in_json);
+    tcase_add_test(tests, a_text_may_begin_with_a_dash);
+    tcase_add_test(tests, what_the_server_refuses);
+    tcase_add_test(tests, polls_to_a_pipe);
+    tcase_add_test(tests, polls_on_a_terminal);
+    tcase_add_test(tests, show_to_a_pipe);
+    tcase_add_test(tests, hidden_counts_are_not_shown);
+    tcase_add_test(tests, show_on_a_terminal_draws_bars);
+    tcase_add_test(tests, a_terminal_gets_no_control_characters);
+    tcase_add_test(tests, errors_have_no_control_characters);
+    tcase_add_test(tests, watch_prints_each_change);
+    tcase_add_test(tests, watch_in_json);
+    tcase_add_test(tests, watch_without_names_follows_new_polls_too);
+    tcase_add_test(tests, watch_ends_when_its_time_is_over);
+    tcase_add_test(tests, watch_ends_by_the_signal_that_it_gets);
+    tcase_add_test(tests, watch_tells_that_the_server_is_gone);
+    tcase_add_test(tests, watch_on_a_terminal_redraws_in_place);
+}
+
+static void add_server(Suite *suite)
+{
+    TCase *tests = server_tests_case(suite, "server");
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_test(tests, stats_to_a_pipe);
+    tcase_add_test(tests, stats_are_watched);
+    tcase_add_test(tests, clients_lists_those_first_that_hold_the_most_back);
+    tcase_add_test(tests, kick_closes_a_connection);
+    tcase_add_test(tests, shutdown_stops_the_server);
+    tcase_add_loop_test(tests, there_is_no_server, 0, COUNT(without_server));
+    tcase_add_test(tests, the_option_goes_before_the_environment);
+    tcase_add_loop_test(tests, what_answers_is_another, 0, COUNT(greetings));
+    tcase_add_test(tests, output_that_is_lost_is_an_error);
+}
+
+static void add_database(Suite *suite)
+{
+    TCase *tests = server_tests_case(suite, "database");
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_test(tests, backup_writes_a_file);
+    tcase_add_test(tests, backup_takes_a_path_from_where_one_is);
+    tcase_add_test(tests, export_as_csv);
+    tcase_add_test(tests, export_as_json);
+    tcase_add_test(tests, recount_of_the_running_server);
+    tcase_add_test(tests, recount_of_a_file);
+    tcase_add_test(tests, recount_of_a_database_that_was_left_in_a_hurry);
+    tcase_add_loop_test(tests, recount_of_a_file_that_was_tampered_with, 0, COUNT(tamperings));
+    tcase_add_test(tests, recount_tells_differences_in_json);
+    tcase_add_test(tests, recount_refuses_other_files);
+}
+
+static void add_usage(Suite *suite)
+{
+    TCase *tests = server_tests_case(suite, "usage");
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_loop_test(tests, a_command_line_that_is_wrong, 0, COUNT(misuses));
+    tcase_add_test(tests, a_line_that_is_too_long);
+    tcase_add_test(tests, help_names_every_command);
+    tcase_add_loop_test(tests, each_command_has_its_help, 0, COMMAND_COUNT);
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("tallyctl");
+    add_polls(suite);
+    add_server(suite);
+    add_database(suite);
+    add_usage(suite);
+    return server_tests_run(suite);
 }
