@@ -118,9 +118,11 @@ int session_vote(struct session *session, const struct command *command, const c
 static int execute_as(struct session *session, const struct command *command, const char **why)
 {
     (void)why;
-    char *voter = strndup(command->voter.at, command->voter.len);
+    char *voter = malloc(command->voter.len + 1);
     if (!voter)
         return ERR_LIMIT;
+    memcpy(voter, command->voter.at, command->voter.len);
+    voter[command->voter.len] = '\0';
     free(session->voter);
     session->voter = voter;
     session_reply_text(session, command->voter.at, command->voter.len);

@@ -22,7 +22,7 @@ enum {
     AXIS_HEIGHT = 24,
     LINE_WIDTH = 440, /* of a chart over time */
     LINE_HEIGHT = 170,
-    LINE_LEFT = 64,
+    LINE_LEFT = 74,
     LINE_BOTTOM = 22,
     LINE_TOP = 10,
     TICKS = 4,
@@ -445,7 +445,7 @@ static void put_page(FILE *out, const struct report_entry *entries, unsigned cou
                     ack_of, entries, count);
     put_percentiles(out, "Freshness",
                     "From a ballot's acknowledgement to the arrival, at each "
-                    "subscriber, of a tally that holds it.",
+                    "subscriber, of a tally that holds it; 0 if that came first.",
                     freshness_of, entries, count);
     put_throughput(out, entries, count);
     put_results(out, entries, count);
