@@ -358,39 +358,87 @@ START_TEST(a_subscriber_that_was_blocked_gets_the_last_tallies)
 }
 END_TEST
 
-START_TEST(ballots_behind_blocked_output_are_answered)
+enum { HELD_LISTINGS = 4, HELD_BALLOTS = 100 };
+
+/* Subscribes to a poll's tally, in which nobody has voted. */
+static struct client *subscribe(unsigned poll)
 {
-    enum { LISTINGS = 4, BALLOTS = 100 };
-    char lines[LISTINGS * 8 + BALLOTS * 16];
+    struct client *subscriber = server_client(&server);
+    client_send(subscriber, "SUBSCRIBE w%u", poll);
+    client_expect(subscriber, "+OK 1");
+    client_expect_match(subscriber, "^> w[0-9]+ open [0-9]+ 0 ");
+    return subscriber;
+}
+
+/* A subscriber whose ballots the server has read, but not executed: it waits until the replies to
+ * what was asked before them are taken. */
+static struct client *subscribe_and_hold_ballots(void)
+{
+    char lines[HELD_LISTINGS * 8 + HELD_BALLOTS * 16];
     size_t len = 0;
-    create_wide_polls();
-    struct client *blocked = server_client(&server);
-    client_ask(blocked, "SUBSCRIBE w0", "+OK 1");
-    client_expect_match(blocked, "^> w0 open 1 0 ");
-    struct client *witness = server_client(&server);
-    client_ask(witness, "SUBSCRIBE w0", "+OK 1");
-    client_expect_match(witness, "^> w0 open 1 0 ");
-    for (unsigned i = 0; i < LISTINGS; i++)
+    struct client *blocked = subscribe(0);
+    for (unsigned i = 0; i < HELD_LISTINGS; i++)
         len += (size_t)sprintf(lines + len, "POLLS\n");
-    for (unsigned i = 0; i < BALLOTS; i++)
+    for (unsigned i = 0; i < HELD_BALLOTS; i++)
         len += (size_t)sprintf(lines + len, "VOTE w1 c00\n");
     client_write(blocked, lines, len);
     await_blocked(1);
+    return blocked;
+}
 
-    int64_t began_ms = server_now_ms();
-    server_signal(&server, SIGTERM);
-    expect_stop_waits(witness);
-    for (unsigned listing = 0; listing < LISTINGS; listing++) {
+static void expect_held_replies(struct client *blocked)
+{
+    for (unsigned listing = 0; listing < HELD_LISTINGS; listing++) {
         for (unsigned i = 0; i < WIDE_POLLS; i++)
             client_expect_match(blocked, "^=w[0-9]+ open ");
         client_expect(blocked, "+OK %d", WIDE_POLLS);
     }
-    for (unsigned i = 0; i < BALLOTS; i++)
+    for (unsigned i = 0; i < HELD_BALLOTS; i++)
         client_expect(blocked, "+OK %u", WIDE_POLLS + 1 + i);
+}
+
+START_TEST(ballots_behind_blocked_output_are_answered)
+{
+    create_wide_polls();
+    struct client *blocked = subscribe_and_hold_ballots();
+    struct client *witness = subscribe(0);
+    int64_t began_ms = server_now_ms();
+    server_signal(&server, SIGTERM);
+    expect_stop_waits(witness);
+    expect_held_replies(blocked);
     receive_to_end((struct client *const[]){blocked, witness}, 2);
     client_expect_end(blocked);
     expect_stopped(began_ms, STOP_SOON_MS);
-    ck_assert_uint_eq(database_number(server.database, "SELECT count(*) FROM ballot"), BALLOTS);
+    ck_assert_uint_eq(database_number(server.database, "SELECT count(*) FROM ballot"),
+                      HELD_BALLOTS);
+}
+END_TEST
+
+START_TEST(a_subscriber_that_is_refused_gets_the_last_tally_too)
+{
+    create_wide_polls();
+    struct client *blocked = subscribe_and_hold_ballots();
+    struct client *talker = subscribe(1);
+    int64_t began_ms = server_now_ms();
+    const char *reply;
+    server_signal(&server, SIGTERM);
+    expect_ends_of_idle();
+    do {
+        client_send(talker, "PING");
+        reply = client_line(talker);
+    } while (strcmp(reply, "+OK") == 0); /* the stop has not come to its thread yet */
+    assert_match(reply, "^-SHUTTING-DOWN .+$");
+    expect_held_replies(blocked);
+    receive_to_end((struct client *const[]){blocked, talker}, 2);
+    char last[64] = "", expected[64];
+    const char *line;
+    while ((line = client_line_or_end(talker)) != NULL)
+        snprintf(last, sizeof last, "%s", line);
+    snprintf(expected, sizeof expected, "> w1 open %u %u c00=%u ", WIDE_POLLS + HELD_BALLOTS,
+             HELD_BALLOTS, HELD_BALLOTS);
+    ck_assert_msg(strncmp(last, expected, strlen(expected)) == 0, "the last it got is \"%s\"",
+                  last);
+    expect_stopped(began_ms, STOP_SOON_MS);
 }
 END_TEST
 
@@ -730,6 +778,7 @@ int main(void)
     tcase_add_checked_fixture(blocked, set_up, tear_down);
     tcase_add_test(blocked, a_subscriber_that_was_blocked_gets_the_last_tallies);
     tcase_add_test(blocked, ballots_behind_blocked_output_are_answered);
+    tcase_add_test(blocked, a_subscriber_that_is_refused_gets_the_last_tally_too);
     tcase_add_test(blocked, inquiries_of_a_subscribed_administrator_are_answered);
     tcase_add_test(blocked, subscribers_that_never_read_are_cut_off_in_time);
 

@@ -533,10 +533,12 @@ START_TEST(watch_tells_that_the_server_is_gone)
 }
 END_TEST
 
+#define SCREEN_ON  "\033[?1049h\033[?25l\033[?7l"
+#define SCREEN_OFF "\033[?7h\033[?25h\033[?1049l"
+
 /* On the terminal's other screen, which is left with the last frame on the first one. */
 START_TEST(watch_on_a_terminal_redraws_in_place)
 {
-    static const char on[] = "\033[?1049h\033[?25l\033[?7l", off[] = "\033[?7h\033[?25h\033[?1049l";
     char last[1024];
     ctl_start(TO_TERMINAL, ARGUMENTS("watch", "lunch", "--count", "1"));
     while (strstr(ctl.out.bytes, "lunch: open, 0 ballots") == NULL)
@@ -544,15 +546,26 @@ START_TEST(watch_on_a_terminal_redraws_in_place)
     client_ask(client, "VOTE lunch sushi", "+OK 2");
     assert_status(STATUS_DONE);
     snprintf(last, sizeof last,
-             "%slunch\n"
-             "lunch: open, 1 ballot\n"
-             "  pizza  %s  0    0.0%%\n"
-             "  sushi  %s  1  100.0%%  leads\n",
-             off, bar("\u2588", 0), bar("\u2588", 50));
-    ck_assert_int_eq(strncmp(ctl.out.bytes, on, strlen(on)), 0);
-    const char *left = strstr(ctl.out.bytes, off);
+             SCREEN_OFF "lunch\n"
+                        "lunch: open, 1 ballot\n"
+                        "  pizza  %s  0    0.0%%\n"
+                        "  sushi  %s  1  100.0%%  leads\n",
+             bar("\u2588", 0), bar("\u2588", 50));
+    ck_assert_int_eq(strncmp(ctl.out.bytes, SCREEN_ON, strlen(SCREEN_ON)), 0);
+    const char *left = strstr(ctl.out.bytes, SCREEN_OFF);
     ck_assert_ptr_nonnull(left);
     ck_assert_str_eq(left, last);
+}
+END_TEST
+
+START_TEST(watch_on_a_terminal_cleans_up_after_a_signal)
+{
+    ctl_start(TO_TERMINAL, ARGUMENTS("watch"));
+    while (strstr(ctl.out.bytes, "lunch: open, 0 ballots") == NULL)
+        ctl_receive();
+    ck_assert_int_eq(kill(ctl.pid, SIGTERM), 0);
+    assert_status(-SIGTERM);
+    ck_assert_ptr_nonnull(strstr(ctl.out.bytes, SCREEN_OFF "lunch\nlunch: open, 0 ballots\n"));
 }
 END_TEST
 
@@ -1154,6 +1167,7 @@ static void add_polls(Suite *suite)
     tcase_add_test(tests, watch_ends_by_the_signal_that_it_gets);
     tcase_add_test(tests, watch_tells_that_the_server_is_gone);
     tcase_add_test(tests, watch_on_a_terminal_redraws_in_place);
+    tcase_add_test(tests, watch_on_a_terminal_cleans_up_after_a_signal);
 }
 
 static void add_server(Suite *suite)
