@@ -1,8 +1,8 @@
 /* The tally's table of newest snapshots. Runs on any thread; only the ledger thread publishes.
  *
- * Happy path: tally_publish takes the mutex for at most PUBLISH_CHUNK polls at a time, swaps each
- * poll's snapshot and pushes it on every outlet's ring; after the mutex is released it drops the
- * old snapshots and wakes the outlets.
+ * Happy path: tally_publish takes at most PUBLISH_CHUNK polls at a time. It stages their snapshots
+ * on every outlet's ring; holding the mutex, it swaps each poll's snapshot and publishes the rings;
+ * after that it drops the old snapshots and wakes the outlets.
  *
  * An outlet whose ring is full loses nothing that matters: the poll's bit in its stale set is
  * raised under the same mutex, and tally_receive fetches the newest snapshot of every such poll. A
@@ -31,6 +31,7 @@ enum {
 struct outlet {
     struct ring snapshots; /* of struct snapshot *, ledger thread → broadcast loop */
     struct waker *waker;
+    size_t staged;               /* changes of a chunk that are dealt with; ledger thread */
     _Atomic bool any_stale;      /* some bit below is set */
     uint64_t stale[STALE_WORDS]; /* by poll id - 1; guarded by the mutex */
 };
@@ -171,63 +172,75 @@ static void tally_unlock(struct tally *tally, struct held held)
     histogram_record_shared(&tally->stats.lock_hold_ns, released_ns - held.had_ns);
 }
 
-/* Puts a snapshot, whose reference is for the ring, on an outlet. */
-static void outlet_push_locked(struct tally *tally, struct outlet *outlet,
-                               struct snapshot *snapshot)
+/* Fills slots of an outlet's ring, which nobody sees before they are published. */
+static void outlet_stage(struct outlet *outlet, const struct tally_change *changes, size_t count)
 {
-    struct snapshot **slot = ring_slot(&outlet->snapshots);
-    if (slot) {
-        *slot = snapshot;
-        return;
+    for (outlet->staged = 0; outlet->staged < count; outlet->staged++) {
+        struct snapshot *snapshot = changes[outlet->staged].snapshot;
+        struct snapshot **slot = snapshot ? ring_slot(&outlet->snapshots) : NULL;
+        if (slot)
+            *slot = snapshot_ref(snapshot);
+        else if (snapshot)
+            return; /* the ring is full */
     }
-    uint32_t index = snapshot->poll->id - 1;
-    outlet->stale[index / 64] |= (uint64_t)1 << index % 64;
-    atomic_store_explicit(&outlet->any_stale, true, memory_order_release);
-    atomic_fetch_add_explicit(&tally->stats.ring_full, 1, memory_order_relaxed);
-    snapshot_unref(snapshot); /* never the last: the tally has one */
 }
 
-/* Puts one change in place and leaves what it replaces in the change, for its caller to release. */
-static void change_apply_locked(struct tally *tally, struct tally_change *change)
+/* Publishes what was staged, and marks the polls stale that the ring had no room for. */
+static void outlet_publish_locked(struct tally *tally, struct outlet *outlet,
+                                  const struct tally_change *changes, size_t count)
+{
+    ring_publish(&outlet->snapshots);
+    for (size_t i = outlet->staged; i < count; i++) {
+        if (!changes[i].snapshot)
+            continue;
+        uint32_t index = changes[i].poll - 1;
+        outlet->stale[index / 64] |= (uint64_t)1 << index % 64;
+        atomic_store_explicit(&outlet->any_stale, true, memory_order_release);
+        atomic_fetch_add_explicit(&tally->stats.ring_full, 1, memory_order_relaxed);
+    }
+}
+
+/* Puts one change in place, and what it replaces into `before`. */
+static void change_apply_locked(struct tally *tally, const struct tally_change *change,
+                                struct tally_change *before)
 {
     struct shown_poll *shown = &tally->polls[change->poll - 1];
+    *before = (struct tally_change){.poll = change->poll};
     if (change->texts) {
-        struct poll_texts *before = shown->texts;
+        before->texts = shown->texts;
         shown->texts = change->texts;
-        change->texts = before;
     }
     if (!change->snapshot)
         return;
-    for (unsigned i = 0; i < tally->outlet_count; i++)
-        outlet_push_locked(tally, &tally->outlets[i], change->snapshot);
-    struct snapshot *before = shown->snapshot;
+    before->snapshot = shown->snapshot;
     shown->snapshot = change->snapshot;
-    change->snapshot = before;
     if (change->poll > atomic_load_explicit(&tally->poll_count, memory_order_relaxed))
         atomic_store_explicit(&tally->poll_count, change->poll, memory_order_release);
-    atomic_fetch_add_explicit(&tally->stats.snapshots, 1, memory_order_relaxed);
 }
 
+/* What can be done before the mutex is held or after it was is done there: inside are the swaps and
+ * one store an outlet. Both are inside so that whoever takes a snapshot under the mutex finds it,
+ * or a newer one, on its ring too. */
 static void publish_chunk(struct tally *tally, const struct tally_change *changes, size_t count)
 {
     struct tally_change replaced[PUBLISH_CHUNK];
-    memcpy(replaced, changes, count * sizeof *changes);
-    for (size_t i = 0; i < count; i++) /* for the rings, before the mutex is held */
-        if (replaced[i].snapshot)
-            atomic_fetch_add_explicit(&replaced[i].snapshot->refs, tally->outlet_count,
-                                      memory_order_relaxed);
+    uint64_t snapshots = 0;
+    for (unsigned i = 0; i < tally->outlet_count; i++)
+        outlet_stage(&tally->outlets[i], changes, count);
 
     struct held held = tally_lock(tally);
     for (size_t i = 0; i < count; i++)
-        change_apply_locked(tally, &replaced[i]);
+        change_apply_locked(tally, &changes[i], &replaced[i]);
     for (unsigned i = 0; i < tally->outlet_count; i++)
-        ring_publish(&tally->outlets[i].snapshots);
+        outlet_publish_locked(tally, &tally->outlets[i], changes, count);
     tally_unlock(tally, held);
 
     for (size_t i = 0; i < count; i++) {
+        snapshots += changes[i].snapshot != NULL;
         snapshot_unref(replaced[i].snapshot);
         poll_texts_unref(replaced[i].texts);
     }
+    atomic_fetch_add_explicit(&tally->stats.snapshots, snapshots, memory_order_relaxed);
 }
 
 void tally_publish(struct tally *tally, const struct tally_change *changes, size_t count)

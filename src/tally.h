@@ -2,7 +2,7 @@
  * ballot's way.
  *
  * The ledger thread prepares new snapshots outside the mutex and publishes them: in one short
- * critical section it swaps pointers and pushes the snapshots on every outlet's ring. Everyone else
+ * critical section it swaps pointers and publishes what it put on each outlet's ring. Everyone else
  * takes references. Nothing is allocated, freed, written or woken while the mutex is held. */
 #ifndef TALLYCAST_TALLY_H
 #define TALLYCAST_TALLY_H

@@ -369,14 +369,20 @@ START_TEST(start_with_ten_million_ballots)
 }
 END_TEST
 
+/* CK_RUN_CASE=NAME measures one alone. */
+static void add_case(Suite *suite, const char *name, const TTest *test)
+{
+    TCase *tests = server_tests_case(suite, name);
+    tcase_set_timeout(tests, 300);
+    tcase_add_test(tests, test);
+}
+
 int main(void)
 {
     Suite *suite = suite_create("figures");
-    TCase *tests = server_tests_case(suite, "figures");
-    tcase_set_timeout(tests, 300);
-    tcase_add_test(tests, idle_connections);
-    tcase_add_test(tests, full_load_with_subscribers);
-    tcase_add_test(tests, stalled_subscribers);
-    tcase_add_test(tests, start_with_ten_million_ballots);
+    add_case(suite, "idle", idle_connections);
+    add_case(suite, "load", full_load_with_subscribers);
+    add_case(suite, "stalled", stalled_subscribers);
+    add_case(suite, "start", start_with_ten_million_ballots);
     return server_tests_run(suite);
 }
