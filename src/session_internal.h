@@ -4,6 +4,7 @@
 
 #include "proto/reply.h"
 #include "session.h"
+#include "subscriber.h"
 
 /* A command that isn't a VOTE, executed with nothing in flight. Returns 0 if it has replied or will
  * be answered, or an enum error for the reply, with *why set or NULL for the error's own text. */

@@ -1,0 +1,453 @@
+/* Subscriptions: what each reader has, and sending it what it lacks. Runs on the broadcast loop's
+ * thread.
+ *
+ * Happy path: a fan-out visits a subscription → its topic's line goes out in one write. A
+ * connection that takes no output parks its subscriptions, one by one as they are visited; when it
+ * takes output again it catches up: one write with the newest line of each topic that it lacks.
+ *
+ * Memory that is short refuses a SUBSCRIBE or UNSUBSCRIBE with LIMIT, and delays a push to the next
+ * publication. */
+#include "broadcast_internal.h"
+
+#include "clock.h"
+#include "log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { GATHER_LINES = 64, NAMED_WORDS = (POLLS_MAX + 63) / 64 };
+
+/* ---- sending ---- */
+
+/* Lines on their way to one subscriber, and what to note once each is sent. */
+struct gathered {
+    size_t len;
+    unsigned count;
+    struct {
+        size_t begin;
+        struct subscription *subscription;
+        uint64_t sent;
+    } lines[GATHER_LINES];
+};
+
+static void mark_sent(struct broadcast *broadcast, struct subscription *subscription, uint64_t sent)
+{
+    subscription->sent = sent;
+    if (subscription->every_ms > 0)
+        subscription->not_before_ns =
+            clock_monotonic_ns() + (uint64_t)subscription->every_ms * NS_PER_MS;
+    counter_add(&broadcast->counters->updates_sent, 1);
+}
+
+/* Sends bytes of whole lines. Of what the kernel did not take, keeps only the rest of a line that
+ * it took the beginning of. Returns how many bytes are sent or kept. */
+static size_t send_lines(struct conn *conn, const char *bytes, size_t len)
+{
+    size_t sent = conn_try_send(conn, bytes, len);
+    if (sent == 0 || sent == len || bytes[sent - 1] == '\n')
+        return sent;
+    const char *end = (const char *)memchr(bytes + sent, '\n', len - sent) + 1;
+    conn_keep_unsent(conn, bytes + sent, (size_t)(end - bytes) - sent);
+    return (size_t)(end - bytes);
+}
+
+static void gather_send(struct broadcast *broadcast, struct conn *conn,
+                        const struct gathered *gathered)
+{
+    size_t sent = send_lines(conn, broadcast->gather, gathered->len);
+    for (unsigned i = 0; i < gathered->count && gathered->lines[i].begin < sent; i++)
+        mark_sent(broadcast, gathered->lines[i].subscription, gathered->lines[i].sent);
+}
+
+/* Adds a topic's line, if there is room for it. */
+static bool gather_add(struct broadcast *broadcast, struct gathered *gathered,
+                       struct subscription *subscription, struct topic *topic, uint64_t sent)
+{
+    const struct buffer *line = broadcast_line(topic);
+    if (!line || gathered->count == GATHER_LINES || gathered->len + line->len > GATHER_BYTES)
+        return false;
+    memcpy(broadcast->gather + gathered->len, line->bytes, line->len);
+    gathered->lines[gathered->count].begin = gathered->len;
+    gathered->lines[gathered->count].subscription = subscription;
+    gathered->lines[gathered->count++].sent = sent;
+    gathered->len += line->len;
+    return true;
+}
+
+/* ---- pacing ---- */
+
+/* A subscription's interval is over, and there was something to send before that. */
+static void on_pace(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    struct subscription *subscription = context;
+    broadcast_receive(subscription->subscriber->broadcast);
+    subscription_visit(subscription);
+}
+
+/* Whether a push must wait for the subscription's interval; it is then sent when that is over. */
+static bool waits_for_interval(const struct broadcast *broadcast, struct subscription *subscription)
+{
+    if (subscription->every_ms == 0 || broadcast->last || subscription->subscriber->conn->ended)
+        return false;
+    uint64_t now_ns = clock_monotonic_ns();
+    if (now_ns >= subscription->not_before_ns)
+        return false;
+    if (!subscription->pace_timer)
+        subscription->pace_timer = evtimer_new(broadcast->loop->base, on_pace, subscription);
+    if (!subscription->pace_timer)
+        return false; /* no memory: rather too early than never */
+    if (!evtimer_pending(subscription->pace_timer, NULL)) {
+        uint64_t wait_ns = subscription->not_before_ns - now_ns + 1000;
+        struct timeval wait = {(time_t)(wait_ns / NS_PER_S),
+                               (suseconds_t)(wait_ns % NS_PER_S / 1000)};
+        event_add(subscription->pace_timer, &wait);
+    }
+    return true;
+}
+
+/* ---- names beside `*` ---- */
+
+static uint32_t topic_index(const struct topic *topic)
+{
+    return topic->latest->poll->id - 1;
+}
+
+static bool is_named(const struct subscriber *subscriber, const struct topic *topic)
+{
+    uint32_t index = topic_index(topic);
+    return subscriber->named && (subscriber->named[index / 64] >> index % 64 & 1);
+}
+
+static void set_named(struct subscriber *subscriber, const struct topic *topic, bool named)
+{
+    uint32_t index = topic_index(topic);
+    uint64_t bit = (uint64_t)1 << index % 64;
+    if (subscriber->named && named)
+        subscriber->named[index / 64] |= bit;
+    else if (subscriber->named)
+        subscriber->named[index / 64] &= ~bit;
+}
+
+/* Room for a name beside `*`. Returns 0, or -1 if memory is short. */
+static int named_reserve(struct subscriber *subscriber)
+{
+    if (subscriber->all && !subscriber->named)
+        subscriber->named = calloc(NAMED_WORDS, sizeof *subscriber->named);
+    return subscriber->all && !subscriber->named ? -1 : 0;
+}
+
+/* ---- visits ---- */
+
+static struct fanout *fanout_of(struct subscription *subscription)
+{
+    return subscription->topic ? &subscription->topic->fanout
+                               : &subscription->subscriber->broadcast->all;
+}
+
+/* Sends a `*` subscription what was published since it last took something. */
+static void send_published(struct broadcast *broadcast, struct subscription *all)
+{
+    struct subscriber *subscriber = all->subscriber;
+    struct topic *topic;
+    while ((topic = broadcast_published_after(broadcast, all->sent)) &&
+           !subscriber->conn->blocked && subscriber->conn->state == CONN_OPEN) {
+        struct gathered gathered = {0};
+        uint64_t passed = all->sent;
+        for (; topic; topic = TAILQ_NEXT(topic, published_link)) {
+            if (!is_named(subscriber, topic) &&
+                !gather_add(broadcast, &gathered, all, topic, topic->number))
+                break;
+            passed = topic->number;
+        }
+        if (gathered.count == 0) { /* the rest is subscribed or excepted by name */
+            if (passed == all->sent)
+                return; /* no memory for a line: at the next publication */
+            all->sent = passed;
+            continue;
+        }
+        gather_send(broadcast, subscriber->conn, &gathered);
+    }
+}
+
+static void send_topic(struct broadcast *broadcast, struct subscription *subscription)
+{
+    struct topic *topic = subscription->topic;
+    const struct buffer *line = broadcast_line(topic);
+    if (line && send_lines(subscription->subscriber->conn, line->bytes, line->len) > 0)
+        mark_sent(broadcast, subscription, topic->line_seq);
+}
+
+static bool is_due(const struct broadcast *broadcast, const struct subscription *subscription)
+{
+    if (!subscription->topic)
+        return subscription->sent < broadcast->last_number;
+    return subscription->sent < subscription->topic->published_seq;
+}
+
+void subscription_visit(struct subscription *subscription)
+{
+    struct broadcast *broadcast = subscription->subscriber->broadcast;
+    struct conn *conn = subscription->subscriber->conn;
+    if (!is_due(broadcast, subscription))
+        return;
+    if (!conn_takes_push(conn)) {
+        counter_add(&broadcast->counters->updates_conflated, 1);
+        fanout_park(fanout_of(subscription), &subscription->member);
+        return;
+    }
+    if (waits_for_interval(broadcast, subscription))
+        return;
+    if (subscription->topic)
+        send_topic(broadcast, subscription);
+    else
+        send_published(broadcast, subscription);
+    conn_settle(conn);
+}
+
+static bool is_behind(const struct subscription *subscription)
+{
+    return !subscription->except && subscription->sent < subscription->topic->latest->seq;
+}
+
+bool subscriber_is_behind(struct subscriber *subscriber)
+{
+    struct broadcast *broadcast = subscriber->broadcast;
+    broadcast_receive(broadcast);
+    const struct subscription *own;
+    const struct topic *topic;
+    TAILQ_FOREACH (own, &subscriber->own, own_link)
+        if (is_behind(own))
+            return true;
+    if (!subscriber->all)
+        return false;
+    TAILQ_FOREACH (topic, &broadcast->cooling, cooling_link)
+        if (topic->published_seq < topic->latest->seq && !is_named(subscriber, topic))
+            return true;
+    return is_due(broadcast, subscriber->all);
+}
+
+static void unpark(struct subscriber *subscriber)
+{
+    struct subscription *own;
+    TAILQ_FOREACH (own, &subscriber->own, own_link)
+        if (!own->except)
+            fanout_unpark(fanout_of(own), &own->member);
+    if (subscriber->all)
+        fanout_unpark(fanout_of(subscriber->all), &subscriber->all->member);
+}
+
+static bool is_sendable(const struct broadcast *broadcast, struct subscription *subscription)
+{
+    return !subscription->except && is_due(broadcast, subscription) &&
+           !waits_for_interval(broadcast, subscription);
+}
+
+/* Sends the newest lines of the topics that are subscribed by name. */
+static void catch_up_own(struct subscriber *subscriber)
+{
+    struct broadcast *broadcast = subscriber->broadcast;
+    struct subscription *own = TAILQ_FIRST(&subscriber->own);
+    while (own && conn_takes_push(subscriber->conn)) {
+        struct gathered gathered = {0};
+        for (; own; own = TAILQ_NEXT(own, own_link))
+            if (is_sendable(broadcast, own) &&
+                !gather_add(broadcast, &gathered, own, own->topic, own->topic->latest->seq))
+                break;
+        if (gathered.count == 0)
+            return; /* nothing is due, or no memory for a line: at the next publication */
+        gather_send(broadcast, subscriber->conn, &gathered);
+    }
+}
+
+void subscriber_catch_up(struct subscriber *subscriber)
+{
+    struct broadcast *broadcast = subscriber->broadcast;
+    /* What a reply has just shown must not be followed by an older tally. */
+    broadcast_receive(broadcast);
+    if (!conn_takes_push(subscriber->conn))
+        return;
+    unpark(subscriber);
+    catch_up_own(subscriber);
+    if (subscriber->all && conn_takes_push(subscriber->conn) &&
+        is_sendable(broadcast, subscriber->all))
+        send_published(broadcast, subscriber->all);
+}
+
+/* ---- subscribers ---- */
+
+struct subscriber *subscriber_new(struct broadcast *broadcast, struct conn *conn)
+{
+    struct subscriber *subscriber = calloc(1, sizeof *subscriber);
+    if (!subscriber)
+        return NULL;
+    subscriber->broadcast = broadcast;
+    subscriber->conn = conn;
+    TAILQ_INIT(&subscriber->own);
+    counter_add(&broadcast->counters->subscribers, 1);
+    return subscriber;
+}
+
+static struct subscription *subscription_new(struct subscriber *subscriber, struct topic *topic)
+{
+    struct subscription *subscription = calloc(1, sizeof *subscription);
+    if (!subscription)
+        return NULL;
+    subscription->subscriber = subscriber;
+    subscription->topic = topic;
+    return subscription;
+}
+
+static void subscription_watch(struct subscription *subscription, uint32_t every_ms)
+{
+    fanout_join(fanout_of(subscription), &subscription->member);
+    subscription->every_ms = every_ms;
+}
+
+static void subscription_free(struct subscription *subscription)
+{
+    if (subscription->pace_timer)
+        event_free(subscription->pace_timer);
+    free(subscription);
+}
+
+static void drop_all(struct subscriber *subscriber)
+{
+    if (!subscriber->all)
+        return;
+    fanout_leave(fanout_of(subscriber->all), &subscriber->all->member);
+    subscription_free(subscriber->all);
+    subscriber->all = NULL;
+}
+
+static void drop_own(struct subscriber *subscriber, struct subscription *own)
+{
+    TAILQ_REMOVE(&subscriber->own, own, own_link);
+    set_named(subscriber, own->topic, false);
+    if (own->except) {
+        subscriber->excepted--;
+    } else {
+        subscriber->watched--;
+        fanout_leave(fanout_of(own), &own->member);
+    }
+    subscription_free(own);
+}
+
+static void drop_everything(struct subscriber *subscriber)
+{
+    drop_all(subscriber);
+    while (!TAILQ_EMPTY(&subscriber->own))
+        drop_own(subscriber, TAILQ_FIRST(&subscriber->own));
+    free(subscriber->named);
+    subscriber->named = NULL;
+}
+
+void subscriber_free(struct subscriber *subscriber)
+{
+    drop_everything(subscriber);
+    counter_subtract(&subscriber->broadcast->counters->subscribers, 1);
+    free(subscriber);
+}
+
+static struct subscription *subscription_of(const struct subscriber *subscriber,
+                                            const struct topic *topic)
+{
+    struct subscription *subscription;
+    TAILQ_FOREACH (subscription, &subscriber->own, own_link)
+        if (subscription->topic == topic)
+            return subscription;
+    return NULL;
+}
+
+static bool is_full(const struct subscriber *subscriber)
+{
+    return subscriber->watched + subscriber->excepted >= SUBSCRIPTIONS_MAX;
+}
+
+/* Lists a subscription to a topic, for which named_reserve made room. */
+static void add_own(struct subscriber *subscriber, struct subscription *own)
+{
+    TAILQ_INSERT_TAIL(&subscriber->own, own, own_link);
+    set_named(subscriber, own->topic, true);
+}
+
+/* `*` takes the place of what was subscribed or excepted by name. */
+static int add_all(struct subscriber *subscriber, uint32_t every_ms)
+{
+    struct broadcast *broadcast = subscriber->broadcast;
+    struct subscription *all = subscription_new(subscriber, NULL);
+    if (!all)
+        return ERR_LIMIT;
+    drop_everything(subscriber);
+    subscriber->all = all;
+    subscription_watch(all, every_ms);
+    return (int)broadcast->topic_count;
+}
+
+static int add_topic(struct subscriber *subscriber, struct topic *topic, uint32_t every_ms)
+{
+    struct subscription *subscription = subscription_of(subscriber, topic);
+    if ((!subscription && is_full(subscriber)) || named_reserve(subscriber) != 0)
+        return ERR_LIMIT;
+    struct subscription *added = subscription_new(subscriber, topic);
+    if (!added)
+        return ERR_LIMIT;
+    if (subscription)
+        drop_own(subscriber, subscription);
+    add_own(subscriber, added);
+    subscriber->watched++;
+    subscription_watch(added, every_ms);
+    return 1;
+}
+
+int subscriber_add(struct subscriber *subscriber, const struct poll *poll, uint32_t every_ms)
+{
+    struct broadcast *broadcast = subscriber->broadcast;
+    loop_assert_owner(broadcast->loop);
+    /* So that what was answered to this client before is in what it is sent. */
+    broadcast_receive(broadcast);
+    struct topic *topic = poll ? broadcast_topic(broadcast, poll) : NULL;
+    if (poll && !topic)
+        return ERR_LIMIT;
+    int covered = poll ? add_topic(subscriber, topic, every_ms) : add_all(subscriber, every_ms);
+    if (covered > 0)
+        conn_want_writable(subscriber->conn);
+    return covered;
+}
+
+/* Has `*` pass over a topic. */
+static int except(struct subscriber *subscriber, struct topic *topic)
+{
+    if (is_full(subscriber) || named_reserve(subscriber) != 0)
+        return ERR_LIMIT;
+    struct subscription *excepted = subscription_new(subscriber, topic);
+    if (!excepted)
+        return ERR_LIMIT;
+    excepted->except = true;
+    subscriber->excepted++;
+    add_own(subscriber, excepted);
+    return 0;
+}
+
+int subscriber_remove(struct subscriber *subscriber, const struct poll *poll)
+{
+    struct broadcast *broadcast = subscriber->broadcast;
+    loop_assert_owner(broadcast->loop);
+    if (!poll) {
+        drop_everything(subscriber);
+        return 0;
+    }
+    struct topic *topic = broadcast_topic(broadcast, poll);
+    if (!topic)
+        return ERR_LIMIT;
+    struct subscription *subscription = subscription_of(subscriber, topic);
+    if (subscription && !subscription->except) {
+        drop_own(subscriber, subscription);
+        subscription = NULL;
+    }
+    if (subscriber->all && !subscription && except(subscriber, topic) != 0)
+        return ERR_LIMIT;
+    return (int)(subscriber->all ? broadcast->topic_count - subscriber->excepted
+                                 : subscriber->watched);
+}
