@@ -12,6 +12,7 @@
 #include "admission.h"
 #include "clock.h"
 #include "config.h"
+#include "database.h"
 #include "ledger.h"
 #include "listener.h"
 #include "log.h"
@@ -71,54 +72,6 @@ static void fit_descriptors(struct config *config)
     config->max_connections = (unsigned)allowed;
 }
 
-/* ---- the voters' key ---- */
-
-static int set_new_key(struct server *server, char why[STORE_WHY_MAX])
-{
-    return store_set_key_check(server->store, voter_key_check(&server->key), why);
-}
-
-/* A key that was read must be the one that the ballots' voters were hashed with. */
-static int judge_key(struct server *server, const char *path, char why[STORE_WHY_MAX])
-{
-    struct hash recorded, mine = voter_key_check(&server->key);
-    if (store_key_check(server->store, &recorded) && recorded.high == mine.high &&
-        recorded.low == mine.low)
-        return 0;
-    if (!store_has_ballots(server->store))
-        return set_new_key(server, why);
-    snprintf(why, STORE_WHY_MAX, "%.*s: not the key that the voters in %.*s were hashed with",
-             PATH_MAX / 2, path, PATH_MAX / 2, server->config->database);
-    return -1;
-}
-
-static int load_key(struct server *server, char why[STORE_WHY_MAX])
-{
-    char path[PATH_MAX];
-    if (snprintf(path, sizeof path, "%s.key", server->config->database) >= (int)sizeof path) {
-        snprintf(why, STORE_WHY_MAX, "the database's path is too long");
-        return -1;
-    }
-    switch (voter_key_read(path, &server->key, why, STORE_WHY_MAX)) {
-    case VOTER_KEY_READ:
-        return judge_key(server, path, why);
-    case VOTER_KEY_MISSING:
-        if (store_has_ballots(server->store)) {
-            snprintf(why, STORE_WHY_MAX,
-                     "%.*s is missing; without it the voters in the database can't be known again, "
-                     "so put it back",
-                     PATH_MAX / 2, path);
-            return -1;
-        }
-        return voter_key_create(path, &server->key, why, STORE_WHY_MAX) == 0
-                   ? set_new_key(server, why)
-                   : -1;
-    case VOTER_KEY_FAILED:
-        break;
-    }
-    return -1;
-}
-
 /* ---- building ---- */
 
 static void make_boot_id(struct server *server)
@@ -164,13 +117,12 @@ static int create_polls(struct server *server)
     return 0;
 }
 
-/* Opens the database and its key. The store is closed by the caller, in any case. */
+/* Opens the database and its key. The store is closed by the caller. */
 static int open_database(struct server *server)
 {
-    char why[STORE_WHY_MAX] = "";
-    if (store_open(&server->store, server->config->database,
-                   server->config->durability == DURABILITY_DISK, why) == 0 &&
-        load_key(server, why) == 0)
+    char why[STORE_WHY_MAX];
+    if (database_open(&server->store, &server->key, server->config->database,
+                      server->config->durability == DURABILITY_DISK, why) == 0)
         return 0;
     log_error("%s", why);
     return -1;
