@@ -420,12 +420,22 @@ END_TEST
 
 /* ---- scenarios ---- */
 
-static bool is_earlier_scenario(const char *name, unsigned before)
+static const struct scenario *earlier_scenario(const char *name, unsigned before)
 {
     for (unsigned i = 0; i < before; i++)
         if (strcmp(scenarios[i].name, name) == 0)
-            return true;
-    return false;
+            return &scenarios[i];
+    return NULL;
+}
+
+/* Readers are what is compared; all else must be the same, or the ratio tells something else. */
+static void assert_like_with_like(const struct scenario *scenario, const struct scenario *baseline)
+{
+    struct options with = scenario->load, without = baseline->load;
+    with.subscribers = without.subscribers = with.stalled = without.stalled = 0;
+    with.slow = without.slow = with.slow_bytes_per_s = without.slow_bytes_per_s = 0;
+    ck_assert_mem_eq(&with, &without, sizeof with);
+    ck_assert_int_eq(scenario->push_at_once, baseline->push_at_once);
 }
 
 START_TEST(scenarios_are_sound)
@@ -436,9 +446,16 @@ START_TEST(scenarios_are_sound)
         options_init(&options);
         options.duration_s = 1;
         struct options made = scenario_options(scenario, &options, arguments);
-        ck_assert(!is_earlier_scenario(scenario->name, i));
-        ck_assert(!scenario->baseline || is_earlier_scenario(scenario->baseline, i));
-        ck_assert(scenario->judge && scenario->figures[0].name);
+        ck_assert_ptr_null(earlier_scenario(scenario->name, i));
+        if (scenario->baseline) {
+            const struct scenario *baseline = earlier_scenario(scenario->baseline, i);
+            ck_assert_ptr_nonnull(baseline);
+            assert_like_with_like(scenario, baseline);
+            /* Right behind it: they are run one after the other. */
+            ck_assert(baseline == scenario - 1 ||
+                      strcmp(scenario[-1].baseline, scenario->baseline) == 0);
+        }
+        ck_assert(scenario->figures[0].figure.name && scenario->figures[0].value);
         ck_assert_uint_gt(options_connections(&made), 0);
         ck_assert_double_le(made.warmup_s, 1);
         ck_assert_ptr_eq(made.server_arguments, arguments);

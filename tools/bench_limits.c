@@ -3,6 +3,7 @@
 #include "tools/bench_limits.h"
 
 #include "clock.h"
+#include "proto/reply.h"
 #include "proto/schema_sql.h"
 #include "tools/bench_memory.h"
 #include "tools/bench_result.h"
@@ -174,15 +175,35 @@ struct sender {
     int listener, epoll, arrived; /* arrived: an eventfd, written when `wanted` bytes are there */
     int *near, *far;
     unsigned count; /* connections made */
+    char *line;     /* what is sent */
+    size_t line_len;
     pthread_t thread;
     _Atomic uint64_t received, wanted; /* bytes */
     _Atomic bool stop;
 };
 
-/* As long as the line of a poll with four choices. */
-static const char tally_line[] =
-    "> poll-1 open 1234567 1000000 c1=250000 c2=250000 c3=250000 c4=250000\n";
-enum { LINE_BYTES = sizeof tally_line - 1 };
+/* A push of a poll whose ballots are spread evenly over its choices. Returns its length. */
+static size_t make_line(const struct limits_load *load, char *line)
+{
+    struct name *choices = must_calloc(load->choices, sizeof *choices);
+    uint64_t *counts = must_calloc(load->choices, sizeof *counts);
+    for (unsigned i = 0; i < load->choices; i++) {
+        snprintf(choices[i].text, sizeof choices[i].text, "c%u", i + 1);
+        choices[i].len = (uint8_t)strlen(choices[i].text);
+        counts[i] = load->ballots / load->choices;
+    }
+    struct tally_view view = {.poll = "poll-1",
+                              .open = true,
+                              .seq = load->ballots,
+                              .ballots = load->ballots,
+                              .choice_count = load->choices,
+                              .choices = choices,
+                              .counts = counts};
+    size_t len = tally_encode(line, "> ", &view);
+    free(choices);
+    free(counts);
+    return len;
+}
 
 static void *drain(void *context)
 {
@@ -269,9 +290,12 @@ static void allow_descriptors(unsigned sockets)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static int sender_open(struct sender *sender, unsigned sockets)
+static int sender_open(struct sender *sender, const struct limits_load *load)
 {
     struct sockaddr_in address;
+    unsigned sockets = load->sockets;
+    sender->line = must_calloc(1, tally_line_max(load->choices));
+    sender->line_len = make_line(load, sender->line);
     allow_descriptors(sockets);
     sender->epoll = epoll_create1(EPOLL_CLOEXEC);
     sender->arrived = eventfd(0, EFD_CLOEXEC);
@@ -303,6 +327,7 @@ static void sender_close(struct sender *sender)
     close(sender->arrived);
     free(sender->near);
     free(sender->far);
+    free(sender->line);
 }
 
 /* Sends the line to every socket once. Returns the bytes sent. */
@@ -310,7 +335,7 @@ static uint64_t send_round(const struct sender *sender)
 {
     uint64_t sent = 0;
     for (unsigned i = 0; i < sender->count; i++) {
-        ssize_t n = send(sender->near[i], tally_line, LINE_BYTES, MSG_NOSIGNAL);
+        ssize_t n = send(sender->near[i], sender->line, sender->line_len, MSG_NOSIGNAL);
         sent += n > 0 ? (uint64_t)n : 0;
     }
     return sent;
@@ -335,15 +360,15 @@ static void measure_rounds(struct sender *sender, double seconds, struct limits_
         sent += send_round(sender);
     while (clock_monotonic_ns() < end_ns);
     await_arrival(sender, sent);
-    sends->per_s =
-        (double)(sent - before) / LINE_BYTES * NS_PER_S / (double)(clock_monotonic_ns() - begin_ns);
+    sends->per_s = (double)(sent - before) / (double)sender->line_len * NS_PER_S /
+                   (double)(clock_monotonic_ns() - begin_ns);
 }
 
-int limits_sends(unsigned sockets, double seconds, struct limits_sends *sends,
+int limits_sends(const struct limits_load *load, double seconds, struct limits_sends *sends,
                  char error[LIMITS_ERROR_MAX])
 {
     struct sender sender = {.listener = -1};
-    int result = sender_open(&sender, sockets);
+    int result = sender_open(&sender, load);
     if (result == 0)
         measure_rounds(&sender, seconds, sends);
     else
@@ -398,9 +423,11 @@ static int measure(const struct options *options, struct limits *limits,
 {
     double seconds = options->duration_s;
     const char *directory = options->directory;
+    const struct limits_load load = {
+        .sockets = (unsigned)options->sockets, .choices = 4, .ballots = 1000000};
     if (limits_rows(directory, 1000, seconds, &limits->rows_1000, error) != 0 ||
         limits_rows(directory, 10000, seconds, &limits->rows_10000, error) != 0 ||
-        limits_sends((unsigned)options->sockets, seconds, &limits->sends, error) != 0)
+        limits_sends(&load, seconds, &limits->sends, error) != 0)
         return -1;
     return limits_sync(directory, seconds, &limits->sync_ns, error);
 }

@@ -14,12 +14,17 @@ enum { LIMITS_ERROR_MAX = 512 };
 int limits_rows(const char *directory, unsigned transaction, double seconds, double *rows_per_s,
                 char error[LIMITS_ERROR_MAX]) __attribute__((warn_unused_result));
 
-/* Sends of one tally line over `sockets` TCP connections, drained by another thread. */
+/* Sends of one tally line over `sockets` TCP connections, drained by another thread. The line is
+ * the push of a poll of `choices` choices and `ballots` ballots, since its length has a price. */
+struct limits_load {
+    unsigned sockets, choices;
+    uint64_t ballots;
+};
 struct limits_sends {
     double per_s;      /* in an endless round */
     uint64_t round_ns; /* the median time from the first send of a round to the last arrival */
 };
-int limits_sends(unsigned sockets, double seconds, struct limits_sends *sends,
+int limits_sends(const struct limits_load *load, double seconds, struct limits_sends *sends,
                  char error[LIMITS_ERROR_MAX]) __attribute__((warn_unused_result));
 
 /* The time of appending 4 KiB to a file and fdatasync, in ns. */

@@ -1,8 +1,11 @@
 /* The table of scenarios (see bench_scenario.h). The server keeps its default of --durability disk.
  *
+ * A scenario and its baseline differ in one thing alone, so a change of that thing is what their
+ * ratio tells.
+ *
  * Where stalled readers are to do harm they must be stalled first, and the kernel holds some 24 KiB
- * for each: those scenarios push at once, have long tallies, and vote for a while before they are
- * measured. */
+ * for each: those scenarios (and their baselines) push at once, have long tallies, and vote for a
+ * while before they are measured. */
 #include "tools/bench_scenario.h"
 
 #include "clock.h"
@@ -24,63 +27,88 @@ enum {
     LONG_TALLY = 32, /* choices */
 };
 
-/* ---- judging ---- */
+/* ---- the numbers of an outcome ---- */
 
-static void judge_rows(const struct scenario_outcome *outcome, struct figure *figures)
+static double ballots(const struct scenario_outcome *outcome)
 {
-    double value = outcome->result->ballots_per_s;
-    figure_add(&figures[0], value, value / outcome->limit);
+    return outcome->result->ballots_per_s;
 }
 
-static void judge_baseline(const struct scenario_outcome *outcome, struct figure *figures)
+static double pushes(const struct scenario_outcome *outcome)
 {
-    double value = outcome->result->ballots_per_s;
-    figure_add(&figures[0], value, value / outcome->baseline->ballots_per_s);
+    return outcome->result->pushes_per_s;
 }
 
-static void judge_sync(const struct scenario_outcome *outcome, struct figure *figures)
+static double ack_p50(const struct scenario_outcome *outcome)
 {
-    double p50 = (double)outcome->result->ack_ns.p50, rate = outcome->result->ballots_per_s;
-    figure_add(&figures[0], p50, p50 / outcome->limit);
-    figure_add(&figures[1], rate, rate / THROUGHPUT_ASKED);
-    if (outcome->limit > FAST_SYNC_NS)
-        figures[1].relation = FIGURE_NOTHING_ASKED;
+    return (double)outcome->result->ack_ns.p50;
 }
 
-static void judge_freshness(const struct scenario_outcome *outcome, struct figure *figures)
+static double freshness_p99(const struct scenario_outcome *outcome)
 {
-    double p99 = (double)outcome->result->freshness_ns.p99;
-    double sends_ns = (double)CROWD * NS_PER_S / outcome->limit;
-    figure_add(&figures[0], p99, p99 / sends_ns);
+    return (double)outcome->result->freshness_ns.p99;
 }
 
-static void judge_pushes(const struct scenario_outcome *outcome, struct figure *figures)
+static double rss_more(const struct scenario_outcome *outcome)
 {
-    double value = outcome->result->pushes_per_s;
-    figure_add(&figures[0], value, value / outcome->limit);
+    return (double)outcome->result->rss_max - (double)outcome->baseline->rss_max;
 }
 
-static void judge_alone(const struct scenario_outcome *outcome, struct figure *figures)
+/* Of the most that was seen, so that what a connection takes only later counts too. */
+static double rss_each(const struct scenario_outcome *outcome)
 {
-    figure_add(&figures[0], (double)outcome->result->freshness_ns.p99, 0);
+    return ((double)outcome->result->rss_max - (double)outcome->result->rss_before) / IDLE;
 }
 
-static void judge_crowded(const struct scenario_outcome *outcome, struct figure *figures)
+static double limit(const struct scenario_outcome *outcome)
 {
-    double p99 = (double)outcome->result->freshness_ns.p99;
-    double alone = (double)outcome->baseline->freshness_ns.p99;
-    double more = (double)outcome->result->rss_max - (double)outcome->baseline->rss_max;
-    figure_add(&figures[0], p99, p99 > CROWD_SLACK_NS ? (p99 - CROWD_SLACK_NS) / alone : 0);
-    figure_add(&figures[1], more, more / CROWD_RSS_BYTES);
+    return outcome->limits.value;
 }
 
-static void judge_idle(const struct scenario_outcome *outcome, struct figure *figures)
+static double time_of_sends(const struct scenario_outcome *outcome)
 {
-    double more = (double)outcome->result->rss_connected - (double)outcome->result->rss_before;
-    figure_add(&figures[0], more / IDLE, more / IDLE / IDLE_BYTES);
+    return CROWD * (double)NS_PER_S / outcome->limits.value;
+}
+
+static double time_of_burst(const struct scenario_outcome *outcome)
+{
+    return outcome->limits.burst_ns;
+}
+
+static double baseline_ballots(const struct scenario_outcome *outcome)
+{
+    return outcome->baseline->ballots_per_s;
+}
+
+static double crowd_freshness_allowed(const struct scenario_outcome *outcome)
+{
+    return 1.1 * (double)outcome->baseline->freshness_ns.p99 + CROWD_SLACK_NS;
+}
+
+static double crowd_rss_allowed(const struct scenario_outcome *outcome)
+{
+    (void)outcome;
+    return CROWD_RSS_BYTES;
+}
+
+static double idle_bytes_allowed(const struct scenario_outcome *outcome)
+{
+    (void)outcome;
+    return IDLE_BYTES;
+}
+
+static double throughput_asked(const struct scenario_outcome *outcome)
+{
+    (void)outcome;
+    return THROUGHPUT_ASKED;
 }
 
 /* ---- the table ---- */
+
+#define BALLOTS       .name = "ballots", .what = "ballots", .unit = FIGURE_PER_S
+#define FRESHNESS_P99 .name = "freshness_p99", .what = "freshness p99", .unit = FIGURE_NS
+#define AT_LEAST      .relation = FIGURE_AT_LEAST, .asked
+#define AT_MOST       .relation = FIGURE_AT_MOST, .asked
 
 #define DURABLE .voters = 50, .pipeline = 256, .named = VOTER_NAMES, .warmup_s = 2
 #define STEADY  .voters = 10, .pipeline = 64, .rate = 200, .warmup_s = 2, .choices = LONG_TALLY
@@ -90,113 +118,104 @@ const struct scenario scenarios[SCENARIO_COUNT] = {
      .title = "Durable ballots of 1,000,000 voters: 50 connections, 256 in flight each",
      .limit = SCENARIO_ROWS,
      .load = {DURABLE},
-     .judge = judge_rows,
-     .figures = {{.name = "ballots",
-                  .what = "ballots",
-                  .unit = FIGURE_PER_S,
-                  .ratio_to = "the rows that SQLite takes",
-                  .relation = FIGURE_AT_LEAST,
-                  .asked = 0.7}}},
+     .figures = {{{BALLOTS, .ratio_to = "the rows that SQLite takes", AT_LEAST = 0.7},
+                  .value = ballots,
+                  .whole = limit}}},
     {.name = "durable-readers",
      .title = "The same, with 1,000 subscribers",
      .baseline = "durable",
      .load = {DURABLE, .subscribers = CROWD},
-     .judge = judge_baseline,
-     .figures = {{.name = "ballots",
-                  .what = "ballots",
-                  .unit = FIGURE_PER_S,
-                  .ratio_to = "that without subscribers",
-                  .relation = FIGURE_AT_LEAST,
-                  .asked = 0.8}}},
+     .figures = {{{BALLOTS, .ratio_to = "that without subscribers", AT_LEAST = 0.8},
+                  .value = ballots,
+                  .whole = baseline_ballots}}},
+    {.name = "durable-alone",
+     .title = "Durable ballots in a poll of 32 choices, no push interval",
+     .push_at_once = true,
+     .load = {DURABLE, .choices = LONG_TALLY},
+     .figures = {{{BALLOTS}, .value = ballots}}},
     {.name = "durable-stalled",
      .title = "The same, with 1,000 stalled subscribers",
-     .baseline = "durable",
+     .baseline = "durable-alone",
      .push_at_once = true,
-     .load = {DURABLE, .stalled = STALLED, .choices = LONG_TALLY},
-     .judge = judge_baseline,
-     .figures = {{.name = "ballots",
-                  .what = "ballots",
-                  .unit = FIGURE_PER_S,
-                  .ratio_to = "that without subscribers",
-                  .relation = FIGURE_AT_LEAST,
-                  .asked = 0.97}}},
+     .load = {DURABLE, .choices = LONG_TALLY, .stalled = STALLED},
+     .figures = {{{BALLOTS, .ratio_to = "that without subscribers", AT_LEAST = 0.97},
+                  .value = ballots,
+                  .whole = baseline_ballots}}},
     {.name = "one-in-flight",
      .title = "50 connections, one ballot in flight each",
      .limit = SCENARIO_SYNC,
-     .load = {.voters = 50, .pipeline = 1},
-     .judge = judge_sync,
-     .figures = {{.name = "ack_p50",
-                  .what = "acknowledgement p50",
-                  .unit = FIGURE_NS,
-                  .ratio_to = "an fdatasync",
-                  .relation = FIGURE_AT_MOST,
-                  .asked = 4},
-                 {.name = "ballots",
-                  .what = "ballots",
-                  .unit = FIGURE_PER_S,
-                  .ratio_to = "60,000 (asked where fdatasync takes 0.2 ms or less)",
-                  .relation = FIGURE_AT_LEAST,
-                  .asked = 1}}},
+     .load = {.voters = 50, .pipeline = 1, .warmup_s = 1},
+     .figures = {{{.name = "ack_p50",
+                   .what = "acknowledgement p50",
+                   .unit = FIGURE_NS,
+                   .ratio_to = "an fdatasync",
+                   AT_MOST = 4},
+                  .value = ack_p50,
+                  .whole = limit},
+                 {{BALLOTS, .ratio_to = "60,000 (asked where fdatasync takes 0.2 ms or less)",
+                   AT_LEAST = 1},
+                  .value = ballots,
+                  .whole = throughput_asked,
+                  .limit_at_most = FAST_SYNC_NS}}},
     {.name = "freshness",
      .title = "One ballot every 100 ms, 1,000 subscribers",
      .limit = SCENARIO_SENDS,
-     .sockets = CROWD,
-     .load = {.voters = 10, .pipeline = 64, .rate = 10, .subscribers = CROWD},
-     .judge = judge_freshness,
-     .figures = {{.name = "freshness_p99",
-                  .what = "freshness p99",
-                  .unit = FIGURE_NS,
-                  .ratio_to = "1,000 bare sends",
-                  .relation = FIGURE_AT_MOST,
-                  .asked = 1.3}}},
+     .ballots = 100,
+     .load = {.voters = 10, .pipeline = 64, .rate = 10, .subscribers = CROWD, .warmup_s = 1},
+     .figures = {{{FRESHNESS_P99, .ratio_to = "1,000 bare sends", AT_MOST = 1.3},
+                  .value = freshness_p99,
+                  .whole = time_of_sends},
+                 {{.name = "freshness_p99_burst",
+                   .what = "freshness p99",
+                   .unit = FIGURE_NS,
+                   .ratio_to = "a burst of 1,000 bare sends"},
+                  .value = freshness_p99,
+                  .whole = time_of_burst}}},
     {.name = "storm",
      .title = "A storm of ballots, 8,000 subscribers, no push interval",
      .limit = SCENARIO_SENDS,
-     .sockets = STORM_SUBSCRIBERS,
+     .ballots = 1000000,
      .push_at_once = true,
      .load = {.voters = 10, .pipeline = 16, .subscribers = STORM_SUBSCRIBERS, .warmup_s = 1},
-     .judge = judge_pushes,
-     .figures = {{.name = "pushes",
-                  .what = "pushes",
-                  .unit = FIGURE_PER_S,
-                  .ratio_to = "bare sends to 8,000 sockets",
-                  .relation = FIGURE_AT_LEAST,
-                  .asked = 0.85}}},
+     .figures = {{{.name = "pushes",
+                   .what = "pushes",
+                   .unit = FIGURE_PER_S,
+                   .ratio_to = "bare sends to 8,000 sockets",
+                   AT_LEAST = 0.85},
+                  .value = pushes,
+                  .whole = limit}}},
     {.name = "healthy-alone",
      .title = "100 subscribers, 200 ballots a second",
      .push_at_once = true,
      .load = {STEADY, .subscribers = 100},
-     .judge = judge_alone,
-     .figures = {{.name = "freshness_p99", .what = "freshness p99", .unit = FIGURE_NS}}},
+     .figures = {{{FRESHNESS_P99}, .value = freshness_p99}}},
     {.name = "healthy-crowded",
      .title = "The same beside 1,000 stalled and 1,000 slow subscribers (100 B/s)",
      .baseline = "healthy-alone",
      .push_at_once = true,
      .load = {STEADY, .subscribers = 100, .stalled = STALLED, .slow = CROWD,
               .slow_bytes_per_s = 100},
-     .judge = judge_crowded,
-     .figures = {{.name = "freshness_p99",
-                  .what = "freshness p99 of the 100",
-                  .unit = FIGURE_NS,
-                  .ratio_to = "that without the others (0.2 ms left aside)",
-                  .relation = FIGURE_AT_MOST,
-                  .asked = 1.1},
-                 {.name = "rss_more",
-                  .what = "more memory than without them",
-                  .unit = FIGURE_BYTES,
-                  .ratio_to = "16 MiB",
-                  .relation = FIGURE_AT_MOST,
-                  .asked = 1}}},
+     .figures = {{{FRESHNESS_P99, .ratio_to = "1.1 x that without the others, and 0.2 ms",
+                   AT_MOST = 1},
+                  .value = freshness_p99,
+                  .whole = crowd_freshness_allowed},
+                 {{.name = "rss_more",
+                   .what = "more memory than without them",
+                   .unit = FIGURE_BYTES,
+                   .ratio_to = "16 MiB",
+                   AT_MOST = 1},
+                  .value = rss_more,
+                  .whole = crowd_rss_allowed}}},
     {.name = "idle",
      .title = "10,000 idle connections",
      .load = {.idle = IDLE},
-     .judge = judge_idle,
-     .figures = {{.name = "rss_each",
-                  .what = "memory of each",
-                  .unit = FIGURE_BYTES,
-                  .ratio_to = "512 bytes",
-                  .relation = FIGURE_AT_MOST,
-                  .asked = 1}}},
+     .figures = {{{.name = "rss_each",
+                   .what = "memory of each",
+                   .unit = FIGURE_BYTES,
+                   .ratio_to = "512 bytes",
+                   AT_MOST = 1},
+                  .value = rss_each,
+                  .whole = idle_bytes_allowed}}},
 };
 
 /* ---- running ---- */
@@ -228,27 +247,49 @@ struct options scenario_options(const struct scenario *scenario, const struct op
     return options;
 }
 
+static int measure_sends(const struct scenario *scenario, double seconds,
+                         struct scenario_limits *limits, char error[LIMITS_ERROR_MAX])
+{
+    const struct options *load = &scenario->load;
+    struct limits_load sends_load = {.sockets = (unsigned)load->subscribers,
+                                     .choices =
+                                         load->choices > 0 ? (unsigned)load->choices : CHOICES,
+                                     .ballots = scenario->ballots};
+    struct limits_sends sends;
+    if (limits_sends(&sends_load, seconds, &sends, error) != 0)
+        return -1;
+    *limits = (struct scenario_limits){sends.per_s, (double)sends.round_ns};
+    return 0;
+}
+
 int scenario_measure_limit(const struct scenario *scenario, const struct options *suite,
-                           double *limit, char error[LIMITS_ERROR_MAX])
+                           struct scenario_limits *limits, char error[LIMITS_ERROR_MAX])
 {
     double seconds = suite->duration_s < 3 ? suite->duration_s / 3 : 1;
-    struct limits_sends sends = {0};
     struct hdr_summary sync_ns = {0};
     int result = 0;
-    *limit = 0;
+    *limits = (struct scenario_limits){0};
     switch (scenario->limit) {
     case SCENARIO_ROWS:
-        return limits_rows(suite->directory, 10000, seconds, limit, error);
+        return limits_rows(suite->directory, 10000, seconds, &limits->value, error);
     case SCENARIO_SENDS:
-        result = limits_sends(scenario->sockets, seconds, &sends, error);
-        *limit = sends.per_s;
-        break;
+        return measure_sends(scenario, seconds, limits, error);
     case SCENARIO_SYNC:
         result = limits_sync(suite->directory, seconds, &sync_ns, error);
-        *limit = (double)sync_ns.p50;
+        limits->value = (double)sync_ns.p50;
         break;
     case SCENARIO_NO_LIMIT:
         break;
     }
     return result;
+}
+
+void scenario_judge(const struct scenario *scenario, const struct scenario_outcome *outcome,
+                    struct figure *figures)
+{
+    for (unsigned i = 0; i < SCENARIO_FIGURES_MAX && scenario->figures[i].value; i++) {
+        const struct scenario_figure *asked = &scenario->figures[i];
+        double value = asked->value(outcome);
+        figure_add(&figures[i], value, asked->whole ? value / asked->whole(outcome) : 0);
+    }
 }

@@ -7,28 +7,43 @@
 #include "tools/bench_limits.h"
 #include "tools/bench_result.h"
 
-enum { SCENARIO_FIGURES_MAX = 2, SCENARIO_COUNT = 9 };
+enum { SCENARIO_FIGURES_MAX = 2, SCENARIO_COUNT = 10 };
 
 /* Which of the limits a scenario needs. */
 enum scenario_limit { SCENARIO_NO_LIMIT, SCENARIO_ROWS, SCENARIO_SENDS, SCENARIO_SYNC };
 
-/* What a repetition is judged by: its result, that of its baseline, and the limit's mean of before
- * and after: rows or sends a second, or the p50 of fdatasync in ns. */
+/* What a limit was measured as. */
+struct scenario_limits {
+    double value;    /* rows or sends a second, or the p50 of fdatasync in ns; 0: no limit */
+    double burst_ns; /* SCENARIO_SENDS: of one send to each socket, to the last arrival */
+};
+
+/* What a repetition is judged by: its result, that of its baseline, and the limits' means of before
+ * and after. */
 struct scenario_outcome {
     const struct result *result, *baseline;
-    double limit;
+    struct scenario_limits limits;
+};
+
+/* A number that an outcome has. */
+typedef double scenario_number(const struct scenario_outcome *outcome);
+
+/* A figure: what it is of an outcome, and of what its ratio is (NULL: it has none). */
+struct scenario_figure {
+    struct figure figure; /* what is asked; no repetitions */
+    scenario_number *value, *whole;
+    double limit_at_most; /* nothing is asked where the median limit is above; 0: always asked */
 };
 
 struct scenario {
     const char *name;     /* stable */
     const char *title;    /* for people */
-    const char *baseline; /* an earlier scenario's name, or NULL */
+    const char *baseline; /* an earlier scenario's name, or NULL; both differ in one thing alone */
     enum scenario_limit limit;
-    unsigned sockets;    /* of SCENARIO_SENDS */
+    uint64_t ballots;    /* SCENARIO_SENDS: as many as the tally that is sent tells, about */
     bool push_at_once;   /* the server runs with --push-interval 0 */
     struct options load; /* its numbers; the rest is the suite's */
-    void (*judge)(const struct scenario_outcome *outcome, struct figure *figures);
-    struct figure figures[SCENARIO_FIGURES_MAX]; /* what is asked; no repetitions */
+    struct scenario_figure figures[SCENARIO_FIGURES_MAX]; /* those without a name are none */
 };
 
 extern const struct scenario scenarios[SCENARIO_COUNT];
@@ -39,9 +54,13 @@ enum { SCENARIO_ARGUMENTS_MAX = 4 };
 struct options scenario_options(const struct scenario *scenario, const struct options *suite,
                                 char *arguments[SCENARIO_ARGUMENTS_MAX]);
 
-/* Measures the scenario's limit; *limit is 0 if it has none. Returns 0, or -1 with `error`. */
+/* Measures the scenario's limit; *limits is 0 if it has none. Returns 0, or -1 with `error`. */
 int scenario_measure_limit(const struct scenario *scenario, const struct options *suite,
-                           double *limit, char error[LIMITS_ERROR_MAX])
+                           struct scenario_limits *limits, char error[LIMITS_ERROR_MAX])
     __attribute__((warn_unused_result));
+
+/* Adds a repetition to the figures (as many as the scenario has). */
+void scenario_judge(const struct scenario *scenario, const struct scenario_outcome *outcome,
+                    struct figure *figures);
 
 #endif

@@ -1,8 +1,10 @@
 /* The suite (see bench_suite.h).
  *
- * Happy path: for each repetition, each scenario: its limit → its run → its limit again → its
- * figures; then the medians. Runs of one repetition are compared with each other, since a shared
- * machine is not the same a minute later. A naive server is run once. */
+ * Happy path: for each repetition, each group of scenarios that are compared with each other: of
+ * each, its limit → its run → its limit again; then their figures. At the end the medians. What is
+ * compared runs one after the other, since a shared machine is not the same a minute later, and in
+ * every second repetition in the opposite order, so that a drift favours neither. A naive server is
+ * run once. */
 #include "tools/bench_suite.h"
 
 #include "tools/bench_interrupt.h"
@@ -23,8 +25,9 @@ struct entry {
     bool wanted;
     struct figure figures[SCENARIO_FIGURES_MAX];
     unsigned figure_count;
-    double limits[FIGURE_REPEATS_MAX]; /* the mean of before and after, of each repetition */
-    struct result *results;            /* of each repetition */
+    /* Of each repetition, the mean of before and after. */
+    struct scenario_limits limits[FIGURE_REPEATS_MAX];
+    struct result *results; /* of each repetition */
     unsigned result_count;
     struct result *naive; /* NULL without one */
 };
@@ -83,10 +86,11 @@ static void suite_init(struct suite *suite, const struct options *options)
     for (unsigned i = 0; i < SCENARIO_COUNT; i++) {
         struct entry *entry = &suite->entries[i];
         entry->scenario = &scenarios[i];
-        memcpy(entry->figures, scenarios[i].figures, sizeof entry->figures);
         while (entry->figure_count < SCENARIO_FIGURES_MAX &&
-               entry->figures[entry->figure_count].name)
+               scenarios[i].figures[entry->figure_count].value) {
+            entry->figures[entry->figure_count] = scenarios[i].figures[entry->figure_count].figure;
             entry->figure_count++;
+        }
         entry->results = must_calloc(options->repeat, sizeof *entry->results);
     }
 }
@@ -113,23 +117,14 @@ static void complain_of(struct suite *suite, const struct entry *entry, const st
         printf("  VIOLATED in %s: %s\n", entry->scenario->name, result->faults[i]);
 }
 
-static void measure_limit(struct suite *suite, const struct entry *entry, double *limit)
+static void measure_limit(struct suite *suite, const struct entry *entry,
+                          struct scenario_limits *limits)
 {
     char error[LIMITS_ERROR_MAX];
-    if (scenario_measure_limit(entry->scenario, suite->options, limit, error) == 0)
+    if (scenario_measure_limit(entry->scenario, suite->options, limits, error) == 0)
         return;
     fprintf(stderr, "tallybench: %s\n", error);
     suite->failed = true;
-}
-
-/* What its scenario is compared with, in this repetition. */
-static const struct result *baseline_of(struct suite *suite, const struct entry *entry)
-{
-    if (!entry->scenario->baseline)
-        return NULL;
-    struct entry *baseline = find_entry(suite, entry->scenario->baseline);
-    return baseline->result_count > entry->result_count ? &baseline->results[entry->result_count]
-                                                        : NULL;
 }
 
 static void run_entry(struct suite *suite, struct entry *entry)
@@ -137,16 +132,67 @@ static void run_entry(struct suite *suite, struct entry *entry)
     char *arguments[SCENARIO_ARGUMENTS_MAX];
     struct options options = scenario_options(entry->scenario, suite->options, arguments);
     struct result *result = &entry->results[entry->result_count];
-    struct scenario_outcome outcome = {.result = result, .baseline = baseline_of(suite, entry)};
-    double before, after;
+    struct scenario_limits before, after;
     measure_limit(suite, entry, &before);
     run_load(&options, true, options.serve, entry->scenario->name, result);
     measure_limit(suite, entry, &after);
-    entry->limits[entry->result_count++] = outcome.limit = (before + after) / 2;
+    entry->limits[entry->result_count++] =
+        (struct scenario_limits){.value = (before.value + after.value) / 2,
+                                 .burst_ns = (before.burst_ns + after.burst_ns) / 2};
     if (!result_good(result))
         complain_of(suite, entry, result);
-    if (result->seconds > 0 && (outcome.baseline || !entry->scenario->baseline))
-        entry->scenario->judge(&outcome, entry->figures);
+}
+
+/* Judges the last repetition. */
+static void judge(struct suite *suite, struct entry *entry)
+{
+    const struct scenario *scenario = entry->scenario;
+    unsigned last = entry->result_count - 1;
+    struct scenario_outcome outcome = {.result = &entry->results[last],
+                                       .limits = entry->limits[last]};
+    if (scenario->baseline)
+        outcome.baseline = &find_entry(suite, scenario->baseline)->results[last];
+    /* One that never came to be measured has no figures. */
+    if (outcome.result->seconds > 0 && (!outcome.baseline || outcome.baseline->seconds > 0))
+        scenario_judge(scenario, &outcome, entry->figures);
+}
+
+/* Runs entries `first` to before `end`, which are compared with each other. */
+static void run_group(struct suite *suite, unsigned first, unsigned end, bool backwards)
+{
+    for (unsigned i = first; i < end; i++) {
+        struct entry *entry = &suite->entries[backwards ? first + end - 1 - i : i];
+        if (interrupt_seen())
+            return;
+        if (entry->wanted)
+            run_entry(suite, entry);
+    }
+    for (unsigned i = first; i < end && !interrupt_seen(); i++)
+        if (suite->entries[i].wanted)
+            judge(suite, &suite->entries[i]);
+}
+
+/* A scenario with a baseline stands right behind it, or behind others with the same. */
+static void run_repetition(struct suite *suite, bool backwards)
+{
+    for (unsigned first = 0, end; first < SCENARIO_COUNT; first = end) {
+        for (end = first + 1; end < SCENARIO_COUNT && scenarios[end].baseline; end++)
+            ;
+        run_group(suite, first, end, backwards);
+    }
+}
+
+/* Takes back what is asked only where a limit is low enough. */
+static void drop_unfair(struct entry *entry)
+{
+    struct figure limit = {0};
+    for (unsigned i = 0; i < entry->result_count; i++)
+        figure_add(&limit, entry->limits[i].value, 0);
+    for (unsigned i = 0; i < entry->figure_count; i++) {
+        double most = entry->scenario->figures[i].limit_at_most;
+        if (most > 0 && figure_value(&limit) > most)
+            entry->figures[i].relation = FIGURE_NOTHING_ASKED;
+    }
 }
 
 static void run_naive(struct suite *suite, struct entry *entry)
@@ -210,14 +256,16 @@ static json_t *figure_json(const struct figure *figure)
 
 static json_t *entry_json(const struct entry *entry)
 {
-    json_t *figures = json_array(), *runs = json_array();
+    json_t *figures = json_array(), *runs = json_array(), *limits = json_array();
     for (unsigned i = 0; i < entry->figure_count; i++)
         json_array_append_new(figures, figure_json(&entry->figures[i]));
     for (unsigned i = 0; i < entry->result_count; i++)
         json_array_append_new(runs, result_json(&entry->results[i]));
-    json_t *json = json_pack("{s:s,s:s,s:o,s:o,s:o}", "name", entry->scenario->name, "title",
-                             entry->scenario->title, "figures", figures, "limits",
-                             numbers_json(entry->limits, entry->result_count), "runs", runs);
+    for (unsigned i = 0; i < entry->result_count; i++)
+        json_array_append_new(limits, json_real(entry->limits[i].value));
+    json_t *json =
+        json_pack("{s:s,s:s,s:o,s:o,s:o}", "name", entry->scenario->name, "title",
+                  entry->scenario->title, "figures", figures, "limits", limits, "runs", runs);
     if (entry->naive)
         json_object_set_new(json, "naive", result_json(entry->naive));
     return json;
@@ -289,10 +337,10 @@ static void write_files(struct suite *suite)
 
 static void run_all(struct suite *suite)
 {
-    for (uint64_t repetition = 0; repetition < suite->options->repeat; repetition++)
-        for (unsigned i = 0; i < SCENARIO_COUNT && !interrupt_seen(); i++)
-            if (suite->entries[i].wanted)
-                run_entry(suite, &suite->entries[i]);
+    for (uint64_t i = 0; i < suite->options->repeat && !interrupt_seen(); i++)
+        run_repetition(suite, i % 2 == 1);
+    for (unsigned i = 0; i < SCENARIO_COUNT; i++)
+        drop_unfair(&suite->entries[i]);
     for (unsigned i = 0; i < SCENARIO_COUNT && suite->options->compare_naive; i++)
         if (suite->entries[i].wanted && !interrupt_seen())
             run_naive(suite, &suite->entries[i]);
