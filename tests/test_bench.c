@@ -1,5 +1,6 @@
 /* Tests of what tallybench rests on: the histogram's error, the options, the arithmetic of a steady
  * rate, the plan of ballots, the check of pushes, marks, figures, source addresses. */
+#include "proto/command.h"
 #include "tools/bench_figure.h"
 #include "tools/bench_hdr.h"
 #include "tools/bench_marks.h"
@@ -65,9 +66,13 @@ START_TEST(hdr_adds_and_subtracts)
     hdr_take_since(&since, &hdr, &seen);
     ck_assert_uint_eq(hdr_summarize(&since).count, 2);
     ck_assert_double_eq_tol((double)hdr_quantile(&since, 0.5), 1000, 10);
+    hdr_record(&hdr, 20); /* the largest of before is none of these */
+    hdr_take_since(&since, &hdr, &seen);
+    ck_assert_uint_eq(hdr_quantile(&since, 0.99), 20);
+    ck_assert_uint_eq(hdr_summarize(&since).max, 20);
     hdr_record(&other, 5000);
     hdr_add(&hdr, &other);
-    ck_assert_uint_eq(hdr_summarize(&hdr).count, 4);
+    ck_assert_uint_eq(hdr_summarize(&hdr).count, 5);
     ck_assert_uint_eq(hdr_summarize(&hdr).max, 5000);
 }
 END_TEST
@@ -206,11 +211,12 @@ static unsigned known[PLAN_VOTERS][PLAN_POLLS];
 
 static void cast_planned(struct plan *plan, struct plan_cursor *cursor, unsigned connection)
 {
-    char line[PLAN_BALLOT_MAX + 1];
+    char line[PLAN_BALLOT_MAX + 1], letter;
     unsigned poll, choice, voter;
     char *end = plan_put_ballot(plan, cursor, connection, line);
     *end = '\0';
-    ck_assert_int_eq(sscanf(line, "VOTE poll-%u c%u as=v%u\n", &poll, &choice, &voter), 3);
+    ck_assert_int_eq(sscanf(line, "VOTE poll-%u %c as=v%u\n", &poll, &letter, &voter), 3);
+    choice = (unsigned)(letter - 'a') + 1;
     ck_assert_uint_lt(voter, PLAN_VOTERS);
     ck_assert_uint_eq(voter % PLAN_CONNECTIONS, connection); /* nobody else's */
     ck_assert_uint_ne(known[voter][poll - 1], choice);       /* no repeat */
@@ -259,10 +265,10 @@ START_TEST(plan_counts_every_ballot_of_a_connection)
     char line[PLAN_BALLOT_MAX + 1], command[PROTO_LINE_MAX * 2];
     plan_init(&plan, "x", 1, 2, 2, 0);
     plan_create_command(&plan, 1, command);
-    ck_assert_str_eq(command, "CREATE bench-x-2 voters=connection ballots=unlimited c1 c2");
+    ck_assert_str_eq(command, "CREATE bench-x-2 voters=connection ballots=unlimited a b");
     struct plan_cursor cursor = plan_begin(&plan, 0);
     *plan_put_ballot(&plan, &cursor, 0, line) = '\0';
-    ck_assert_str_eq(line, "VOTE bench-x-1 c1\n");
+    ck_assert_str_eq(line, "VOTE bench-x-1 a\n");
     for (unsigned i = 0; i < 8; i++) {
         plan_acknowledge(&plan, &cursor);
         plan_step(&plan, &cursor);
@@ -272,6 +278,23 @@ START_TEST(plan_counts_every_ballot_of_a_connection)
         ck_assert_uint_eq(plan.polls[p].counts[0], 2);
         ck_assert_uint_eq(plan.polls[p].counts[1], 2);
     }
+    plan_free(&plan);
+}
+END_TEST
+
+START_TEST(plan_creates_the_largest_poll)
+{
+    struct plan plan;
+    struct command parsed;
+    char command[PROTO_LINE_MAX * 2];
+    const char *why;
+    plan_init(&plan, "ffffffffffffffff", 1, 1, PROTO_CHOICES_MAX, 1000);
+    plan_create_command(&plan, 0, command);
+    ck_assert_uint_lt(strlen(command), PROTO_LINE_MAX);
+    ck_assert_int_eq(command_parse(command, strlen(command), &parsed, &why), 0);
+    ck_assert_uint_eq(parsed.choice_count, PROTO_CHOICES_MAX);
+    ck_assert_str_eq(parsed.choices[25].text, "z");
+    ck_assert_str_eq(parsed.choices[26].text, "a1");
     plan_free(&plan);
 }
 END_TEST
@@ -295,6 +318,12 @@ static const struct {
     {">", 0},
     {"", 0},
     {"> lunch open 14 3 a=0 b=3", 14},
+    {"> lunch open 14 3 a=1 b=2", 0}, /* another one with that sequence */
+    {"> lunch open 15 2 a=0 b=2", 0}, /* fewer ballots */
+    {"> lunch open 15 4 a=1 b=3", 15},
+    {"> lunch open 14 3 a=0 b=3", 14}, /* to a slow reader */
+    {"> lunch open 14 5 a=2 b=3", 0},  /* more ballots than one after it */
+    {"> lunch open 15 4 a=1 b=3", 15},
 };
 
 START_TEST(tally_check_knows_wrong_pushes)
@@ -308,6 +337,9 @@ START_TEST(tally_check_knows_wrong_pushes)
         if (!wrong)
             ck_assert_uint_eq(seq, pushes[i].seq);
     }
+    ck_assert(tally_check_is(&check, "lunch open 15 4 a=1 b=3", 23));
+    ck_assert(!tally_check_is(&check, "lunch open 15 4 a=2 b=2", 23));
+    ck_assert(!tally_check_is(&check, "lunch open 15 4 a=1 b=33", 24));
     tally_check_free(&check);
 }
 END_TEST
@@ -384,6 +416,7 @@ START_TEST(figures_have_medians)
 {
     struct figure figure = {.ratio_to = "x", .relation = FIGURE_AT_LEAST, .asked = 0.8};
     char text[FIGURE_RATIO_SIZE];
+    ck_assert(!figure_met(&figure)); /* nothing was measured */
     figure_add(&figure, 5, 0.9);
     figure_add(&figure, 1, 0.7);
     figure_add(&figure, 9, 0.8);
@@ -480,6 +513,7 @@ int main(void)
     tcase_add_test(tests, pace_shares_add_up);
     tcase_add_test(tests, plan_foretells_named_tallies);
     tcase_add_test(tests, plan_counts_every_ballot_of_a_connection);
+    tcase_add_test(tests, plan_creates_the_largest_poll);
     tcase_add_test(tests, tally_check_knows_wrong_pushes);
     tcase_add_test(tests, marks_reach_a_reader_in_order);
     tcase_add_test(tests, target_spreads_loopback_sources);

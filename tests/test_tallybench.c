@@ -7,7 +7,10 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <limits.h>
 #include <poll.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,24 +39,22 @@ static const char *environment(const char *name, const char *otherwise)
     return value ? value : otherwise;
 }
 
-/* Runs tallybench with words separated by single spaces, its output going to the place's log.
- * Returns its exit status. */
-static int run_bench(const char *format, ...)
+/* Starts tallybench in a process group of its own, with words separated by single spaces, its
+ * output going to the place's log. */
+static pid_t start_bench_of(const char *format, va_list values)
 {
     static char line[2048];
     char *arguments[ARGUMENTS_MAX + 1] = {NULL}, *rest = NULL;
-    va_list values;
-    int count = 0, status;
-    va_start(values, format);
+    int count = 0;
     int head = snprintf(line, sizeof line, "%s ", environment("TALLYBENCH_BINARY", "./tallybench"));
     vsnprintf(line + head, sizeof line - (size_t)head, format, values);
-    va_end(values);
     for (char *word = strtok_r(line, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
         ck_assert_int_lt(count, ARGUMENTS_MAX);
         arguments[count++] = word;
     }
     pid_t pid = fork();
     ck_assert_int_ge(pid, 0);
+    setpgid(pid, pid);
     if (pid == 0) {
         int log = open(place.log, O_WRONLY | O_CREAT | O_APPEND, 0600);
         prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -62,8 +63,35 @@ static int run_bench(const char *format, ...)
         execv(arguments[0], arguments);
         _exit(127);
     }
+    return pid;
+}
+
+static pid_t start_bench(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static pid_t start_bench(const char *format, ...)
+{
+    va_list values;
+    va_start(values, format);
+    pid_t pid = start_bench_of(format, values);
+    va_end(values);
+    return pid;
+}
+
+/* Returns its exit status. */
+static int await_bench(pid_t pid)
+{
+    int status;
     ck_assert_int_eq(waitpid(pid, &status, 0), pid);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+static int run_bench(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static int run_bench(const char *format, ...)
+{
+    va_list values;
+    va_start(values, format);
+    pid_t pid = start_bench_of(format, values);
+    va_end(values);
+    return await_bench(pid);
 }
 
 static void assert_status(int status, int expected)
@@ -149,6 +177,22 @@ START_TEST(open_loop_of_so_many_ballots)
 }
 END_TEST
 
+/* Of a rate so high that more ballots than these are due at the first look at the clock. */
+START_TEST(open_loop_ends_with_its_ballots)
+{
+    make_place();
+    int status =
+        run_bench("run --serve %s --directory %s --ballots 5 --rate 100000000 --voters 3 --json %s",
+                  environment("TALLYCAST_BINARY", "./tallycast"), place.directory, json_path);
+    assert_status(status, 0);
+    json_t *json = load_json();
+    ck_assert_double_eq(number_at(json, "ballots_acknowledged"), 5);
+    ck_assert_double_eq(number_at(json, "ballots_unsent"), 0);
+    ck_assert_double_eq(number_at(json, "ack_ns.count"), 5);
+    json_decref(json);
+}
+END_TEST
+
 START_TEST(a_server_that_runs_already)
 {
     make_place();
@@ -221,20 +265,74 @@ START_TEST(wrong_usage)
 }
 END_TEST
 
+/* ---- Ctrl-C ---- */
+
+/* Waits for a server's admin socket, and then for its first ballots. */
+static void await_ballots(void)
+{
+    int64_t deadline_ms = server_now_ms() + 20000;
+    while (access(place.admin, F_OK) != 0) {
+        ck_assert_int_lt(server_now_ms(), deadline_ms);
+        sched_yield();
+    }
+    struct client *admin = server_admin(&place);
+    while (client_stat(admin, "ballots_accepted") == 0)
+        ck_assert_int_lt(server_now_ms(), deadline_ms);
+    client_close(admin);
+}
+
+/* The signal goes to all of the terminal's processes; the server must not be one. */
+START_TEST(an_interrupt_ends_a_run_in_order)
+{
+    make_place();
+    snprintf(place.admin, sizeof place.admin, "%.80s/admin", place.directory);
+    pid_t pid = start_bench("run --serve %s --directory %s --duration 600 --subscribers 3 "
+                            "--pipeline 100 --json %s -- --admin %s",
+                            environment("TALLYCAST_BINARY", "./tallycast"), place.directory,
+                            json_path, place.admin);
+    await_ballots();
+    ck_assert_int_eq(kill(-pid, SIGINT), 0);
+    assert_status(await_bench(pid), 0);
+    ck_assert(server_logged(&place, "all hold"));
+    json_t *json = load_json();
+    ck_assert_double_gt(number_at(json, "ballots_acknowledged"), 0);
+    ck_assert_double_eq(number_at(json, "server.stats_after.ballots_accepted"),
+                        number_at(json, "ballots_acknowledged"));
+    json_decref(json);
+}
+END_TEST
+
 /* ---- servers that break a promise ---- */
 
 enum wrong {
     NOTHING_WRONG,
-    SEQUENCE_STANDS, /* two ballots have one sequence */
-    BALLOT_LOST,     /* one that was acknowledged does not count */
-    REPLY_TOO_MANY,  /* a ballot is answered twice */
-    NO_REPLY,        /* one is left out */
-    SILENCE,         /* from one on, none is answered */
+    SEQUENCE_STANDS,    /* two ballots of a connection have one sequence */
+    SEQUENCE_SHARED,    /* two ballots of two connections have */
+    BALLOT_LOST,        /* one that was acknowledged does not count */
+    BALLOT_REFUSED,     /* as if the disk were full */
+    BALLOT_DUPLICATE,   /* answered as a repeat, which it isn't */
+    REPLY_TOO_MANY,     /* a ballot is answered twice */
+    REPLY_OUT_OF_ORDER, /* the second before the first */
+    REPLY_MISSING,
+    SILENCE, /* from one on, none is answered */
+    PUSH_TO_A_VOTER,
     PUSH_GOES_BACK,  /* an older tally after a newer one */
+    PUSH_FORGETS,    /* a newer tally has fewer ballots */
+    PUSH_CHANGES,    /* another tally with the same sequence */
+    PUSH_MISCOUNTS,  /* the counts don't add up */
+    PUSH_OF_ANOTHER, /* poll */
     PUSH_IS_MALFORMED,
+    PUSH_WITHOUT_END, /* 300 KiB and no LF */
     LAST_PUSH_MISSING,
-    STATS_ARE_OFF,
+    LAST_PUSH_DIFFERS, /* from what SHOW says */
+    SUBSCRIBED_TO_NOTHING,
+    GREETING_UNKNOWN,
+    GREETING_AND_MORE,
+    STATS_COUNT_OTHERWISE,
+    LEDGER_SKIPS,      /* sequences that no ballot has */
     CONNECTION_CLOSED, /* in the middle */
+    SERVER_DIES,
+    SERVER_ENDS_BADLY, /* with a status other than 0 */
 };
 
 static const struct {
@@ -243,20 +341,37 @@ static const struct {
 } promises[] = {
     {NOTHING_WRONG, NULL},
     {SEQUENCE_STANDS, "sequence 5 after 5"},
-    {BALLOT_LOST, "the server says: bench"},
+    {SEQUENCE_SHARED, "two ballots were acknowledged with the same sequence"},
+    {BALLOT_LOST, "the server says: poll-1"},
+    {BALLOT_REFUSED, "voter 1: -STORAGE"},
+    {BALLOT_DUPLICATE, "voter 1: +OK 6 duplicate"},
     {REPLY_TOO_MANY, "voter 1: +OK"},
-    {NO_REPLY, "voter 1: +OK end"},
+    {REPLY_OUT_OF_ORDER, "sequence 6 after 7"},
+    {REPLY_MISSING, "voter 1: +OK end"},
     {SILENCE, "not every ballot was answered"},
+    {PUSH_TO_A_VOTER, "voter 1: > poll-1"},
     {PUSH_GOES_BACK, "came after that of"},
+    {PUSH_FORGETS, "fewer ballots than an earlier one"},
+    {PUSH_CHANGES, "another tally with the same sequence"},
+    {PUSH_MISCOUNTS, "don't add up"},
+    {PUSH_OF_ANOTHER, "a poll that was not subscribed"},
     {PUSH_IS_MALFORMED, "not a well-formed tally"},
+    {PUSH_WITHOUT_END, "a line of"},
     {LAST_PUSH_MISSING, "not every subscriber got the last tally"},
-    {STATS_ARE_OFF, NULL}, /* of a server that others may vote at */
+    {LAST_PUSH_DIFFERS, "the last push is not what SHOW says"},
+    {SUBSCRIBED_TO_NOTHING, "SUBSCRIBE was answered: +OK 0"},
+    {GREETING_UNKNOWN, "the server's greeting is: +HELLO"},
+    {GREETING_AND_MORE, "unasked after the greeting: +OK"},
+    {STATS_COUNT_OTHERWISE, "the server's STATS count 7"},
+    {LEDGER_SKIPS, "the ledger went from 1 to 12"},
     {CONNECTION_CLOSED, "the server closed the connection"},
+    {SERVER_DIES, "voter 1: the server closed the connection"},
+    {SERVER_ENDS_BADLY, "did not end well"},
 };
 
-enum { LIAR_CONNECTIONS = 8, LIAR_BALLOTS = 10 };
+enum { LIAR_CONNECTIONS = 8, LIAR_BALLOTS = 10, LIAR_ODD_SEQ = 6 /* the fifth ballot's */ };
 
-/* A server of one poll with choices c1 and c2, whose ballots all count; a process of its own. */
+/* A server of one poll with choices a and b, whose ballots all count; a process of its own. */
 struct liar {
     enum wrong wrong;
     int listeners[2]; /* the line port, the admin socket */
@@ -266,6 +381,8 @@ struct liar {
         char bytes[512];
         size_t len;
     } clients[LIAR_CONNECTIONS];
+    const struct liar_client *last_voter;
+    bool has_lied;
     char poll[64];
     uint64_t seq, counts[2];
 };
@@ -282,44 +399,114 @@ static void say(int fd, const char *format, ...)
         _exit(1);
 }
 
-static void say_tally(const struct liar *liar, int fd, const char *prefix, uint64_t seq,
-                      uint64_t first)
+/* A tally with so many ballots more or less for each choice. */
+static void say_tally(const struct liar *liar, int fd, const char *prefix, uint64_t seq, int more_a,
+                      int more_b)
 {
-    say(fd, "%s%s open %" PRIu64 " %" PRIu64 " c1=%" PRIu64 " c2=%" PRIu64 "\n", prefix, liar->poll,
-        seq, first + liar->counts[1], first, liar->counts[1]);
+    uint64_t a = liar->counts[0] + (uint64_t)more_a, b = liar->counts[1] + (uint64_t)more_b;
+    say(fd, "%s%s open %" PRIu64 " %" PRIu64 " a=%" PRIu64 " b=%" PRIu64 "\n", prefix, liar->poll,
+        seq, a + b, a, b);
 }
 
-static void push(struct liar *liar, bool last)
+static void push_wrong(const struct liar *liar, int fd)
 {
-    bool odd = liar->seq == 6; /* the fifth ballot's */
+    switch (liar->wrong) {
+    case PUSH_GOES_BACK:
+        say_tally(liar, fd, "> ", liar->seq - 1, 0, 0);
+        break;
+    case PUSH_FORGETS:
+        say_tally(liar, fd, "> ", liar->seq + 1, -1, 0);
+        break;
+    case PUSH_CHANGES:
+        say_tally(liar, fd, "> ", liar->seq, 1, -1);
+        break;
+    case PUSH_MISCOUNTS:
+        say(fd, "> %s open %" PRIu64 " 5 a=5 b=5\n", liar->poll, liar->seq + 1);
+        break;
+    case PUSH_OF_ANOTHER:
+        say_tally(liar, fd, "> another-", liar->seq + 1, 0, 0);
+        break;
+    case PUSH_IS_MALFORMED:
+        say(fd, "> %s open 7 1 a=\n", liar->poll);
+        break;
+    case PUSH_WITHOUT_END:
+        for (int i = 0; i < 1200; i++)
+            say(fd, "%0256d", 0);
+        break;
+    default:
+        break;
+    }
+}
+
+static void push(const struct liar *liar)
+{
+    bool last = liar->seq == LIAR_BALLOTS + 1;
     for (int i = 0; i < LIAR_CONNECTIONS; i++) {
-        struct liar_client *client = &liar->clients[i];
+        const struct liar_client *client = &liar->clients[i];
         if (!client->subscribed || (last && liar->wrong == LAST_PUSH_MISSING))
             continue;
-        say_tally(liar, client->fd, "> ", liar->seq, liar->counts[0]);
-        if (odd && liar->wrong == PUSH_GOES_BACK)
-            say_tally(liar, client->fd, "> ", liar->seq - 1, liar->counts[0]);
-        if (odd && liar->wrong == PUSH_IS_MALFORMED)
-            say(client->fd, "> %s open 7 1 c1=\n", liar->poll);
+        bool differs = last && liar->wrong == LAST_PUSH_DIFFERS;
+        say_tally(liar, client->fd, "> ", liar->seq, differs ? 1 : 0, differs ? -1 : 0);
+        if (liar->seq == LIAR_ODD_SEQ)
+            push_wrong(liar, client->fd);
+    }
+}
+
+/* Answers the ballot that is wrong. */
+static void answer_wrong(struct liar *liar, struct liar_client *client)
+{
+    const uint64_t seq = liar->seq;
+    switch (liar->wrong) {
+    case SEQUENCE_STANDS:
+        say(client->fd, "+OK %" PRIu64 "\n", seq - 1);
+        break;
+    case BALLOT_REFUSED:
+        say(client->fd, "-STORAGE the disk is full\n");
+        break;
+    case BALLOT_DUPLICATE:
+        say(client->fd, "+OK %" PRIu64 " duplicate\n", seq);
+        break;
+    case REPLY_TOO_MANY:
+        say(client->fd, "+OK %" PRIu64 "\n+OK %" PRIu64 "\n+OK %" PRIu64 "\n", seq, seq + 100,
+            seq + 101);
+        break;
+    case REPLY_OUT_OF_ORDER: /* with its successor */
+    case REPLY_MISSING:
+        break;
+    case SILENCE:
+        client->ignored = true;
+        break;
+    case PUSH_TO_A_VOTER:
+        say_tally(liar, client->fd, "> ", seq, 0, 0);
+        break;
+    case CONNECTION_CLOSED:
+        shutdown(client->fd, SHUT_RDWR);
+        break;
+    case SERVER_DIES:
+        _exit(0);
+    default:
+        say(client->fd, "+OK %" PRIu64 "\n", seq);
     }
 }
 
 static void take_vote(struct liar *liar, struct liar_client *client, bool first)
 {
-    bool odd = ++liar->seq == 6;
+    bool odd = ++liar->seq == LIAR_ODD_SEQ;
+    bool shares = liar->wrong == SEQUENCE_SHARED && !liar->has_lied && liar->last_voter &&
+                  liar->last_voter != client;
     liar->counts[first ? 0 : 1] += !(odd && liar->wrong == BALLOT_LOST);
-    push(liar, liar->seq == LIAR_BALLOTS + 1);
-    client->ignored = odd && liar->wrong == SILENCE;
-    if (client->ignored || (odd && liar->wrong == NO_REPLY))
-        return;
-    if (odd && liar->wrong == CONNECTION_CLOSED) {
-        shutdown(client->fd, SHUT_RDWR);
-        return;
+    liar->last_voter = client;
+    push(liar);
+    if (odd) {
+        answer_wrong(liar, client);
+    } else if (shares) {
+        liar->has_lied = true;
+        say(client->fd, "+OK %" PRIu64 "\n", liar->seq - 1);
+    } else {
+        say(client->fd, "+OK %" PRIu64 "\n", liar->seq);
+        if (liar->seq == LIAR_ODD_SEQ + 1 && liar->wrong == REPLY_OUT_OF_ORDER)
+            say(client->fd, "+OK %" PRIu64 "\n", liar->seq - 1);
     }
-    say(client->fd, "+OK %" PRIu64 "\n",
-        odd && liar->wrong == SEQUENCE_STANDS ? liar->seq - 1 : liar->seq);
-    if (odd && liar->wrong == REPLY_TOO_MANY)
-        say(client->fd, "+OK %" PRIu64 "\n+OK %" PRIu64 "\n", liar->seq + 100, liar->seq + 101);
 }
 
 static void take_line(struct liar *liar, struct liar_client *client, const char *line)
@@ -332,15 +519,18 @@ static void take_line(struct liar *liar, struct liar_client *client, const char 
         snprintf(liar->poll, sizeof liar->poll, "%s", poll);
         say(client->fd, "+OK %" PRIu64 "\n", ++liar->seq);
     } else if (strncmp(line, "VOTE ", 5) == 0) {
-        take_vote(liar, client, strcmp(choice, "c1") == 0);
+        take_vote(liar, client, strcmp(choice, "a") == 0);
     } else if (strncmp(line, "SUBSCRIBE ", 10) == 0) {
         client->subscribed = true;
-        say(client->fd, "+OK 1\n");
-        say_tally(liar, client->fd, "> ", liar->seq, liar->counts[0]);
+        say(client->fd, "+OK %d\n", liar->wrong != SUBSCRIBED_TO_NOTHING);
+        say_tally(liar, client->fd, "> ", liar->seq, 0, 0);
     } else if (strncmp(line, "SHOW ", 5) == 0) {
-        say_tally(liar, client->fd, "+OK ", liar->seq, liar->counts[0]);
+        say_tally(liar, client->fd, "+OK ", liar->seq, 0, 0);
     } else if (strcmp(line, "STATS") == 0) {
-        say(client->fd, "=ballots_accepted %d\n+OK\n", liar->wrong == STATS_ARE_OFF ? 7 : 0);
+        bool after = liar->seq > 1;
+        uint64_t accepted = after && liar->wrong == STATS_COUNT_OTHERWISE ? 7 : liar->seq - 1;
+        say(client->fd, "=ballots_accepted %" PRIu64 "\n=ledger_seq %" PRIu64 "\n+OK\n", accepted,
+            liar->seq + (after && liar->wrong == LEDGER_SKIPS));
     } else {
         say(client->fd, "+OK%s\n", strchr(line, ' ') ? strchr(line, ' ') : "");
     }
@@ -373,7 +563,10 @@ static void greet(struct liar *liar, int listener)
     if (i == LIAR_CONNECTIONS)
         _exit(1);
     liar->clients[i] = (struct liar_client){.fd = accept(listener, NULL, NULL)};
-    say(liar->clients[i].fd, "+TALLYCAST 1 max-line=1024\n");
+    bool wrong = listener == liar->listeners[0];
+    say(liar->clients[i].fd, "+%s 1 max-line=1024\n%s",
+        wrong && liar->wrong == GREETING_UNKNOWN ? "HELLO" : "TALLYCAST",
+        wrong && liar->wrong == GREETING_AND_MORE ? "+OK 1\n" : "");
 }
 
 static void lie(struct liar *liar)
@@ -394,8 +587,27 @@ static void lie(struct liar *liar)
     }
 }
 
-/* Listens in this process, so that it is ready when this returns; lies in a child. */
-static unsigned start_liar(enum wrong wrong, const char *admin)
+static void end_well(int signal_number)
+{
+    (void)signal_number;
+    _exit(0);
+}
+
+static void end_badly(int signal_number)
+{
+    (void)signal_number;
+    _exit(3);
+}
+
+static void require(bool good)
+{
+    if (!good)
+        _exit(1);
+}
+
+/* What --serve starts: this program again, with LIAR in its environment and the arguments of a
+ * tallycast, of which --admin matters. Never returns. */
+static void be_a_liar(enum wrong wrong, char **arguments)
 {
     static struct liar liar;
     struct sockaddr_in line = {.sin_family = AF_INET};
@@ -404,46 +616,53 @@ static unsigned start_liar(enum wrong wrong, const char *admin)
     liar.wrong = wrong;
     for (int i = 0; i < LIAR_CONNECTIONS; i++)
         liar.clients[i].fd = -1;
+    signal(SIGTERM, wrong == SERVER_ENDS_BADLY ? end_badly : end_well);
+    while (*arguments && strcmp(*arguments, "--admin") != 0)
+        arguments++;
+    require(arguments[0] && arguments[1] && strlen(arguments[1]) < sizeof local.sun_path);
+    strcpy(local.sun_path, arguments[1]);
     line.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    ck_assert_uint_lt(strlen(admin), sizeof local.sun_path);
-    strcpy(local.sun_path, admin);
     liar.listeners[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     liar.listeners[1] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    ck_assert_int_eq(bind(liar.listeners[0], (struct sockaddr *)&line, sizeof line), 0);
-    ck_assert_int_eq(bind(liar.listeners[1], (struct sockaddr *)&local, sizeof local), 0);
-    for (int i = 0; i < 2; i++)
-        ck_assert_int_eq(listen(liar.listeners[i], 8), 0);
-    ck_assert_int_eq(getsockname(liar.listeners[0], (struct sockaddr *)&line, &len), 0);
-    pid_t pid = fork();
-    ck_assert_int_ge(pid, 0);
-    if (pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        lie(&liar);
-    }
-    return ntohs(line.sin_port);
+    require(bind(liar.listeners[0], (struct sockaddr *)&line, sizeof line) == 0);
+    require(bind(liar.listeners[1], (struct sockaddr *)&local, sizeof local) == 0);
+    require(listen(liar.listeners[0], 8) == 0 && listen(liar.listeners[1], 8) == 0);
+    require(getsockname(liar.listeners[0], (struct sockaddr *)&line, &len) == 0);
+    printf("ready listen=127.0.0.1:%u admin=%s\n", ntohs(line.sin_port), local.sun_path);
+    fflush(stdout);
+    lie(&liar);
 }
 
 START_TEST(broken_promises_are_noticed)
 {
-    char admin[SERVER_PATH_MAX];
+    char self[PATH_MAX], number[12];
+    enum wrong wrong = promises[_i].wrong;
     make_place();
-    snprintf(admin, sizeof admin, "%.80s/admin", place.directory);
-    unsigned port = start_liar(promises[_i].wrong, admin);
-    int status = run_bench("run --admin %s --target 127.0.0.1:%u --ballots %d --voters 1 "
-                           "--pipeline 2 --choices 2 --subscribers 1 --patience 1 --json %s",
-                           admin, port, LIAR_BALLOTS, json_path);
+    ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
+    ck_assert_int_gt(len, 0);
+    self[len] = '\0';
+    snprintf(number, sizeof number, "%d", (int)wrong);
+    setenv("LIAR", number, 1);
+    int status =
+        run_bench("run --serve %s --directory %s --ballots %d --voters %d "
+                  "--pipeline 2 --choices 2 --subscribers 1 --patience 1 --json %s",
+                  self, place.directory, LIAR_BALLOTS, wrong == SEQUENCE_SHARED ? 2 : 1, json_path);
     assert_status(status, promises[_i].words ? 1 : 0);
-    if (promises[_i].words)
-        ck_assert_msg(server_logged(&place, promises[_i].words), "it did not say: %s",
-                      promises[_i].words);
+    if (promises[_i].words && !server_logged(&place, promises[_i].words)) {
+        char *log = server_read_file(place.log, &(size_t){0});
+        ck_abort_msg("it did not say '%s', but:\n%s", promises[_i].words, log);
+    }
     json_t *json = load_json();
     ck_assert_int_eq(number_at(json, "violation_count") > 0, promises[_i].words != NULL);
     json_decref(json);
 }
 END_TEST
 
-int main(void)
+int main(int argc, char **argv)
 {
+    const char *liar = getenv("LIAR");
+    if (liar && argc > 1)
+        be_a_liar((enum wrong)atoi(liar), argv);
     Suite *suite = suite_create("tallybench");
     TCase *tests = server_tests_case(suite, "tallybench");
     tcase_add_test(tests, all_kinds_of_load);
@@ -453,6 +672,8 @@ int main(void)
     tcase_add_test(tests, a_suite);
     tcase_add_test(tests, limits);
     tcase_add_test(tests, wrong_usage);
+    tcase_add_test(tests, open_loop_ends_with_its_ballots);
+    tcase_add_test(tests, an_interrupt_ends_a_run_in_order);
     tcase_add_loop_test(tests, broken_promises_are_noticed, 0,
                         (int)(sizeof promises / sizeof promises[0]));
     return server_tests_run(suite);

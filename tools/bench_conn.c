@@ -56,6 +56,12 @@ bool bench_conn_read(struct bench_conn *conn, struct lane *lane, size_t most, st
 {
     size_t kept = conn->partial.len;
     size_t room = sizeof lane->buffer - kept;
+    if (room == 0) {
+        faults_add(&lane->load->faults, "%s: a line of %zu bytes or more", bench_conn_name(conn),
+                   kept);
+        bench_conn_close(conn);
+        return false;
+    }
     if (kept > 0)
         memcpy(lane->buffer, conn->partial.bytes, kept);
     ssize_t n = recv(conn->fd, lane->buffer + kept, most > 0 && most < room ? most : room, 0);

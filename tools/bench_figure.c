@@ -44,6 +44,8 @@ double figure_ratio(const struct figure *figure)
 
 bool figure_met(const struct figure *figure)
 {
+    if (figure->count == 0)
+        return figure->relation == FIGURE_NOTHING_ASKED;
     switch (figure->relation) {
     case FIGURE_AT_LEAST:
         return figure_ratio(figure) >= figure->asked;

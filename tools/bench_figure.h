@@ -34,7 +34,8 @@ void figure_add(struct figure *figure, double value, double ratio);
 double figure_value(const struct figure *figure);
 double figure_ratio(const struct figure *figure);
 
-/* Whether the median of the ratio is as asked. True if nothing is asked. */
+/* Whether the median of the ratio is as asked. True if nothing is asked, false if something is and
+ * there is no repetition. */
 bool figure_met(const struct figure *figure);
 
 /* The median as people read it: "1,234,567 /s", "1.23 ms". Returns `out`. */

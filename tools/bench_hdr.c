@@ -101,10 +101,14 @@ void hdr_add(struct hdr *sum, const struct hdr *other)
 
 void hdr_take_since(struct hdr *since, const struct hdr *hdr, struct hdr *seen)
 {
+    unsigned last = 0;
     for (unsigned i = 0; i < HDR_BUCKETS; i++) {
-        uint64_t now = get(&hdr->buckets[i]);
-        set(&since->buckets[i], now - get(&seen->buckets[i]));
+        uint64_t now = get(&hdr->buckets[i]), before = get(&seen->buckets[i]);
+        set(&since->buckets[i], now - before);
         set(&seen->buckets[i], now);
+        if (now > before)
+            last = i;
     }
-    set(&since->max, get(&hdr->max));
+    uint64_t middle = bucket_middle(last), max = get(&hdr->max);
+    set(&since->max, middle < max ? middle : max);
 }

@@ -37,7 +37,7 @@ struct hdr_summary hdr_summarize(const struct hdr *hdr);
 void hdr_add(struct hdr *sum, const struct hdr *other);
 
 /* Writer of `since` and `seen`: sets `since` to what `hdr` counted after the last such call with
- * the same `seen` (all zero at first). The maximum is that of all time. */
+ * the same `seen` (all zero at first). Of these the maximum is known within 1% only. */
 void hdr_take_since(struct hdr *since, const struct hdr *hdr, struct hdr *seen);
 
 #endif

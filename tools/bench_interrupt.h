@@ -1,5 +1,5 @@
-/* Ctrl-C and SIGTERM: a run ends early, but in order, so that the server that it started stops and
- * its files go. A second one ends the program at once. Main thread. */
+/* Ctrl-C and SIGTERM: a run ends early, but in order, so that what was measured is told, the server
+ * that it started stops, and its files go. A second one ends the program at once. Main thread. */
 #ifndef TALLYCAST_TOOLS_BENCH_INTERRUPT_H
 #define TALLYCAST_TOOLS_BENCH_INTERRUPT_H
 

@@ -88,6 +88,9 @@ static void greeted(struct lane *lane, struct bench_conn *conn)
         bench_conn_close(conn);
         return;
     }
+    if (input.len > 0)
+        faults_add(&lane->load->faults, "%s: unasked after the greeting: %.*s",
+                   bench_conn_name(conn), (int)input.len, input.at);
     conn->state = BENCH_CONN_READY;
     hdr_record(&lane->connect, clock_monotonic_ns() - conn->opened_ns);
     if (conn->role == ROLE_CHURN)

@@ -6,6 +6,7 @@
 #include "proto/reply.h"
 #include "proto/schema_sql.h"
 #include "tools/bench_memory.h"
+#include "tools/bench_plan.h"
 #include "tools/bench_result.h"
 #include "tools/bench_units.h"
 
@@ -188,7 +189,7 @@ static size_t make_line(const struct limits_load *load, char *line)
     struct name *choices = must_calloc(load->choices, sizeof *choices);
     uint64_t *counts = must_calloc(load->choices, sizeof *counts);
     for (unsigned i = 0; i < load->choices; i++) {
-        snprintf(choices[i].text, sizeof choices[i].text, "c%u", i + 1);
+        plan_name_choice(choices[i].text, i);
         choices[i].len = (uint8_t)strlen(choices[i].text);
         counts[i] = load->ballots / load->choices;
     }

@@ -3,6 +3,7 @@
 #ifndef TALLYCAST_TOOLS_BENCH_LOAD_H
 #define TALLYCAST_TOOLS_BENCH_LOAD_H
 
+#include "buffer.h"
 #include "tools/bench_faults.h"
 #include "tools/bench_marks.h"
 #include "tools/bench_options.h"
@@ -20,6 +21,12 @@ enum phase {
     PHASE_STOP,
 };
 
+/* A poll's last tally, as SHOW told it when every ballot had been answered. */
+struct load_last {
+    uint64_t seq;
+    struct buffer tally; /* without `+OK ` */
+};
+
 struct load {
     const struct options *options;
     struct target target;
@@ -29,8 +36,7 @@ struct load {
     _Atomic int phase;    /* written by the main thread */
     /* Set before PHASE_VOTE, 0 until then. Measured is from begin_ns to before end_ns. */
     uint64_t vote_ns, begin_ns, end_ns;
-    /* Set before PHASE_SETTLE: the sequence of each poll's last tally. */
-    uint64_t *last_seqs;
+    struct load_last *lasts; /* of each poll; set before PHASE_SETTLE */
 };
 
 /* Any thread. */

@@ -18,12 +18,22 @@ static void name_poll(struct plan_poll *poll, const char *run, unsigned number)
         snprintf(poll->name, sizeof poll->name, "poll-%u", number + 1);
 }
 
+void plan_name_choice(char out[PLAN_CHOICE_MAX], unsigned choice)
+{
+    char letter = (char)('a' + choice % 26);
+    if (choice < 26)
+        snprintf(out, PLAN_CHOICE_MAX, "%c", letter);
+    else
+        snprintf(out, PLAN_CHOICE_MAX, "%c%u", letter, choice / 26);
+}
+
 static void make_prefix(const struct plan *plan, unsigned poll, unsigned choice)
 {
     struct plan_prefix *prefix = &plan->prefixes[poll * plan->choice_count + choice];
-    prefix->len =
-        (size_t)snprintf(prefix->text, sizeof prefix->text, "VOTE %s c%u%s", plan->polls[poll].name,
-                         choice + 1, plan->named > 0 ? " as=v" : "\n");
+    char name[PLAN_CHOICE_MAX];
+    plan_name_choice(name, choice);
+    prefix->len = (size_t)snprintf(prefix->text, sizeof prefix->text, "VOTE %s %s%s",
+                                   plan->polls[poll].name, name, plan->named > 0 ? " as=v" : "\n");
 }
 
 void plan_init(struct plan *plan, const char *run, unsigned connections, unsigned polls,
@@ -56,8 +66,11 @@ void plan_create_command(const struct plan *plan, unsigned poll, char out[PROTO_
     size_t len = (size_t)snprintf(out, size, "CREATE %s %s", plan->polls[poll].name,
                                   plan->named > 0 ? "voters=named ballots=changeable"
                                                   : "voters=connection ballots=unlimited");
-    for (unsigned c = 0; c < plan->choice_count; c++)
-        len += (size_t)snprintf(out + len, size - len, " c%u", c + 1);
+    for (unsigned c = 0; c < plan->choice_count; c++) {
+        char name[PLAN_CHOICE_MAX];
+        plan_name_choice(name, c);
+        len += (size_t)snprintf(out + len, size - len, " %s", name);
+    }
 }
 
 struct plan_cursor plan_begin(const struct plan *plan, unsigned number)

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { PLAN_CHOICE_MAX = 16 };
 enum { PLAN_NAME_MAX = 40, PLAN_PREFIX_MAX = 64, PLAN_BALLOT_MAX = PLAN_PREFIX_MAX + 24 };
 
 struct plan_poll {
@@ -50,6 +51,10 @@ struct plan_cursor {
 void plan_init(struct plan *plan, const char *run, unsigned connections, unsigned polls,
                unsigned choices, uint64_t named);
 void plan_free(struct plan *plan);
+
+/* Writes a choice's name, NUL-terminated: a to z, a1 to z1, a2... Those of a poll with the most
+ * choices fit the line that creates it. */
+void plan_name_choice(char out[PLAN_CHOICE_MAX], unsigned choice);
 
 /* Writes the command that creates a poll, NUL-terminated, without LF. */
 void plan_create_command(const struct plan *plan, unsigned poll, char out[PROTO_LINE_MAX * 2]);

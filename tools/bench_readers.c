@@ -124,10 +124,19 @@ static void pass_marks(struct readers *readers, struct reader *reader, uint64_t 
     }
 }
 
+/* From PHASE_SETTLE on. A reader whose connection was lost, which is a fault of its own, needs no
+ * waiting for. */
 static void note_caught_up(struct readers *readers, struct reader *reader)
 {
-    if (reader->caught_up || readers->load->last_seqs[reader->poll] > reader->last_seq)
+    const struct load_last *last = &readers->load->lasts[reader->poll];
+    const struct tally_check *check = &readers->checks[reader->poll];
+    bool lost = reader->conn.state == BENCH_CONN_CLOSED;
+    if (reader->caught_up || (last->seq > reader->last_seq && !lost))
         return;
+    if (!lost && (reader->last_seq > last->seq ||
+                  !tally_check_is(check, last->tally.bytes, last->tally.len)))
+        faults_add(&readers->load->faults, "%s: the last push is not what SHOW says: %.*s",
+                   bench_conn_name(&reader->conn), (int)check->line.len, check->line.bytes);
     reader->caught_up = true;
     readers->behind--;
 }
@@ -147,8 +156,6 @@ static void take_push(struct readers *readers, struct reader *reader, struct spa
     else
         reader->last_seq = seq;
     pass_marks(readers, reader, before, now_ns);
-    if (readers->lane->phase >= PHASE_SETTLE && reader->conn.role == ROLE_SUBSCRIBER)
-        note_caught_up(readers, reader);
 }
 
 /* The first line of a subscriber: the reply to SUBSCRIBE. */
@@ -181,11 +188,14 @@ static void take_lines(struct readers *readers, struct reader *reader, struct sp
 
 void readers_event(struct readers *readers, struct bench_conn *conn, uint32_t events)
 {
+    struct reader *reader = (struct reader *)conn;
     struct span input;
     (void)events;
     if (bench_conn_flush(conn, readers->lane) && conn->state == BENCH_CONN_READY &&
         bench_conn_read(conn, readers->lane, 0, &input))
-        take_lines(readers, (struct reader *)conn, input, clock_monotonic_ns());
+        take_lines(readers, reader, input, clock_monotonic_ns());
+    if (readers->lane->phase >= PHASE_SETTLE && conn->role == ROLE_SUBSCRIBER)
+        note_caught_up(readers, reader);
 }
 
 /* ---- the slow ones ---- */

@@ -24,7 +24,7 @@ uint64_t readers_next_ns(const struct readers *readers);
 /* Has the slow ones read what their pace allows. */
 void readers_tick(struct readers *readers, uint64_t now_ns);
 
-/* PHASE_SETTLE has begun: load->last_seqs is known. */
+/* PHASE_SETTLE has begun: load->lasts is known. */
 void readers_settle(struct readers *readers);
 
 /* From PHASE_SETTLE on: how many reading subscribers (not the slow ones) lack the last tally. */

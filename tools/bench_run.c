@@ -5,7 +5,8 @@
  * with what was acknowledged → wait until every subscriber has them → stop.
  *
  * A phase that does not end in time is a fault, and the run goes on to the next: what was measured
- * until then is still told. */
+ * until then is still told. Ctrl-C ends voting early; what follows is done all the same, since only
+ * answered ballots can be checked. */
 #include "tools/bench_run.h"
 
 #include "clock.h"
@@ -43,7 +44,7 @@ struct run {
     struct lane *lanes[LANES_MAX];
     unsigned lane_count;
     int news;                        /* an eventfd that the lanes write */
-    uint64_t stop_ns;                /* when measuring ended */
+    bool drained;                    /* every ballot was answered */
     struct server_usage usage_begin; /* as measuring began */
     uint64_t own_cpu_ns;             /* the same of this process */
     struct hdr *seen, *since;        /* of the acknowledgements, for samples */
@@ -163,10 +164,10 @@ static bool await_phase(struct run *run, enum phase phase, uint64_t limit_s)
 {
     uint64_t deadline_ns = clock_monotonic_ns() + limit_s * NS_PER_S;
     while (!all_done(run, phase)) {
-        if (clock_monotonic_ns() >= deadline_ns || interrupt_seen())
+        if (clock_monotonic_ns() >= deadline_ns)
             return false;
         /* While they connect, any fault means that it can't be completed. */
-        if (phase == PHASE_CONNECT && faults_count(&run->load.faults) > 0)
+        if (phase == PHASE_CONNECT && (interrupt_seen() || faults_count(&run->load.faults) > 0))
             return false;
         uint64_t look_ns = clock_monotonic_ns() + (uint64_t)SAMPLE_MS * NS_PER_MS;
         await_news(run, look_ns < deadline_ns ? look_ns : deadline_ns);
@@ -242,17 +243,19 @@ static void make_load(struct run *run)
     plan_init(&run->load.plan, run->server.started ? NULL : name, (unsigned)options->voters,
               (unsigned)options->polls, (unsigned)options->choices, options->named);
     run->load.marks = must_calloc(options->polls, sizeof *run->load.marks);
-    run->load.last_seqs = must_calloc(options->polls, sizeof *run->load.last_seqs);
+    run->load.lasts = must_calloc(options->polls, sizeof *run->load.lasts);
     for (uint64_t i = 0; i < options->polls; i++)
         marks_init(&run->load.marks[i]);
 }
 
 static void free_load(struct run *run)
 {
-    for (uint64_t i = 0; run->load.marks && i < run->options->polls; i++)
+    for (uint64_t i = 0; run->load.marks && i < run->options->polls; i++) {
         marks_free(&run->load.marks[i]);
+        buffer_free(&run->load.lasts[i].tally);
+    }
     free(run->load.marks);
-    free(run->load.last_seqs);
+    free(run->load.lasts);
     plan_free(&run->load.plan);
 }
 
@@ -415,22 +418,44 @@ static int check_poll(struct run *run, unsigned number)
         faults_add(&run->load.faults,
                    "%s: by the acknowledgements %" PRIu64 " ballots count; the server says: %.*s",
                    poll->name, poll->ballots, (int)reply.text.len, reply.text.at);
-    run->load.last_seqs[number] = row.seq;
+    run->load.lasts[number].seq = row.seq;
+    must_append(&run->load.lasts[number].tally, reply.text.at, reply.text.len);
     return 0;
 }
 
-/* A server of our own has had no other voters. */
+/* The sum of the numbers above `before` up to `after`, modulo 2^64. */
+static uint64_t sum_of_numbers(uint64_t before, uint64_t after)
+{
+    uint64_t count = after - before, ends = before + 1 + after;
+    return count % 2 ? ends / 2 * count : count / 2 * ends;
+}
+
+/* A server of our own has had no other voters: it counts our ballots, and gave each the next
+ * sequence. (Connections know only their own sequences; that no two share one, the sum tells.) */
 static void check_stats(struct run *run)
 {
-    struct result *result = run->result;
-    if (read_stats(run, &result->stats_after) != 0 || !run->server.started)
+    const struct server_stats *before = &run->result->stats_before;
+    struct server_stats *after = &run->result->stats_after;
+    if (read_stats(run, after) != 0 || !run->server.started)
         return;
-    uint64_t accepted = bench_server_stat(&result->stats_after, "ballots_accepted") -
-                        bench_server_stat(&result->stats_before, "ballots_accepted");
-    if (accepted != take_totals(run).acknowledged)
+    uint64_t acknowledged = take_totals(run).acknowledged;
+    uint64_t accepted = bench_server_stat(after, "ballots_accepted") -
+                        bench_server_stat(before, "ballots_accepted");
+    uint64_t first = bench_server_stat(before, "ledger_seq");
+    uint64_t last = bench_server_stat(after, "ledger_seq");
+    if (accepted != acknowledged)
         faults_add(&run->load.faults,
                    "%" PRIu64 " ballots were acknowledged; the server's STATS count %" PRIu64,
-                   take_totals(run).acknowledged, accepted);
+                   acknowledged, accepted);
+    if (last == 0) /* the naive server tells none */
+        return;
+    if (last - first != acknowledged)
+        faults_add(&run->load.faults,
+                   "%" PRIu64 " ballots were acknowledged; the ledger went from %" PRIu64
+                   " to %" PRIu64,
+                   acknowledged, first, last);
+    else if (run->drained && voters_seq_sum(run->lanes[0]->voters) != sum_of_numbers(first, last))
+        faults_add(&run->load.faults, "two ballots were acknowledged with the same sequence");
 }
 
 static void settle(struct run *run)
@@ -439,7 +464,7 @@ static void settle(struct run *run)
         if (check_poll(run, i) != 0)
             return; /* it doesn't answer: there is nothing to wait for */
     set_phase(run, PHASE_SETTLE);
-    if (!await_phase(run, PHASE_SETTLE, run->options->patience_s) && !interrupt_seen())
+    if (!await_phase(run, PHASE_SETTLE, run->options->patience_s))
         faults_add(&run->load.faults, "not every subscriber got the last tally in %" PRIu64 " s",
                    run->options->patience_s);
     check_stats(run);
@@ -500,7 +525,8 @@ static void execute(struct run *run)
     begin_voting(run);
     watch_voting(run);
     set_phase(run, PHASE_DRAIN);
-    if (!await_phase(run, PHASE_DRAIN, run->options->patience_s) && !interrupt_seen())
+    run->drained = await_phase(run, PHASE_DRAIN, run->options->patience_s);
+    if (!run->drained)
         faults_add(&run->load.faults, "not every ballot was answered in %" PRIu64 " s",
                    run->options->patience_s);
     settle(run);

@@ -35,7 +35,7 @@ static void become(const char *program, char *const *arguments, int out)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     dup2(out, STDOUT_FILENO);
-    signal(SIGINT, SIG_IGN); /* Ctrl-C is ours to handle; we stop it in order */
+    setpgid(0, 0); /* Ctrl-C is ours to handle: we stop the server in order */
     execv(program, arguments);
     fprintf(stderr, "tallybench: %s: %s\n", program, strerror(errno));
 }

@@ -18,7 +18,10 @@
 #include <sys/epoll.h>
 
 enum {
-    MARK_PERIOD_NS = 1000000, /* of all polls together: one marked ballot in so long */
+    /* One marked ballot in so long: of all polls together; and of a poll for each of its readers,
+     * so that looking for marks costs a crowd of readers little. */
+    MARK_PERIOD_NS = 1000000,
+    MARK_READER_NS = 1000,
 };
 
 struct voter {
@@ -37,11 +40,12 @@ struct voters {
     struct voter *all;
     unsigned count;
     uint32_t window;
-    uint64_t left; /* ballots that may still be sent */
-    uint64_t acknowledged;
-    unsigned finished; /* that need nothing more in PHASE_DRAIN */
-    struct pace pace;  /* rate 0: closed loop */
-    uint64_t paced;    /* taken off the schedule */
+    uint64_t left;                  /* ballots that may still be sent */
+    uint64_t acknowledged, seq_sum; /* the sum of their sequences, modulo 2^64 */
+    unsigned finished;              /* that need nothing more in PHASE_DRAIN */
+    struct pace pace;               /* rate 0: closed loop */
+    uint64_t paced;                 /* taken off the schedule */
+    uint64_t unpaced;               /* that are still on it; UINT64_MAX: it has no end */
     bool voting;
     uint64_t mark_period_ns;
     char *lines; /* room for a window of ballots */
@@ -58,8 +62,11 @@ struct voters *voters_new(struct lane *lane)
     voters->count = (unsigned)options->voters;
     voters->window = (uint32_t)options->pipeline;
     voters->left = options->ballots > 0 ? options->ballots : UINT64_MAX;
+    voters->unpaced = voters->left;
     voters->pace.rate = options->rate;
     voters->mark_period_ns = (uint64_t)MARK_PERIOD_NS * options->polls;
+    if (voters->mark_period_ns < MARK_READER_NS * options->subscribers)
+        voters->mark_period_ns = MARK_READER_NS * options->subscribers;
     voters->lines = must_calloc(voters->window, PLAN_BALLOT_MAX);
     voters->all = must_calloc(voters->count, sizeof *voters->all);
     for (unsigned i = 0; i < voters->count; i++) {
@@ -150,9 +157,9 @@ void voters_begin(struct voters *voters)
 
 uint64_t voters_next_ns(const struct voters *voters)
 {
-    if (!voters->voting || voters->left == 0)
+    if (!voters->voting)
         return UINT64_MAX;
-    if (voters->pace.rate == 0)
+    if (voters->pace.rate == 0 || voters->unpaced == 0)
         return voters->load->end_ns;
     uint64_t due_ns = pace_time_ns(&voters->pace, voters->paced);
     return due_ns < voters->load->end_ns ? due_ns : voters->load->end_ns;
@@ -168,6 +175,9 @@ void voters_tick(struct voters *voters, uint64_t now_ns)
     if (voters->pace.rate == 0)
         return;
     uint64_t due = pace_due(&voters->pace, now_ns < end_ns ? now_ns : end_ns - 1);
+    if (due - voters->paced > voters->unpaced) /* --ballots is the schedule's end */
+        due = voters->paced + voters->unpaced;
+    voters->unpaced -= due - voters->paced;
     if (due - voters->paced >= voters->count) {
         voters->paced = due;
         cast_all(voters, now_ns);
@@ -215,6 +225,7 @@ static bool acknowledge(struct voters *voters, struct voter *voter, uint64_t seq
     voter->in_flight--;
     record_wait(voters, sent_ns, now_ns);
     check_sequence(voters, voter, seq);
+    voters->seq_sum += seq;
     mark(voters, voter->acknowledged.poll, seq, now_ns);
     plan_acknowledge(&voters->load->plan, &voter->acknowledged);
     plan_step(&voters->load->plan, &voter->acknowledged);
@@ -357,6 +368,11 @@ void voters_give_up(struct voters *voters)
 bool voters_drained(const struct voters *voters)
 {
     return voters->finished == voters->count;
+}
+
+uint64_t voters_seq_sum(const struct voters *voters)
+{
+    return voters->seq_sum;
 }
 
 uint64_t voters_unsent(const struct voters *voters)

@@ -39,6 +39,10 @@ bool voters_drained(const struct voters *voters);
  */
 void voters_give_up(struct voters *voters);
 
+/* After the lane has completed PHASE_DRAIN: the sum of all sequences that were acknowledged, modulo
+ * 2^64. */
+uint64_t voters_seq_sum(const struct voters *voters);
+
 /* After the lane's thread has ended: ballots that were due and not sent. */
 uint64_t voters_unsent(const struct voters *voters);
 
