@@ -24,8 +24,6 @@
 enum {
     NO_SLOT = UINT32_MAX,
     PARTIAL_MAX_BYTES = CONN_READ_BYTES, /* kept input that is put before the next read */
-    SUBSCRIBER_SNDBUF_BYTES = 32 * 1024,
-    SUBSCRIBER_LOWAT_BYTES = 16 * 1024,
 };
 
 static void on_event(evutil_socket_t fd, short what, void *context);
@@ -562,7 +560,7 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 
 void conn_limit_buffers(struct conn *conn)
 {
-    int sndbuf = SUBSCRIBER_SNDBUF_BYTES, lowat = SUBSCRIBER_LOWAT_BYTES;
+    int sndbuf = CONN_SUBSCRIBER_SNDBUF_BYTES, lowat = CONN_SUBSCRIBER_LOWAT_BYTES;
     /* Since Linux 5.11 TCP_USER_TIMEOUT also ends a connection whose peer answers probes but keeps
      * its window shut (net/ipv4/tcp_timer.c, tcp_probe_timer); a stalled subscriber's time is
      * --stall-timeout. */

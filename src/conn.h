@@ -29,6 +29,8 @@ enum {
     CONN_ROUND_BYTES = 16 * 1024,
     CONN_TURN_BYTES = 256 * 1024, /* of output, after which the other connections have their turn */
     CONN_LINGER_MS = 1000,        /* for which input is drained after the last reply */
+    CONN_SUBSCRIBER_SNDBUF_BYTES = 32 * 1024, /* in the kernel, of a subscriber's socket */
+    CONN_SUBSCRIBER_LOWAT_BYTES = 16 * 1024,  /* of unsent output there */
 };
 
 enum conn_state {

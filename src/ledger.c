@@ -25,8 +25,7 @@
 #include <string.h>
 
 enum {
-    IDLE_CHECKPOINT = 100,  /* pages of log that are worth a checkpoint before the thread sleeps */
-    BUSY_CHECKPOINT = 1000, /* pages of log at which a checkpoint is due though ballots wait */
+    IDLE_CHECKPOINT = 100, /* pages of log that are worth a checkpoint before the thread sleeps */
 };
 
 struct request_text *request_text_new(const char *bytes, size_t len)
@@ -173,7 +172,7 @@ static void *ledger_run(void *context)
         if (gathered) {
             batch_process(ledger);
             /* A full disk may refuse entries for want of the room that the log itself takes. */
-            store_checkpoint(ledger->store, ledger->storage_failing ? 1 : BUSY_CHECKPOINT);
+            store_checkpoint(ledger->store, ledger->storage_failing ? 1 : LEDGER_BUSY_CHECKPOINT);
         }
         ledger_backup_finish(ledger, false);
         ledger_flush_answers(ledger); /* a backup's: that ended, or could not begin */

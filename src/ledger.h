@@ -20,7 +20,10 @@
 struct ledger;
 struct waker;
 
-enum { LEDGER_PORT_SLOTS = 16384 };
+enum {
+    LEDGER_PORT_SLOTS = 16384,
+    LEDGER_BUSY_CHECKPOINT = 1000, /* pages of log: a checkpoint is due though ballots wait */
+};
 
 enum request_kind {
     REQUEST_BALLOT,

@@ -25,6 +25,7 @@
 #include "file.h"
 #include "log.h"
 #include "proto/schema_sql.h"
+#include "store_pragmas.h"
 #include "voter.h"
 
 #include <errno.h>
@@ -38,9 +39,7 @@
 
 enum {
     SCHEMA_VERSION = 1,
-    APPLICATION_ID = 0x54414c59,    /* "TALY", as in schema.sql */
-    LOG_LIMIT_BYTES = 64 * 1 << 20, /* a log that a burst made larger is cut back to this */
-    CACHE_KIB = 16 * 1024,
+    APPLICATION_ID = 0x54414c59, /* "TALY", as in schema.sql */
     BUSY_TIMEOUT_MS = 1000,
     /* https://www.sqlite.org/fileformat.html#the_database_header */
     HEADER_BYTES = 100,
@@ -170,20 +169,11 @@ static bool is_in_wal_mode(const struct store *store)
     return wal;
 }
 
-/* Takes the exclusive lock, before WAL mode is asked for: then the log's index is in this process's
- * memory and no shared memory file is made (https://www.sqlite.org/wal.html#noshm). The first read
- * is what takes the lock. */
 static int configure(struct store *store, bool sync, char why[STORE_WHY_MAX])
 {
-    char pragmas[256];
-    snprintf(pragmas, sizeof pragmas,
-             "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=%s;"
-             "PRAGMA mmap_size=0; PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=%d;"
-             "PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY; SELECT count(*) FROM sqlite_schema;",
-             sync ? "FULL" : "NORMAL", LOG_LIMIT_BYTES, CACHE_KIB);
     /* Somebody may be reading the file for a moment; a server that has it keeps it. */
     sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
-    int code = sqlite3_exec(store->db, pragmas, NULL, NULL, NULL);
+    int code = store_set_pragmas(store->db, sync);
     if ((code & 0xff) == SQLITE_BUSY) {
         snprintf(why, STORE_WHY_MAX, "%s: in use by another process", store->path);
         return -1;

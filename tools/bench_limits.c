@@ -3,8 +3,13 @@
 #include "tools/bench_limits.h"
 
 #include "clock.h"
+#include "conn.h"
+#include "ledger.h"
 #include "proto/reply.h"
 #include "proto/schema_sql.h"
+#include "store_pragmas.h"
+#include "tools/bench_descriptors.h"
+#include "tools/bench_interrupt.h"
 #include "tools/bench_memory.h"
 #include "tools/bench_plan.h"
 #include "tools/bench_result.h"
@@ -22,17 +27,15 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 enum {
     ROWS_AN_INSERT = 50,
-    CHECKPOINT_PAGES = 1000, /* as the server does while ballots wait */
     APPEND_BYTES = 4096,
     SOURCE_SOCKETS = 20000, /* of one local address */
     ROUNDS_MIN = 20,
-    SEND_BUFFER_BYTES = 32 * 1024, /* as the server sets it for subscribers */
+    OTHER_DESCRIPTORS = 64,
 };
 
 static int fail(char error[LIMITS_ERROR_MAX], const char *what, const char *why)
@@ -44,6 +47,11 @@ static int fail(char error[LIMITS_ERROR_MAX], const char *what, const char *why)
 static uint64_t end_after(double seconds)
 {
     return clock_monotonic_ns() + (uint64_t)(seconds * NS_PER_S);
+}
+
+static bool is_over(uint64_t now_ns, uint64_t end_ns)
+{
+    return now_ns >= end_ns || interrupt_seen();
 }
 
 /* ---- files ---- */
@@ -98,17 +106,12 @@ static int prepare_insert(struct rows *rows)
     return sqlite3_prepare_v3(rows->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &rows->insert, NULL);
 }
 
-/* The pragmas are those of src/store_sqlite.c. */
 static int rows_open(struct rows *rows, const char *path)
 {
-    static const char pragmas[] =
-        "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-        "PRAGMA mmap_size=0; PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=67108864;"
-        "PRAGMA cache_size=-16384; PRAGMA temp_store=MEMORY;";
     int code = sqlite3_open_v2(
         path, &rows->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
     if (code == SQLITE_OK)
-        code = sqlite3_exec(rows->db, pragmas, NULL, NULL, NULL);
+        code = store_set_pragmas(rows->db, true);
     if (code == SQLITE_OK)
         code = sqlite3_exec(rows->db, schema_sql, NULL, NULL, NULL);
     if (code == SQLITE_OK)
@@ -142,7 +145,7 @@ static int rows_commit(struct rows *rows, unsigned transaction)
         code = rows_insert(rows, time_ns);
     if (code == SQLITE_OK)
         code = sqlite3_exec(rows->db, "COMMIT", NULL, NULL, NULL);
-    if (code == SQLITE_OK && rows->log_pages >= CHECKPOINT_PAGES)
+    if (code == SQLITE_OK && rows->log_pages >= LEDGER_BUSY_CHECKPOINT)
         code = sqlite3_wal_checkpoint_v2(rows->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     return code;
 }
@@ -156,7 +159,7 @@ int limits_rows(const char *directory, unsigned transaction, double seconds, dou
         return -1;
     int code = rows_open(&rows, scratch.file);
     uint64_t begin_ns = clock_monotonic_ns(), now_ns = begin_ns, end_ns = end_after(seconds);
-    while (code == SQLITE_OK && now_ns < end_ns) {
+    while (code == SQLITE_OK && !is_over(now_ns, end_ns)) {
         code = rows_commit(&rows, transaction);
         now_ns = clock_monotonic_ns();
     }
@@ -257,7 +260,9 @@ static int listen_locally(struct sockaddr_in *address)
 
 static int connect_pair(struct sender *sender, const struct sockaddr_in *address)
 {
-    const int on = 1, send_buffer = SEND_BUFFER_BYTES;
+    /* As the server sets them for subscribers. */
+    const int on = 1, send_buffer = CONN_SUBSCRIBER_SNDBUF_BYTES,
+              lowat = CONN_SUBSCRIBER_LOWAT_BYTES;
     unsigned number = sender->count;
     struct sockaddr_in source = {.sin_family = AF_INET};
     source.sin_addr.s_addr = htonl(INADDR_LOOPBACK + number / SOURCE_SOCKETS);
@@ -274,21 +279,12 @@ static int connect_pair(struct sender *sender, const struct sockaddr_in *address
     }
     setsockopt(near, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     setsockopt(near, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof send_buffer);
+    setsockopt(near, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &lowat, sizeof lowat);
     sender->near[number] = near;
     sender->far[number] = far;
     sender->count++;
     struct epoll_event event = {.events = EPOLLIN, .data.fd = far};
     return epoll_ctl(sender->epoll, EPOLL_CTL_ADD, far, &event);
-}
-
-static void allow_descriptors(unsigned sockets)
-{
-    struct rlimit limit;
-    getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = sockets * 2 + 64;
-    if (limit.rlim_cur > limit.rlim_max)
-        limit.rlim_max = limit.rlim_cur; /* for root only; else connecting fails, and says so */
-    setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 static int sender_open(struct sender *sender, const struct limits_load *load)
@@ -297,7 +293,8 @@ static int sender_open(struct sender *sender, const struct limits_load *load)
     unsigned sockets = load->sockets;
     sender->line = must_calloc(1, tally_line_max(load->choices));
     sender->line_len = make_line(load, sender->line);
-    allow_descriptors(sockets);
+    if (descriptors_allow(sockets * 2 + OTHER_DESCRIPTORS) != 0)
+        return -1;
     sender->epoll = epoll_create1(EPOLL_CLOEXEC);
     sender->arrived = eventfd(0, EFD_CLOEXEC);
     sender->listener = listen_locally(&address);
@@ -346,7 +343,7 @@ static void measure_rounds(struct sender *sender, double seconds, struct limits_
 {
     struct hdr *rounds = must_calloc(1, sizeof *rounds);
     uint64_t end_ns = end_after(seconds / 3), sent = 0;
-    for (unsigned i = 0; i < ROUNDS_MIN || clock_monotonic_ns() < end_ns; i++) {
+    for (unsigned i = 0; i < ROUNDS_MIN || !is_over(clock_monotonic_ns(), end_ns); i++) {
         uint64_t begin_ns = clock_monotonic_ns();
         sent += send_round(sender);
         await_arrival(sender, sent);
@@ -359,7 +356,7 @@ static void measure_rounds(struct sender *sender, double seconds, struct limits_
     end_ns = end_after(seconds * 2 / 3);
     do
         sent += send_round(sender);
-    while (clock_monotonic_ns() < end_ns);
+    while (!is_over(clock_monotonic_ns(), end_ns));
     await_arrival(sender, sent);
     sends->per_s = (double)(sent - before) / (double)sender->line_len * NS_PER_S /
                    (double)(clock_monotonic_ns() - begin_ns);
@@ -368,7 +365,7 @@ static void measure_rounds(struct sender *sender, double seconds, struct limits_
 int limits_sends(const struct limits_load *load, double seconds, struct limits_sends *sends,
                  char error[LIMITS_ERROR_MAX])
 {
-    struct sender sender = {.listener = -1};
+    struct sender sender = {.listener = -1, .epoll = -1, .arrived = -1};
     int result = sender_open(&sender, load);
     if (result == 0)
         measure_rounds(&sender, seconds, sends);
@@ -384,7 +381,7 @@ static int append_and_sync(int fd, double seconds, struct hdr *times)
 {
     static const char block[APPEND_BYTES];
     uint64_t end_ns = end_after(seconds), begin_ns;
-    while ((begin_ns = clock_monotonic_ns()) < end_ns) {
+    while (!is_over(begin_ns = clock_monotonic_ns(), end_ns)) {
         if (write(fd, block, sizeof block) != (ssize_t)sizeof block || fdatasync(fd) != 0)
             return -1;
         hdr_record(times, clock_monotonic_ns() - begin_ns);
@@ -419,33 +416,58 @@ struct limits {
     struct hdr_summary sync_ns;
 };
 
+static int measure_rows(const struct options *options, unsigned transaction, double *rows_per_s,
+                        char error[LIMITS_ERROR_MAX])
+{
+    char transactions[UNITS_SIZE], rate[UNITS_SIZE];
+    if (interrupt_seen())
+        return 0;
+    if (limits_rows(options->directory, transaction, options->duration_s, rows_per_s, error) != 0)
+        return -1;
+    printf("rows appended, %6s a transaction     %12s a second\n",
+           units_count(transactions, transaction), units_count(rate, *rows_per_s));
+    return 0;
+}
+
+static int measure_sends(const struct options *options, struct limits_sends *sends,
+                         char error[LIMITS_ERROR_MAX])
+{
+    char sockets[UNITS_SIZE], rate[UNITS_SIZE], round[UNITS_SIZE];
+    const struct limits_load load = {
+        .sockets = (unsigned)options->sockets, .choices = 4, .ballots = 1000000};
+    if (interrupt_seen())
+        return 0;
+    if (limits_sends(&load, options->duration_s, sends, error) != 0)
+        return -1;
+    printf("sends of a tally to %7s sockets     %12s a second; one round %s\n",
+           units_count(sockets, load.sockets), units_count(rate, sends->per_s),
+           units_ns(round, (double)sends->round_ns));
+    return 0;
+}
+
+static int measure_sync(const struct options *options, struct hdr_summary *sync_ns,
+                        char error[LIMITS_ERROR_MAX])
+{
+    char p50[UNITS_SIZE], p99[UNITS_SIZE], max[UNITS_SIZE];
+    if (interrupt_seen())
+        return 0;
+    if (limits_sync(options->directory, options->duration_s, sync_ns, error) != 0)
+        return -1;
+    printf("append of 4 KiB and fdatasync           p50 %s, p99 %s, max %s\n",
+           units_ns(p50, (double)sync_ns->p50), units_ns(p99, (double)sync_ns->p99),
+           units_ns(max, (double)sync_ns->max));
+    return 0;
+}
+
+/* Measures them one after the other, and tells each. */
 static int measure(const struct options *options, struct limits *limits,
                    char error[LIMITS_ERROR_MAX])
 {
-    double seconds = options->duration_s;
-    const char *directory = options->directory;
-    const struct limits_load load = {
-        .sockets = (unsigned)options->sockets, .choices = 4, .ballots = 1000000};
-    if (limits_rows(directory, 1000, seconds, &limits->rows_1000, error) != 0 ||
-        limits_rows(directory, 10000, seconds, &limits->rows_10000, error) != 0 ||
-        limits_sends(&load, seconds, &limits->sends, error) != 0)
+    if (measure_rows(options, 1000, &limits->rows_1000, error) != 0 ||
+        measure_rows(options, 10000, &limits->rows_10000, error) != 0 ||
+        measure_sends(options, &limits->sends, error) != 0)
         return -1;
-    return limits_sync(directory, seconds, &limits->sync_ns, error);
-}
-
-static void print(const struct options *options, const struct limits *limits)
-{
-    char a[UNITS_SIZE], b[UNITS_SIZE], c[UNITS_SIZE];
-    printf("rows appended, 1,000 a transaction      %12s a second\n",
-           units_count(a, limits->rows_1000));
-    printf("rows appended, 10,000 a transaction     %12s a second\n",
-           units_count(a, limits->rows_10000));
-    printf("sends of a tally to %-6s sockets      %12s a second; one round %s\n",
-           units_count(a, (double)options->sockets), units_count(b, limits->sends.per_s),
-           units_ns(c, (double)limits->sends.round_ns));
-    printf("append of 4 KiB and fdatasync           p50 %s, p99 %s, max %s\n",
-           units_ns(a, (double)limits->sync_ns.p50), units_ns(b, (double)limits->sync_ns.p99),
-           units_ns(c, (double)limits->sync_ns.max));
+    return measure_sync(options, &limits->sync_ns, error);
 }
 
 static json_t *to_json(const struct options *options, const struct limits *limits)
@@ -460,13 +482,15 @@ static json_t *to_json(const struct options *options, const struct limits *limit
 
 int limits_run(const struct options *options)
 {
-    struct limits limits;
+    struct limits limits = {0};
     char error[LIMITS_ERROR_MAX];
+    interrupt_catch();
     if (measure(options, &limits, error) != 0) {
         fprintf(stderr, "tallybench: %s\n", error);
         return EXIT_FAILURE;
     }
-    print(options, &limits);
+    if (interrupt_seen())
+        return EXIT_FAILURE; /* what came to an end was told */
     if (!options->json)
         return EXIT_SUCCESS;
     json_t *json = to_json(options, &limits);

@@ -11,6 +11,7 @@
 
 #include "clock.h"
 #include "proto/reply.h"
+#include "tools/bench_descriptors.h"
 #include "tools/bench_interrupt.h"
 #include "tools/bench_lane.h"
 #include "tools/bench_memory.h"
@@ -24,7 +25,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 enum {
@@ -179,18 +179,13 @@ static bool await_phase(struct run *run, enum phase phase, uint64_t limit_s)
 
 static int raise_descriptors(struct run *run)
 {
-    struct rlimit limit;
     uint64_t needed = options_connections(run->options) + DESCRIPTORS_KEPT;
-    getrlimit(RLIMIT_NOFILE, &limit);
-    if (limit.rlim_cur >= needed)
-        return 0;
-    if (limit.rlim_max < needed)
-        limit.rlim_max = needed; /* for root only */
-    limit.rlim_cur = limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit) == 0)
+    if (descriptors_allow(needed) == 0)
         return 0;
     faults_add(&run->load.faults,
-               "%" PRIu64 " open files are needed, and this process may not have so many", needed);
+               "%" PRIu64 " open files are needed, and this process may not have so many (ulimit "
+               "-n)",
+               needed);
     return -1;
 }
 
