@@ -4,6 +4,7 @@
 #include "proto/command.h"
 
 #include <getopt.h>
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,7 +47,12 @@ static const struct row {
 #undef TEXT
 #undef OPTION
 };
-enum { ROW_COUNT = sizeof rows / sizeof rows[0], HELP_LETTER = 1000 };
+enum {
+    ROW_COUNT = sizeof rows / sizeof rows[0],
+    HELP_LETTER = 1000,
+    HELP_INDENT = 33, /* of the texts */
+    HELP_WIDTH = 100,
+};
 
 static const double longest_s = 1e6;
 
@@ -155,6 +161,19 @@ static bool agree(const struct options *options, unsigned command, char error[OP
     return !wrong;
 }
 
+/* What a value should have been. */
+static void describe(const struct row *row, const char *text, char error[OPTIONS_ERROR_MAX])
+{
+    int len = snprintf(error, OPTIONS_ERROR_MAX, "--%s: '%.80s' is not ", row->name, text);
+    size_t room = OPTIONS_ERROR_MAX - (size_t)len;
+    if (row->kind == KIND_NUMBER)
+        snprintf(error + len, room, "a number from %" PRIu64 " to %" PRIu64, row->least, row->most);
+    else if (row->kind == KIND_SECONDS)
+        snprintf(error + len, room, "a time in seconds up to %.0f", longest_s);
+    else
+        snprintf(error + len, room, "%s", row->value);
+}
+
 enum options_outcome options_parse(struct options *options, enum options_command command, int argc,
                                    char **argv, char error[OPTIONS_ERROR_MAX])
 {
@@ -172,8 +191,7 @@ enum options_outcome options_parse(struct options *options, enum options_command
             return OPTIONS_WRONG;
         }
         if (!set_row(&rows[letter], options, optarg)) {
-            snprintf(error, OPTIONS_ERROR_MAX, "--%s: '%s' is no %s", rows[letter].name, optarg,
-                     rows[letter].value);
+            describe(&rows[letter], optarg, error);
             return OPTIONS_WRONG;
         }
     }
@@ -185,17 +203,35 @@ enum options_outcome options_parse(struct options *options, enum options_command
     return agree(options, command, error) ? OPTIONS_GO : OPTIONS_WRONG;
 }
 
+/* Prints words in the column beside the options' names. */
+static void print_wrapped(const char *text)
+{
+    size_t column = HELP_INDENT;
+    while (*text) {
+        size_t len = strcspn(text, " ");
+        if (column + 1 + len > HELP_WIDTH) {
+            printf("\n%*s", HELP_INDENT, "");
+            column = HELP_INDENT;
+        }
+        printf(column > HELP_INDENT ? " %.*s" : "%.*s", (int)len, text);
+        column += len + (column > HELP_INDENT);
+        text += len + strspn(text + len, " ");
+    }
+    putchar('\n');
+}
+
 void options_print(enum options_command command)
 {
     for (size_t i = 0; i < ROW_COUNT; i++) {
         if (!(rows[i].commands & command))
             continue;
-        char left[40];
-        snprintf(left, sizeof left, "--%s %s", rows[i].name, rows[i].value);
-        printf("  %-29s %s", left, rows[i].help);
+        char left[HELP_INDENT], help[512];
+        size_t len = (size_t)snprintf(help, sizeof help, "%s", rows[i].help);
         if (rows[i].kind == KIND_NUMBER || rows[i].kind == KIND_SECONDS)
-            printf(" (default: %llu)", (unsigned long long)rows[i].normal);
-        putchar('\n');
+            snprintf(help + len, sizeof help - len, " (default: %" PRIu64 ")", rows[i].normal);
+        snprintf(left, sizeof left, "--%s %s", rows[i].name, rows[i].value);
+        printf("  %-*s", HELP_INDENT - 2, left);
+        print_wrapped(help);
     }
 }
 

@@ -10,8 +10,9 @@
 struct report_entry {
     const char *name, *title;
     const struct result *result;
-    const struct result *naive;   /* the naive server's, or NULL */
-    const struct figure *figures; /* NULL if it has none */
+    const struct result *naive;         /* the naive server's, or NULL */
+    const struct figure *figures;       /* NULL if it has none */
+    const struct figure *naive_figures; /* of the naive server's run; NULL without one */
     unsigned figure_count;
 };
 

@@ -195,7 +195,7 @@ const struct scenario scenarios[SCENARIO_COUNT] = {
      .push_at_once = true,
      .load = {STEADY, .subscribers = 100, .stalled = STALLED, .slow = CROWD,
               .slow_bytes_per_s = 100},
-     .figures = {{{FRESHNESS_P99, .ratio_to = "1.1 x that without the others, and 0.2 ms",
+     .figures = {{{FRESHNESS_P99, .ratio_to = "1.1 times that without the others, plus 0.2 ms",
                    AT_MOST = 1},
                   .value = freshness_p99,
                   .whole = crowd_freshness_allowed},

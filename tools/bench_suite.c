@@ -30,6 +30,7 @@ struct entry {
     struct result *results; /* of each repetition */
     unsigned result_count;
     struct result *naive; /* NULL without one */
+    struct figure naive_figures[SCENARIO_FIGURES_MAX];
 };
 
 struct suite {
@@ -201,28 +202,40 @@ static void run_naive(struct suite *suite, struct entry *entry)
     struct options options = scenario_options(entry->scenario, suite->options, arguments);
     entry->naive = must_calloc(1, sizeof *entry->naive);
     run_load(&options, true, RUN_NAIVE, "naive server", entry->naive);
+    if (entry->result_count == 0)
+        return;
+    struct scenario_outcome outcome = {.result = entry->naive,
+                                       .limits = entry->limits[entry->result_count - 1]};
+    memcpy(entry->naive_figures, entry->figures, sizeof entry->figures);
+    for (unsigned i = 0; i < entry->figure_count; i++)
+        entry->naive_figures[i].count = 0;
+    if (entry->scenario->baseline)
+        outcome.baseline = find_entry(suite, entry->scenario->baseline)->naive;
+    scenario_judge(entry->scenario, &outcome, entry->naive_figures);
 }
 
 /* ---- telling ---- */
 
-static void print_entry(const struct entry *entry)
+static void print_figure(const char *name, const struct figure *figure)
 {
     char value[FIGURE_TEXT_SIZE], ratio[FIGURE_RATIO_SIZE];
+    if (figure->count > 0)
+        printf("  %-16s %-30s %15s  %s%s\n", name, figure->what, figure_text(figure, value),
+               figure_ratio_text(figure, ratio), figure_met(figure) ? "" : "  SHORT");
+}
+
+static void print_entry(const struct entry *entry)
+{
+    char value[FIGURE_TEXT_SIZE];
     printf("%s\n", entry->scenario->title);
-    for (unsigned i = 0; i < entry->figure_count; i++) {
-        const struct figure *figure = &entry->figures[i];
-        if (figure->count > 0)
-            printf("  %-16s %-30s %15s  %s%s\n", entry->scenario->name, figure->what,
-                   figure_text(figure, value), figure_ratio_text(figure, ratio),
-                   figure_met(figure) ? "" : "  SHORT");
-    }
+    for (unsigned i = 0; i < entry->figure_count; i++)
+        print_figure(entry->scenario->name, &entry->figures[i]);
     if (!entry->naive)
         return;
-    printf("  the naive server: %.0f ballots/s, %.0f pushes/s, ack p99 %.1f ms, freshness p99 "
-           "%.1f ms%s\n",
-           entry->naive->ballots_per_s, entry->naive->pushes_per_s,
-           (double)entry->naive->ack_ns.p99 / 1e6, (double)entry->naive->freshness_ns.p99 / 1e6,
-           result_good(entry->naive) ? "" : "; it failed its checks:");
+    for (unsigned i = 0; i < entry->figure_count; i++)
+        if (entry->naive_figures[i].count > 0)
+            printf("  %-16s %-30s %15s\n", "  naive server", entry->naive_figures[i].what,
+                   figure_text(&entry->naive_figures[i], value));
     for (uint64_t i = 0; i < entry->naive->fault_count && i < 3; i++)
         printf("    %s\n", entry->naive->faults[i]);
 }
@@ -309,9 +322,9 @@ static int write_report(const struct suite *suite, const char *path)
     for (unsigned i = 0; i < SCENARIO_COUNT; i++) {
         const struct entry *entry = &suite->entries[i];
         if (entry->result_count > 0)
-            rows[count++] = (struct report_entry){entry->scenario->name, entry->scenario->title,
-                                                  typical(entry),        entry->naive,
-                                                  entry->figures,        entry->figure_count};
+            rows[count++] = (struct report_entry){
+                entry->scenario->name, entry->scenario->title, typical(entry),     entry->naive,
+                entry->figures,        entry->naive_figures,   entry->figure_count};
     }
     return report_write(rows, count, path);
 }

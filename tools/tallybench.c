@@ -96,7 +96,8 @@ static int run_command(const struct command_row *command, int argc, char **argv)
     case OPTIONS_GO:
         return command->run(&options);
     case OPTIONS_HELP:
-        printf("usage: tallybench %s [OPTION]...\n\n%s\n\n", command->name, command->meaning);
+        printf("usage: tallybench %s [OPTION]...%s\n\n%s\n\n", command->name,
+               command->command == OPTIONS_RUN ? " [-- SERVER-OPTION...]" : "", command->meaning);
         options_print(command->command);
         return STATUS_GOOD;
     case OPTIONS_WRONG:
