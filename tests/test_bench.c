@@ -1,6 +1,7 @@
 /* Tests of what tallybench rests on: the histogram's error, the options, the arithmetic of a steady
  * rate, the plan of ballots, the check of pushes, marks, figures, source addresses. */
 #include "proto/command.h"
+#include "tools/bench_faults.h"
 #include "tools/bench_figure.h"
 #include "tools/bench_hdr.h"
 #include "tools/bench_marks.h"
@@ -344,6 +345,21 @@ START_TEST(tally_check_knows_wrong_pushes)
 }
 END_TEST
 
+/* ---- faults ---- */
+
+START_TEST(faults_of_one_kind_hide_no_other)
+{
+    struct faults faults = FAULTS_INITIALIZER;
+    for (int i = 0; i < 1000; i++)
+        faults_add(&faults, "voter %d: lost", i);
+    faults_add(&faults, "the server did not end well");
+    ck_assert_uint_eq(faults_count(&faults), 1001);
+    ck_assert_uint_eq(faults.kept, FAULTS_KEPT_OF_A_KIND + 1);
+    ck_assert_str_eq(faults.texts[0], "voter 0: lost");
+    ck_assert_str_eq(faults.texts[faults.kept - 1], "the server did not end well");
+}
+END_TEST
+
 /* ---- marks ---- */
 
 enum { MARKS = 100000 };
@@ -515,6 +531,7 @@ int main(void)
     tcase_add_test(tests, plan_counts_every_ballot_of_a_connection);
     tcase_add_test(tests, plan_creates_the_largest_poll);
     tcase_add_test(tests, tally_check_knows_wrong_pushes);
+    tcase_add_test(tests, faults_of_one_kind_hide_no_other);
     tcase_add_test(tests, marks_reach_a_reader_in_order);
     tcase_add_test(tests, target_spreads_loopback_sources);
     tcase_add_test(tests, figures_have_medians);

@@ -7,9 +7,7 @@
 #include "tools/bench_memory.h"
 #include "tools/bench_pace.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { SLOTS = 1024 };
 
@@ -74,8 +72,7 @@ void churn_tick(struct churn *churn, uint64_t now_ns)
         churn->opened++;
         if (bench_conn_open(conn, churn->lane, churn->next_source++) == 0)
             continue;
-        faults_add(&churn->lane->load->faults, "%s: connect: %s", bench_conn_name(conn),
-                   strerror(errno));
+        bench_conn_tell_failure(conn, churn->lane);
         churn_done(churn, conn);
     }
 }

@@ -44,6 +44,14 @@ int bench_conn_open(struct bench_conn *conn, struct lane *lane, uint64_t source)
     return watch(conn, lane, EPOLL_CTL_ADD, EPOLLIN);
 }
 
+void bench_conn_tell_failure(const struct bench_conn *conn, struct lane *lane)
+{
+    const char *why = strerror(errno);
+    if (errno == EADDRNOTAVAIL)
+        why = "no local port is left; they come free a minute after their connections end";
+    faults_add(&lane->load->faults, "%s: connect: %s", bench_conn_name(conn), why);
+}
+
 /* The server ended it, or the network did. */
 static void lose(struct bench_conn *conn, struct lane *lane, int error)
 {

@@ -44,6 +44,9 @@ struct bench_conn {
 int bench_conn_open(struct bench_conn *conn, struct lane *lane, uint64_t source)
     __attribute__((warn_unused_result));
 
+/* Tells the run that bench_conn_open failed, by errno. */
+void bench_conn_tell_failure(const struct bench_conn *conn, struct lane *lane);
+
 /* Reads once, at most `most` bytes (0: as much as fits). Sets *input to what came, behind what was
  * kept, in the lane's buffer; valid until the lane reads again. False if nothing came; if the
  * server has closed the connection, it is closed here too, which is a fault. */

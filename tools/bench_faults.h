@@ -1,22 +1,25 @@
 /* What went wrong in a run: each violation of what the server promises, and each failure of the
- * load itself. The first few are kept as text, all are counted. Any thread. */
+ * load itself. All are counted; the first few of each kind (which is told by the format) are kept
+ * as text, so that one that happens to every connection doesn't hide the others. Any thread. */
 #ifndef TALLYCAST_TOOLS_BENCH_FAULTS_H
 #define TALLYCAST_TOOLS_BENCH_FAULTS_H
 
 #include <pthread.h>
 #include <stdint.h>
 
-enum { FAULTS_KEPT = 20, FAULT_MAX = 240 };
+enum { FAULTS_KEPT = 20, FAULTS_KEPT_OF_A_KIND = 5, FAULT_MAX = 240 };
 
 /* Initialize with FAULTS_INITIALIZER. Once the threads are joined it may be read and copied. */
 struct faults {
     pthread_mutex_t mutex;
     uint64_t count;
-    char texts[FAULTS_KEPT][FAULT_MAX]; /* of the first ones */
+    unsigned kept;
+    const char *kinds[FAULTS_KEPT]; /* the formats */
+    char texts[FAULTS_KEPT][FAULT_MAX];
 };
 #define FAULTS_INITIALIZER ((struct faults){.mutex = PTHREAD_MUTEX_INITIALIZER})
 
-/* One line for a person; what is too long is cut. */
+/* One line for a person; what is too long is cut. The format is a literal. */
 void faults_add(struct faults *faults, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -67,8 +67,7 @@ static void open_more(struct lane *lane)
            lane->opened - lane->greeted < CONNECTING_MAX) {
         struct bench_conn *conn = lane->conns[lane->opened];
         if (bench_conn_open(conn, lane, lane->first_source + lane->opened) != 0) {
-            faults_add(&lane->load->faults, "%s: connect: %s", bench_conn_name(conn),
-                       strerror(errno));
+            bench_conn_tell_failure(conn, lane);
             lane->opened = lane->conn_count; /* the main thread ends the run */
             return;
         }

@@ -299,7 +299,7 @@ static void put_result_row(FILE *out, const char *name, const char *server,
 
 static void put_faults(FILE *out, const char *name, const struct result *result)
 {
-    for (uint64_t i = 0; i < result->fault_count && i < FAULTS_KEPT; i++) {
+    for (unsigned i = 0; i < result->fault_texts; i++) {
         fputs("<li>", out);
         put_text(out, name);
         fputs(": ", out);

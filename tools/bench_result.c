@@ -126,8 +126,11 @@ void result_print(const struct result *result, FILE *out)
         return;
     }
     fprintf(out, "%-12s %" PRIu64 " VIOLATED\n", "checks", result->fault_count);
-    for (uint64_t i = 0; i < result->fault_count && i < FAULTS_KEPT; i++)
+    for (unsigned i = 0; i < result->fault_texts; i++)
         fprintf(out, "  %s\n", result->faults[i]);
+    if (result->fault_count > result->fault_texts)
+        fprintf(out, "  and %" PRIu64 " more of these kinds\n",
+                result->fault_count - result->fault_texts);
 }
 
 /* ---- JSON ---- */
@@ -208,7 +211,7 @@ static json_t *samples_json(const struct result *result)
 static json_t *violations_json(const struct result *result)
 {
     json_t *json = json_array();
-    for (uint64_t i = 0; i < result->fault_count && i < FAULTS_KEPT; i++) {
+    for (unsigned i = 0; i < result->fault_texts; i++) {
         json_t *text = json_string(result->faults[i]);
         /* A line of a broken server need not be UTF-8. */
         json_array_append_new(json, text ? text : json_string("(not UTF-8)"));

@@ -32,7 +32,8 @@ struct result {
     struct server_stats stats_before, stats_after;
     struct result_sample *samples; /* owned */
     unsigned sample_count;
-    uint64_t fault_count;
+    uint64_t fault_count; /* of all */
+    unsigned fault_texts; /* of those that were kept */
     char faults[FAULTS_KEPT][FAULT_MAX];
 };
 

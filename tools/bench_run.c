@@ -83,7 +83,9 @@ static struct totals take_totals(const struct run *run)
 
 static double per_second(uint64_t before, uint64_t after, uint64_t passed_ns)
 {
-    return passed_ns > 0 ? (double)(after - before) * NS_PER_S / (double)passed_ns : 0;
+    if (passed_ns == 0 || after < before) /* of a process that is gone, the kernel tells nothing */
+        return 0;
+    return (double)(after - before) * NS_PER_S / (double)passed_ns;
 }
 
 static void add_sample(struct run *run, const struct totals *before, const struct totals *now)
@@ -537,6 +539,7 @@ static void finish(struct run *run)
         faults_add(&run->load.faults, "%s", error);
     clear_progress(run);
     run->result->fault_count = run->load.faults.count;
+    run->result->fault_texts = run->load.faults.kept;
     memcpy(run->result->faults, run->load.faults.texts, sizeof run->result->faults);
 }
 

@@ -114,7 +114,7 @@ static void suite_free(struct suite *suite)
 static void complain_of(struct suite *suite, const struct entry *entry, const struct result *result)
 {
     suite->failed = true;
-    for (uint64_t i = 0; i < result->fault_count && i < FAULTS_KEPT; i++)
+    for (unsigned i = 0; i < result->fault_texts; i++)
         printf("  VIOLATED in %s: %s\n", entry->scenario->name, result->faults[i]);
 }
 
@@ -236,7 +236,7 @@ static void print_entry(const struct entry *entry)
         if (entry->naive_figures[i].count > 0)
             printf("  %-16s %-30s %15s\n", "  naive server", entry->naive_figures[i].what,
                    figure_text(&entry->naive_figures[i], value));
-    for (uint64_t i = 0; i < entry->naive->fault_count && i < 3; i++)
+    for (unsigned i = 0; i < entry->naive->fault_texts && i < 3; i++)
         printf("    %s\n", entry->naive->faults[i]);
 }
 
