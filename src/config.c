@@ -6,6 +6,8 @@
  * ends the reading with one line that names the option, and the file's line if it stood there. */
 #include "config.h"
 
+#include "hook.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -549,7 +551,7 @@ enum config_outcome config_load(struct config *config, int argc, char **argv,
         return CONFIG_HELP;
     }
     if (reader.version) {
-        snprintf(text, CONFIG_HELP_MAX, "tallycast %s\n", PACKAGE_VERSION);
+        snprintf(text, CONFIG_HELP_MAX, "tallycast %s%s\n", PACKAGE_VERSION, HOOK_VERSION);
         return CONFIG_HELP;
     }
     if (read_file(&reader) != 0 || read_arguments(&reader, argc, argv, false) != 0 ||

@@ -16,6 +16,7 @@
 #include "ledger.h"
 
 #include "counters.h"
+#include "hook.h"
 #include "ledger_internal.h"
 #include "log.h"
 
@@ -92,6 +93,7 @@ static void batch_process(struct ledger *ledger)
     ledger_judge(ledger);
     if (ledger_commit(ledger))
         ledger_publish(ledger);
+    hook_point(HOOK_AFTER_APPLY);
     batch_answer(ledger);
     batch_reset(ledger);
 }

@@ -3,6 +3,7 @@
  * answers. */
 #include "ledger_internal.h"
 
+#include "hook.h"
 #include "log.h"
 
 #include <stdlib.h>
@@ -47,6 +48,7 @@ void ledger_backup_finish(struct ledger *ledger, bool wait)
     pthread_join(backup->thread, NULL);
     store_backup_end(ledger->store);
     backup->running = false;
+    hook_point(HOOK_BACKUP_DONE);
     ledger_answer(
         ledger, backup->port,
         (struct answer){.to = backup->to, .number = backup->bytes, .error = backup->error});

@@ -4,6 +4,7 @@
 #include "ledger_internal.h"
 
 #include "clock.h"
+#include "hook.h"
 #include "log.h"
 #include "proto/reply.h"
 
@@ -124,6 +125,7 @@ bool ledger_commit(struct ledger *ledger)
         batch_undo(ledger);
         return false;
     }
+    hook_point(HOOK_AFTER_COMMIT);
     return true;
 }
 

@@ -3,6 +3,7 @@
  * thread, before the ledger's starts. While loading, each poll's draft is its snapshot to be. */
 #include "ledger_internal.h"
 
+#include "hook.h"
 #include "proto/reply.h"
 
 #include <inttypes.h>
@@ -121,6 +122,7 @@ static int load_ballot(void *context, const struct store_ballot *ballot, char *w
 {
     struct loading *loading = context;
     struct ledger *ledger = loading->ledger;
+    hook_point(HOOK_START_LOAD);
     const struct snapshot *snapshot =
         ballot->poll <= ledger->directory.count ? ledger->drafts[ballot->poll - 1].snapshot : NULL;
     if (!snapshot || ballot->choice >= snapshot->poll->choice_count)

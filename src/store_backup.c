@@ -11,6 +11,7 @@
 #include "store_internal.h"
 
 #include "file.h"
+#include "hook.h"
 #include "log.h"
 
 #include <errno.h>
@@ -37,6 +38,7 @@ int store_backup_begin(struct store *store)
         return ERR_STORAGE;
     }
     store->backups++;
+    hook_point(HOOK_BACKUP_BEGIN);
     return 0;
 }
 
@@ -63,11 +65,13 @@ static int copy_database(int from, int to, uint64_t size, const atomic_bool *can
         }
         if (at == 0 && n > HEADER_VERSIONS_AT + 1)
             block[HEADER_VERSIONS_AT] = block[HEADER_VERSIONS_AT + 1] = 1;
+        hook_point(HOOK_BACKUP_COPY);
         result = file_write(to, block, (size_t)n);
         at += (uint64_t)n;
         if (result == 0 && (at % SYNC_BYTES == 0 || at >= size))
             result = fdatasync(to);
     }
+    hook_point(HOOK_BACKUP_SYNCED);
     free(block);
     return result;
 }
@@ -94,6 +98,7 @@ int store_backup_copy(const struct store *store, const char *path, const atomic_
         log_warning("backup failed file=%s error=%s", path, strerror(errno));
         result = ERR_BAD_ARGUMENT;
     } else if (file_sync_directory(path) == 0) {
+        hook_point(HOOK_BACKUP_LINKED);
         *bytes = (uint64_t)status.st_size;
         result = 0;
     }

@@ -23,6 +23,7 @@
 
 #include "clock.h"
 #include "file.h"
+#include "hook.h"
 #include "log.h"
 #include "proto/schema_sql.h"
 #include "store_pragmas.h"
@@ -106,6 +107,7 @@ static int create_database(const char *path, char why[STORE_WHY_MAX])
         return fail_errno(path, why);
     close(fd);
     int result = create_schema(partial, why);
+    hook_point(HOOK_START_SCHEMA);
     /* Another server may have made it meanwhile: then that one is opened, and found in use. */
     if (result == 0 &&
         ((link(partial, path) != 0 && errno != EEXIST) || file_sync_directory(path) != 0))
@@ -242,6 +244,7 @@ int store_open(struct store **opened, const char *path, bool sync, char why[STOR
         return fail_errno(path, why);
     }
     store->file = -1;
+    store_hook();
     if ((access(path, F_OK) != 0 && create_database(path, why) != 0) ||
         open_existing(store, sync, why) != 0) {
         store_close(store);
@@ -396,6 +399,7 @@ int store_commit(struct store *store, const struct store_batch *batch, const cha
     if (code == SQLITE_OK)
         code = record_batch(store, batch);
     if (code == SQLITE_OK) {
+        hook_point(HOOK_AFTER_INSERT);
         code = run(store->commit);
         if (code == SQLITE_OK)
             return 0;
@@ -430,6 +434,7 @@ void store_checkpoint(struct store *store, uint64_t pages)
     if (store->backups > 0 || store->log_pages < pages || store->log_pages < store->retry_pages)
         return;
     int code = sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    hook_point(HOOK_AFTER_CHECKPOINT);
     if (code == SQLITE_OK) {
         store->log_pages = 0;
         store->retry_pages = 0;

@@ -10,6 +10,7 @@
 #include "voter.h"
 
 #include "file.h"
+#include "hook.h"
 #include "log.h"
 
 #include <errno.h>
@@ -172,6 +173,7 @@ int voter_key_create(const char *path, struct voter_key *key, char *why, size_t 
     }
     if (write_temporary(path, key, temporary) != 0)
         goto err;
+    hook_point(HOOK_START_KEY_WRITTEN);
     /* Unlike a rename, a link never replaces a file. */
     int result = link(temporary, path);
     int error = errno;

@@ -1,5 +1,6 @@
 /* The configuration, from command lines and files as people write them. */
 #include "config.h"
+#include "hook.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -200,7 +201,7 @@ END_TEST
 START_TEST(version)
 {
     ck_assert_int_eq(LOAD("--version"), CONFIG_HELP);
-    ck_assert_str_eq(text, "tallycast " PACKAGE_VERSION "\n");
+    ck_assert_str_eq(text, "tallycast " PACKAGE_VERSION HOOK_VERSION "\n");
 }
 END_TEST
 
