@@ -9,7 +9,6 @@ enum {
     PROTO_TEXT_MAX = 200,  /* bytes of a title or label */
     PROTO_CHOICES_MIN = 2,
     PROTO_CHOICES_MAX = 256,
-    PROTO_ERRORS_IN_A_ROW = 100, /* that a connection may make before it is closed */
 };
 
 #endif

@@ -38,8 +38,11 @@ struct config {
     unsigned broadcast_threads;
     unsigned push_interval_ms;
     unsigned stall_timeout_s;
+    unsigned line_timeout_s; /* 0 = no limit */
     unsigned max_connections;
     unsigned max_per_address;  /* 0 = no limit */
+    unsigned max_errors;       /* in a row, of a connection; fits into 16 bits */
+    unsigned max_in_flight;    /* ballots of a connection */
     struct config_poll *polls; /* owned */
     size_t poll_count;
     enum log_level log_level;

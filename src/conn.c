@@ -24,6 +24,7 @@
 enum {
     NO_SLOT = UINT32_MAX,
     PARTIAL_MAX_BYTES = CONN_READ_BYTES, /* kept input that is put before the next read */
+    EXPIRIES_A_ROUND = 64, /* that may come at once, and delay the others on the loop */
 };
 
 static void on_event(evutil_socket_t fd, short what, void *context);
@@ -32,12 +33,19 @@ static void on_timer(evutil_socket_t fd, short what, void *context);
 /* ---- the pool ---- */
 
 int conn_pool_init(struct conn_pool *pool, struct loop *loop, struct counters *counters,
-                   uint64_t stall_ns)
+                   uint64_t stall_ns, uint64_t message_ns)
 {
     *pool = (struct conn_pool){
-        .loop = loop, .counters = counters, .free_slot = NO_SLOT, .stall_ns = stall_ns};
+        .loop = loop,
+        .counters = counters,
+        .free_slot = NO_SLOT,
+        .stall_ns = stall_ns,
+        .message_ns = message_ns,
+        .timer_due_ns = UINT64_MAX,
+    };
     TAILQ_INIT(&pool->blocked);
     TAILQ_INIT(&pool->draining);
+    TAILQ_INIT(&pool->begun);
     TAILQ_INIT(&pool->later);
     pool->read_buffer = malloc(PARTIAL_MAX_BYTES + CONN_READ_BYTES);
     if (!pool->read_buffer)
@@ -78,32 +86,48 @@ struct conn *conn_find(const struct conn_pool *pool, struct conn_ref ref)
 
 /* ---- states and interest ---- */
 
-static void set_timer(struct conn_pool *pool)
+static uint64_t first_deadline_ns(const struct conn_pool *pool)
 {
     const struct conn *blocked = TAILQ_FIRST(&pool->blocked);
     const struct conn *draining = TAILQ_FIRST(&pool->draining);
-    if (pool->timer_set || (!blocked && !draining))
-        return;
-    uint64_t due_ns = blocked ? blocked->deadline_ns : UINT64_MAX;
+    const struct conn *begun = TAILQ_FIRST(&pool->begun);
+    uint64_t due_ns = UINT64_MAX;
+    if (blocked)
+        due_ns = blocked->deadline_ns;
     if (draining && draining->deadline_ns < due_ns)
         due_ns = draining->deadline_ns;
+    if (begun && begun->deadline_ns < due_ns)
+        due_ns = begun->deadline_ns;
+    return due_ns;
+}
+
+/* A timer that is set for a longer wait must not hold up a shorter one. One that is set for a
+ * shorter wait stays: who waited is often served by then, and another waits, and the timer is
+ * not touched with each. */
+static void set_timer(struct conn_pool *pool)
+{
+    uint64_t due_ns = first_deadline_ns(pool);
+    if (due_ns >= pool->timer_due_ns)
+        return;
     uint64_t now_ns = clock_monotonic_ns();
     uint64_t wait_ns = due_ns > now_ns ? due_ns - now_ns : 0;
     struct timeval wait = {(time_t)(wait_ns / NS_PER_S),
                            (suseconds_t)(wait_ns % NS_PER_S / 1000 + 1)};
-    pool->timer_set = event_add(&pool->timer, &wait) == 0;
+    if (event_add(&pool->timer, &wait) == 0)
+        pool->timer_due_ns = due_ns;
 }
 
-/* A timer that was set for a longer wait must not hold up a shorter one. */
-static void hurry_timer(struct conn_pool *pool)
+void conn_end_message(struct conn *conn)
 {
-    event_del(&pool->timer);
-    pool->timer_set = false;
-    set_timer(pool);
+    if (!conn->begun)
+        return;
+    TAILQ_REMOVE(&conn->pool->begun, conn, timed_link);
+    conn->begun = false;
 }
 
 static void leave_timed_list(struct conn *conn)
 {
+    conn_end_message(conn);
     if (conn->blocked)
         TAILQ_REMOVE(&conn->pool->blocked, conn, timed_link);
     else if (conn->state == CONN_DRAINING)
@@ -119,6 +143,7 @@ static void set_blocked(struct conn *conn, bool blocked)
         conn->blocked = false;
         return;
     }
+    conn_end_message(conn); /* it can't be read now; its time begins anew when it can */
     conn->blocked = true;
     conn->blocked_since_ns = clock_monotonic_ns();
     conn->blocked_outq = conn_kernel_unsent(conn);
@@ -141,8 +166,27 @@ static void set_state(struct conn *conn, enum conn_state state)
         shutdown(conn->fd, SHUT_WR);
         conn->deadline_ns = clock_monotonic_ns() + (uint64_t)CONN_LINGER_MS * NS_PER_MS;
         TAILQ_INSERT_TAIL(&conn->pool->draining, conn, timed_link);
-        hurry_timer(conn->pool);
+        set_timer(conn->pool);
     }
+}
+
+static void begin_message(struct conn *conn, uint64_t now_ns)
+{
+    conn_end_message(conn);
+    conn->begun = true;
+    conn->deadline_ns = now_ns + conn->pool->message_ns;
+    TAILQ_INSERT_TAIL(&conn->pool->begun, conn, timed_link);
+    set_timer(conn->pool);
+}
+
+/* Sees to the time of a message that is not whole: from its first byte, whatever comes after it. */
+static void update_message(struct conn *conn)
+{
+    if (conn->state != CONN_OPEN || conn->ended || conn->blocked ||
+        (conn->unread.len == 0 && !conn->skipping))
+        conn_end_message(conn);
+    else if (!conn->begun && !conn->held && conn->pool->message_ns > 0)
+        begin_message(conn, clock_monotonic_ns());
 }
 
 static void update_interest(struct conn *conn)
@@ -497,6 +541,7 @@ void conn_settle(struct conn *conn)
         end(conn);
     if (conn->state == CONN_CLOSING && !conn->blocked && !conn->handler->busy(conn))
         set_state(conn, conn->ended ? CONN_DOOMED : CONN_DRAINING);
+    update_message(conn);
     if (conn->state != CONN_DOOMED)
         update_interest(conn);
     if (conn->state == CONN_DOOMED) {
@@ -540,20 +585,49 @@ static void on_stall(struct conn *conn, uint64_t now_ns)
     conn_settle(conn);
 }
 
+/* Closes a peer that has not sent the rest of a message; one that could not, because it was not
+ * read or is owed a reply, gets its time again. */
+static void on_overdue(struct conn *conn, uint64_t now_ns)
+{
+    if (conn->held || conn->paused || conn->mid_reply || conn->handler->busy(conn)) {
+        begin_message(conn, now_ns);
+        return;
+    }
+    conn_end_message(conn);
+    conn->handler->overdue(conn);
+    conn_settle(conn);
+}
+
+/* Deals with one deadline that has passed. Returns whether there was one. */
+static bool expire_one(struct conn_pool *pool, uint64_t now_ns)
+{
+    struct conn *conn;
+    if ((conn = TAILQ_FIRST(&pool->blocked)) && conn->deadline_ns <= now_ns) {
+        on_stall(conn, now_ns);
+        return true;
+    }
+    if ((conn = TAILQ_FIRST(&pool->draining)) && conn->deadline_ns <= now_ns) {
+        conn_doom(conn);
+        conn_settle(conn);
+        return true;
+    }
+    if ((conn = TAILQ_FIRST(&pool->begun)) && conn->deadline_ns <= now_ns) {
+        on_overdue(conn, now_ns);
+        return true;
+    }
+    return false;
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *context)
 {
     (void)fd;
     (void)what;
     struct conn_pool *pool = context;
     uint64_t now_ns = clock_monotonic_ns();
-    struct conn *conn;
-    while ((conn = TAILQ_FIRST(&pool->blocked)) && conn->deadline_ns <= now_ns)
-        on_stall(conn, now_ns);
-    while ((conn = TAILQ_FIRST(&pool->draining)) && conn->deadline_ns <= now_ns) {
-        conn_doom(conn);
-        conn_settle(conn);
-    }
-    hurry_timer(pool);
+    pool->timer_due_ns = UINT64_MAX;
+    for (int i = 0; i < EXPIRIES_A_ROUND && expire_one(pool, now_ns); i++)
+        ;
+    set_timer(pool);
 }
 
 /* ---- the socket ---- */

@@ -54,6 +54,8 @@ struct conn_handler {
     void (*unfinished)(struct conn *conn, size_t len);
     /* All output was taken after some had to wait, or conn_want_writable was called. */
     void (*writable)(struct conn *conn);
+    /* The peer has not sent the rest of a message in time. The handler owes it no reply now. */
+    void (*overdue)(struct conn *conn);
     /* The ledger answered a request of this connection. */
     void (*answer)(struct conn *conn, const struct answer *answer);
     /* conn_leave was called, and what could be sent was: conn_detach it and take it where it goes.
@@ -91,6 +93,8 @@ struct conn {
     bool mid_reply : 1; /* the handler has begun a reply of several rounds; no push may come in
                            between */
     bool wants_writable : 1;
+    bool begun : 1;      /* the rest of a message is awaited; never while it is blocked */
+    bool skipping : 1;   /* the handler drops a message, whose rest is still to come */
     bool leaving : 1;    /* to another loop */
     bool last_words : 1; /* closes when everything that was read is answered */
     bool later : 1;      /* has had its turn: on pool->later */
@@ -98,11 +102,12 @@ struct conn {
     union peer peer;
     struct buffer unread;
     struct buffer unsent;
-    uint64_t deadline_ns;      /* BLOCKED: stall timeout; DRAINING: end of lingering */
+    uint64_t deadline_ns; /* begun: end of the message; BLOCKED: stall timeout; DRAINING: end of
+                             lingering */
     uint64_t blocked_since_ns; /* where blocked */
     uint32_t blocked_outq;     /* bytes that the kernel held then */
     uint64_t bytes_out;
-    TAILQ_ENTRY(conn) timed_link;   /* pool->blocked or pool->draining */
+    TAILQ_ENTRY(conn) timed_link;   /* pool->begun, pool->blocked or pool->draining: one of them */
     TAILQ_ENTRY(conn) later_link;   /* pool->later */
     TAILQ_ENTRY(conn) waiting_link; /* the worker's */
 };
@@ -124,15 +129,19 @@ struct conn_pool {
     struct buffer out;     /* replies of the round */
     struct conn *out_conn; /* whose they are; NULL if `out` is empty */
     uint64_t stall_ns;
+    uint64_t message_ns;       /* time to send a whole message; 0 for no limit */
     struct conn_list blocked;  /* by deadline */
     struct conn_list draining; /* by deadline */
+    struct conn_list begun;    /* by deadline */
     struct conn_list later;    /* that go on in the next round */
-    struct event timer;        /* for the first of both */
-    bool timer_set;
+    struct event timer;        /* for the first of all deadlines */
+    uint64_t timer_due_ns;     /* UINT64_MAX if it is not set */
 };
 
+/* A reader that takes nothing is closed after stall_ns; who does not send the rest of a message,
+ * after message_ns, where 0 stands for no limit. Returns 0, or -1 if memory is short. */
 int conn_pool_init(struct conn_pool *pool, struct loop *loop, struct counters *counters,
-                   uint64_t stall_ns) __attribute__((warn_unused_result));
+                   uint64_t stall_ns, uint64_t message_ns) __attribute__((warn_unused_result));
 /* All connections must be gone. */
 void conn_pool_destroy(struct conn_pool *pool);
 
@@ -186,6 +195,10 @@ void conn_keep_unsent(struct conn *conn, const char *bytes, size_t len);
 void conn_pause(struct conn *conn);
 void conn_resume(struct conn *conn);
 void conn_hold(struct conn *conn);
+
+/* The handler's input has come to the end of a message: the time of the next one begins with its
+ * own first byte. */
+void conn_end_message(struct conn *conn);
 
 /* Has conn_settle call the handler's writable. */
 void conn_want_writable(struct conn *conn);

@@ -8,12 +8,14 @@
  * SUBSCRIBE on an ingest worker moves the session: its line stays unread, the connection leaves
  * with it, and the broadcast worker reads it again and executes it.
  *
- * Fails: every bad line gets one error; a hundred in a row close the connection. */
+ * Fails: every bad line gets one error; --max-errors in a row close the connection, and so does a
+ * line that is not whole in time. */
 #include "session.h"
 #include "session_internal.h"
 
 #include "admission.h"
 #include "clock.h"
+#include "config.h"
 #include "log.h"
 
 #include <stdarg.h>
@@ -52,7 +54,8 @@ void session_reply_number(struct session *session, uint64_t number, bool duplica
 
 void session_reply_error(struct session *session, enum error error, uint64_t seq, const char *text)
 {
-    session->errors_in_row = error_blames_client(error) ? (uint8_t)(session->errors_in_row + 1) : 0;
+    session->errors_in_row =
+        error_blames_client(error) ? (uint16_t)(session->errors_in_row + 1) : 0;
     char *out = conn_reserve(&session->conn, REPLY_MAX);
     if (out)
         conn_wrote(&session->conn, reply_error(out, error, seq, text));
@@ -78,7 +81,7 @@ void session_row(struct session *session, const char *format, ...)
 static void refuse(struct session *session, enum error error, uint64_t seq, const char *why)
 {
     session_reply_error(session, error, seq, why);
-    if (session->errors_in_row < PROTO_ERRORS_IN_A_ROW)
+    if (session->errors_in_row < session->worker->server->config->max_errors)
         return;
     session_reply_error(session, ERR_TOO_MANY_ERRORS, 0, NULL);
     conn_finish(&session->conn);
@@ -100,10 +103,10 @@ static bool pauses_for_answers(struct session *session, uint32_t limit)
  * dealt with; if not, the connection is paused. */
 static bool take_vote(struct session *session, const struct command *command)
 {
+    const uint32_t most = session->worker->server->config->max_in_flight;
     if (session->asked && pauses_for_answers(session, 0))
         return false;
-    if (session->in_flight >= SESSION_IN_FLIGHT_MAX &&
-        pauses_for_answers(session, SESSION_IN_FLIGHT_MAX / 2))
+    if (session->in_flight >= most && pauses_for_answers(session, most / 2))
         return false;
     if (worker_ring_is_full(session->worker)) {
         worker_wait(session->worker, &session->conn);
@@ -214,19 +217,19 @@ static bool take_long_line(struct session *session, const char *line, size_t len
 /* Deals with input that has no end of line in it. Returns how much of it is done with. */
 static size_t take_partial(struct session *session, const char *bytes, size_t len)
 {
-    if (!session->discarding && len >= PROTO_LINE_MAX) {
+    if (!session->conn.skipping && len >= PROTO_LINE_MAX) {
         if (!take_long_line(session, bytes, len))
             return 0;
-        session->discarding = true;
+        session->conn.skipping = true;
     }
-    return session->discarding ? len : 0;
+    return session->conn.skipping ? len : 0;
 }
 
 /* Deals with a line that ends at `end`, where its LF is. Returns false if it must wait. */
 static bool take_whole(struct session *session, const char *line, const char *end)
 {
-    if (session->discarding) {
-        session->discarding = false;
+    if (session->conn.skipping) {
+        session->conn.skipping = false;
         return true;
     }
     size_t len = (size_t)(end - line);
@@ -261,6 +264,7 @@ static size_t on_input(struct conn *conn, char *bytes, size_t len)
             return used + take_partial(session, line, len - used);
         if (!take_whole(session, line, end))
             break;
+        conn_end_message(conn);
         used = (size_t)(end - bytes) + 1;
     }
     return used;
@@ -270,6 +274,15 @@ static void on_unfinished(struct conn *conn, size_t len)
 {
     (void)len;
     session_reply_error(session_of(conn), ERR_BAD_LINE, 0, "the last line has no end");
+}
+
+/* A connection that sends nothing may idle for ever, as subscribers do; half a line may not. */
+static void on_overdue(struct conn *conn)
+{
+    struct session *session = session_of(conn);
+    counter_add(&session->worker->counters.slow_lines, 1);
+    session_reply_error(session, ERR_LINE_TOO_SLOW, 0, NULL);
+    conn_finish(conn);
 }
 
 /* ---- answers ---- */
@@ -421,6 +434,7 @@ static const struct conn_handler handler = {
     .may_read = may_read,
     .unfinished = on_unfinished,
     .writable = on_writable,
+    .overdue = on_overdue,
     .answer = on_answer,
     .leave = on_leave,
     .stop = on_stop,

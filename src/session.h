@@ -14,10 +14,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum {
-    SESSION_IN_FLIGHT_MAX = 4096
-}; /* ballots of one connection that the ledger has not answered */
-
 struct session {
     struct conn conn; /* first: a session is reached by its connection */
     struct worker *worker;
@@ -26,15 +22,14 @@ struct session {
     uint32_t in_flight;
     uint32_t resume_at;    /* where paused: goes on when no more than this are in flight */
     uint32_t polls_listed; /* of POLLS, where conn.mid_reply */
-    uint8_t errors_in_row;
+    uint16_t errors_in_row;
     uint8_t
         asked; /* enum command_id of the request in flight that is not a VOTE; 0 (VOTE) for none */
     bool admin : 1;
-    bool refused : 1;    /* one connection too many: told so, and closed */
-    bool spoke : 1;      /* has sent a line that is not empty */
-    bool discarding : 1; /* the rest of a line that is too long */
-    bool refusing : 1;   /* the server stops: what is read now is not executed */
-    bool deaf : 1;       /* was told that the server stops: more input is dropped */
+    bool refused : 1;  /* one connection too many: told so, and closed */
+    bool spoke : 1;    /* has sent a line that is not empty */
+    bool refusing : 1; /* the server stops: what is read now is not executed */
+    bool deaf : 1;     /* was told that the server stops: more input is dropped */
     uint64_t lines;
     uint64_t opened_ns;
     uint64_t active_ns;            /* of its last input */

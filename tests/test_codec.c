@@ -341,7 +341,7 @@ END_TEST
 
 START_TEST(errors)
 {
-    ck_assert_int_eq(ERROR_COUNT, 17);
+    ck_assert_int_eq(ERROR_COUNT, 18);
     for (int i = 0; i < ERROR_COUNT; i++) {
         enum error error = (enum error)(-1 - i);
         const char *code = error_code(error);

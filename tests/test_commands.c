@@ -409,6 +409,7 @@ static const char *const stat_names[] = {
     "updates_conflated",
     "writes_blocked",
     "slow_readers",
+    "slow_lines",
     "ring_full",
     "read_calls",
     "write_calls",

@@ -92,7 +92,10 @@ START_TEST(defaults)
     ck_assert_uint_eq(config.push_interval_ms, 50);
     ck_assert_uint_eq(config.stall_timeout_s, 300);
     ck_assert_uint_eq(config.max_connections, 10000);
+    ck_assert_uint_eq(config.line_timeout_s, 60);
     ck_assert_uint_eq(config.max_per_address, 0);
+    ck_assert_uint_eq(config.max_errors, 100);
+    ck_assert_uint_eq(config.max_in_flight, 4096);
     ck_assert_uint_eq(config.poll_count, 0);
     ck_assert_int_eq(config.log_level, LOG_LEVEL_INFO);
 }
@@ -104,7 +107,8 @@ START_TEST(every_option_on_the_command_line)
                           "--admin=/run/a.sock", "--durability=os", "--ingest-threads", "64",
                           "--broadcast-threads=3", "--push-interval=0", "--stall-timeout", "86400",
                           "--max-connections=1", "--max-per-address=7", "--log-level=debug",
-                          "--poll", "Lunch=Pizza,sushi", "--poll=drink=1,2,3"),
+                          "--line-timeout=0", "--max-errors=1", "--max-in-flight=16384", "--poll",
+                          "Lunch=Pizza,sushi", "--poll=drink=1,2,3"),
                      CONFIG_RUN);
     ck_assert_uint_eq(config.listen_count, 2);
     assert_listens(0, "0.0.0.0", 1);
@@ -118,6 +122,9 @@ START_TEST(every_option_on_the_command_line)
     ck_assert_uint_eq(config.stall_timeout_s, 86400);
     ck_assert_uint_eq(config.max_connections, 1);
     ck_assert_uint_eq(config.max_per_address, 7);
+    ck_assert_uint_eq(config.line_timeout_s, 0);
+    ck_assert_uint_eq(config.max_errors, 1);
+    ck_assert_uint_eq(config.max_in_flight, 16384);
     ck_assert_int_eq(config.log_level, LOG_LEVEL_DEBUG);
     ck_assert_uint_eq(config.poll_count, 2);
     assert_poll(0, "lunch", "pizza,sushi");
@@ -140,6 +147,9 @@ START_TEST(every_option_in_a_file)
                                "stall-timeout = 1\n"
                                "max-connections = 1000000\n"
                                "max-per-address = 100\n"
+                               "line-timeout = 86400\n"
+                               "max-errors = 10000\n"
+                               "max-in-flight = 1\n"
                                "log-level = error\n"
                                "poll = lunch=pizza,sushi\n"
                                "poll = drink=tea,coffee"),
@@ -156,6 +166,9 @@ START_TEST(every_option_in_a_file)
     ck_assert_uint_eq(config.stall_timeout_s, 1);
     ck_assert_uint_eq(config.max_connections, 1000000);
     ck_assert_uint_eq(config.max_per_address, 100);
+    ck_assert_uint_eq(config.line_timeout_s, 86400);
+    ck_assert_uint_eq(config.max_errors, 10000);
+    ck_assert_uint_eq(config.max_in_flight, 1);
     ck_assert_int_eq(config.log_level, LOG_LEVEL_ERROR);
     ck_assert_uint_eq(config.poll_count, 2);
     assert_poll(1, "drink", "tea,coffee");
@@ -250,6 +263,9 @@ static const struct {
     {{"--push-interval=1.5"}, "--push-interval: '1.5' is not a whole number from 0 to 60000"},
     {{"--push-interval="}, "--push-interval: '' is not a whole number from 0 to 60000"},
     {{"--stall-timeout=0"}, "--stall-timeout: '0' is not a whole number from 1 to 86400"},
+    {{"--line-timeout=86401"}, "--line-timeout: '86401' is not a whole number from 0 to 86400"},
+    {{"--max-errors=0"}, "--max-errors: '0' is not a whole number from 1 to 10000"},
+    {{"--max-in-flight=0"}, "--max-in-flight: '0' is not a whole number from 1 to 16384"},
     {{"--ingest-threads=65"}, "--ingest-threads: '65' is not a whole number from 1 to 64"},
     {{"--broadcast-threads=0"}, "--broadcast-threads: '0' is not a whole number from 1 to 64"},
     {{"--max-connections=18446744073709551617"},

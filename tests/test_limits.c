@@ -1,5 +1,5 @@
-/* Limits: of connections, descriptors, polls and memory. At each of them the server says so, and
- * goes on. */
+/* Limits: of connections, lines, errors, descriptors, polls and memory. At each of them the server
+ * says so, and goes on. */
 #include "scale.h"
 #include "server.h"
 
@@ -90,6 +90,144 @@ START_TEST(a_connection_that_moved_is_counted_once)
     client_close(second);
     connect_until_greeted();
     expect_refusal(server_connect(&server, "127.0.0.1"));
+}
+END_TEST
+
+/* ---- lines ---- */
+
+static void expect_too_slow(struct client *client)
+{
+    client_expect_error(client, "LINE-TOO-SLOW");
+    client_expect_end(client);
+}
+
+/* Bytes that keep coming do not buy a line more time; lines that are whole do not use it up. */
+START_TEST(a_line_has_its_time_from_its_first_byte)
+{
+    server_start(&server, "--line-timeout", "1", NULL);
+    struct client *idle = server_client(&server), *fast = server_client(&server);
+    struct client *slow = server_client(&server), *admin = server_admin(&server);
+    int64_t began = server_now_ms();
+    client_write(fast, "PI", 2);
+    for (unsigned round = 0; client_next(slow) == NULL; round++) {
+        client_write(fast, "NG\nPI", 5); /* there is always half a line of it, never an old one */
+        client_expect(fast, "+OK");
+        client_write(slow, "x", round % 1024 == 0);
+        client_receive(slow);
+        ck_assert_int_lt(server_now_ms() - began, SERVER_DEADLINE_S * 1000);
+    }
+    ck_assert_int_ge(server_now_ms() - began, 1000);
+    client_expect_end(slow);
+    ck_assert_uint_eq(client_stat(admin, "slow_lines"), 1);
+    client_ask(idle, "PING", "+OK"); /* who sends nothing may stay */
+}
+END_TEST
+
+START_TEST(the_rest_of_a_long_line_has_its_time_too)
+{
+    char line[2000];
+    memset(line, 'x', sizeof line);
+    server_start(&server, "--line-timeout", "1", NULL);
+    struct client *client = server_client(&server);
+    client_write(client, line, sizeof line);
+    client_expect_error(client, "LINE-TOO-LONG");
+    expect_too_slow(client);
+}
+END_TEST
+
+START_TEST(half_a_line_of_a_subscriber_is_too_slow)
+{
+    server_start(&server, "--line-timeout", "1", "--poll", "lunch=pizza,sushi", NULL);
+    struct client *after = server_client(&server), *along = server_client(&server);
+    client_ask(after, "SUBSCRIBE lunch", "+OK 1");
+    client_line(after);
+    client_write(after, "PI", 2);
+    client_write(along, "SUBSCRIBE lunch\nPI", 18); /* it moves with its half line */
+    client_expect(along, "+OK 1");
+    client_line(along);
+    expect_too_slow(after);
+    expect_too_slow(along);
+    ck_assert_uint_eq(client_stat(server_admin(&server), "slow_lines"), 2);
+}
+END_TEST
+
+START_TEST(without_a_line_timeout_half_a_line_may_wait)
+{
+    enum { LONGER_THAN_A_SECOND_MS = 1200 };
+    server_start(&server, "--line-timeout", "0", NULL);
+    struct client *client = server_client(&server);
+    client_write(client, "PI", 2);
+    struct pollfd wanted = {.fd = client->fd, .events = POLLIN};
+    ck_assert_int_eq(poll(&wanted, 1, LONGER_THAN_A_SECOND_MS), 0);
+    client_ask(client, "NG", "+OK");
+}
+END_TEST
+
+/* One timer serves all deadlines of a loop: a far one must not hold up a near one. */
+START_TEST(half_a_line_does_not_hold_up_other_deadlines)
+{
+    server_start(&server, "--line-timeout", "3600", NULL);
+    struct client *half = server_client(&server), *quits = server_client(&server);
+    struct client *admin = server_admin(&server);
+    client_write(half, "PING\nPI", 7);
+    client_expect(half, "+OK");
+    client_ask(quits, "QUIT", "+OK bye"); /* and stays: the server drops it after a second */
+    int64_t deadline = server_now_ms() + SERVER_DEADLINE_S * 1000;
+    while (client_stat(admin, "connections") > 2)
+        ck_assert_int_lt(server_now_ms(), deadline);
+    client_ask(half, "NG", "+OK");
+}
+END_TEST
+
+/* ---- errors and ballots of one connection ---- */
+
+START_TEST(errors_in_a_row)
+{
+    server_start(&server, "--max-errors", "300", NULL);
+    struct client *client = server_client(&server);
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < 299; i++)
+            client_ask_error(client, "NONSENSE", "UNKNOWN-COMMAND");
+        if (round == 0)
+            client_ask(client, "PING", "+OK");
+    }
+    client_ask_error(client, "NONSENSE", "UNKNOWN-COMMAND");
+    client_expect_error(client, "TOO-MANY-ERRORS");
+    client_expect_end(client);
+}
+END_TEST
+
+START_TEST(one_error_may_be_too_many)
+{
+    server_start(&server, "--max-errors", "1", NULL);
+    struct client *client = server_client(&server);
+    client_ask_error(client, "NONSENSE\nPING", "UNKNOWN-COMMAND");
+    client_expect_error(client, "TOO-MANY-ERRORS");
+    client_expect_end(client);
+}
+END_TEST
+
+/* A single voter's batch is what it has in flight. */
+static uint64_t greatest_batch(const char *max_in_flight)
+{
+    enum { BALLOTS = 2000 };
+    server_start(&server, "--max-in-flight", max_in_flight, "--poll", "lunch=pizza,sushi", NULL);
+    struct client *voter = server_client(&server);
+    for (unsigned i = 0; i < BALLOTS; i++)
+        client_send(voter, "VOTE lunch %u", 1 + i % 2);
+    for (unsigned i = 0; i < BALLOTS; i++)
+        client_expect(voter, "+OK %u", 2 + i);
+    uint64_t greatest = client_stat(server_admin(&server), "batch_max");
+    server_end(&server);
+    unlink(server.database);
+    return greatest;
+}
+
+START_TEST(ballots_in_flight)
+{
+    ck_assert_uint_eq(greatest_batch("1"), 1);
+    ck_assert_uint_le(greatest_batch("8"), 8);
+    ck_assert_uint_gt(greatest_batch("4096"), 8);
 }
 END_TEST
 
@@ -294,6 +432,14 @@ int main(void)
     tcase_add_test(connections, one_connection_too_many);
     tcase_add_test(connections, one_connection_too_many_of_an_address);
     tcase_add_test(connections, a_connection_that_moved_is_counted_once);
+    tcase_add_test(connections, a_line_has_its_time_from_its_first_byte);
+    tcase_add_test(connections, the_rest_of_a_long_line_has_its_time_too);
+    tcase_add_test(connections, half_a_line_of_a_subscriber_is_too_slow);
+    tcase_add_test(connections, without_a_line_timeout_half_a_line_may_wait);
+    tcase_add_test(connections, half_a_line_does_not_hold_up_other_deadlines);
+    tcase_add_test(connections, errors_in_a_row);
+    tcase_add_test(connections, one_error_may_be_too_many);
+    tcase_add_test(connections, ballots_in_flight);
     tcase_add_test(connections, without_descriptors_it_pauses_and_goes_on);
     tcase_add_test(connections, too_few_descriptors_to_start);
     tcase_add_test(connections, ten_thousand_polls_and_no_more);

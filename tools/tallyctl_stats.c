@@ -32,11 +32,13 @@ struct sample {
 static bool is_counter(const char *name)
 {
     static const char *const counters[] = {
-        "connections_total", "connections_refused", "ballots_accepted", "ballots_duplicate",
-        "ballots_refused",   "ledger_seq",          "commits",          "snapshots",
-        "updates_sent",      "updates_conflated",   "writes_blocked",   "slow_readers",
-        "ring_full",         "read_calls",          "write_calls",      "lines_read",
-        "bytes_in",          "bytes_out",           "listen_overflows",
+        "connections_total", "connections_refused", "ballots_accepted",
+        "ballots_duplicate", "ballots_refused",     "ledger_seq",
+        "commits",           "snapshots",           "updates_sent",
+        "updates_conflated", "writes_blocked",      "slow_readers",
+        "slow_lines",        "ring_full",           "read_calls",
+        "write_calls",       "lines_read",          "bytes_in",
+        "bytes_out",         "listen_overflows",
     };
     for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
         if (strcmp(counters[i], name) == 0)
