@@ -1,0 +1,53 @@
+/* An assault: one attack on a server of its own, and the judgement. Beside the attack there are
+ * healthy clients, and the server must
+ *   - serve them as before: the 99th percentile of their acknowledgements, and the age of what they
+ *     are pushed, stay within twice what they are without the attack (taken right before and right
+ *     after; the worse of both counts), or within a small absolute margin of it, below which the
+ *     machine's own hiccups would be judged;
+ *   - get everything back afterwards: connections, subscribers, descriptors, memory;
+ *   - have counted the healthy ballots, all of them and nothing else, and recount to the same.
+ * The attacker runs at the lowest priority: it stands for machines of its own, and must not take
+ * the processor from the server that it attacks. */
+#ifndef TALLYCAST_TESTS_TORTURE_ASSAULT_H
+#define TALLYCAST_TESTS_TORTURE_ASSAULT_H
+
+#include "tests/server.h"
+#include "tests/torture/healthy.h"
+#include "tests/torture/torture.h"
+
+enum { ASSAULT_OPTIONS_MAX = 6, ASSAULT_TEXT_MAX = 160, ASSAULT_POLLS = 200 };
+
+struct assault;
+
+struct attack {
+    const char *name;
+    void (*run)(struct assault *assault);
+    unsigned seconds, full_seconds;           /* that it goes on: in CI, and at full size */
+    unsigned memory_kib;                      /* that the server may keep of it */
+    const char *options[ASSAULT_OPTIONS_MAX]; /* of the server; NULL ends them */
+};
+
+struct assault {
+    const struct attack *attack;
+    struct torture *torture; /* for its random numbers */
+    bool full;
+    struct server server;
+    struct client *admin;
+    struct healthy *healthy;
+    int64_t end_ms;
+    char text[ASSAULT_TEXT_MAX]; /* what the attack did, in figures; it fills it in */
+};
+
+/* What all assaults came to, in memory that the tests' processes share. */
+struct assault_totals {
+    unsigned count;
+    double worst_ratio; /* of the acknowledgements' 99th percentiles */
+};
+
+/* Whether the attack is to go on. */
+bool assault_goes_on(const struct assault *assault);
+
+/* The whole assault. Prints its figures; fails the test if a promise was broken. */
+void assault_run(struct assault *assault, struct assault_totals *totals);
+
+#endif
