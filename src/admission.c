@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +27,7 @@ struct admission {
     unsigned max_per_address;
     unsigned count;
     unsigned turning_away;
+    _Atomic unsigned arriving; /* not under the mutex */
     unsigned char seed[crypto_shorthash_KEYBYTES];
     LIST_HEAD(bucket, address) buckets[BUCKETS];
 };
@@ -128,6 +130,21 @@ void admission_leave(struct admission *admission, const union peer *peer)
     if (admission->max_per_address != 0)
         leave_address(admission, peer);
     pthread_mutex_unlock(&admission->mutex);
+}
+
+void admission_hand_over(struct admission *admission)
+{
+    atomic_fetch_add_explicit(&admission->arriving, 1, memory_order_relaxed);
+}
+
+void admission_arrived(struct admission *admission)
+{
+    atomic_fetch_sub_explicit(&admission->arriving, 1, memory_order_relaxed);
+}
+
+unsigned admission_arriving(const struct admission *admission)
+{
+    return atomic_load_explicit(&admission->arriving, memory_order_relaxed);
 }
 
 bool admission_turn_away(struct admission *admission)

@@ -18,6 +18,12 @@ void admission_free(struct admission *admission);
 bool admission_turn_away(struct admission *admission);
 void admission_turned_away(struct admission *admission);
 
+/* Connections that are handed to a worker and have not arrived there: counted by whoever hands one
+ * over, until admission_arrived. Any thread; no lock. */
+void admission_hand_over(struct admission *admission);
+void admission_arrived(struct admission *admission);
+unsigned admission_arriving(const struct admission *admission);
+
 /* Whether a connection of this peer may come in. If so, it is counted until admission_leave. */
 bool admission_enter(struct admission *admission, const union peer *peer);
 void admission_leave(struct admission *admission, const union peer *peer);

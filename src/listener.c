@@ -3,6 +3,10 @@
  * Happy path: readable → accept a few → set the socket's options → session_open hands it to the
  * ingest worker with the fewest. One connection too many is handed over as well, to be told so.
  *
+ * Workers are slower to welcome a connection than this thread is to accept it, and welcome all that
+ * wait before they look at anybody else. So only a few may be on their way; the others wait in the
+ * kernel's queue, and a flood of connections does not delay those who vote.
+ *
  * EMFILE and ENFILE: accepting pauses for 100 ms, so that it neither spins nor loses who waits in
  * the kernel's queue. */
 #include "listener.h"
@@ -28,6 +32,8 @@
 enum {
     BACKLOG = 4096,
     ACCEPTS_A_ROUND = 64,
+    ARRIVING_MAX = 32, /* on their way to workers: about half a ms of a worker's time */
+    ARRIVING_PAUSE_MS = 1,
     PAUSE_MS = 100,
     KEEPALIVE_IDLE_S = 60,
     KEEPALIVE_INTERVAL_S = 10,
@@ -146,6 +152,13 @@ static void on_pause_over(evutil_socket_t fd, short what, void *context)
     set_accepting(context, true);
 }
 
+static void pause_accepting(struct listener *listener, int ms)
+{
+    set_accepting(listener, false);
+    struct timeval pause = {0, ms * 1000};
+    event_add(&listener->pause_timer, &pause);
+}
+
 static void on_accept_error(struct listener *listener, int error)
 {
     if (error == EAGAIN || error == EWOULDBLOCK || error == ECONNABORTED || error == EINTR)
@@ -154,9 +167,7 @@ static void on_accept_error(struct listener *listener, int error)
         log_warning("can't accept now, trying again every %d ms error=%s", PAUSE_MS,
                     strerror(error));
     listener->pausing = true;
-    set_accepting(listener, false);
-    struct timeval pause = {0, PAUSE_MS * 1000};
-    event_add(&listener->pause_timer, &pause);
+    pause_accepting(listener, PAUSE_MS);
 }
 
 static uint64_t queue_length(int fd)
@@ -182,6 +193,10 @@ static void on_acceptable(evutil_socket_t fd, short what, void *context)
     struct listener *listener = listening->listener;
     note_queue(listening);
     for (int i = 0; i < ACCEPTS_A_ROUND; i++) {
+        if (admission_arriving(listener->server->admission) >= ARRIVING_MAX) {
+            pause_accepting(listener, ARRIVING_PAUSE_MS);
+            return;
+        }
         union peer peer = {.family = AF_UNIX};
         socklen_t len = sizeof peer;
         int accepted = accept4(fd, listening->admin ? NULL : (struct sockaddr *)&peer,

@@ -396,11 +396,14 @@ static void arrive(struct loop_task *task)
 {
     struct session *session = (struct session *)((char *)task - offsetof(struct session, arrival));
     struct conn *conn = &session->conn;
+    bool new = session->opened_ns == 0;
+    if (new)
+        admission_arrived(session->worker->server->admission);
     if (conn_attach(&session->worker->pool, conn) != 0) {
         conn_abandon(conn);
         return;
     }
-    if (session->opened_ns == 0) {
+    if (new) {
         session->opened_ns = session->active_ns = clock_monotonic_ns();
         greet(session);
     }
@@ -457,6 +460,7 @@ int session_open(struct server *server, int fd, const union peer *peer, uint64_t
     session->refused = origin == SESSION_ONE_TOO_MANY;
     session->arrival.run = arrive;
     session->worker = worker_for_ingest(server);
+    admission_hand_over(server->admission);
     loop_post(&session->worker->loop, &session->arrival);
     return 0;
 }

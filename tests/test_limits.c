@@ -24,6 +24,15 @@ static void tear_down(void)
     server_end(&server);
 }
 
+static rlim_t raise_open_files(void)
+{
+    struct rlimit limit;
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = limit.rlim_max;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    return limit.rlim_cur;
+}
+
 /* ---- connections ---- */
 
 static void expect_refusal(struct client *client)
@@ -90,6 +99,23 @@ START_TEST(a_connection_that_moved_is_counted_once)
     client_close(second);
     connect_until_greeted();
     expect_refusal(server_connect(&server, "127.0.0.1"));
+}
+END_TEST
+
+/* Few are on their way to a worker at a time; the others wait in the kernel's queue, and come in.
+ */
+START_TEST(a_burst_of_connections_is_let_in)
+{
+    enum { BURST = 1000 };
+    static struct client *clients[BURST];
+    raise_open_files();
+    server_start(&server, NULL);
+    for (unsigned i = 0; i < BURST; i++)
+        clients[i] = server_connect(&server, "127.0.0.1");
+    struct client *admin = server_admin(&server); /* also past those who wait */
+    for (unsigned i = 0; i < BURST; i++)
+        client_expect(clients[i], "+TALLYCAST 1 max-line=1024");
+    ck_assert_uint_eq(client_stat(admin, "connections"), BURST + 1);
 }
 END_TEST
 
@@ -357,15 +383,6 @@ END_TEST
 
 enum { IDLE_BYTES = 512, IDLE_SPARE = 200, QUIET_MS = 2000 };
 
-static rlim_t raise_open_files(void)
-{
-    struct rlimit limit;
-    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
-    limit.rlim_cur = limit.rlim_max;
-    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-    return limit.rlim_cur;
-}
-
 /* A greeted connection. The ports of one address would not do for very many. */
 static int open_idle(unsigned number)
 {
@@ -432,6 +449,7 @@ int main(void)
     tcase_add_test(connections, one_connection_too_many);
     tcase_add_test(connections, one_connection_too_many_of_an_address);
     tcase_add_test(connections, a_connection_that_moved_is_counted_once);
+    tcase_add_test(connections, a_burst_of_connections_is_let_in);
     tcase_add_test(connections, a_line_has_its_time_from_its_first_byte);
     tcase_add_test(connections, the_rest_of_a_long_line_has_its_time_too);
     tcase_add_test(connections, half_a_line_of_a_subscriber_is_too_slow);
