@@ -24,6 +24,7 @@
 enum {
     NO_SLOT = UINT32_MAX,
     PARTIAL_MAX_BYTES = CONN_READ_BYTES, /* kept input that is put before the next read */
+    TURNS_A_ROUND = 8,     /* of connections that want much, between two looks at the others */
     EXPIRIES_A_ROUND = 64, /* that may come at once, and delay the others on the loop */
 };
 
@@ -498,14 +499,10 @@ static void go_on(struct conn *conn)
 
 bool conn_pool_run_later(struct conn_pool *pool)
 {
-    struct conn *last = TAILQ_LAST(&pool->later, conn_list);
     struct conn *conn;
-    while (last && (conn = TAILQ_FIRST(&pool->later))) {
-        bool was_last = conn == last;
+    for (int i = 0; i < TURNS_A_ROUND && (conn = TAILQ_FIRST(&pool->later)); i++) {
         set_later(conn, false);
         conn_settle(conn);
-        if (was_last)
-            break;
     }
     return !TAILQ_EMPTY(&pool->later);
 }

@@ -27,10 +27,10 @@ enum {
      * that pipelines and never reads costs is about the sum of both. */
     CONN_READ_BYTES = 16 * 1024,
     CONN_ROUND_BYTES = 16 * 1024,
-    CONN_TURN_BYTES = 256 * 1024, /* of output, after which the other connections have their turn */
-    CONN_LINGER_MS = 1000,        /* for which input is drained after the last reply */
     CONN_SUBSCRIBER_SNDBUF_BYTES = 32 * 1024, /* in the kernel, of a subscriber's socket */
     CONN_SUBSCRIBER_LOWAT_BYTES = 16 * 1024,  /* of unsent output there */
+    CONN_TURN_BYTES = 32 * 1024, /* of output, after which the other connections have their turn */
+    CONN_LINGER_MS = 1000,       /* for which input is drained after the last reply */
 };
 
 enum conn_state {
@@ -145,8 +145,8 @@ int conn_pool_init(struct conn_pool *pool, struct loop *loop, struct counters *c
 /* All connections must be gone. */
 void conn_pool_destroy(struct conn_pool *pool);
 
-/* Goes on with the connections that had their turn. Once a round; returns whether some had it
- * again. */
+/* Goes on with some of the connections that had their turn, those first that have waited longest.
+ * Once a round; returns whether some wait still. */
 bool conn_pool_run_later(struct conn_pool *pool);
 
 /* The connection that `ref` names, or NULL if it is gone. */

@@ -363,7 +363,7 @@ static void byte_readers(struct assault *assault)
 
 /* ---- resets: in the middle of everything ---- */
 
-enum { RESET_PEERS = 100, RESET_LINES = 200, RESET_BYTES = RESET_LINES * 32 };
+enum { RESET_PEERS = 100, RESETS_A_SECOND = 500, RESET_LINES = 40, RESET_BYTES = RESET_LINES * 32 };
 
 static size_t random_script(char *bytes)
 {
@@ -394,18 +394,21 @@ static void resets(struct assault *assault)
 {
     struct flock flock;
     char bytes[RESET_BYTES];
-    uint64_t count = 0;
+    uint64_t connected = 0, count = 0;
+    int64_t began = server_now_ms();
     flock_init(&flock, &assault->server, RESET_PEERS);
     flock.on_line = expect_any;
     while (assault_goes_on(assault)) {
         int64_t now = server_now_ms();
+        uint64_t due = (uint64_t)(now - began) * RESETS_A_SECOND / 1000;
         for (unsigned i = 0; i < flock.count; i++) {
             struct peer *peer = &flock.peers[i];
-            if (peer->fd < 0) {
+            if (peer->fd < 0 && connected < due) {
+                connected++;
                 flock_connect(&flock, peer, 1 + (unsigned)torture_random(&torture, 100), 0);
                 flock_send(peer, bytes, random_script(bytes));
                 peer->at_ms = now + (int64_t)torture_random(&torture, 20);
-            } else if (now >= peer->at_ms) {
+            } else if (peer->fd >= 0 && now >= peer->at_ms) {
                 flock_reset(&flock, peer);
                 count++;
             }
