@@ -240,7 +240,7 @@ static void endless_line(struct assault *assault)
 
 /* ---- errors: a million of them ---- */
 
-enum { ERROR_PEERS = 50, ERRORS_IN_A_ROW = 100 };
+enum { ERROR_PEERS = 50, ERRORS_IN_A_ROW = 100, ERROR_PEERS_A_SECOND = 600 };
 
 static void expect_errors(struct flock *flock, struct peer *peer, const char *line)
 {
@@ -263,7 +263,8 @@ static void errors(struct assault *assault)
 {
     char lines[(ERRORS_IN_A_ROW + 20) * 2];
     struct flock flock;
-    uint64_t made = 0, least = assault->full ? 1000000 : 100000;
+    uint64_t made = 0, least = assault->full ? 1000000 : 100000, connected = 0;
+    int64_t began = server_now_ms();
     for (size_t i = 0; i < sizeof lines; i += 2)
         memcpy(lines + i, "x\n", 2);
     flock_init(&flock, &assault->server, ERROR_PEERS);
@@ -271,10 +272,13 @@ static void errors(struct assault *assault)
     flock.on_end = end_errors;
     flock.context = &made;
     while (made < least || assault_goes_on(assault)) {
+        uint64_t due = (uint64_t)(server_now_ms() - began) * ERROR_PEERS_A_SECOND / 1000;
         for (unsigned i = 0; i < flock.count; i++) {
             struct peer *peer = &flock.peers[i];
-            if (peer->fd < 0)
+            if (peer->fd < 0 && connected < due) {
+                connected++;
                 flock_connect(&flock, peer, 1 + (unsigned)torture_random(&torture, 100), 0);
+            }
             peer->sent += flock_send(peer, lines, sizeof lines - peer->sent);
         }
         flock_serve(&flock, 1);
@@ -510,10 +514,13 @@ static void half_close(struct assault *assault)
     flock.on_end = end_script;
     flock.context = &ended;
     for (; assault_goes_on(assault); rounds++) {
+        int64_t began = server_now_ms();
         for (unsigned i = 0; i < flock.count; i++) {
             flock_connect(&flock, &flock.peers[i], 1 + (unsigned)rounds % 200, 0);
             send_script(&flock.peers[i], bytes, i);
-            flock_serve(&flock, 0);
+            do
+                flock_serve(&flock, 1);
+            while (server_now_ms() < began + i); /* a thousand a second at most */
         }
         flock_await_ends(&flock);
     }
@@ -771,7 +778,7 @@ static const struct attack attacks[] = {
     {"resets", resets, 3, 30, 12288, {NULL}},
     {"half_close", half_close, 3, 20, 4096, {NULL}},
     {"first_bytes", first_bytes, 3, 20, 2048, {"--line-timeout", "1"}},
-    {"churn", churn, 10, 60, 1024, {"--max-connections", "150"}},
+    {"churn", churn, 10, 60, 2048, {"--max-connections", "150"}},
     {"non_readers", non_readers, 4, 4, 8192, {"--stall-timeout", "3"}},
     {"one_address", one_address, 3, 20, 2048, {"--max-per-address", "20"}},
 };
