@@ -183,7 +183,7 @@ static void flood(struct assault *assault)
             break;
         }
         if (connected % 64 == 0)
-            flock_serve(&flock, 0);
+            flock_serve(&flock, assault->full ? 0 : 8); /* CI's share: 8,000 a second at most */
     }
     flock_free(&flock);
     TELL(assault, "%" PRIu64 " connections (%" PRIu64 " a second)", connected,
@@ -225,8 +225,8 @@ static void endless_line(struct assault *assault)
                 flock_connect(&flock, &flock.peers[i], 0, 0);
             sent += flock_send(&flock.peers[i], bytes, sizeof bytes);
         }
-        flock_serve(&flock, 0);
-        uint64_t now = round % 1024 == 0 ? server_rss_bytes(&assault->server) : 0;
+        flock_serve(&flock, assault->full ? 0 : 1);
+        uint64_t now = round % 128 == 0 ? server_rss_bytes(&assault->server) : 0;
         most = now > most ? now : most;
     }
     flock_await_ends(&flock);
