@@ -97,7 +97,10 @@ int store_backup_copy(const struct store *store, const char *path, const atomic_
     } else if (link(partial, path) != 0) {
         log_warning("backup failed file=%s error=%s", path, strerror(errno));
         result = ERR_BAD_ARGUMENT;
-    } else if (file_sync_directory(path) == 0) {
+    } else if (file_sync_directory(path) != 0) { /* its name might not outlast the machine */
+        log_warning("backup failed file=%s error=%s", path, strerror(errno));
+        unlink(path);
+    } else {
         hook_point(HOOK_BACKUP_LINKED);
         *bytes = (uint64_t)status.st_size;
         result = 0;

@@ -6,14 +6,80 @@
 #include "voter.h"
 
 #include <check.h>
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <sqlite3.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+/* ---- calls that can be made to fail ---- */
+
+static long calls_left = -1; /* of the store's, until one fails; -1 is never */
+static int failure_code = SQLITE_IOERR;
+static int failure_errno = EIO;
+
+static bool fails(void)
+{
+    if (calls_left < 0 || calls_left-- > 0)
+        return false;
+    errno = failure_errno;
+    return true;
+}
+
+#define WRAP(result, name, parameters, arguments, failure)    \
+    result __real_##name parameters;                          \
+    result __wrap_##name parameters;                          \
+    result __wrap_##name parameters                           \
+    {                                                         \
+        return fails() ? (failure) : __real_##name arguments; \
+    }
+
+WRAP(void *, malloc, (size_t size), (size), NULL)
+WRAP(void *, calloc, (size_t count, size_t size), (count, size), NULL)
+WRAP(char *, strdup, (const char *text), (text), NULL)
+WRAP(int, link, (const char *from, const char *to), (from, to), -1)
+WRAP(int, fsync, (int fd), (fd), -1)
+WRAP(int, fdatasync, (int fd), (fd), -1)
+WRAP(ssize_t, pread, (int fd, void *bytes, size_t len, off_t at), (fd, bytes, len, at), -1)
+WRAP(ssize_t, write, (int fd, const void *bytes, size_t len), (fd, bytes, len), -1)
+WRAP(int, fstat, (int fd, struct stat *status), (fd, status), -1)
+WRAP(int, sqlite3_open_v2, (const char *name, sqlite3 **db, int flags, const char *vfs),
+     (name, db, flags, vfs), failure_code)
+WRAP(int, sqlite3_exec,
+     (sqlite3 * db, const char *sql, int (*row)(void *, int, char **, char **), void *context,
+      char **error),
+     (db, sql, row, context, error), failure_code)
+WRAP(int, sqlite3_prepare_v2,
+     (sqlite3 * db, const char *sql, int len, sqlite3_stmt **statement, const char **tail),
+     (db, sql, len, statement, tail), failure_code)
+WRAP(int, sqlite3_prepare_v3,
+     (sqlite3 * db, const char *sql, int len, unsigned flags, sqlite3_stmt **statement,
+      const char **tail),
+     (db, sql, len, flags, statement, tail), failure_code)
+WRAP(int, sqlite3_step, (sqlite3_stmt * statement), (statement), failure_code)
+WRAP(int, sqlite3_wal_checkpoint_v2,
+     (sqlite3 * db, const char *name, int mode, int *log_pages, int *done),
+     (db, name, mode, log_pages, done), failure_code)
+WRAP(int, sqlite3_declare_vtab, (sqlite3 * db, const char *sql), (db, sql), failure_code)
+WRAP(void *, sqlite3_malloc, (int size), (size), NULL)
+
+int __real_open(const char *name, int flags, mode_t mode);
+int __wrap_open(const char *name, int flags, ...);
+int __wrap_open(const char *name, int flags, ...)
+{
+    va_list arguments;
+    va_start(arguments, flags);
+    mode_t mode = flags & O_CREAT ? va_arg(arguments, mode_t) : 0;
+    va_end(arguments);
+    return fails() ? -1 : __real_open(name, flags, mode);
+}
 
 static char directory[] = "/tmp/tallycast-store-XXXXXX";
 static char path[PATH_MAX];
@@ -439,6 +505,303 @@ START_TEST(a_directory_that_is_not_there_is_refused)
 }
 END_TEST
 
+START_TEST(a_name_that_is_too_long_is_refused)
+{
+    char name[PATH_MAX + 64];
+    struct store *store = open_store();
+    for (size_t len = PATH_MAX - 30; len < PATH_MAX + 10; len += 20) {
+        snprintf(name, sizeof name, "%s/", directory);
+        memset(name + strlen(name), 'x', len - strlen(name));
+        name[len] = '\0';
+        struct store *other;
+        ck_assert_int_eq(store_open(&other, name, true, why), -1);
+        ck_assert_msg(strstr(why, "too long"), "said: %s", why);
+        atomic_bool cancelled = false;
+        uint64_t bytes;
+        ck_assert_int_eq(store_backup_copy(store, name, &cancelled, &bytes), ERR_BAD_ARGUMENT);
+    }
+    store_close(store);
+}
+END_TEST
+
+/* ---- each call that fails ---- */
+
+/* How many files the directory holds. */
+static int count_files(void)
+{
+    DIR *files = opendir(directory);
+    ck_assert_ptr_nonnull(files);
+    int count = 0;
+    for (struct dirent *file; (file = readdir(files));)
+        count += file->d_name[0] != '.';
+    closedir(files);
+    return count;
+}
+
+/* Each call fails in turn while a database is made. What can't be made is told, and leaves either
+ * nothing or a whole database: the next try succeeds. */
+START_TEST(making_a_database_fails_cleanly)
+{
+    int failures = 0;
+    for (long n = 0;; n++) {
+        struct store *store = NULL;
+        why[0] = '\0';
+        calls_left = n;
+        int result = store_open(&store, path, true, why);
+        bool failed = calls_left < 0;
+        calls_left = -1;
+        if (result == 0) {
+            store_close(store);
+        } else {
+            failures++;
+            ck_assert_msg(strstr(why, path), "call %ld said: %s", n, why);
+            ck_assert_int_le(count_files(), 2);
+        }
+        store = open_store();
+        ck_assert(!store_has_ballots(store));
+        store_close(store);
+        remove_file("");
+        remove_file("-wal");
+        ck_assert_int_eq(count_files(), 0);
+        if (!failed)
+            break;
+    }
+    ck_assert_int_gt(failures, 15);
+}
+END_TEST
+
+/* The same while one is opened and read: it is refused, or read as it is. */
+START_TEST(reading_a_database_fails_cleanly)
+{
+    make_sample_file();
+    size_t before_len, after_len;
+    char *before = slurp(path, &before_len);
+    int failures = 0;
+    for (long n = 0;; n++) {
+        struct store *store = NULL;
+        struct found found = {0};
+        why[0] = '\0';
+        calls_left = n;
+        int result = store_open(&store, path, true, why);
+        if (result == 0 && (result = load(store, &found)) == 0)
+            result = store_checkpoint_all(store, why);
+        bool failed = calls_left < 0;
+        calls_left = -1;
+        failures += result != 0;
+        ck_assert_msg(result == 0 || why[0] != '\0', "call %ld said nothing", n);
+        ck_assert(result != 0 || (found.ballots == 2 && found.events == 2 && found.tallies == 1));
+        poll_free(found.poll);
+        if (store)
+            store_close(store);
+        if (!failed)
+            break;
+    }
+    ck_assert_int_gt(failures, 20);
+    char *after = slurp(path, &after_len);
+    ck_assert(before_len == after_len && memcmp(before, after, before_len) == 0);
+    free(before);
+    free(after);
+}
+END_TEST
+
+enum { CHILD_COMMITTED, CHILD_REFUSED, CHILD_DID_NOT_FAIL };
+
+static int commit_later(struct store *store, uint64_t seq, long calls)
+{
+    const struct name name = {6, "dinner"}, choices[2] = {{1, "a"}, {1, "b"}};
+    const struct settings settings = {{0}};
+    struct poll *poll = poll_new(&name, &settings, choices, 2);
+    poll->id = 2;
+    const struct store_event event = {.seq = seq, .kind = STORE_CREATE, .poll = poll};
+    const struct store_ballot ballot = {.seq = seq + 1, .poll = 2, .voter = {5, seq}};
+    static const char line[] = "dinner open 6 1 a=1 b=0";
+    const struct store_tally tally = {2, line, sizeof line - 1};
+    const struct store_batch batch = {.time_ns = 2,
+                                      .events = &event,
+                                      .event_count = 1,
+                                      .ballots = &ballot,
+                                      .ballot_count = 1,
+                                      .tallies = &tally,
+                                      .tally_count = 1};
+    const char *reason = NULL;
+    calls_left = calls;
+    int result = store_commit(store, &batch, &reason);
+    if (result != 0 && !reason)
+        _exit(99);
+    poll_free(poll);
+    return result;
+}
+
+/* In a process of its own, which may abort: opens the database and commits while call `n` fails. */
+static int commit_in_child(long n)
+{
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        struct store *store;
+        if (store_open(&store, path, true, why) != 0)
+            _exit(98);
+        int result = commit_later(store, 5, n);
+        bool failed = calls_left < 0;
+        if (result != 0 && commit_later(store, 5, -1) != 0) /* nothing of the refused one is left */
+            _exit(97);
+        _exit(!failed ? CHILD_DID_NOT_FAIL : result == 0 ? CHILD_COMMITTED : CHILD_REFUSED);
+    }
+    int status;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    return status;
+}
+
+static unsigned count_ballots(void)
+{
+    struct store *store = open_store();
+    sqlite3 *db;
+    store_close(store);
+    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+    sqlite3_stmt *row;
+    ck_assert_int_eq(sqlite3_prepare_v2(db,
+                                        "SELECT (SELECT count(*) FROM ballot), "
+                                        "(SELECT count(*) FROM poll), "
+                                        "(SELECT count(*) FROM last_tally)",
+                                        -1, &row, NULL),
+                     SQLITE_OK);
+    ck_assert_int_eq(sqlite3_step(row), SQLITE_ROW);
+    unsigned ballots = (unsigned)sqlite3_column_int(row, 0);
+    ck_assert_uint_eq(ballots - 1, (unsigned)sqlite3_column_int(row, 1)); /* all, or nothing */
+    ck_assert_uint_eq(ballots - 1, (unsigned)sqlite3_column_int(row, 2));
+    sqlite3_finalize(row);
+    sqlite3_close(db);
+    return ballots;
+}
+
+/* Each call of a commit fails in turn. It is refused with nothing recorded, and the next one goes
+ * through; or, where nobody can know, the process aborts and what is on disk is all or nothing. */
+static void fail_commits(int code, int *aborted, int *refused)
+{
+    failure_code = code;
+    for (long n = 0;; n++) {
+        make_sample_file();
+        int status = commit_in_child(n);
+        if (WIFSIGNALED(status)) {
+            ck_assert_int_eq(WTERMSIG(status), SIGABRT);
+            ck_assert_uint_eq(count_ballots(), 2); /* the test's COMMIT did not happen */
+            ++*aborted;
+        } else {
+            ck_assert_int_le(WEXITSTATUS(status), CHILD_DID_NOT_FAIL);
+            *refused += WEXITSTATUS(status) == CHILD_REFUSED;
+            ck_assert_uint_eq(count_ballots(), 3);
+        }
+        remove_file("");
+        remove_file("-wal");
+        if (WIFEXITED(status) && WEXITSTATUS(status) == CHILD_DID_NOT_FAIL)
+            break;
+    }
+}
+
+START_TEST(a_commit_fails_cleanly)
+{
+    int aborted = 0, refused = 0;
+    fail_commits(SQLITE_IOERR, &aborted, &refused);
+    ck_assert_int_eq(aborted, 1); /* on COMMIT alone */
+    ck_assert_int_gt(refused, 4);
+}
+END_TEST
+
+START_TEST(a_full_disk_refuses_a_commit_wherever_it_is_noticed)
+{
+    int aborted = 0, refused = 0;
+    fail_commits(SQLITE_FULL, &aborted, &refused);
+    ck_assert_int_eq(aborted, 0);
+    ck_assert_int_gt(refused, 5);
+}
+END_TEST
+
+/* Each call of a backup fails in turn: there is a file if, and only if, it was reported as made. */
+START_TEST(a_backup_fails_cleanly)
+{
+    make_sample_file();
+    struct store *store = open_store();
+    char copy[PATH_MAX + 8];
+    snprintf(copy, sizeof copy, "%s.copy", path);
+    int failures = 0;
+    for (long n = 0;; n++) {
+        atomic_bool cancelled = false;
+        uint64_t bytes = 0;
+        calls_left = n;
+        int result = store_backup_begin(store);
+        if (result == 0) {
+            result = store_backup_copy(store, copy, &cancelled, &bytes);
+            store_backup_end(store);
+        }
+        bool failed = calls_left < 0;
+        calls_left = -1;
+        failures += result != 0;
+        ck_assert_msg((access(copy, F_OK) == 0) == (result == 0), "call %ld: %d", n, result);
+        ck_assert(result != 0 || bytes == store_database_bytes(store));
+        unlink(copy);
+        ck_assert_int_le(count_files(), 2); /* no partial copy is left */
+        if (!failed)
+            break;
+    }
+    ck_assert_int_gt(failures, 7);
+    store_close(store);
+}
+END_TEST
+
+START_TEST(an_interrupted_call_is_made_again)
+{
+    make_sample_file();
+    struct store *store = open_store();
+    char copy[PATH_MAX + 8];
+    snprintf(copy, sizeof copy, "%s.copy", path);
+    failure_errno = EINTR;
+    int successes = 0;
+    for (long n = 0; n < 10; n++) {
+        atomic_bool cancelled = false;
+        uint64_t bytes = 0;
+        calls_left = n;
+        successes += store_backup_copy(store, copy, &cancelled, &bytes) == 0 && calls_left < 0;
+        calls_left = -1;
+        unlink(copy);
+    }
+    ck_assert_int_ge(successes, 2); /* a read and a write */
+    store_close(store);
+}
+END_TEST
+
+/* A checkpoint that fails leaves the log as it is, and is tried when it has grown by as much. */
+START_TEST(a_failed_checkpoint_is_tried_again_later)
+{
+    struct store *store = open_store();
+    struct poll *poll = make_poll();
+    ck_assert_int_eq(commit_sample(store, poll), 0);
+    uint64_t log = store_log_bytes(store), file = store_database_bytes(store);
+    ck_assert_uint_gt(log, 0);
+    store_checkpoint(store, 1000); /* it is too short for that */
+    ck_assert_uint_eq(store_database_bytes(store), file);
+    calls_left = 0;
+    store_checkpoint(store, 1);
+    ck_assert_int_eq(calls_left, -1); /* tried, and failed */
+    calls_left = 0;
+    store_checkpoint(store, 1);
+    ck_assert_int_eq(calls_left, 0); /* not tried */
+    calls_left = -1;
+    for (uint64_t seq = 5; store_log_bytes(store) < 2 * log; seq++) {
+        const struct store_ballot ballot = {.seq = seq, .poll = 1, .voter = {9, seq}};
+        const struct store_batch batch = {.time_ns = 1, .ballots = &ballot, .ballot_count = 1};
+        const char *reason;
+        ck_assert_int_eq(store_commit(store, &batch, &reason), 0);
+    }
+    calls_left = 0;
+    store_checkpoint(store, 1);
+    ck_assert_int_eq(calls_left, -1); /* tried again */
+    ck_assert_int_eq(store_checkpoint_all(store, why), 0);
+    ck_assert_uint_eq(store_log_bytes(store), 0);
+    store_close(store);
+    poll_free(poll);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("store");
@@ -459,6 +822,14 @@ int main(void)
     tcase_add_loop_test(tests, a_row_that_can_not_be_is_refused, 0,
                         (int)(sizeof damages / sizeof damages[0]));
     tcase_add_test(tests, a_directory_that_is_not_there_is_refused);
+    tcase_add_test(tests, a_name_that_is_too_long_is_refused);
+    tcase_add_test(tests, making_a_database_fails_cleanly);
+    tcase_add_test(tests, reading_a_database_fails_cleanly);
+    tcase_add_test(tests, a_commit_fails_cleanly);
+    tcase_add_test(tests, a_full_disk_refuses_a_commit_wherever_it_is_noticed);
+    tcase_add_test(tests, a_backup_fails_cleanly);
+    tcase_add_test(tests, an_interrupted_call_is_made_again);
+    tcase_add_test(tests, a_failed_checkpoint_is_tried_again_later);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
