@@ -411,6 +411,11 @@ void conn_finish_when_done(struct conn *conn)
     conn->last_words = true;
 }
 
+void conn_stay(struct conn *conn)
+{
+    conn->last_words = false;
+}
+
 /* Keeps what the handler left of input that lies in the pool's buffer. */
 static void keep_unread(struct conn *conn, const char *bytes, size_t len)
 {

@@ -209,6 +209,9 @@ void conn_leave(struct conn *conn);
 /* Closes once everything that was read is executed, answered and taken. */
 void conn_finish_when_done(struct conn *conn);
 
+/* Takes that back: there is more to come, whatever was executed. */
+void conn_stay(struct conn *conn);
+
 /* Says no more after what was said: closes once it is taken. */
 void conn_finish(struct conn *conn);
 

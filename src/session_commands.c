@@ -246,6 +246,7 @@ static int execute_subscribe(struct session *session, const struct command *comm
         if (!session->subscriber)
             return ERR_LIMIT;
         conn_limit_buffers(&session->conn);
+        conn_stay(&session->conn); /* for the last tallies, if the server began to stop before */
     }
     int covered = subscriber_add(session->subscriber, poll, (uint32_t)command->number);
     if (covered < 0) {
