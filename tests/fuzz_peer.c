@@ -313,11 +313,11 @@ static void receive_reply(struct peer *peer, const struct reply *reply, const ch
     REQUIRE(!peer->over);
     peer->in_rows = false;
     if (has_code(reply, ERR_TOO_MANY_ERRORS)) {
-        REQUIRE(peer->errors_in_row >= PROTO_ERRORS_IN_A_ROW);
+        REQUIRE(peer->errors_in_row >= PEER_ERRORS_MAX);
         peer->over = true;
         return;
     }
-    REQUIRE(peer->errors_in_row < PROTO_ERRORS_IN_A_ROW);
+    REQUIRE(peer->errors_in_row < PEER_ERRORS_MAX);
     if (stopping && has_code(reply, ERR_SHUTTING_DOWN)) {
         peer->over = peer->shut_down = true;
         return;

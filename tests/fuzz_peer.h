@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { PEERS = 8, PEER_INPUT_MAX = 32 * 1024 };
+enum { PEERS = 8, PEER_INPUT_MAX = 32 * 1024, PEER_ERRORS_MAX = 20 };
 
 enum peer_kind { PEER_VOTER, PEER_ADMIN, PEER_ONE_TOO_MANY };
 

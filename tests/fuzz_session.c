@@ -53,6 +53,7 @@ enum {
     CONNECTIONS_MAX = 5,
     PER_ADDRESS_MAX = 3,
     STALL_S = 300,
+    IN_FLIGHT_MAX = 32,
     STOP_MS = 10000,
     COUNT_MAX = 10000000,
     SCRIPT_MAX = 1024, /* bytes: longer ones are slower, and reach nothing else */
@@ -66,6 +67,8 @@ static const struct config config = {
     .push_interval_ms = 50,
     .max_connections = CONNECTIONS_MAX,
     .max_per_address = PER_ADDRESS_MAX,
+    .max_errors = PEER_ERRORS_MAX,
+    .max_in_flight = IN_FLIGHT_MAX,
 };
 
 static struct server server;
@@ -153,7 +156,7 @@ static void check_session(const struct session *session)
 {
     const struct conn *conn = &session->conn;
     REQUIRE(conn->state != CONN_DOOMED);
-    REQUIRE(session->in_flight <= SESSION_IN_FLIGHT_MAX);
+    REQUIRE(session->in_flight <= IN_FLIGHT_MAX);
     REQUIRE(conn->unread.len <= CONN_READ_BYTES + PROTO_LINE_MAX);
     REQUIRE(conn->unsent.len <= UNSENT_MAX);
     REQUIRE(conn->unsent.len == 0 || conn->blocked);

@@ -5,7 +5,29 @@
 #include <check.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
+
+void *__real_aligned_alloc(size_t alignment, size_t size);
+void __real_free(void *memory);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
+void __wrap_free(void *memory);
+
+static bool memory_is_short;
+static void *allocated; /* the newest ring's slots; NULL once they are freed */
+
+void *__wrap_aligned_alloc(size_t alignment, size_t size)
+{
+    allocated = memory_is_short ? NULL : __real_aligned_alloc(alignment, size);
+    return allocated;
+}
+
+void __wrap_free(void *memory)
+{
+    if (memory == allocated)
+        allocated = NULL;
+    __real_free(memory);
+}
 
 /* An odd size, so that a slot off by one shows. */
 struct item {
@@ -162,6 +184,35 @@ START_TEST(init_refuses_what_memory_cannot_hold)
 }
 END_TEST
 
+START_TEST(init_tells_that_memory_is_short)
+{
+    struct ring ring;
+    memory_is_short = true;
+    ck_assert_int_eq(ring_init(&ring, 4, sizeof(struct item)), -1);
+}
+END_TEST
+
+/* Whatever its memory held before. */
+START_TEST(a_ring_begins_at_zero_and_ends_without_slots)
+{
+    struct ring ring;
+    memset(&ring, 0xa5, sizeof ring);
+    ck_assert_int_eq(ring_init(&ring, 4, sizeof(struct item)), 0);
+    ck_assert_uint_eq(ring.filled, 0);
+    ck_assert_uint_eq(ring.head_seen, 0);
+    ck_assert_uint_eq(ring.tail_seen, 0);
+    ck_assert_uint_eq(atomic_load(&ring.tail), 0);
+    ck_assert_uint_eq(atomic_load(&ring.head), 0);
+    ck_assert_uint_eq((uintptr_t)ring.slots % CACHE_LINE_BYTES, 0);
+    ck_assert_uint_eq(push_numbers(&ring, 1, 5), 4);
+    ck_assert_uint_eq(pop_numbers(&ring, 1, 8), 4);
+    ck_assert_ptr_nonnull(allocated);
+    ring_destroy(&ring);
+    ck_assert_ptr_null(allocated);
+    ck_assert_ptr_null(ring.slots);
+}
+END_TEST
+
 START_TEST(the_two_sides_share_no_cache_line)
 {
     ck_assert_uint_eq(offsetof(struct ring, tail) % CACHE_LINE_BYTES, 0);
@@ -257,6 +308,8 @@ int main(void)
     tcase_add_test(alone, peek_gives_neighbours_up_to_the_end_of_memory);
     tcase_add_test(alone, indices_wrap_around);
     tcase_add_test(alone, init_refuses_what_memory_cannot_hold);
+    tcase_add_test(alone, init_tells_that_memory_is_short);
+    tcase_add_test(alone, a_ring_begins_at_zero_and_ends_without_slots);
     tcase_add_test(alone, the_two_sides_share_no_cache_line);
     suite_add_tcase(suite, alone);
     TCase *threads = tcase_create("two threads");
