@@ -166,8 +166,8 @@ static bool call_fails(struct kernel_socket *socket, int flags)
         errno = EINTR;
         return true;
     }
-    REQUIRE(!socket->told_of_end || !socket->peer_reset);
-    socket->told_of_end |= socket->peer_reset;
+    REQUIRE(!socket->told_of_error);
+    socket->told_of_error = socket->peer_reset;
     errno = ECONNRESET;
     return socket->peer_reset;
 }
