@@ -463,8 +463,9 @@ static void end_everything(void)
         pass_time(3600 * 1000); /* whatever interval a subscriber asked for */
         settle();
         peers_require_told(false);
+        /* Where memory was short, a subscriber may lack a tally until its poll changes again. */
         for (unsigned i = 0; i < PEERS; i++)
-            peer_half_close(i);
+            memory_failed ? peer_reset(i) : peer_half_close(i);
         settle();
         pass_time(CONN_LINGER_MS);
     } else {
