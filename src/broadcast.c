@@ -29,33 +29,28 @@ const struct buffer *broadcast_line(struct topic *topic)
         return &topic->line;
     struct tally_view view;
     snapshot_view(topic->latest, &view);
-    topic->line.len = 0;
-    char *room = buffer_reserve(&topic->line, tally_line_max(view.choice_count));
-    if (!room)
-        return NULL;
-    topic->line.len = tally_encode(room, "> ", &view);
+    topic->line.len = tally_encode(topic->line.bytes, "> ", &view);
     topic->line_seq = topic->latest->seq;
     return &topic->line;
 }
 
-/* Takes over the snapshot of a poll that has no topic yet. */
+/* Takes over the snapshot of a poll that has no topic yet. All that showing the poll will take is
+ * allocated here: its subscribers are owed each last tally, and perhaps no later one comes. NULL if
+ * memory is short. */
 static struct topic *topic_new(struct broadcast *broadcast, struct snapshot *snapshot)
 {
     struct topic *topic = calloc(1, sizeof *topic);
-    if (!topic)
+    if (!topic || !buffer_reserve(&topic->line, tally_line_max(snapshot->poll->choice_count))) {
+        snapshot_unref(snapshot);
+        free(topic);
         return NULL;
+    }
     topic->latest = snapshot;
     fanout_init(&topic->fanout, &broadcast->busy);
     TAILQ_INSERT_TAIL(&broadcast->published, topic, published_link);
     broadcast->topics[snapshot->poll->id - 1] = topic;
     broadcast->topic_count++;
     return topic;
-}
-
-static void arm_cool_timer(struct broadcast *broadcast, uint64_t wait_ns)
-{
-    struct timeval wait = {(time_t)(wait_ns / NS_PER_S), (suseconds_t)(wait_ns % NS_PER_S / 1000)};
-    event_add(&broadcast->cool_timer, &wait);
 }
 
 static void topic_publish(struct broadcast *broadcast, struct topic *topic)
@@ -74,7 +69,7 @@ static void topic_publish(struct broadcast *broadcast, struct topic *topic)
     topic->cool_ns = clock_monotonic_ns() + broadcast->interval_ns;
     TAILQ_INSERT_TAIL(&broadcast->cooling, topic, cooling_link);
     if (TAILQ_FIRST(&broadcast->cooling) == topic)
-        arm_cool_timer(broadcast, broadcast->interval_ns);
+        loop_set_timer(&broadcast->cool_timer, broadcast->interval_ns);
 }
 
 /* Takes over the snapshot. */
@@ -83,10 +78,9 @@ static void topic_update(struct broadcast *broadcast, struct snapshot *snapshot)
     struct topic *topic = broadcast->topics[snapshot->poll->id - 1];
     if (!topic) {
         topic = topic_new(broadcast, snapshot);
-        if (!topic)
-            snapshot_unref(snapshot); /* at the poll's next change */
-        else
-            topic_publish(broadcast, topic);
+        if (!topic) /* subscribers of all polls are owed it */
+            log_fatal("no memory to show a poll: stopping");
+        topic_publish(broadcast, topic);
         return;
     }
     if (snapshot->seq <= topic->latest->seq) {
@@ -116,7 +110,7 @@ static void on_cool(evutil_socket_t fd, short what, void *context)
             topic_publish(broadcast, topic);
     }
     if (topic)
-        arm_cool_timer(broadcast, topic->cool_ns - now_ns);
+        loop_set_timer(&broadcast->cool_timer, topic->cool_ns - now_ns);
 }
 
 void broadcast_receive(struct broadcast *broadcast)
@@ -180,9 +174,13 @@ void broadcast_publish_last(struct broadcast *broadcast)
 
 struct topic *broadcast_topic(struct broadcast *broadcast, const struct poll *poll)
 {
-    if (!broadcast->topics[poll->id - 1])
-        topic_update(broadcast, tally_snapshot(broadcast->tally, poll->id, NULL));
-    return broadcast->topics[poll->id - 1];
+    struct topic *topic = broadcast->topics[poll->id - 1];
+    if (topic)
+        return topic;
+    topic = topic_new(broadcast, tally_snapshot(broadcast->tally, poll->id, NULL));
+    if (topic)
+        topic_publish(broadcast, topic);
+    return topic;
 }
 
 struct topic *broadcast_published_after(const struct broadcast *broadcast, uint64_t number)

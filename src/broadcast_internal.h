@@ -19,7 +19,7 @@ TAILQ_HEAD(subscription_queue, subscription);
 /* A poll, as this loop shows it. */
 struct topic {
     struct snapshot *latest; /* owned */
-    struct buffer line;      /* `> ` and the tally of line_seq */
+    struct buffer line;      /* `> ` and the tally of line_seq; has room for any of its tallies */
     uint64_t line_seq;
     uint64_t published_seq;
     uint64_t number;  /* of its last publication */
@@ -75,7 +75,7 @@ struct broadcast {
     char gather[GATHER_BYTES]; /* for one subscriber's lines */
 };
 
-/* The topic's newest line; encoded at most once a snapshot. NULL if memory is short. */
+/* The topic's newest line; encoded at most once a snapshot. */
 const struct buffer *broadcast_line(struct topic *topic);
 
 /* The topic of a poll; made from the tally if its first snapshot has not arrived. NULL if memory is

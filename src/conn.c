@@ -111,11 +111,8 @@ static void set_timer(struct conn_pool *pool)
     if (due_ns >= pool->timer_due_ns)
         return;
     uint64_t now_ns = clock_monotonic_ns();
-    uint64_t wait_ns = due_ns > now_ns ? due_ns - now_ns : 0;
-    struct timeval wait = {(time_t)(wait_ns / NS_PER_S),
-                           (suseconds_t)(wait_ns % NS_PER_S / 1000 + 1)};
-    if (event_add(&pool->timer, &wait) == 0)
-        pool->timer_due_ns = due_ns;
+    loop_set_timer(&pool->timer, (due_ns > now_ns ? due_ns - now_ns : 0) + 1000);
+    pool->timer_due_ns = due_ns;
 }
 
 void conn_end_message(struct conn *conn)

@@ -121,6 +121,15 @@ DEFINE_LOG_FUNCTION(warning, LOG_LEVEL_WARNING)
 DEFINE_LOG_FUNCTION(error, LOG_LEVEL_ERROR)
 #undef DEFINE_LOG_FUNCTION
 
+void log_fatal(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    write_event(LOG_LEVEL_ERROR, format, args);
+    va_end(args);
+    abort();
+}
+
 void log_broken(const char *file, int line, const char *what)
 {
     log_error("broken invariant what=\"%s\" at=%s:%d", what, file, line);

@@ -22,6 +22,11 @@ void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Writes one event as an error, then aborts: for a shortage, of memory or of the kernel's, that
+ * strikes the server itself and no single client, where going on would mean a wrong answer or none.
+ */
+_Noreturn void log_fatal(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* Says what invariant of our own is broken, and where, then aborts. Release builds too. */
 _Noreturn void log_broken(const char *file, int line, const char *what);
 

@@ -3,10 +3,12 @@
  * others reach the loop by its inbox and its rings, and wake it by the waker's eventfd. */
 #include "loop.h"
 
+#include "clock.h"
 #include "log.h"
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <string.h>
 
 static void on_wake(evutil_socket_t fd, short what, void *context)
 {
@@ -26,6 +28,21 @@ static int make_base(struct loop *loop)
     return loop->base ? 0 : -1;
 }
 
+/* Has events of the eventfd reported. The timer makes libevent allocate its table of timers, which
+ * never shrinks, so that the first of them need no memory later. */
+static int watch_waker(struct loop *loop)
+{
+    const struct timeval any = {1, 0};
+    struct event timer;
+    evtimer_assign(&timer, loop->base, on_wake, loop);
+    if (event_add(&timer, &any) != 0)
+        return -1;
+    event_del(&timer);
+    event_assign(&loop->wake_event, loop->base, loop->waker.fd, EV_READ | EV_PERSIST, on_wake,
+                 loop);
+    return event_add(&loop->wake_event, NULL);
+}
+
 int loop_init(struct loop *loop, const struct loop_source *source)
 {
     *loop = (struct loop){.source = *source};
@@ -38,10 +55,13 @@ int loop_init(struct loop *loop, const struct loop_source *source)
         event_base_free(loop->base);
         return -1;
     }
+    if (watch_waker(loop) != 0) {
+        waker_destroy(&loop->waker);
+        event_base_free(loop->base);
+        errno = ENOMEM;
+        return -1;
+    }
     pthread_mutex_init(&loop->inbox_mutex, NULL);
-    event_assign(&loop->wake_event, loop->base, loop->waker.fd, EV_READ | EV_PERSIST, on_wake,
-                 loop);
-    event_add(&loop->wake_event, NULL);
     return 0;
 }
 
@@ -86,7 +106,8 @@ static void *loop_run(void *context)
             break;
         waker_prepare(&loop->waker);
         int flags = EVLOOP_ONCE | (more || has_work(loop) ? EVLOOP_NONBLOCK : 0);
-        event_base_loop(loop->base, flags);
+        if (event_base_loop(loop->base, flags) < 0) /* it would only fail again, at once */
+            log_fatal("can't wait for events: stopping error=%s", strerror(errno));
         waker_cancel(&loop->waker);
     }
     return NULL;
@@ -123,6 +144,13 @@ void loop_post(struct loop *loop, struct loop_task *task)
     atomic_store_explicit(&loop->inbox_filled, true, memory_order_release);
     pthread_mutex_unlock(&loop->inbox_mutex);
     waker_wake(&loop->waker);
+}
+
+void loop_set_timer(struct event *timer, uint64_t wait_ns)
+{
+    struct timeval wait = {(time_t)(wait_ns / NS_PER_S), (suseconds_t)(wait_ns % NS_PER_S / 1000)};
+    if (event_add(timer, &wait) != 0)
+        log_fatal("no memory for a timer: stopping");
 }
 
 void loop_assert_owner(const struct loop *loop)

@@ -10,6 +10,7 @@
 #include <event2/event_struct.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/queue.h>
 
 /* Something to be run by a loop's thread. Embedded in the object that it is about; the loop does
@@ -59,6 +60,11 @@ void loop_quit(struct loop *loop);
 /* Any thread: has the loop run a task. Tasks of one thread run in the order in which they were
  * posted. */
 void loop_post(struct loop *loop, struct loop_task *task);
+
+/* Loop's thread: sets a timer of the server's own, made with evtimer_assign, in `wait_ns` from now.
+ * It must not be lost: where there is no memory for it (which loop_init has kept for the first
+ * few), the process aborts. */
+void loop_set_timer(struct event *timer, uint64_t wait_ns);
 
 /* Aborts unless the loop's thread (or, before it is started, any thread) calls. */
 void loop_assert_owner(const struct loop *loop);

@@ -64,7 +64,7 @@ static bool gather_add(struct broadcast *broadcast, struct gathered *gathered,
                        struct subscription *subscription, struct topic *topic, uint64_t sent)
 {
     const struct buffer *line = broadcast_line(topic);
-    if (!line || gathered->count == GATHER_LINES || gathered->len + line->len > GATHER_BYTES)
+    if (gathered->count == GATHER_LINES || gathered->len + line->len > GATHER_BYTES)
         return false;
     memcpy(broadcast->gather + gathered->len, line->bytes, line->len);
     gathered->lines[gathered->count].begin = gathered->len;
@@ -86,25 +86,26 @@ static void on_pace(evutil_socket_t fd, short what, void *context)
     subscription_visit(subscription);
 }
 
-/* Whether a push must wait for the subscription's interval; it is then sent when that is over. */
+/* Sets a subscription's timer. Returns whether memory sufficed. */
+static bool set_pace(const struct broadcast *broadcast, struct subscription *subscription,
+                     uint64_t wait_ns)
+{
+    struct timeval wait = {(time_t)(wait_ns / NS_PER_S), (suseconds_t)(wait_ns % NS_PER_S / 1000)};
+    if (!subscription->pace_timer)
+        subscription->pace_timer = evtimer_new(broadcast->loop->base, on_pace, subscription);
+    return subscription->pace_timer && (evtimer_pending(subscription->pace_timer, NULL) ||
+                                        event_add(subscription->pace_timer, &wait) == 0);
+}
+
+/* Whether a push must wait for the subscription's interval; it is then sent when that is over.
+ * Where there is no memory for a timer it goes out at once: rather too early than never. */
 static bool waits_for_interval(const struct broadcast *broadcast, struct subscription *subscription)
 {
     if (subscription->every_ms == 0 || broadcast->last || subscription->subscriber->conn->ended)
         return false;
     uint64_t now_ns = clock_monotonic_ns();
-    if (now_ns >= subscription->not_before_ns)
-        return false;
-    if (!subscription->pace_timer)
-        subscription->pace_timer = evtimer_new(broadcast->loop->base, on_pace, subscription);
-    if (!subscription->pace_timer)
-        return false; /* no memory: rather too early than never */
-    if (!evtimer_pending(subscription->pace_timer, NULL)) {
-        uint64_t wait_ns = subscription->not_before_ns - now_ns + 1000;
-        struct timeval wait = {(time_t)(wait_ns / NS_PER_S),
-                               (suseconds_t)(wait_ns % NS_PER_S / 1000)};
-        event_add(subscription->pace_timer, &wait);
-    }
-    return true;
+    return now_ns < subscription->not_before_ns &&
+           set_pace(broadcast, subscription, subscription->not_before_ns - now_ns + 1000);
 }
 
 /* ---- names beside `*` ---- */
@@ -162,8 +163,6 @@ static void send_published(struct broadcast *broadcast, struct subscription *all
             passed = topic->number;
         }
         if (gathered.count == 0) { /* the rest is subscribed or excepted by name */
-            if (passed == all->sent)
-                return; /* no memory for a line: at the next publication */
             all->sent = passed;
             continue;
         }
@@ -175,7 +174,7 @@ static void send_topic(struct broadcast *broadcast, struct subscription *subscri
 {
     struct topic *topic = subscription->topic;
     const struct buffer *line = broadcast_line(topic);
-    if (line && send_lines(subscription->subscriber->conn, line->bytes, line->len) > 0)
+    if (send_lines(subscription->subscriber->conn, line->bytes, line->len) > 0)
         mark_sent(broadcast, subscription, topic->line_seq);
 }
 
@@ -256,7 +255,7 @@ static void catch_up_own(struct subscriber *subscriber)
                 !gather_add(broadcast, &gathered, own, own->topic, own->topic->latest->seq))
                 break;
         if (gathered.count == 0)
-            return; /* nothing is due, or no memory for a line: at the next publication */
+            return; /* nothing is due */
         gather_send(broadcast, subscriber->conn, &gathered);
     }
 }

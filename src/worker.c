@@ -36,8 +36,8 @@ uint32_t worker_know_polls(struct worker *worker)
             tally_snapshot(worker->server->tally, worker->directory.count + 1, NULL);
         int added = directory_add(&worker->directory, snapshot->poll);
         snapshot_unref(snapshot);
-        if (added != 0)
-            break;
+        if (added != 0) /* to its voters the poll would not exist */
+            log_fatal("no memory for the name of a poll: stopping");
     }
     return worker->directory.count;
 }
@@ -222,9 +222,7 @@ static void on_stop_deadline(evutil_socket_t fd, short what, void *context)
 static void set_stop_timer(struct worker *worker, uint64_t deadline_ns)
 {
     uint64_t now_ns = clock_monotonic_ns();
-    uint64_t wait_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
-    struct timeval wait = {(time_t)(wait_ns / NS_PER_S), (suseconds_t)(wait_ns % NS_PER_S / 1000)};
-    event_add(&worker->stop_timer, &wait);
+    loop_set_timer(&worker->stop_timer, deadline_ns > now_ns ? deadline_ns - now_ns : 0);
 }
 
 static void run_stop(struct loop_task *task)
