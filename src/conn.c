@@ -320,8 +320,8 @@ size_t conn_try_send(struct conn *conn, const char *bytes, size_t len)
         n = send(conn->fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
     while (n < 0 && errno == EINTR);
     counter_add(&conn->pool->counters->write_calls, 1);
-    if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != ENOBUFS) {
-        conn_doom(conn);
+    if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
+        conn_doom(conn); /* ENOBUFS too: the socket stays writable, and waiting would be a spin */
         return 0;
     }
     size_t sent = n > 0 ? (size_t)n : 0;
