@@ -12,9 +12,11 @@
 #include "listener.h"
 
 #include "admission.h"
+#include "clock.h"
 #include "conn.h"
 #include "counters.h"
 #include "log.h"
+#include "loop.h"
 #include "session.h"
 
 #include <arpa/inet.h>
@@ -135,28 +137,33 @@ static void admit_public(struct listener *listener, int fd, const union peer *pe
         admission_leave(admission, peer);
 }
 
-static void set_accepting(struct listener *listener, bool accepting)
+static void stop_accepting(struct listener *listener)
 {
-    for (size_t i = 0; i < listener->count; i++) {
-        if (accepting)
-            event_add(&listener->sockets[i].event, NULL);
-        else
-            event_del(&listener->sockets[i].event);
-    }
+    for (size_t i = 0; i < listener->count; i++)
+        event_del(&listener->sockets[i].event);
+}
+
+/* Returns 0, or -1 with errno set; then some are accepted from, and some are not. */
+static int accept_again(struct listener *listener)
+{
+    for (size_t i = 0; i < listener->count; i++)
+        if (event_add(&listener->sockets[i].event, NULL) != 0)
+            return -1;
+    return 0;
+}
+
+static void pause_accepting(struct listener *listener, unsigned ms)
+{
+    stop_accepting(listener);
+    loop_set_timer(&listener->pause_timer, ms * (uint64_t)NS_PER_MS);
 }
 
 static void on_pause_over(evutil_socket_t fd, short what, void *context)
 {
     (void)fd;
     (void)what;
-    set_accepting(context, true);
-}
-
-static void pause_accepting(struct listener *listener, int ms)
-{
-    set_accepting(listener, false);
-    struct timeval pause = {0, ms * 1000};
-    event_add(&listener->pause_timer, &pause);
+    if (accept_again(context) != 0)
+        pause_accepting(context, PAUSE_MS);
 }
 
 static void on_accept_error(struct listener *listener, int error)
@@ -231,15 +238,17 @@ static void format_address(char *out, size_t size, const char *host, unsigned po
     snprintf(out, size, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, port);
 }
 
-/* The address as it was asked for, with the port that was taken. */
-static void describe_address(struct listening *listening, const struct config_address *wanted)
+/* The address as it was asked for, with the port that was taken. Returns 0, or -1 with errno set.
+ */
+static int describe_address(struct listening *listening, const struct config_address *wanted)
 {
     union peer bound;
     socklen_t len = sizeof bound;
-    unsigned port = wanted->port;
-    if (getsockname(listening->fd, (struct sockaddr *)&bound, &len) == 0)
-        port = ntohs(bound.family == AF_INET6 ? bound.v6.sin6_port : bound.v4.sin_port);
+    if (getsockname(listening->fd, (struct sockaddr *)&bound, &len) != 0)
+        return -1;
+    unsigned port = ntohs(bound.family == AF_INET6 ? bound.v6.sin6_port : bound.v4.sin_port);
     format_address(listening->address, sizeof listening->address, wanted->host, port);
+    return 0;
 }
 
 /* Returns a bound socket, or -1 with errno set. */
@@ -285,7 +294,8 @@ static int bind_public(struct listener *listener, const struct config_address *a
     freeaddrinfo(found);
     if (fd < 0)
         return refuse_address(address, strerror(error), why);
-    describe_address(add_socket(listener, fd, false), address);
+    if (describe_address(add_socket(listener, fd, false), address) != 0)
+        return refuse_address(address, strerror(errno), why);
     return 0;
 }
 
@@ -373,7 +383,10 @@ int listener_start(struct listener *listener, char why[LISTENER_WHY_MAX])
             return -1;
         }
     }
-    set_accepting(listener, true);
+    if (accept_again(listener) != 0) {
+        snprintf(why, LISTENER_WHY_MAX, "can't wait for connections: %s", strerror(errno));
+        return -1;
+    }
     return 0;
 }
 
@@ -381,7 +394,7 @@ int listener_start(struct listener *listener, char why[LISTENER_WHY_MAX])
 void listener_stop(struct listener *listener)
 {
     event_del(&listener->pause_timer);
-    set_accepting(listener, false);
+    stop_accepting(listener);
     for (size_t i = 0; i < listener->count; i++)
         shutdown(listener->sockets[i].fd, SHUT_RDWR);
 }

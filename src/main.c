@@ -292,18 +292,18 @@ static void on_signal(evutil_socket_t signal_number, short what, void *base)
     event_base_loopbreak(base);
 }
 
-/* Takes connections until a signal. Returns 0, or -1 if it can't. */
-static int accept_and_wait(struct server *server, struct event_base *base)
+/* Takes connections until a signal. Returns 0, or -1 with `why` filled if it can't. */
+static int accept_and_wait(struct server *server, struct event_base *base,
+                           char why[LISTENER_WHY_MAX])
 {
-    char why[LISTENER_WHY_MAX];
-    if (listener_start(server->listener, why) != 0) {
-        log_error("%s", why);
+    if (listener_start(server->listener, why) != 0)
         return -1;
-    }
     hook_point(HOOK_START_READY);
     say_ready(server);
-    event_base_dispatch(base);
-    return 0;
+    if (event_base_dispatch(base) >= 0)
+        return 0;
+    snprintf(why, LISTENER_WHY_MAX, "can't wait for events: %s", strerror(errno));
+    return -1;
 }
 
 static int serve(struct server *server, struct event_base *base)
@@ -319,8 +319,11 @@ static int serve(struct server *server, struct event_base *base)
         log_error("can't start a thread error=%s", strerror(errno));
         exit(EXIT_FAILURE); /* threads run, and nothing was accepted: there is nothing to undo */
     } else {
-        result = accept_and_wait(server, base);
+        char why[LISTENER_WHY_MAX];
+        result = accept_and_wait(server, base, why);
         stop(server);
+        if (result != 0) /* after what stopping says: the last line is the reason */
+            log_error("%s", why);
     }
     struct event *const events[] = {on_term, on_int, on_hup};
     for (size_t i = 0; i < sizeof events / sizeof events[0]; i++)
