@@ -223,7 +223,9 @@ static int prepare(struct store *store, char why[STORE_WHY_MAX])
 static int open_existing(struct store *store, bool sync, char why[STORE_WHY_MAX])
 {
     store->file = open(store->path, O_RDONLY | O_CLOEXEC);
-    if (store->file < 0)
+    /* SQLite would open a file that can't be written for reading, and fail later with less to say.
+     */
+    if (store->file < 0 || access(store->path, W_OK) != 0)
         return fail_errno(store->path, why);
     if (check_header(store, why) != 0)
         return -1;

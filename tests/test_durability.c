@@ -576,6 +576,18 @@ START_TEST(a_server_that_was_killed_on_a_full_disk_starts_once_there_is_room)
 }
 END_TEST
 
+START_TEST(a_read_only_disk)
+{
+    char path[SERVER_PATH_MAX];
+    if (!use_small_disk())
+        return;
+    vote_and_stop();
+    snprintf(path, sizeof path, "%.200s/disk", server.directory);
+    ck_assert_int_eq(mount("tmpfs", path, "tmpfs", MS_REMOUNT | MS_RDONLY, NULL), 0);
+    assert_refuses_to_start("votes.db: Read-only file system");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("durability");
@@ -614,5 +626,6 @@ int main(void)
     tcase_add_test(faults, a_directory_that_does_not_exist);
     tcase_add_test(faults, a_full_disk_refuses_ballots_until_there_is_room);
     tcase_add_test(faults, a_server_that_was_killed_on_a_full_disk_starts_once_there_is_room);
+    tcase_add_test(faults, a_read_only_disk);
     return server_tests_run(suite);
 }
