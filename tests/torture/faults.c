@@ -32,7 +32,8 @@ enum {
     SINGLES = 4,        /* and that are sent one by one */
     TRIES = 2,          /* to connect, for each thing to be done */
     IDLE_MS = 40,       /* for which the server has nothing to do, */
-    IDLE_LOAD = 40,     /* and may take so many percent of a processor */
+    IDLE_LOAD = 40,     /* and may take so many percent of a processor, */
+    IDLE_CALLS = 400,   /* and make so many calls */
     BURST = 100,        /* times that a call is interrupted in a row */
     GIVE_UP_MS = 300,   /* when connections are not accepted any more */
     ERRORS_MAX = 8,
@@ -236,9 +237,24 @@ static void administer(struct run *run)
     peer_close(admin);
 }
 
+static uint64_t calls_made(const struct run *run)
+{
+    uint64_t sum = 0;
+    for (int call = 0; call < FAULT_CALLS; call++)
+        for (int class = 0; class < FAULT_CLASSES; class++)
+            sum += atomic_load(&run->victim.plan->calls[call][class]);
+    return sum;
+}
+
+/* A spin shows in the processor's time and, where others keep the processor busy, in the calls. */
 static void assert_idle(struct run *run)
 {
+    uint64_t before = calls_made(run);
     unsigned load = victim_load(&run->victim, IDLE_MS);
+    uint64_t made = calls_made(run) - before;
+    if (made > IDLE_CALLS)
+        victim_fail(&run->victim, "it has nothing to do, and makes %" PRIu64 " calls in %d ms", made,
+                    IDLE_MS);
     if (load >= IDLE_LOAD && (load = victim_load(&run->victim, 10 * IDLE_MS)) >= IDLE_LOAD)
         victim_fail(&run->victim, "it has nothing to do, and takes %u%% of a processor", load);
 }
