@@ -75,8 +75,8 @@ bool book_create(struct book *book, struct peer *admin, unsigned poll)
 
 size_t book_add(struct book *book, unsigned poll)
 {
-    book->ballots = grow(book->ballots, book->ballot_count, &book->ballot_capacity,
-                         sizeof *book->ballots);
+    book->ballots =
+        grow(book->ballots, book->ballot_count, &book->ballot_capacity, sizeof *book->ballots);
     size_t number = book->ballot_count++;
     book->ballots[number] = (struct book_ballot){.poll = poll, .choice = 1 + number / 2 % 2};
     return number;
@@ -113,8 +113,9 @@ static void take_answer(struct book *book, size_t number, enum fate before, cons
     uint64_t seq = begins(reply, "+OK ") ? strtoull(reply + 4, &end, 10) : 0;
     bool plain = seq > 0 && *end == '\0', duplicate = seq > 0 && strcmp(end, " duplicate") == 0;
     if (before == FATE_COUNTED && (!duplicate || seq != ballot->seq))
-        victim_fail(book->victim, "ballot %zu was counted as %" PRIu64 ", and is now answered \"%s\"",
-                    number, ballot->seq, reply);
+        victim_fail(book->victim,
+                    "ballot %zu was counted as %" PRIu64 ", and is now answered \"%s\"", number,
+                    ballot->seq, reply);
     if (duplicate && (before == FATE_REFUSED || before == FATE_UNSENT))
         victim_fail(book->victim, "ballot %zu was %s, and is now answered \"%s\"", number,
                     before == FATE_REFUSED ? "refused" : "never sent", reply);
@@ -155,8 +156,8 @@ unsigned book_show(struct book *book, const char *tally, uint64_t *seq)
         shown.poll++;
     if (shown.poll == BOOK_POLLS)
         return BOOK_POLLS;
-    book->tallies = grow(book->tallies, book->tally_count, &book->tally_capacity,
-                         sizeof *book->tallies);
+    book->tallies =
+        grow(book->tallies, book->tally_count, &book->tally_capacity, sizeof *book->tallies);
     book->tallies[book->tally_count++] = shown;
     *seq = shown.seq;
     return shown.poll;
@@ -229,9 +230,9 @@ static void judge_ballots(const struct book *book, sqlite3 *database)
         else
             sqlite3_bind_null(row, 4);
         if (sqlite3_step(row) != SQLITE_ROW || sqlite3_column_int64(row, 0) != 1)
-            victim_fail(book->victim, "ballot %zu was counted as %" PRIu64
-                                      ", and is not in the database so",
-                        i, ballot->seq);
+            victim_fail(book->victim,
+                        "ballot %zu was counted as %" PRIu64 ", and is not in the database so", i,
+                        ballot->seq);
         sqlite3_reset(row);
     }
     sqlite3_finalize(row);
@@ -270,10 +271,11 @@ void book_judge(const struct book *book, const char *path, uint64_t others)
     uint64_t rows = query(book, database, "SELECT count(*) FROM ballot") - others;
     size_t least = book_count(book, FATE_COUNTED);
     if (rows < least || rows > least + book_count(book, FATE_UNKNOWN))
-        victim_fail(book->victim, "the database has %" PRIu64 " ballots where %zu are counted", rows,
-                    least);
-    if (query(book, database, "SELECT count(*) FROM tally t LEFT JOIN last_tally l USING (poll) "
-                              "WHERE t.line IS NOT l.line") != 0)
+        victim_fail(book->victim, "the database has %" PRIu64 " ballots where %zu are counted",
+                    rows, least);
+    if (query(book, database,
+              "SELECT count(*) FROM tally t LEFT JOIN last_tally l USING (poll) "
+              "WHERE t.line IS NOT l.line") != 0)
         victim_fail(book->victim, "a recount gives something else than what was last shown");
     if (query(book, database,
               "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check <> 'ok'") != 0)

@@ -24,18 +24,18 @@ enum fault_call {
 /* What a descriptor, a path, or a block of memory is. */
 enum fault_class {
     FAULT_DATABASE,
-    FAULT_NEW,     /* the database as it is being made, and its journal */
-    FAULT_WAL,     /* SQLite's log */
-    FAULT_KEY,     /* the voters' key, under any of its names */
-    FAULT_BACKUP,  /* a copy that BACKUP makes */
-    FAULT_FOLDER,  /* the directory that they are in */
-    FAULT_STDERR,  /* the server's log */
+    FAULT_NEW,    /* the database as it is being made, and its journal */
+    FAULT_WAL,    /* SQLite's log */
+    FAULT_KEY,    /* the voters' key, under any of its names */
+    FAULT_BACKUP, /* a copy that BACKUP makes */
+    FAULT_FOLDER, /* the directory that they are in */
+    FAULT_STDERR, /* the server's log */
     FAULT_LISTENER,
     FAULT_SOCKET,  /* a connection */
     FAULT_EVENTFD, /* what wakes a thread */
     FAULT_EPOLL,
-    FAULT_PIPE,    /* a signal's way to libevent */
-    FAULT_SERVER,  /* memory, and threads: of the server itself */
+    FAULT_PIPE,   /* a signal's way to libevent */
+    FAULT_SERVER, /* memory, and threads: of the server itself */
     FAULT_LIBEVENT,
     FAULT_SQLITE,
     FAULT_OTHER,

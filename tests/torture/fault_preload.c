@@ -154,9 +154,9 @@ static bool fails_bytes(enum fault_call call, enum fault_class class, size_t *le
 /* ---- the calls ---- */
 
 /* WRAP(type, name, parameters): declares the function, and real_NAME, which it stands before. */
-#define WRAP(type, name, parameters)   \
+#define WRAP(type, name, parameters)      \
     static type(*real_##name) parameters; \
-    type name parameters;              \
+    type name parameters;                 \
     type name parameters
 
 WRAP(int, open, (const char *path, int flags, ...))
@@ -304,7 +304,8 @@ WRAP(void *, mmap64, (void *at, size_t len, int protection, int flags, int fd, o
                : real_mmap64(at, len, protection, flags, fd, offset);
 }
 
-/* libsodium tries until it gets its bytes or ends the process: only the server's own are counted. */
+/* libsodium tries until it gets its bytes or ends the process: only the server's own are counted.
+ */
 WRAP(ssize_t, getrandom, (void *bytes, size_t len, unsigned flags))
 {
     enum fault_class class = class_of_caller(__builtin_return_address(0));
@@ -394,7 +395,7 @@ WRAP(ssize_t, send, (int fd, const void *bytes, size_t len, int flags))
     return fails_bytes(FAULT_CALL_send, class_of(fd), &len) ? -1 : real_send(fd, bytes, len, flags);
 }
 
-WRAP(int, poll, (struct pollfd *fds, nfds_t count, int timeout_ms))
+WRAP(int, poll, (struct pollfd * fds, nfds_t count, int timeout_ms))
 {
     /* The server polls for nothing else. */
     return fails(FAULT_CALL_poll, FAULT_EVENTFD) ? -1 : real_poll(fds, count, timeout_ms);
@@ -402,8 +403,9 @@ WRAP(int, poll, (struct pollfd *fds, nfds_t count, int timeout_ms))
 
 WRAP(int, epoll_create1, (int flags))
 {
-    return fails(FAULT_CALL_epoll_create, FAULT_EPOLL) ? -1
-                                                       : note(real_epoll_create1(flags), FAULT_EPOLL);
+    return fails(FAULT_CALL_epoll_create, FAULT_EPOLL)
+               ? -1
+               : note(real_epoll_create1(flags), FAULT_EPOLL);
 }
 
 WRAP(int, epoll_create, (int size))
@@ -429,8 +431,9 @@ WRAP(int, epoll_wait, (int epoll, struct epoll_event *events, int max, int timeo
 
 WRAP(int, eventfd, (unsigned initial, int flags))
 {
-    return fails(FAULT_CALL_eventfd, FAULT_EVENTFD) ? -1
-                                                    : note(real_eventfd(initial, flags), FAULT_EVENTFD);
+    return fails(FAULT_CALL_eventfd, FAULT_EVENTFD)
+               ? -1
+               : note(real_eventfd(initial, flags), FAULT_EVENTFD);
 }
 
 WRAP(int, pipe2, (int ends[2], int flags))
@@ -446,7 +449,7 @@ WRAP(int, pipe2, (int ends[2], int flags))
 }
 
 WRAP(int, pthread_create,
-     (pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *context))
+     (pthread_t * thread, const pthread_attr_t *attributes, void *(*run)(void *), void *context))
 {
     int error = strike(FAULT_CALL_pthread_create, FAULT_SERVER);
     return error ? error : real_pthread_create(thread, attributes, run, context);
@@ -520,7 +523,7 @@ WRAP(int, gettimeofday, (struct timeval *restrict now, void *restrict zone))
     return result;
 }
 
-WRAP(time_t, time, (time_t *result))
+WRAP(time_t, time, (time_t * result))
 {
     time_t now = real_time(NULL) + offset_ns() / 1000000000;
     if (result)
@@ -537,20 +540,20 @@ static void look_up(void)
         void *real;
     } functions[] = {
 #define FUNCTION(name) {#name, &real_##name}
-        FUNCTION(open),         FUNCTION(open64),        FUNCTION(mkostemp),
-        FUNCTION(pread),        FUNCTION(pread64),       FUNCTION(pwrite64),
-        FUNCTION(read),         FUNCTION(write),         FUNCTION(fsync),
-        FUNCTION(fdatasync),    FUNCTION(ftruncate64),   FUNCTION(fstat),
-        FUNCTION(fstat64),      FUNCTION(stat64),        FUNCTION(lstat),
-        FUNCTION(lstat64),      FUNCTION(access),        FUNCTION(link),
-        FUNCTION(unlink),       FUNCTION(close),         FUNCTION(fcntl64),
-        FUNCTION(mmap),         FUNCTION(mmap64),        FUNCTION(getrandom),
-        FUNCTION(socket),       FUNCTION(bind),          FUNCTION(listen),
-        FUNCTION(connect),      FUNCTION(accept4),       FUNCTION(getsockname),
-        FUNCTION(getsockopt),   FUNCTION(setsockopt),    FUNCTION(shutdown),
-        FUNCTION(ioctl),        FUNCTION(recv),          FUNCTION(send),
-        FUNCTION(poll),         FUNCTION(epoll_create1), FUNCTION(epoll_create),
-        FUNCTION(epoll_ctl),    FUNCTION(epoll_wait),    FUNCTION(eventfd),
+        FUNCTION(open),         FUNCTION(open64),         FUNCTION(mkostemp),
+        FUNCTION(pread),        FUNCTION(pread64),        FUNCTION(pwrite64),
+        FUNCTION(read),         FUNCTION(write),          FUNCTION(fsync),
+        FUNCTION(fdatasync),    FUNCTION(ftruncate64),    FUNCTION(fstat),
+        FUNCTION(fstat64),      FUNCTION(stat64),         FUNCTION(lstat),
+        FUNCTION(lstat64),      FUNCTION(access),         FUNCTION(link),
+        FUNCTION(unlink),       FUNCTION(close),          FUNCTION(fcntl64),
+        FUNCTION(mmap),         FUNCTION(mmap64),         FUNCTION(getrandom),
+        FUNCTION(socket),       FUNCTION(bind),           FUNCTION(listen),
+        FUNCTION(connect),      FUNCTION(accept4),        FUNCTION(getsockname),
+        FUNCTION(getsockopt),   FUNCTION(setsockopt),     FUNCTION(shutdown),
+        FUNCTION(ioctl),        FUNCTION(recv),           FUNCTION(send),
+        FUNCTION(poll),         FUNCTION(epoll_create1),  FUNCTION(epoll_create),
+        FUNCTION(epoll_ctl),    FUNCTION(epoll_wait),     FUNCTION(eventfd),
         FUNCTION(pipe2),        FUNCTION(pthread_create), FUNCTION(clock_gettime),
         FUNCTION(gettimeofday), FUNCTION(time),
 #undef FUNCTION
@@ -571,9 +574,9 @@ __attribute__((constructor)) static void load(void)
         return;
     dl_iterate_phdr(note_object, NULL);
     int fd = real_open(path, O_RDWR | O_CLOEXEC);
-    void *mapped =
-        fd < 0 ? MAP_FAILED
-               : real_mmap(NULL, sizeof *plan, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    void *mapped = fd < 0
+                       ? MAP_FAILED
+                       : real_mmap(NULL, sizeof *plan, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (mapped == MAP_FAILED)
         abort(); /* a server that seems to stand every fault would be worse */
     real_close(fd);

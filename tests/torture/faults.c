@@ -28,14 +28,14 @@
 #include <unistd.h>
 
 enum {
-    WAVE = 16,          /* ballots that are pipelined */
-    SINGLES = 4,        /* and that are sent one by one */
-    TRIES = 2,          /* to connect, for each thing to be done */
-    IDLE_MS = 40,       /* for which the server has nothing to do, */
-    IDLE_LOAD = 40,     /* and may take so many percent of a processor, */
-    IDLE_CALLS = 400,   /* and make so many calls */
-    BURST = 100,        /* times that a call is interrupted in a row */
-    GIVE_UP_MS = 300,   /* when connections are not accepted any more */
+    WAVE = 16,        /* ballots that are pipelined */
+    SINGLES = 4,      /* and that are sent one by one */
+    TRIES = 2,        /* to connect, for each thing to be done */
+    IDLE_MS = 40,     /* for which the server has nothing to do, */
+    IDLE_LOAD = 40,   /* and may take so many percent of a processor, */
+    IDLE_CALLS = 400, /* and make so many calls */
+    BURST = 100,      /* times that a call is interrupted in a row */
+    GIVE_UP_MS = 300, /* when connections are not accepted any more */
     ERRORS_MAX = 8,
     TARGETS_MAX = 2048,
     OLD_BALLOTS = 40,
@@ -68,7 +68,7 @@ static const char *const class_names[FAULT_CLASSES] = {
 struct target {
     enum state state;
     int call, class, error;
-    bool on; /* from the n-th on */
+    bool on;        /* from the n-th on */
     uint64_t calls; /* without a fault */
 };
 
@@ -211,8 +211,14 @@ static void show_and_await(struct run *run)
 static void administer(struct run *run)
 {
     static const char *const lines[] = {
-        "STATS",       "CLIENTS",    "TITLE lunch What shall we eat?", "LABEL lunch sushi Raw fish",
-        "CLOSE noise", "OPEN noise", "POLLS",                          "DESCRIBE lunch",
+        "STATS",
+        "CLIENTS",
+        "TITLE lunch What shall we eat?",
+        "LABEL lunch sushi Raw fish",
+        "CLOSE noise",
+        "OPEN noise",
+        "POLLS",
+        "DESCRIBE lunch",
     };
     enum { LINES = sizeof lines / sizeof lines[0] };
     char backup[VICTIM_PATH_MAX + 32], line[VICTIM_PATH_MAX + 64];
@@ -241,7 +247,7 @@ static uint64_t calls_made(const struct run *run)
 {
     uint64_t sum = 0;
     for (int call = 0; call < FAULT_CALLS; call++)
-        for (int class = 0; class < FAULT_CLASSES; class++)
+        for (int class = 0; class < FAULT_CLASSES; class ++)
             sum += atomic_load(&run->victim.plan->calls[call][class]);
     return sum;
 }
@@ -253,8 +259,8 @@ static void assert_idle(struct run *run)
     unsigned load = victim_load(&run->victim, IDLE_MS);
     uint64_t made = calls_made(run) - before;
     if (made > IDLE_CALLS)
-        victim_fail(&run->victim, "it has nothing to do, and makes %" PRIu64 " calls in %d ms", made,
-                    IDLE_MS);
+        victim_fail(&run->victim, "it has nothing to do, and makes %" PRIu64 " calls in %d ms",
+                    made, IDLE_MS);
     if (load >= IDLE_LOAD && (load = victim_load(&run->victim, 10 * IDLE_MS)) >= IDLE_LOAD)
         victim_fail(&run->victim, "it has nothing to do, and takes %u%% of a processor", load);
 }
@@ -494,8 +500,8 @@ static void make_left(struct run *run)
         book_create(&run->book, admin, poll);
     for (unsigned i = 0; i < OLD_BALLOTS; i++) {
         char line[64];
-        snprintf(line, sizeof line, i % 2 ? "VOTE lunch pizza as=old%u" : "VOTE noise loud id=old%u",
-                 i);
+        snprintf(line, sizeof line,
+                 i % 2 ? "VOTE lunch pizza as=old%u" : "VOTE noise loud id=old%u", i);
         peer_ask(admin, line, NULL, NULL);
     }
     peer_close(admin);
@@ -518,7 +524,7 @@ static size_t add_targets(struct run *run, enum state state, struct target *targ
 {
     count_calls(run, state);
     for (int call = 0; call < FAULT_CALLS; call++)
-        for (int class = 0; class < FAULT_CLASSES; class++) {
+        for (int class = 0; class < FAULT_CLASSES; class ++) {
             uint64_t made = run->victim.plan->calls[call][class];
             for (unsigned i = 0; made > 0 && calls[call].errors[i]; i++)
                 for (int on = 0; on < 2 && can_fail(call, class, calls[call].errors[i]); on++) {

@@ -30,8 +30,8 @@ enum {
     DISK_BALLOTS = 60000, /* more than fit on the small disk */
     FULL_WAVES = 5,
     IDLE_MS = 200,
-    IDLE_LOAD = 40,       /* percent of a processor that a server with nothing to do may take */
-    CROWD = 200,          /* connections, where descriptors or memory are short */
+    IDLE_LOAD = 40, /* percent of a processor that a server with nothing to do may take */
+    CROWD = 200,    /* connections, where descriptors or memory are short */
     SPARE_MEMORY = 16 << 20,
     STOPPED_MS = 5000,
     BUSY_BALLOTS = 1000,
@@ -159,7 +159,8 @@ static void stop_server(struct scene *scene)
         victim_fail(&scene->victim, "it does not stop in good order");
 }
 
-/* After an end of any kind: a server without shortage takes every ballot, and the database agrees. */
+/* After an end of any kind: a server without shortage takes every ballot, and the database agrees.
+ */
 static void start_again_and_judge(struct scene *scene)
 {
     scene->victim.open_files = scene->victim.address_space = 0;
@@ -269,8 +270,11 @@ static void read_only_disk(struct scene *scene)
     if (!use_small_disk(scene))
         return;
     struct fault_plan *plan = scene->victim.plan;
-    *plan = (struct fault_plan){.call = FAULT_CALL_pwrite, .class = FAULT_WAL, .error = EROFS,
-                                .first = 60, .count = UINT64_MAX};
+    *plan = (struct fault_plan){.call = FAULT_CALL_pwrite,
+                                .class = FAULT_WAL,
+                                .error = EROFS,
+                                .first = 60,
+                                .count = UINT64_MAX};
     start(scene, true);
     size_t from = 0;
     do {
@@ -416,7 +420,9 @@ static uint64_t memory_when_ready(struct scene *scene)
 
 static void too_little_memory(struct scene *scene)
 {
-    play_with_memory(scene, torture_random(scene->torture, memory_when_ready(scene)) + 1);
+    /* With much less not even its libraries can be loaded, and it is the loader that says so. */
+    uint64_t half = memory_when_ready(scene) / 2;
+    play_with_memory(scene, half + torture_random(scene->torture, half));
 }
 
 static void just_enough_memory(struct scene *scene)

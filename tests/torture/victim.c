@@ -98,8 +98,7 @@ void victim_init(struct victim *victim, const struct torture *torture)
     snprintf(victim->admin, sizeof victim->admin, "%.240s/votes.db.sock", victim->directory);
     int fd = open(victim->plan_path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     require(victim, fd >= 0 && ftruncate(fd, sizeof *victim->plan) == 0, victim->plan_path);
-    victim->plan =
-        mmap(NULL, sizeof *victim->plan, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    victim->plan = mmap(NULL, sizeof *victim->plan, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     require(victim, victim->plan != MAP_FAILED, victim->plan_path);
     close(fd);
 }
@@ -159,10 +158,19 @@ static void limit(int resource, rlim_t value)
 static void become_server(const struct victim *victim, int out, bool preloaded)
 {
     const char *binary = getenv("TALLYCAST_BINARY");
-    const char *arguments[ARGUMENTS_MAX] = {
-        binary ? binary : "./tallycast", "--listen", "127.0.0.1:0", "--database", victim->database,
-        "--admin", victim->admin, "--ingest-threads", "1", "--broadcast-threads", "1",
-        "--push-interval", "10"};
+    const char *arguments[ARGUMENTS_MAX] = {binary ? binary : "./tallycast",
+                                            "--listen",
+                                            "127.0.0.1:0",
+                                            "--database",
+                                            victim->database,
+                                            "--admin",
+                                            victim->admin,
+                                            "--ingest-threads",
+                                            "1",
+                                            "--broadcast-threads",
+                                            "1",
+                                            "--push-interval",
+                                            "10"};
     for (size_t i = 0, at = 13; victim->arguments && victim->arguments[i]; i++, at++)
         if (at + 1 < ARGUMENTS_MAX)
             arguments[at] = victim->arguments[i];
@@ -340,8 +348,8 @@ static bool take(struct peer *peer)
     }
     if (peer->end == sizeof peer->bytes)
         victim_fail(peer->victim, "a line has no end");
-    ssize_t n = recv(peer->fd, peer->bytes + peer->end, sizeof peer->bytes - peer->end,
-                     MSG_DONTWAIT);
+    ssize_t n =
+        recv(peer->fd, peer->bytes + peer->end, sizeof peer->bytes - peer->end, MSG_DONTWAIT);
     if (n > 0)
         peer->end += (size_t)n;
     return n > 0 || (n < 0 && errno == EAGAIN);

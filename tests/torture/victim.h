@@ -23,15 +23,15 @@ enum {
 
 struct victim {
     const struct torture *torture;
-    const char *what;        /* the case, for messages; may be NULL */
-    pid_t pid;               /* 0 while none runs */
-    int out;                 /* its standard output */
-    unsigned port;           /* the line port's, on 127.0.0.1; 0 if it never told */
-    int64_t patience_ms;     /* how long clients wait for a line */
-    rlim_t address_space;    /* limits for the next start; 0 for the driver's own */
+    const char *what;     /* the case, for messages; may be NULL */
+    pid_t pid;            /* 0 while none runs */
+    int out;              /* its standard output */
+    unsigned port;        /* the line port's, on 127.0.0.1; 0 if it never told */
+    int64_t patience_ms;  /* how long clients wait for a line */
+    rlim_t address_space; /* limits for the next start; 0 for the driver's own */
     rlim_t open_files;
     const char *const *arguments; /* for the next start, besides the usual ones; NULL ends them */
-    struct fault_plan *plan; /* shared with the server; zeroed by victim_start */
+    struct fault_plan *plan;      /* shared with the server; zeroed by victim_start */
     char directory[VICTIM_PATH_MAX];
     char database[VICTIM_PATH_MAX];
     char admin[VICTIM_PATH_MAX];
