@@ -301,10 +301,16 @@ static void assert_said_why(const struct run *run, int status)
     size_t len = strlen(log);
     if (len > 0 && log[len - 1] == '\n')
         log[len - 1] = '\0';
-    while ((end = strchr(last, '\n')))
+    while ((end = strchr(last, '\n'))) {
+        *end = '\0';
         last = end + 1;
+    }
     bool lost = run->target && run->target->class == FAULT_STDERR;
     bool said = strstr(last, " error ") || strncmp(last, "tallycast: ", 11) == 0;
+    /* Until an abort is done, other threads may have a word. */
+    for (const char *line = log; status == -SIGABRT && !said && line < last;
+         line += strlen(line) + 1)
+        said = strstr(line, " error ") != NULL;
     free(log);
     if (status != 1 && status != -SIGABRT)
         victim_fail(&run->victim, "it ended with %s %d", status < 0 ? "signal" : "status",
