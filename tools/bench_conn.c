@@ -26,9 +26,11 @@ const char *bench_conn_name(const struct bench_conn *conn)
     return name;
 }
 
+/* Edge-triggered: epoll looks at a socket once for what comes, and not again to see that it was
+ * read. So where a read may have left something, bench_conn_look_again must be called. */
 static int watch(struct bench_conn *conn, struct lane *lane, int operation, uint32_t events)
 {
-    struct epoll_event event = {.events = events, .data.ptr = conn};
+    struct epoll_event event = {.events = events | EPOLLET | EPOLLRDHUP, .data.ptr = conn};
     return epoll_ctl(lane->epoll, operation, conn->fd, &event);
 }
 
@@ -52,6 +54,11 @@ void bench_conn_tell_failure(const struct bench_conn *conn, struct lane *lane)
     faults_add(&lane->load->faults, "%s: connect: %s", bench_conn_name(conn), why);
 }
 
+void bench_conn_look_again(struct bench_conn *conn, struct lane *lane)
+{
+    watch(conn, lane, EPOLL_CTL_MOD, EPOLLIN | (conn->unsent.len > 0 ? EPOLLOUT : 0));
+}
+
 /* The server ended it, or the network did. */
 static void lose(struct bench_conn *conn, struct lane *lane, int error)
 {
@@ -72,13 +79,16 @@ bool bench_conn_read(struct bench_conn *conn, struct lane *lane, size_t most, st
     }
     if (kept > 0)
         memcpy(lane->buffer, conn->partial.bytes, kept);
-    ssize_t n = recv(conn->fd, lane->buffer + kept, most > 0 && most < room ? most : room, 0);
+    size_t asked = most > 0 && most < room ? most : room;
+    ssize_t n = recv(conn->fd, lane->buffer + kept, asked, 0);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return false;
     if (n <= 0) {
         lose(conn, lane, n < 0 ? errno : 0);
         return false;
     }
+    if ((size_t)n == asked && most == 0)
+        bench_conn_look_again(conn, lane);
     lane_count(&lane->counters.bytes_in, (uint64_t)n);
     conn->partial.len = 0;
     *input = (struct span){lane->buffer, kept + (size_t)n};

@@ -52,6 +52,9 @@ void bench_conn_tell_failure(const struct bench_conn *conn, struct lane *lane);
  * server has closed the connection, it is closed here too, which is a fault. */
 bool bench_conn_read(struct bench_conn *conn, struct lane *lane, size_t most, struct span *input);
 
+/* Has the next wait for events tell of the socket again, if there is something to read. */
+void bench_conn_look_again(struct bench_conn *conn, struct lane *lane);
+
 /* Takes a whole line off the input, without its LF. At the end of the input it keeps what is left
  * for the next read, and returns false. */
 bool bench_conn_line(struct bench_conn *conn, struct span *input, struct span *line);

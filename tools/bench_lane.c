@@ -111,16 +111,8 @@ static void idle_event(struct lane *lane, struct bench_conn *conn)
                    (int)input.len, input.at);
 }
 
-static void dispatch(struct lane *lane, struct bench_conn *conn, uint32_t events)
+static void dispatch_by_role(struct lane *lane, struct bench_conn *conn, uint32_t events)
 {
-    if (conn->state == BENCH_CONN_OPENED) {
-        greeted(lane, conn);
-        if (conn->role == ROLE_CHURN && conn->state != BENCH_CONN_OPENED)
-            churn_done(lane->churn, conn);
-        return;
-    }
-    if (conn->state != BENCH_CONN_READY)
-        return;
     switch (conn->role) {
     case ROLE_VOTER:
         voters_event(lane->voters, conn, events);
@@ -135,6 +127,21 @@ static void dispatch(struct lane *lane, struct bench_conn *conn, uint32_t events
         idle_event(lane, conn);
         break;
     }
+}
+
+static void dispatch(struct lane *lane, struct bench_conn *conn, uint32_t events)
+{
+    if (conn->state == BENCH_CONN_OPENED) {
+        greeted(lane, conn);
+        if (conn->role == ROLE_CHURN && conn->state != BENCH_CONN_OPENED)
+            churn_done(lane->churn, conn);
+    } else if (conn->state == BENCH_CONN_READY) {
+        dispatch_by_role(lane, conn, events);
+    }
+    /* One read took what came with the end, but not the end. */
+    if (events & (EPOLLRDHUP | EPOLLHUP) &&
+        (conn->state == BENCH_CONN_OPENED || conn->state == BENCH_CONN_READY))
+        bench_conn_look_again(conn, lane);
 }
 
 static void drain_counter(int fd)

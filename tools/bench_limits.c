@@ -28,6 +28,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -182,6 +183,8 @@ struct sender {
     char *line;     /* what is sent */
     size_t line_len;
     pthread_t thread;
+    struct hdr *arrivals;              /* in ns since began_ns; the drain's while that is not 0 */
+    _Atomic uint64_t began_ns;         /* when the round began that is measured; 0 for none */
     _Atomic uint64_t received, wanted; /* bytes */
     _Atomic bool stop;
 };
@@ -209,20 +212,33 @@ static size_t make_line(const struct limits_load *load, char *line)
     return len;
 }
 
+/* Takes all that is there, since epoll tells of it once. Returns how many bytes. */
+static uint64_t drain_socket(struct sender *sender, int fd)
+{
+    char bytes[1 << 16];
+    uint64_t received = 0;
+    ssize_t n;
+    do {
+        n = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
+        received += n > 0 ? (uint64_t)n : 0;
+    } while (n == (ssize_t)sizeof bytes);
+    uint64_t began_ns = atomic_load_explicit(&sender->began_ns, memory_order_relaxed);
+    if (received > 0 && began_ns > 0)
+        hdr_record(sender->arrivals, clock_monotonic_ns() - began_ns);
+    return received;
+}
+
 static void *drain(void *context)
 {
     struct sender *sender = context;
     const uint64_t one = 1;
-    char bytes[1 << 16];
     struct epoll_event events[256];
     while (!atomic_load_explicit(&sender->stop, memory_order_relaxed)) {
         int count = epoll_wait(sender->epoll, events, 256, 50);
         uint64_t received = atomic_load_explicit(&sender->received, memory_order_relaxed);
         uint64_t before = received;
-        for (int i = 0; i < count; i++) {
-            ssize_t n = recv(events[i].data.fd, bytes, sizeof bytes, MSG_DONTWAIT);
-            received += n > 0 ? (uint64_t)n : 0;
-        }
+        for (int i = 0; i < count; i++)
+            received += drain_socket(sender, events[i].data.fd);
         atomic_store(&sender->received, received);
         uint64_t wanted = atomic_load(&sender->wanted);
         if (before < wanted && received >= wanted && write(sender->arrived, &one, sizeof one) < 0)
@@ -283,7 +299,7 @@ static int connect_pair(struct sender *sender, const struct sockaddr_in *address
     sender->near[number] = near;
     sender->far[number] = far;
     sender->count++;
-    struct epoll_event event = {.events = EPOLLIN, .data.fd = far};
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.fd = far};
     return epoll_ctl(sender->epoll, EPOLL_CTL_ADD, far, &event);
 }
 
@@ -293,6 +309,7 @@ static int sender_open(struct sender *sender, const struct limits_load *load)
     unsigned sockets = load->sockets;
     sender->line = must_calloc(1, tally_line_max(load->choices));
     sender->line_len = make_line(load, sender->line);
+    sender->arrivals = must_calloc(1, sizeof *sender->arrivals);
     if (descriptors_allow(sockets * 2 + OTHER_DESCRIPTORS) != 0)
         return -1;
     sender->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -326,6 +343,7 @@ static void sender_close(struct sender *sender)
     free(sender->near);
     free(sender->far);
     free(sender->line);
+    free(sender->arrivals);
 }
 
 /* Sends the line to every socket once. Returns the bytes sent. */
@@ -339,21 +357,38 @@ static uint64_t send_round(const struct sender *sender)
     return sent;
 }
 
-static void measure_rounds(struct sender *sender, double seconds, struct limits_sends *sends)
+static void rest(uint64_t ns)
+{
+    struct timespec pause = {(time_t)(ns / NS_PER_S), (long)(ns % NS_PER_S)};
+    while (nanosleep(&pause, &pause) != 0)
+        ;
+}
+
+/* One round after another, each from its first send to its last arrival. Returns the bytes sent. */
+static uint64_t measure_rounds(struct sender *sender, const struct limits_load *load,
+                               double seconds, struct limits_sends *sends)
 {
     struct hdr *rounds = must_calloc(1, sizeof *rounds);
-    uint64_t end_ns = end_after(seconds / 3), sent = 0;
+    uint64_t end_ns = end_after(seconds), sent = 0;
     for (unsigned i = 0; i < ROUNDS_MIN || !is_over(clock_monotonic_ns(), end_ns); i++) {
-        uint64_t begin_ns = clock_monotonic_ns();
+        rest(load->rest_ns);
+        uint64_t began_ns = clock_monotonic_ns();
+        atomic_store(&sender->began_ns, began_ns);
         sent += send_round(sender);
         await_arrival(sender, sent);
-        hdr_record(rounds, clock_monotonic_ns() - begin_ns);
+        hdr_record(rounds, clock_monotonic_ns() - began_ns);
     }
+    atomic_store(&sender->began_ns, 0);
     sends->round_ns = hdr_quantile(rounds, 0.5);
+    sends->arrival_p99_ns = hdr_quantile(sender->arrivals, 0.99);
     free(rounds);
+    return sent;
+}
 
-    uint64_t before = sent, begin_ns = clock_monotonic_ns();
-    end_ns = end_after(seconds * 2 / 3);
+static void measure_rate(struct sender *sender, uint64_t sent, double seconds,
+                         struct limits_sends *sends)
+{
+    uint64_t before = sent, begin_ns = clock_monotonic_ns(), end_ns = end_after(seconds);
     do
         sent += send_round(sender);
     while (!is_over(clock_monotonic_ns(), end_ns));
@@ -367,10 +402,12 @@ int limits_sends(const struct limits_load *load, double seconds, struct limits_s
 {
     struct sender sender = {.listener = -1, .epoll = -1, .arrived = -1};
     int result = sender_open(&sender, load);
-    if (result == 0)
-        measure_rounds(&sender, seconds, sends);
-    else
+    if (result == 0) {
+        uint64_t sent = measure_rounds(&sender, load, seconds / 3, sends);
+        measure_rate(&sender, sent, seconds * 2 / 3, sends);
+    } else {
         fail(error, "sockets", strerror(errno));
+    }
     sender_close(&sender);
     return result;
 }

@@ -15,14 +15,17 @@ int limits_rows(const char *directory, unsigned transaction, double seconds, dou
                 char error[LIMITS_ERROR_MAX]) __attribute__((warn_unused_result));
 
 /* Sends of one tally line over `sockets` TCP connections, drained by another thread. The line is
- * the push of a poll of `choices` choices and `ballots` ballots, since its length has a price. */
+ * the push of a poll of `choices` choices and `ballots` ballots, since its length has a price. So
+ * has a machine that was at rest: its threads must be woken, its caches are cold. */
 struct limits_load {
     unsigned sockets, choices;
     uint64_t ballots;
+    uint64_t rest_ns; /* before each round; 0 for none */
 };
 struct limits_sends {
     double per_s;      /* in an endless round */
     uint64_t round_ns; /* the median time from the first send of a round to the last arrival */
+    uint64_t arrival_p99_ns; /* the 99th percentile of the time from there to each arrival */
 };
 int limits_sends(const struct limits_load *load, double seconds, struct limits_sends *sends,
                  char error[LIMITS_ERROR_MAX]) __attribute__((warn_unused_result));

@@ -14,8 +14,8 @@ enum scenario_limit { SCENARIO_NO_LIMIT, SCENARIO_ROWS, SCENARIO_SENDS, SCENARIO
 
 /* What a limit was measured as. */
 struct scenario_limits {
-    double value;    /* rows or sends a second, or the p50 of fdatasync in ns; 0: no limit */
-    double burst_ns; /* SCENARIO_SENDS: of one send to each socket, to the last arrival */
+    double value;          /* rows or sends a second, or the p50 of fdatasync in ns; 0: no limit */
+    double arrival_p99_ns; /* SCENARIO_SENDS: from a round's first send to each arrival */
 };
 
 /* What a repetition is judged by: its result, that of its baseline, and the limits' means of before
@@ -41,6 +41,7 @@ struct scenario {
     const char *baseline; /* an earlier scenario's name, or NULL; both differ in one thing alone */
     enum scenario_limit limit;
     uint64_t ballots;    /* SCENARIO_SENDS: as many as the tally that is sent tells, about */
+    uint64_t rest_ns;    /* SCENARIO_SENDS: between two rounds, as the load has it */
     bool push_at_once;   /* the server runs with --push-interval 0 */
     struct options load; /* its numbers; the rest is the suite's */
     struct scenario_figure figures[SCENARIO_FIGURES_MAX]; /* those without a name are none */

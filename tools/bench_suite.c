@@ -137,9 +137,9 @@ static void run_entry(struct suite *suite, struct entry *entry)
     measure_limit(suite, entry, &before);
     run_load(&options, true, options.serve, entry->scenario->name, result);
     measure_limit(suite, entry, &after);
-    entry->limits[entry->result_count++] =
-        (struct scenario_limits){.value = (before.value + after.value) / 2,
-                                 .burst_ns = (before.burst_ns + after.burst_ns) / 2};
+    entry->limits[entry->result_count++] = (struct scenario_limits){
+        .value = (before.value + after.value) / 2,
+        .arrival_p99_ns = (before.arrival_p99_ns + after.arrival_p99_ns) / 2};
     if (!result_good(result))
         complain_of(suite, entry, result);
 }
