@@ -418,11 +418,11 @@ const char *listener_address(const struct listener *listener, size_t index)
 
 /* ---- what the kernel knows ---- */
 
-/* The value in the column of that name of a pair of lines in /proc/net/netstat; 0 if it isn't
- * there. */
+/* The value in the column of that name of a pair of lines in /proc/self/net/netstat; 0 if it isn't
+ * there. (/proc/net is not there for a service that sees its own processes only.) */
 static uint64_t netstat_value(const char *group, const char *name)
 {
-    FILE *file = fopen("/proc/net/netstat", "re");
+    FILE *file = fopen("/proc/self/net/netstat", "re");
     if (!file)
         return 0;
     uint64_t value = 0;
