@@ -382,55 +382,48 @@ END_TEST
 /* ---- the administrator's commands ---- */
 
 static const char *const stat_names[] = {
-    "uptime_s",
-    "connections",
-    "connections_total",
-    "subscribers",
-    "polls",
-    "ballots_accepted",
-    "ballots_duplicate",
-    "ballots_refused",
-    "ledger_seq",
-    "commits",
-    "batch_p50",
-    "batch_p99",
-    "batch_max",
-    "commit_us_p50",
-    "commit_us_p99",
-    "commit_us_max",
-    "lock_wait_ns_p50",
-    "lock_wait_ns_p99",
-    "lock_wait_ns_max",
-    "lock_hold_ns_p50",
-    "lock_hold_ns_p999",
-    "lock_hold_ns_max",
-    "snapshots",
-    "updates_sent",
-    "updates_conflated",
-    "writes_blocked",
-    "slow_readers",
-    "slow_lines",
-    "ring_full",
-    "read_calls",
-    "write_calls",
-    "lines_read",
-    "bytes_in",
-    "bytes_out",
-    "accept_queue",
-    "accept_queue_max",
-    "listen_overflows",
-    "fds_open",
-    "fds_max",
-    "database_bytes",
-    "wal_bytes",
+    "uptime_s",          "connections",
+    "connections_total", "connections_refused",
+    "subscribers",       "polls",
+    "ballots_accepted",  "ballots_duplicate",
+    "ballots_refused",   "ledger_seq",
+    "commits",           "batch_p50",
+    "batch_p99",         "batch_max",
+    "commit_us_p50",     "commit_us_p99",
+    "commit_us_max",     "lock_wait_ns_p50",
+    "lock_wait_ns_p99",  "lock_wait_ns_max",
+    "lock_hold_ns_p50",  "lock_hold_ns_p999",
+    "lock_hold_ns_max",  "snapshots",
+    "updates_sent",      "updates_conflated",
+    "writes_blocked",    "slow_readers",
+    "slow_lines",        "ring_full",
+    "read_calls",        "write_calls",
+    "lines_read",        "bytes_in",
+    "bytes_out",         "accept_queue",
+    "accept_queue_max",  "listen_overflows",
+    "fds_open",          "fds_max",
+    "database_bytes",    "wal_bytes",
 };
+
+/* Whether PROTOCOL.md tells what the row "=NAME VALUE" of STATS means. */
+static bool is_documented(const char *page, const char *row)
+{
+    char name[64];
+    snprintf(name, sizeof name, "`%.*s`", (int)strcspn(row + 1, " "), row + 1);
+    return strstr(page, name) != NULL;
+}
 
 START_TEST(stats_has_every_row)
 {
+    size_t len;
+    char *page = server_read_source("proto/PROTOCOL.md", &len);
     client_send(admin, "STATS");
     const char *row;
-    while ((row = client_line(admin))[0] == '=')
+    while ((row = client_line(admin))[0] == '=') {
         assert_match(row, "^=[a-z0-9_]+ [0-9]+$");
+        ck_assert_msg(is_documented(page, row), "not in PROTOCOL.md: %s", row);
+    }
+    free(page);
     ck_assert_str_eq(row, "+OK");
     for (int i = 0; i < COUNT(stat_names); i++)
         client_stat(admin, stat_names[i]);
