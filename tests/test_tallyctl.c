@@ -569,6 +569,21 @@ START_TEST(watch_on_a_terminal_cleans_up_after_a_signal)
 }
 END_TEST
 
+/* A frame of more lines than the terminal has rows says so in the last row, after the others. */
+START_TEST(what_does_not_fit_on_the_screen_is_told)
+{
+    ctl_start(TO_TERMINAL, ARGUMENTS("stats", "--watch"));
+    while (strstr(ctl.out.bytes, "\033[K\n... more than fits here\033[J") == NULL)
+        ctl_receive();
+    unsigned lines = 0;
+    for (const char *at = ctl.out.bytes; (at = strstr(at, "\033[K\n")) != NULL; at++)
+        lines++;
+    ck_assert_uint_eq(lines, TERMINAL_ROWS - 1);
+    ck_assert_int_eq(kill(ctl.pid, SIGTERM), 0);
+    assert_status(-SIGTERM);
+}
+END_TEST
+
 /* ---- the server's state ---- */
 
 START_TEST(stats_to_a_pipe)
@@ -1168,6 +1183,7 @@ static void add_polls(Suite *suite)
     tcase_add_test(tests, watch_tells_that_the_server_is_gone);
     tcase_add_test(tests, watch_on_a_terminal_redraws_in_place);
     tcase_add_test(tests, watch_on_a_terminal_cleans_up_after_a_signal);
+    tcase_add_test(tests, what_does_not_fit_on_the_screen_is_told);
 }
 
 static void add_server(Suite *suite)

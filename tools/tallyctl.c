@@ -191,7 +191,7 @@ static enum status take_options(int argc, char **argv, unsigned scope, bool mixe
     while ((letter = getopt_long(argc, argv, mixed ? ":" : "+:", list, NULL)) != -1) {
         if (letter == '?' || letter == ':') {
             output_error(letter == ':' ? "%s needs an argument"
-                                       : "%s: there is no such option here",
+                                       : "%s: there is no such option here; --help lists them",
                          argv[optind - 1]);
             return STATUS_USAGE;
         }

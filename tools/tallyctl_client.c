@@ -72,8 +72,9 @@ enum status client_open(const char *path, struct client **client)
 {
     int fd = connect_unix(path);
     if (fd < 0) {
-        output_error("no connection to %s: %s (is the server running? --admin names its socket)",
-                     path, strerror(errno));
+        output_error("no connection to %s: %s (%s)", path, strerror(errno),
+                     errno == EACCES ? "only the server's user and root may use it"
+                                     : "is the server running? --admin names its socket");
         return STATUS_NO_CONNECTION;
     }
     struct client *made = malloc(sizeof(*made));

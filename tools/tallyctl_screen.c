@@ -16,6 +16,7 @@
 #define HOME       "\033[H"
 #define CLEAR_LINE "\033[K"
 #define CLEAR_REST "\033[J"
+#define MORE       "... more than fits here"
 
 static bool on;
 static char *last; /* the frame that is on the screen */
@@ -28,6 +29,8 @@ void screen_enter(void)
     on = true;
 }
 
+/* Every line of a frame ends in LF. The terminal's last row tells if some did not fit; it has no LF
+ * of its own, which would scroll. */
 void screen_draw(const char *frame)
 {
     const char *line = frame;
@@ -38,6 +41,8 @@ void screen_draw(const char *frame)
         fputs(CLEAR_LINE "\n", stdout);
         line += len + (line[len] == '\n');
     }
+    if (*line)
+        fputs(MORE, stdout);
     fputs(CLEAR_REST, stdout);
     fflush(stdout);
     char *copy = strdup(frame);
