@@ -261,7 +261,9 @@ START_TEST(wrong_usage)
     assert_status(run_bench("fly"), 2);
     assert_status(run_bench("run --serve /nowhere/tallycast --directory %s", place.directory), 1);
     assert_status(run_bench("run --admin /nowhere/socket"), 1);
-    assert_status(run_bench("suite --serve x --only nothing"), 1);
+    assert_status(run_bench("suite --serve x --only nothing"), 2);
+    assert_status(run_bench("naive --listen nowhere"), 2);
+    assert_status(run_bench("run --serve x --duration 0"), 2);
 }
 END_TEST
 

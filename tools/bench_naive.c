@@ -343,8 +343,8 @@ int naive_run(const struct options *options)
     sigset_t ends;
     int signal_number;
     if (target_resolve(&target, options->listen, error) != 0) {
-        fprintf(stderr, "tallybench naive: %s\n", error);
-        return EXIT_FAILURE;
+        fprintf(stderr, "tallybench naive: --listen: %s\n", error);
+        return OPTIONS_USAGE_STATUS;
     }
     sigemptyset(&ends);
     sigaddset(&ends, SIGTERM);

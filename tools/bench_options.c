@@ -154,6 +154,8 @@ static bool agree(const struct options *options, unsigned command, char error[OP
         wrong = "needs --serve";
     else if (options->named > 0 && options->named < options->voters)
         wrong = "--identity: there must be a name for each of --voters at least";
+    else if (options->duration_s == 0 && options->ballots == 0)
+        wrong = "--duration: in no time nothing can be measured";
     else if (options->ballots > 0 && options->voters == 0)
         wrong = "--ballots: there are no voters";
     if (wrong)

@@ -28,6 +28,7 @@ struct options {
 enum options_outcome { OPTIONS_GO, OPTIONS_HELP, OPTIONS_WRONG };
 
 enum { OPTIONS_ERROR_MAX = 256 };
+enum { OPTIONS_USAGE_STATUS = 2 }; /* the exit status where the command line is wrong */
 
 /* The defaults of `tallybench run`; of every option that is not for it, too. */
 void options_init(struct options *options);

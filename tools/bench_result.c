@@ -116,8 +116,21 @@ static void print_server(FILE *out, const struct result *result)
     fputc('\n', out);
 }
 
+static void print_faults(const struct result *result, const char *before, FILE *out)
+{
+    for (unsigned i = 0; i < result->fault_texts; i++)
+        fprintf(out, "%s%s\n", before, result->faults[i]);
+    if (result->fault_count > result->fault_texts)
+        fprintf(out, "%sand %" PRIu64 " more of these kinds\n", before,
+                result->fault_count - result->fault_texts);
+}
+
 void result_print(const struct result *result, FILE *out)
 {
+    if (result->seconds == 0 && !result_good(result)) { /* it never came to be measured */
+        print_faults(result, "tallybench: ", stderr);
+        return;
+    }
     print_load(out, &result->options);
     print_traffic(out, result);
     print_server(out, result);
@@ -126,11 +139,7 @@ void result_print(const struct result *result, FILE *out)
         return;
     }
     fprintf(out, "%-12s %" PRIu64 " VIOLATED\n", "checks", result->fault_count);
-    for (unsigned i = 0; i < result->fault_texts; i++)
-        fprintf(out, "  %s\n", result->faults[i]);
-    if (result->fault_count > result->fault_texts)
-        fprintf(out, "  and %" PRIu64 " more of these kinds\n",
-                result->fault_count - result->fault_texts);
+    print_faults(result, "  ", out);
 }
 
 /* ---- JSON ---- */

@@ -42,7 +42,7 @@ void result_free(struct result *result);
 /* Whether the run held all that was checked. */
 bool result_good(const struct result *result);
 
-/* The table for people. */
+/* The table for people; of one that could not be measured, only why, on standard error. */
 void result_print(const struct result *result, FILE *out);
 
 /* The same as JSON, with the names that tallybench(1) documents. The caller owns the reference. */

@@ -366,13 +366,14 @@ int suite_run(const struct options *options)
 {
     struct suite suite;
     suite_init(&suite, options);
-    bool chosen = choose(&suite);
-    if (chosen) {
-        interrupt_catch();
-        run_all(&suite);
-        write_files(&suite);
+    if (!choose(&suite)) {
+        suite_free(&suite);
+        return OPTIONS_USAGE_STATUS;
     }
-    bool failed = suite.failed || !chosen || interrupt_seen();
+    interrupt_catch();
+    run_all(&suite);
+    write_files(&suite);
+    bool failed = suite.failed || interrupt_seen();
     suite_free(&suite);
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STATUS_GOOD = 0, STATUS_BAD = 1, STATUS_USAGE = 2 };
+enum { STATUS_GOOD = 0, STATUS_BAD = 1 };
 
 static int complain(const char *what, const char *why)
 {
@@ -104,7 +104,7 @@ static int run_command(const struct command_row *command, int argc, char **argv)
         break;
     }
     fprintf(stderr, "tallybench %s: %s\n", command->name, error);
-    return STATUS_USAGE;
+    return OPTIONS_USAGE_STATUS;
 }
 
 int main(int argc, char **argv)
@@ -113,7 +113,7 @@ int main(int argc, char **argv)
     const char *name = argc > 1 ? argv[1] : "--help";
     if (strcmp(name, "--help") == 0) {
         print_help();
-        return argc > 1 ? STATUS_GOOD : STATUS_USAGE;
+        return argc > 1 ? STATUS_GOOD : OPTIONS_USAGE_STATUS;
     }
     if (strcmp(name, "--version") == 0) {
         puts("tallybench " PACKAGE_VERSION);
@@ -123,5 +123,5 @@ int main(int argc, char **argv)
     if (command)
         return run_command(command, argc - 1, argv + 1);
     fprintf(stderr, "tallybench: there is no command '%s'; tallybench --help lists them\n", name);
-    return STATUS_USAGE;
+    return OPTIONS_USAGE_STATUS;
 }
