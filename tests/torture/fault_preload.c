@@ -15,6 +15,7 @@
 #include <link.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -531,6 +532,27 @@ WRAP(time_t, time, (time_t * result))
     return now;
 }
 
+/* ---- coverage ---- */
+
+static void (*dump_coverage)(void); /* NULL but in builds with --enable-coverage */
+
+/* What led to an abort counts as covered too; abort itself writes no counts. It has called this on
+ * its own thread, outside of every library, so it may do what a signal handler may not. */
+static void on_abort(int signal_number)
+{
+    (void)signal_number;
+    plan = NULL; /* the counts' file is not to fail */
+    dump_coverage();
+}
+
+static void cover_aborts(void)
+{
+    void *function = dlsym(RTLD_DEFAULT, "__gcov_dump");
+    memcpy(&dump_coverage, &function, sizeof function);
+    if (function)
+        signal(SIGABRT, on_abort);
+}
+
 /* ---- when it is loaded ---- */
 
 static void look_up(void)
@@ -581,4 +603,5 @@ __attribute__((constructor)) static void load(void)
         abort(); /* a server that seems to stand every fault would be worse */
     real_close(fd);
     plan = mapped;
+    cover_aborts();
 }
