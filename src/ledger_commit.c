@@ -83,8 +83,8 @@ static void batch_undo(struct ledger *ledger)
 {
     while (ledger->undo_count > 0) {
         const struct undo *undo = &ledger->undos[--ledger->undo_count];
-        if (electorate_set(ledger->electorate, undo->voter, undo->before, NULL) != 0)
-            log_broken(__FILE__, __LINE__, "an entry of the electorate can't be set back");
+        int error = electorate_set(ledger->electorate, undo->voter, undo->before, NULL);
+        INVARIANT(error == 0); /* the voter's entry is there, and needs no memory */
     }
     ledger_drafts_drop(ledger);
     for (uint32_t i = 0; i < ledger->created_count; i++)

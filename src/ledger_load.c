@@ -1,6 +1,8 @@
 /* Loading: polls, then their events, then ballots in order, each counted as it was when it was
  * cast; last, the tallies that were shown must be the ones that this gives. Runs on the main
- * thread, before the ledger's starts. While loading, each poll's draft is its snapshot to be. */
+ * thread, before the ledger's starts. While loading, each poll's draft is its snapshot to be. The
+ * store has made sure that each number is in its range (store_load.c); here remains what rows say
+ * of each other. */
 #include "ledger_internal.h"
 
 #include "hook.h"
@@ -38,8 +40,8 @@ static int load_poll(void *context, struct poll *poll, char *why)
 {
     struct ledger *ledger = ((struct loading *)context)->ledger;
     struct snapshot *snapshot = NULL;
-    if (poll->id != ledger->directory.count + 1 || poll->id > POLLS_MAX ||
-        !(snapshot = snapshot_new(poll)) || directory_add(&ledger->directory, poll) != 0) {
+    if (poll->id != ledger->directory.count + 1 || !(snapshot = snapshot_new(poll)) ||
+        directory_add(&ledger->directory, poll) != 0) {
         uint32_t id = poll->id;
         snapshot_unref(snapshot);
         poll_free(poll);
@@ -67,10 +69,9 @@ static int load_text(struct draft *draft, const struct store_event *event)
 static int load_event(void *context, const struct store_event *event, char *why)
 {
     struct ledger *ledger = ((struct loading *)context)->ledger;
-    if (event->poll->id < 1 || event->poll->id > ledger->directory.count)
+    if (event->poll->id > ledger->directory.count)
         return damaged(why, "poll_event", event->seq);
-    if (event->seq >= ledger->next_seq)
-        ledger->next_seq = event->seq + 1;
+    ledger->next_seq = event->seq + 1; /* events come in their order, and before the ballots */
     struct draft *draft = &ledger->drafts[event->poll->id - 1];
     struct snapshot *snapshot = draft->snapshot;
     switch (event->kind) {
@@ -150,7 +151,7 @@ static int load_tally(void *context, const struct store_tally *tally, char *why)
     struct ledger *ledger = ((struct loading *)context)->ledger;
     if (count_gathered(context, why) != 0) /* the last ones: ballots come before tallies */
         return -1;
-    if (tally->poll < 1 || tally->poll > ledger->directory.count)
+    if (tally->poll > ledger->directory.count)
         return damaged(why, "last_tally of poll", tally->poll);
     const struct snapshot *snapshot = ledger->drafts[tally->poll - 1].snapshot;
     char *line = malloc(tally_line_max(snapshot->poll->choice_count));

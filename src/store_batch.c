@@ -100,7 +100,7 @@ static int batch_next(sqlite3_vtab_cursor *cursor)
 static int batch_eof(sqlite3_vtab_cursor *base)
 {
     const struct batch_cursor *cursor = (struct batch_cursor *)base;
-    return !cursor->batch || cursor->row >= cursor->batch->ballot_count;
+    return cursor->row >= cursor->batch->ballot_count;
 }
 
 static void result_hash(sqlite3_context *context, struct hash hash, unsigned char bytes[HASH_BYTES])
