@@ -1,6 +1,6 @@
-/* Failures of the kernel and of memory that once led to a wrong answer, a hang, a spin or a silent
- * end. Each is a point of the torture's faults (tests/torture/faults.c), which runs the server with
- * that call failing, and judges. */
+/* Failures of the kernel and of memory: those that once led to a wrong answer, a hang, a spin or a
+ * silent end, and those of each part that a start makes. Each is a point of the torture's faults
+ * (tests/torture/faults.c), which runs the server with that call failing, and judges. */
 #include "server.h"
 
 #include <stdio.h>
@@ -27,6 +27,12 @@ static const char *const points[] = {
     /* A poll that exists and is not found; one that is not shown. */
     "existing:calloc:server:*:ENOMEM:once",
     "existing:realloc:server:*:ENOMEM:on",
+    /* What a start and a stop are refused one by one, with the reason told. */
+    "fresh:pthread_create:server:*:EAGAIN:once",
+    "fresh:memalign:server:*:ENOMEM:once",
+    "fresh:epoll_create:epoll:*:EMFILE:once",
+    "fresh:pipe:pipe:*:EMFILE:once",
+    "fresh:fdatasync:database:*:EIO:once",
 };
 
 /* Returns the exit status of the torture's faults with that point alone. */

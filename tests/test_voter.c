@@ -5,11 +5,63 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* ---- calls that can be made to fail ---- */
+
+static long calls_left = -1; /* until one fails; -1 is never */
+static int failure_errno;
+
+static bool fails(void)
+{
+    if (calls_left < 0 || calls_left-- > 0)
+        return false;
+    errno = failure_errno;
+    return true;
+}
+
+#define WRAP(result, name, parameters, arguments)      \
+    result __real_##name parameters;                   \
+    result __wrap_##name parameters;                   \
+    result __wrap_##name parameters                    \
+    {                                                  \
+        return fails() ? -1 : __real_##name arguments; \
+    }
+
+WRAP(int, mkostemp, (char *name, int flags), (name, flags))
+WRAP(ssize_t, read, (int fd, void *bytes, size_t len), (fd, bytes, len))
+WRAP(ssize_t, write, (int fd, const void *bytes, size_t len), (fd, bytes, len))
+WRAP(int, fsync, (int fd), (fd))
+WRAP(int, link, (const char *from, const char *to), (from, to))
+WRAP(ssize_t, getrandom, (void *bytes, size_t len, unsigned flags), (bytes, len, flags))
+
+int __real_open(const char *name, int flags, mode_t mode);
+int __wrap_open(const char *name, int flags, ...);
+int __wrap_open(const char *name, int flags, ...)
+{
+    va_list arguments;
+    va_start(arguments, flags);
+    mode_t mode = flags & O_CREAT ? va_arg(arguments, mode_t) : 0;
+    va_end(arguments);
+    return fails() ? -1 : __real_open(name, flags, mode);
+}
+
+/* Linux closes the descriptor whatever close returns. */
+int __real_close(int fd);
+int __wrap_close(int fd);
+int __wrap_close(int fd)
+{
+    __real_close(fd);
+    return fails() ? -1 : 0;
+}
+
+/* ---- the tests ---- */
 
 static const struct voter_key key = {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}};
 
@@ -207,6 +259,89 @@ START_TEST(what_cannot_be_read_is_told_by_name)
 }
 END_TEST
 
+/* Each call of the key's making fails in turn. It says so, and there is no key, and no part of one;
+ * or, from the link on, there is a whole one, which the next start reads. */
+START_TEST(making_a_key_fails_cleanly)
+{
+    struct voter_key made, read_back;
+    int failures = 0;
+    failure_errno = EIO;
+    for (long n = 0;; n++) {
+        why[0] = '\0';
+        calls_left = n;
+        int result = voter_key_create(path, &made, why, sizeof why);
+        bool failed = calls_left < 0;
+        calls_left = -1;
+        if (result != 0) {
+            failures++;
+            ck_assert_ptr_nonnull(strstr(why, path));
+            ck_assert_ptr_nonnull(strstr(why, strerror(EIO)));
+        }
+        if (voter_key_read(path, &read_back, why, sizeof why) == VOTER_KEY_READ)
+            ck_assert_mem_eq(&made, &read_back, sizeof made);
+        else
+            ck_assert_int_ne(result, 0);
+        unlink(path);
+        ck_assert_int_eq(rmdir(directory), 0); /* nothing else is left */
+        ck_assert_int_eq(mkdir(directory, 0700), 0);
+        if (!failed)
+            break;
+    }
+    /* Random bytes, the file, its bytes, their sync, the close, the link; of the directory, open
+     * and sync. */
+    ck_assert_int_eq(failures, 8);
+}
+END_TEST
+
+START_TEST(reading_a_key_fails_cleanly)
+{
+    struct voter_key read_back;
+    int failures = 0;
+    write_file(DIGITS "\n", 33);
+    failure_errno = EIO;
+    for (long n = 0;; n++) {
+        calls_left = n;
+        enum voter_key_result result = voter_key_read(path, &read_back, why, sizeof why);
+        bool failed = calls_left < 0;
+        calls_left = -1;
+        if (result == VOTER_KEY_FAILED) {
+            failures++;
+            ck_assert_ptr_nonnull(strstr(why, path));
+            ck_assert_ptr_nonnull(strstr(why, strerror(EIO)));
+        } else {
+            ck_assert_int_eq(result, VOTER_KEY_READ);
+        }
+        if (!failed)
+            break;
+    }
+    ck_assert_int_eq(failures, 3); /* open, the read of the digits, and that of the end */
+}
+END_TEST
+
+START_TEST(an_interrupted_call_is_made_again)
+{
+    struct voter_key made, read_back;
+    failure_errno = EINTR;
+    calls_left = 2; /* the write */
+    ck_assert_int_eq(voter_key_create(path, &made, why, sizeof why), 0);
+    ck_assert_int_lt(calls_left, 0);
+    calls_left = 1; /* the read */
+    ck_assert_int_eq(voter_key_read(path, &read_back, why, sizeof why), VOTER_KEY_READ);
+    ck_assert_int_lt(calls_left, 0);
+    ck_assert_mem_eq(&made, &read_back, sizeof made);
+}
+END_TEST
+
+START_TEST(a_path_that_is_too_long_is_told)
+{
+    struct voter_key unused;
+    static char name[PATH_MAX + 1], told[2 * PATH_MAX];
+    memset(name, 'x', PATH_MAX - 3);
+    ck_assert_int_eq(voter_key_create(name, &unused, told, sizeof told), -1);
+    ck_assert_ptr_nonnull(strstr(told, strerror(ENAMETOOLONG)));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("voter");
@@ -227,6 +362,10 @@ int main(void)
     tcase_add_loop_test(file, a_damaged_key_file_is_told_by_name, 0,
                         (int)(sizeof damaged / sizeof damaged[0]));
     tcase_add_test(file, what_cannot_be_read_is_told_by_name);
+    tcase_add_test(file, making_a_key_fails_cleanly);
+    tcase_add_test(file, reading_a_key_fails_cleanly);
+    tcase_add_test(file, an_interrupted_call_is_made_again);
+    tcase_add_test(file, a_path_that_is_too_long_is_told);
     suite_add_tcase(suite, file);
 
     SRunner *runner = srunner_create(suite);

@@ -4,10 +4,71 @@
 #include "scale.h"
 
 #include <check.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/poll.h>
 #include <unistd.h>
+
+/* ---- calls that can be made to fail ---- */
+
+enum { ABORTED = 99 };
+
+static _Thread_local int failures; /* of the next calls of this thread, with failure_errno */
+static _Thread_local int failure_errno;
+
+static bool fails(void)
+{
+    if (failures == 0)
+        return false;
+    failures--;
+    errno = failure_errno;
+    return true;
+}
+
+int __real_eventfd(unsigned initial, int flags);
+int __wrap_eventfd(unsigned initial, int flags);
+int __wrap_eventfd(unsigned initial, int flags)
+{
+    return fails() ? -1 : __real_eventfd(initial, flags);
+}
+
+ssize_t __real_read(int fd, void *bytes, size_t len);
+ssize_t __wrap_read(int fd, void *bytes, size_t len);
+ssize_t __wrap_read(int fd, void *bytes, size_t len)
+{
+    return fails() ? -1 : __real_read(fd, bytes, len);
+}
+
+ssize_t __real_write(int fd, const void *bytes, size_t len);
+ssize_t __wrap_write(int fd, const void *bytes, size_t len);
+ssize_t __wrap_write(int fd, const void *bytes, size_t len)
+{
+    return fails() ? -1 : __real_write(fd, bytes, len);
+}
+
+int __real_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
+int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
+int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
+{
+    return fails() ? -1 : __real_poll(fds, count, timeout_ms);
+}
+
+_Noreturn void __wrap_abort(void);
+_Noreturn void __wrap_abort(void)
+{
+    exit(ABORTED);
+}
+
+static void fail_next(int count, int error)
+{
+    failures = count;
+    failure_errno = error;
+}
+
+/* ---- one thread ---- */
 
 static bool is_readable(const struct waker *waker)
 {
@@ -67,6 +128,58 @@ START_TEST(finish_empties_the_eventfd)
     waker_destroy(&waker);
 }
 END_TEST
+
+START_TEST(without_an_eventfd_there_is_no_waker)
+{
+    struct waker waker;
+    fail_next(1, EMFILE);
+    ck_assert_int_eq(waker_init(&waker), -1);
+    ck_assert_int_eq(errno, EMFILE);
+}
+END_TEST
+
+START_TEST(signals_lose_no_wake)
+{
+    struct waker waker;
+    ck_assert_int_eq(waker_init(&waker), 0);
+    waker_prepare(&waker);
+    fail_next(3, EINTR);
+    waker_wake(&waker);
+    ck_assert_int_eq(failures, 0);
+    ck_assert(is_readable(&waker));
+    fail_next(3, EINTR);
+    waker_sleep(&waker); /* interrupted while it waits; and while it reads: */
+    ck_assert_int_eq(failures, 0);
+    ck_assert(!is_readable(&waker));
+    waker_prepare(&waker);
+    waker_wake(&waker);
+    fail_next(3, EINTR);
+    waker_finish(&waker);
+    ck_assert_int_eq(failures, 0);
+    ck_assert(!is_readable(&waker));
+    waker_destroy(&waker);
+}
+END_TEST
+
+/* What no working kernel does would be a lost wake: the process ends instead. */
+enum { BROKEN_WAKE, BROKEN_SLEEP, BROKEN_FINISH, BROKEN_CALLS };
+
+START_TEST(a_broken_eventfd_ends_the_process)
+{
+    struct waker waker;
+    ck_assert_int_eq(waker_init(&waker), 0);
+    waker_prepare(&waker);
+    fail_next(1, EIO);
+    if (_i == BROKEN_WAKE)
+        waker_wake(&waker);
+    else if (_i == BROKEN_SLEEP)
+        waker_sleep(&waker);
+    else
+        waker_finish(&waker);
+}
+END_TEST
+
+/* ---- threads ---- */
 
 /* A mailbox of one number: the receiver waits until it is what it expects. */
 struct box {
@@ -186,6 +299,9 @@ int main(void)
     tcase_add_test(alone, a_thread_that_is_awake_is_not_written_to);
     tcase_add_test(alone, a_sleeper_is_woken_once);
     tcase_add_test(alone, finish_empties_the_eventfd);
+    tcase_add_test(alone, without_an_eventfd_there_is_no_waker);
+    tcase_add_test(alone, signals_lose_no_wake);
+    tcase_add_loop_exit_test(alone, a_broken_eventfd_ends_the_process, ABORTED, 0, BROKEN_CALLS);
     suite_add_tcase(suite, alone);
     TCase *threads = tcase_create("threads");
     tcase_set_timeout(threads, 60);
