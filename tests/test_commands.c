@@ -549,6 +549,7 @@ START_TEST(backup_into_nowhere)
     char line[SERVER_PATH_MAX + 64];
     snprintf(line, sizeof line, "BACKUP %s/nowhere/copy", server.directory);
     client_ask_error(admin, line, "BAD-ARGUMENT");
+    client_ask_error(admin, "BACKUP copy", "BAD-ARGUMENT"); /* relative to what, nobody knows */
     snprintf(line, sizeof line, "BACKUP %s", server.directory);
     client_ask_error(admin, line, "BAD-ARGUMENT");
 }

@@ -33,6 +33,14 @@ static const char *const points[] = {
     "fresh:epoll_create:epoll:*:EMFILE:once",
     "fresh:pipe:pipe:*:EMFILE:once",
     "fresh:fdatasync:database:*:EIO:once",
+    "fresh:malloc:libevent:*:ENOMEM:once",
+    /* What happens to connections every day. */
+    "fresh:recv:socket:3:EINTR:once",
+    "fresh:recv:socket:6:ECONNRESET:once",
+    "fresh:send:socket:6:EINTR:once",
+    "fresh:send:socket:9:ECONNRESET:once",
+    "fresh:send:socket:12:SHORT:once",
+    "fresh:epoll_ctl:socket:*:ENOMEM:once",
 };
 
 /* Returns the exit status of the torture's faults with that point alone. */

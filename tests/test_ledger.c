@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 /* ---- what can be made to fail ---- */
@@ -41,6 +42,17 @@ static _Atomic long before_failing = -1; /* allocations until one fails; -1 for 
 static atomic_int commits_to_refuse;
 static atomic_int commits;
 static bool threads_fail;
+static bool wakers_fail;
+
+int __real_eventfd(unsigned initial, int flags);
+int __wrap_eventfd(unsigned initial, int flags);
+int __wrap_eventfd(unsigned initial, int flags)
+{
+    if (!wakers_fail)
+        return __real_eventfd(initial, flags);
+    errno = EMFILE;
+    return -1;
+}
 
 static bool may_allocate(void)
 {
@@ -670,6 +682,36 @@ START_TEST(a_start_without_memory_says_so)
 }
 END_TEST
 
+START_TEST(a_text_without_memory_is_none)
+{
+    fails_here = true;
+    before_failing = 0;
+    ck_assert_ptr_null(request_text_new("text", 4));
+    before_failing = -1;
+    struct request_text *made = request_text_new("text", 4);
+    ck_assert_ptr_nonnull(made);
+    free(made);
+}
+END_TEST
+
+START_TEST(a_ledger_without_a_waker_is_none)
+{
+    stop();
+    ck_assert_int_eq(store_open(&store, path, false, why), 0);
+    tally = tally_new(1);
+    ck_assert_int_eq(waker_init(&waker), 0);
+    wakers_fail = true;
+    why[0] = '\0';
+    ck_assert_ptr_null(make_ledger());
+    ck_assert_str_ne(why, "");
+    wakers_fail = false;
+    tally_free(tally);
+    store_close(store);
+    waker_destroy(&waker);
+    start();
+}
+END_TEST
+
 /* ---- backups ---- */
 
 static const char *copy_path(void)
@@ -825,6 +867,8 @@ static TCase *failing(void)
     tcase_add_test(tests, what_changes_nothing_is_not_committed);
     tcase_add_test(tests, memory_that_is_short_refuses_and_breaks_nothing);
     tcase_add_test(tests, a_start_without_memory_says_so);
+    tcase_add_test(tests, a_text_without_memory_is_none);
+    tcase_add_test(tests, a_ledger_without_a_waker_is_none);
     tcase_add_test(tests, a_backup_is_answered_with_its_size);
     tcase_add_test(tests, one_backup_at_a_time);
     tcase_add_test(tests, a_backup_without_a_thread);

@@ -330,6 +330,21 @@ START_TEST(the_keys_check_value_is_kept)
 }
 END_TEST
 
+START_TEST(what_the_system_refuses_is_no_size_and_no_check_value)
+{
+    struct store *store = open_store();
+    ck_assert_uint_gt(store_database_bytes(store), 0);
+    calls_left = 0;
+    ck_assert_uint_eq(store_database_bytes(store), 0);
+    calls_left = 0;
+    ck_assert_int_eq(store_set_key_check(store, (struct hash){7, 8}, why), -1);
+    ck_assert_msg(strstr(why, "can't be written"), "said: %s", why);
+    struct hash check;
+    ck_assert(!store_key_check(store, &check));
+    store_close(store);
+}
+END_TEST
+
 START_TEST(a_backup_is_whole_though_ballots_go_on)
 {
     struct store *store = open_store();
@@ -855,6 +870,7 @@ int main(void)
     tcase_add_test(tests, the_view_recounts_what_was_last_shown);
     tcase_add_test(tests, a_refused_batch_leaves_nothing_and_the_next_one_goes_through);
     tcase_add_test(tests, the_keys_check_value_is_kept);
+    tcase_add_test(tests, what_the_system_refuses_is_no_size_and_no_check_value);
     tcase_add_test(tests, a_backup_is_whole_though_ballots_go_on);
     tcase_add_test(tests, a_cancelled_backup_leaves_no_file);
     tcase_add_test(tests, a_file_that_is_no_database_is_refused);
