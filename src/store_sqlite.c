@@ -5,10 +5,11 @@
  * that is one append to the log and one fdatasync. Checkpoints are ours alone
  * (wal_autocheckpoint=0), between commits.
  *
- * A commit that fails before COMMIT, or in COMMIT with SQLITE_FULL, is rolled back: ERR_STORAGE.
- * SQLITE_FULL is ENOSPC from a write to the log, and the frame that makes a transaction valid is
- * the last one written: without it, whole, a reader of the log ignores the others. A failed sync is
- * never SQLITE_FULL (os_unix.c, unixSync: SQLITE_IOERR_FSYNC).
+ * A commit that fails before COMMIT, or in COMMIT because a write to the log was refused, is rolled
+ * back: ERR_STORAGE. Refused are SQLITE_FULL, which is ENOSPC, and SQLITE_IOERR_WRITE with EROFS,
+ * of a file system that became read-only: neither wrote anything, and the frame that makes a
+ * transaction valid is the last one written: without it, whole, a reader of the log ignores the
+ * others. A failed sync is neither (os_unix.c, unixSync: SQLITE_IOERR_FSYNC).
  *
  * A COMMIT that fails in any other way (a write, an fsync) leaves unknown what the disk holds, and
  * a second fsync would tell nothing: the process aborts.
@@ -395,6 +396,25 @@ static void roll_back(struct store *store)
     }
 }
 
+/* The kernel's reason why the last write to the log failed. sqlite3_system_errno would be that of
+ * whatever SQLite called last. */
+static int log_errno(const struct store *store)
+{
+    sqlite3_file *log = NULL;
+    int error = 0;
+    if (sqlite3_file_control(store->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) == SQLITE_OK &&
+        log && log->pMethods)
+        log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &error);
+    return error;
+}
+
+/* Whether a COMMIT failed because the file system took no write (see the head of this file). */
+static bool was_refused(const struct store *store, int code)
+{
+    return (code & 0xff) == SQLITE_FULL ||
+           (code == SQLITE_IOERR_WRITE && log_errno(store) == EROFS);
+}
+
 int store_commit(struct store *store, const struct store_batch *batch, const char **why)
 {
     int code = run(store->begin);
@@ -405,7 +425,7 @@ int store_commit(struct store *store, const struct store_batch *batch, const cha
         code = run(store->commit);
         if (code == SQLITE_OK)
             return 0;
-        if ((code & 0xff) != SQLITE_FULL) {
+        if (!was_refused(store, code)) {
             log_error("commit failed, its outcome is unknown: stopping before anyone is answered; "
                       "start again to go on "
                       "from what is on disk file=%s error=%s code=%d",
@@ -413,7 +433,7 @@ int store_commit(struct store *store, const struct store_batch *batch, const cha
             abort();
         }
     }
-    *why = sqlite3_errstr(code);
+    *why = code == SQLITE_IOERR_WRITE ? strerror(log_errno(store)) : sqlite3_errstr(code);
     roll_back(store);
     store->retry_pages = 0; /* if the disk is full, an emptied log is room */
     return ERR_STORAGE;

@@ -82,6 +82,17 @@ int __wrap_open(const char *name, int flags, ...)
     return fails() ? -1 : __real_open(name, flags, mode);
 }
 
+static long writes_left = -1; /* of SQLite's, until one fails; -1 is never */
+static int write_errno;
+
+static ssize_t failing_pwrite(int fd, const void *bytes, size_t len, off_t at)
+{
+    if (writes_left < 0 || writes_left-- > 0)
+        return pwrite(fd, bytes, len, at);
+    errno = write_errno;
+    return -1;
+}
+
 static char directory[] = "/tmp/tallycast-store-XXXXXX";
 static char path[PATH_MAX];
 static char why[STORE_WHY_MAX];
@@ -662,7 +673,8 @@ END_TEST
 
 enum { CHILD_COMMITTED, CHILD_REFUSED, CHILD_DID_NOT_FAIL };
 
-static int commit_later(struct store *store, uint64_t seq, long calls)
+/* Commits while the call that *countdown counts down to fails. */
+static int commit_later(struct store *store, uint64_t seq, long *countdown, long n)
 {
     const struct name name = {6, "dinner"}, choices[2] = {{1, "a"}, {1, "b"}};
     const struct settings settings = {{0}};
@@ -680,7 +692,7 @@ static int commit_later(struct store *store, uint64_t seq, long calls)
                                       .tallies = &tally,
                                       .tally_count = 1};
     const char *reason = NULL;
-    calls_left = calls;
+    *countdown = n;
     int result = store_commit(store, &batch, &reason);
     if (result != 0 && !reason)
         _exit(99);
@@ -689,7 +701,7 @@ static int commit_later(struct store *store, uint64_t seq, long calls)
 }
 
 /* In a process of its own, which may abort: opens the database and commits while call `n` fails. */
-static int commit_in_child(long n)
+static int commit_in_child(long *countdown, long n)
 {
     pid_t child = fork();
     ck_assert_int_ge(child, 0);
@@ -698,9 +710,10 @@ static int commit_in_child(long n)
         coverage_of_aborts();
         if (store_open(&store, path, true, why) != 0)
             _exit(98);
-        int result = commit_later(store, 5, n);
-        bool failed = calls_left < 0;
-        if (result != 0 && commit_later(store, 5, -1) != 0) /* nothing of the refused one is left */
+        int result = commit_later(store, 5, countdown, n);
+        bool failed = *countdown < 0;
+        /* Nothing of the refused one is left. */
+        if (result != 0 && commit_later(store, 5, countdown, -1) != 0)
             _exit(97);
         calls_left = -1;
         coverage_exit(!failed ? CHILD_DID_NOT_FAIL : result == 0 ? CHILD_COMMITTED : CHILD_REFUSED);
@@ -734,12 +747,11 @@ static unsigned count_ballots(void)
 
 /* Each call of a commit fails in turn. It is refused with nothing recorded, and the next one goes
  * through; or, where nobody can know, the process aborts and what is on disk is all or nothing. */
-static void fail_commits(int code, int *aborted, int *refused)
+static void fail_commits(long *countdown, int *aborted, int *refused)
 {
-    failure_code = code;
     for (long n = 0;; n++) {
         make_sample_file();
-        int status = commit_in_child(n);
+        int status = commit_in_child(countdown, n);
         if (WIFSIGNALED(status)) {
             ck_assert_int_eq(WTERMSIG(status), SIGABRT);
             ck_assert_uint_eq(count_ballots(), 2); /* the test's COMMIT did not happen */
@@ -759,7 +771,8 @@ static void fail_commits(int code, int *aborted, int *refused)
 START_TEST(a_commit_fails_cleanly)
 {
     int aborted = 0, refused = 0;
-    fail_commits(SQLITE_IOERR, &aborted, &refused);
+    failure_code = SQLITE_IOERR;
+    fail_commits(&calls_left, &aborted, &refused);
     ck_assert_int_eq(aborted, 1); /* on COMMIT alone */
     ck_assert_int_gt(refused, 4);
 }
@@ -768,9 +781,40 @@ END_TEST
 START_TEST(a_full_disk_refuses_a_commit_wherever_it_is_noticed)
 {
     int aborted = 0, refused = 0;
-    fail_commits(SQLITE_FULL, &aborted, &refused);
+    failure_code = SQLITE_FULL;
+    fail_commits(&calls_left, &aborted, &refused);
     ck_assert_int_eq(aborted, 0);
     ck_assert_int_gt(refused, 5);
+}
+END_TEST
+
+/* Each write to the log fails in turn, in the kernel, as it does for SQLite. */
+static void fail_writes(int error, int *aborted, int *refused)
+{
+    sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+    write_errno = error;
+    ck_assert_int_eq(vfs->xSetSystemCall(vfs, "pwrite", (sqlite3_syscall_ptr)failing_pwrite), 0);
+    ck_assert_int_eq(vfs->xSetSystemCall(vfs, "pwrite64", (sqlite3_syscall_ptr)failing_pwrite), 0);
+    fail_commits(&writes_left, aborted, refused);
+    vfs->xSetSystemCall(vfs, "pwrite", NULL);
+    vfs->xSetSystemCall(vfs, "pwrite64", NULL);
+}
+
+START_TEST(a_file_system_that_became_read_only_refuses_a_commit)
+{
+    int aborted = 0, refused = 0;
+    fail_writes(EROFS, &aborted, &refused);
+    ck_assert_int_eq(aborted, 0);
+    ck_assert_int_gt(refused, 4);
+}
+END_TEST
+
+START_TEST(a_write_that_failed_leaves_the_outcome_of_a_commit_unknown)
+{
+    int aborted = 0, refused = 0;
+    fail_writes(EIO, &aborted, &refused);
+    ck_assert_int_gt(aborted, 4);
+    ck_assert_int_eq(refused, 0);
 }
 END_TEST
 
@@ -886,6 +930,8 @@ int main(void)
     tcase_add_test(tests, reading_a_database_fails_cleanly);
     tcase_add_test(tests, a_commit_fails_cleanly);
     tcase_add_test(tests, a_full_disk_refuses_a_commit_wherever_it_is_noticed);
+    tcase_add_test(tests, a_file_system_that_became_read_only_refuses_a_commit);
+    tcase_add_test(tests, a_write_that_failed_leaves_the_outcome_of_a_commit_unknown);
     tcase_add_test(tests, a_backup_fails_cleanly);
     tcase_add_test(tests, an_interrupted_call_is_made_again);
     tcase_add_test(tests, a_failed_checkpoint_is_tried_again_later);

@@ -29,6 +29,7 @@ enum {
     WAVE = 200,           /* ballots that are pipelined */
     DISK_BALLOTS = 60000, /* more than fit on the small disk */
     FULL_WAVES = 5,
+    READ_ONLY_WRITES = 40, /* that are refused, until the disk is well again */
     IDLE_MS = 200,
     IDLE_LOAD = 40, /* percent of a processor that a server with nothing to do may take */
     CROWD = 200,    /* connections, where descriptors or memory are short */
@@ -262,28 +263,41 @@ static void full_disk(struct scene *scene)
     book_judge(&scene->book, scene->victim.database, 0);
 }
 
-/* The kernel does not make a file system read-only under an open file on request, so a write that
- * is refused as on one stands for it (an error of the disk makes ext4 do that). The outcome of that
- * commit can't be known: nobody is answered, and the process ends. */
-static void read_only_disk(struct scene *scene)
+/* The kernel does not make a file system read-only under an open file on request (an error of the
+ * disk makes ext4 do that), so writes that are refused as on one stand for it. */
+static void refuse_writes(struct scene *scene)
 {
-    if (!use_small_disk(scene))
-        return;
     struct fault_plan *plan = scene->victim.plan;
     *plan = (struct fault_plan){.call = FAULT_CALL_pwrite,
                                 .class = FAULT_WAL,
                                 .error = EROFS,
                                 .first = 60,
-                                .count = UINT64_MAX};
+                                .count = READ_ONLY_WRITES};
     start(scene, true);
-    size_t from = 0;
-    do {
-        from = add_wave(scene, 1);
-        book_send(&scene->book, scene->voter, from, from + 1, false);
-    } while (book_take_answers(&scene->book, scene->voter, from, from + 1, false) && from < 1000);
-    hang_up(scene);
-    assert_said_why(scene, victim_wait(&scene->victim, VICTIM_STOP_MS));
+    while (scene->book.refused_storage == 0 && scene->book.ballot_count < 1000) {
+        size_t from = add_wave(scene, 1);
+        cast(scene, from, from + 1);
+    }
+    if (scene->book.refused_storage == 0 || !log_says(&scene->victim, "Read-only file system"))
+        victim_fail(&scene->victim, "writes are refused, and it does not say so");
+    await_last_tally(scene); /* everything else is served */
+    assert_idle(scene, "on a read-only disk");
 
+    for (unsigned i = 0; i <= READ_ONLY_WRITES; i++)
+        cast(scene, 0, scene->book.ballot_count);
+    if (book_count(&scene->book, FATE_COUNTED) != scene->book.ballot_count)
+        victim_fail(&scene->victim, "it can be written again, and not every ballot is counted");
+    figures.disk_refused += scene->book.refused_storage;
+    await_last_tally(scene);
+    stop_server(scene);
+    book_judge(&scene->book, scene->victim.database, 0);
+}
+
+static void read_only_disk(struct scene *scene)
+{
+    if (!use_small_disk(scene))
+        return;
+    refuse_writes(scene);
     remount(scene, MS_RDONLY, NULL);
     if (victim_start(&scene->victim, false))
         victim_fail(&scene->victim, "it starts on a read-only file system");
