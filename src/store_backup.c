@@ -7,7 +7,9 @@
  * any tool may open read-only.
  *
  * It is written under a name of its own, synced, and only then linked to the name that was asked
- * for: a file of that name is always a whole one, and never one that was there before. */
+ * for: a file of that name is always a whole one, and never one that was there before. The first
+ * name is new each time, so what a killed server left is in nobody's way: in a container every
+ * server has the same PID. */
 #include "store_internal.h"
 
 #include "file.h"
@@ -80,13 +82,12 @@ int store_backup_copy(const struct store *store, const char *path, const atomic_
                       uint64_t *bytes)
 {
     char partial[PATH_MAX];
-    if (snprintf(partial, sizeof partial, "%s.partial-%ld", path, (long)getpid()) >=
-            (int)sizeof partial ||
+    if (snprintf(partial, sizeof partial, "%s.partial-XXXXXX", path) >= (int)sizeof partial ||
         access(path, F_OK) == 0)
         return ERR_BAD_ARGUMENT;
-    int to = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int to = mkostemp(partial, O_CLOEXEC);
     if (to < 0) {
-        log_warning("backup refused file=%s error=%s", partial, strerror(errno));
+        log_warning("backup refused file=%s error=%s", path, strerror(errno));
         return ERR_BAD_ARGUMENT;
     }
     int result = ERR_STORAGE;

@@ -45,6 +45,7 @@ static bool fails(void)
 WRAP(void *, malloc, (size_t size), (size), NULL)
 WRAP(void *, calloc, (size_t count, size_t size), (count, size), NULL)
 WRAP(char *, strdup, (const char *text), (text), NULL)
+WRAP(int, mkostemp, (char *name, int flags), (name, flags), -1)
 WRAP(int, link, (const char *from, const char *to), (from, to), -1)
 WRAP(int, fsync, (int fd), (fd), -1)
 WRAP(int, fdatasync, (int fd), (fd), -1)
@@ -407,6 +408,25 @@ START_TEST(a_cancelled_backup_leaves_no_file)
     uint64_t bytes;
     ck_assert_int_eq(store_backup_copy(store, copy, &cancelled, &bytes), ERR_STORAGE);
     ck_assert_int_ne(access(copy, F_OK), 0);
+    store_backup_end(store);
+    store_close(store);
+}
+END_TEST
+
+/* A server that was killed may have had this one's PID. */
+START_TEST(what_a_killed_server_left_of_a_backup_is_in_nobodys_way)
+{
+    struct store *store = open_store();
+    char copy[PATH_MAX + 8], left[PATH_MAX + 32];
+    snprintf(copy, sizeof copy, "%s.copy", path);
+    snprintf(left, sizeof left, "%s.partial-%ld", copy, (long)getpid());
+    close(open(left, O_WRONLY | O_CREAT | O_EXCL, 0600));
+    ck_assert_int_eq(store_backup_begin(store), 0);
+    atomic_bool cancelled = false;
+    uint64_t bytes;
+    ck_assert_int_eq(store_backup_copy(store, copy, &cancelled, &bytes), 0);
+    ck_assert_uint_eq(bytes, store_database_bytes(store));
+    ck_assert_int_eq(unlink(left), 0);
     store_backup_end(store);
     store_close(store);
 }
@@ -917,6 +937,7 @@ int main(void)
     tcase_add_test(tests, what_the_system_refuses_is_no_size_and_no_check_value);
     tcase_add_test(tests, a_backup_is_whole_though_ballots_go_on);
     tcase_add_test(tests, a_cancelled_backup_leaves_no_file);
+    tcase_add_test(tests, what_a_killed_server_left_of_a_backup_is_in_nobodys_way);
     tcase_add_test(tests, a_file_that_is_no_database_is_refused);
     tcase_add_test(tests, another_programs_database_is_refused);
     tcase_add_test(tests, a_newer_schema_is_refused);
