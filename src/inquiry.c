@@ -1,7 +1,8 @@
 /* Asks every worker about its connections. The asker's worker posts a task to each (itself too);
  * each fills its own buffer; whoever counts down to zero posts the whole back. Nothing is locked: a
  * part has one writer, and the count's release and acquire hand it over. If the asking connection
- * is gone by then, the reply is dropped. */
+ * is gone by then, the reply is dropped. Memory that does not suffice for every row refuses CLIENTS
+ * with LIMIT. */
 #include "inquiry.h"
 
 #include "clock.h"
@@ -22,6 +23,7 @@ struct part {
     struct worker *worker;
     struct buffer rows;
     uint64_t count; /* connections listed or kicked */
+    bool failed;    /* memory did not suffice for its rows */
 };
 
 struct inquiry {
@@ -60,33 +62,42 @@ static int list_session(struct buffer *rows, const struct session *session, uint
     return 0;
 }
 
+/* Whether it is the session that asks. */
+static bool is_asker(const struct inquiry *inquiry, const struct session *session)
+{
+    return session->worker == inquiry->asker && session->conn.ref.slot == inquiry->from.slot &&
+           session->conn.ref.generation == inquiry->from.generation;
+}
+
 /* Who kicks himself is told so first. */
 static void kick(const struct inquiry *inquiry, struct session *session)
 {
-    struct conn *conn = &session->conn;
-    if (session->worker == inquiry->asker && conn->ref.slot == inquiry->from.slot) {
-        conn_finish_when_done(conn);
+    if (is_asker(inquiry, session))
         return;
-    }
-    conn_doom(conn);
-    conn_settle(conn);
+    conn_doom(&session->conn);
+    conn_settle(&session->conn);
 }
 
 static void look_at(struct part *part, struct session *session, uint64_t now_ns)
 {
     uint64_t kick_id = part->inquiry->kick_id;
     if (kick_id == 0) {
-        if (list_session(&part->rows, session, now_ns) == 0)
-            part->count++;
+        part->count++;
+        part->failed |= list_session(&part->rows, session, now_ns) != 0;
     } else if (session->id == kick_id) {
         part->count++;
         kick(part->inquiry, session);
     }
 }
 
-static void reply(struct inquiry *inquiry, struct session *session)
+static void reply_clients(const struct inquiry *inquiry, struct session *session)
 {
     uint64_t count = 0;
+    for (unsigned i = 0; i < inquiry->asker->server->worker_count; i++)
+        if (inquiry->parts[i].failed) {
+            session_refuse(session, ERR_LIMIT, 0, NULL);
+            return;
+        }
     for (unsigned i = 0; i < inquiry->asker->server->worker_count; i++) {
         const struct part *part = &inquiry->parts[i];
         count += part->count;
@@ -96,12 +107,21 @@ static void reply(struct inquiry *inquiry, struct session *session)
         memcpy(out, part->rows.bytes, part->rows.len);
         conn_wrote(&session->conn, part->rows.len);
     }
-    if (inquiry->kick_id == 0)
-        session_reply_number(session, count, false);
-    else if (count > 0)
-        session_reply_ok(session);
-    else
-        session_reply_error(session, ERR_NO_SUCH_CLIENT, 0, NULL);
+    session_reply_number(session, count, false);
+}
+
+static void reply_kick(const struct inquiry *inquiry, struct session *session)
+{
+    uint64_t count = 0;
+    for (unsigned i = 0; i < inquiry->asker->server->worker_count; i++)
+        count += inquiry->parts[i].count;
+    if (count == 0) {
+        session_refuse(session, ERR_NO_SUCH_CLIENT, 0, NULL);
+        return;
+    }
+    session_reply_ok(session);
+    if (session->id == inquiry->kick_id) /* its later commands are not executed */
+        conn_finish(&session->conn);
 }
 
 /* Asker's thread. */
@@ -110,7 +130,10 @@ static void finish(struct loop_task *task)
     struct inquiry *inquiry = (struct inquiry *)((char *)task - offsetof(struct inquiry, done));
     struct conn *conn = conn_find(&inquiry->asker->pool, inquiry->from);
     if (conn) {
-        reply(inquiry, session_of(conn));
+        if (inquiry->kick_id == 0)
+            reply_clients(inquiry, session_of(conn));
+        else
+            reply_kick(inquiry, session_of(conn));
         session_answered(session_of(conn));
         conn_settle(conn);
     }

@@ -77,8 +77,7 @@ void session_row(struct session *session, const char *format, ...)
     conn_wrote(&session->conn, (size_t)len + 1);
 }
 
-/* Replies with an error, and closes after too many in a row. */
-static void refuse(struct session *session, enum error error, uint64_t seq, const char *why)
+void session_refuse(struct session *session, enum error error, uint64_t seq, const char *why)
 {
     session_reply_error(session, error, seq, why);
     if (session->errors_in_row < session->worker->server->config->max_errors)
@@ -120,7 +119,7 @@ static bool take_vote(struct session *session, const struct command *command)
     if (pauses_for_answers(session, 0))
         return false;
     counter_add(&session->worker->counters.refused_here, 1);
-    refuse(session, (enum error)error, 0, why);
+    session_refuse(session, (enum error)error, 0, why);
     return true;
 }
 
@@ -142,7 +141,7 @@ static bool take_command(struct session *session, const struct command *command)
     INVARIANT(session_commands[command->id]);
     int error = session_commands[command->id](session, command, &why);
     if (error != 0)
-        refuse(session, (enum error)error, 0, why);
+        session_refuse(session, (enum error)error, 0, why);
     return true;
 }
 
@@ -151,7 +150,7 @@ static bool take_bad_line(struct session *session, enum error error, const char 
 {
     if (pauses_for_answers(session, 0))
         return false;
-    refuse(session, error, 0, why);
+    session_refuse(session, error, 0, why);
     return true;
 }
 
@@ -314,8 +313,8 @@ static void on_answer(struct conn *conn, const struct answer *answer)
     struct session *session = session_of(conn);
     if (conn->state != CONN_DOOMED) {
         if (answer->error)
-            refuse(session, (enum error)answer->error, answer->number,
-                   answer_text(session, answer->error));
+            session_refuse(session, (enum error)answer->error, answer->number,
+                           answer_text(session, answer->error));
         else
             session_reply_number(session, answer->number, answer->duplicate);
     }
@@ -366,9 +365,8 @@ static void on_stop(struct conn *conn)
 static void on_free(struct conn *conn)
 {
     struct session *session = session_of(conn);
-    if (session->worker)
-        worker_unload(session->worker);
     struct admission *admission = session->worker->server->admission;
+    worker_unload(session->worker);
     if (session->refused)
         admission_turned_away(admission);
     else if (!session->admin)

@@ -31,6 +31,9 @@ void session_reply_text(struct session *session, const char *text, size_t len);
 void session_reply_number(struct session *session, uint64_t number, bool duplicate);
 void session_reply_error(struct session *session, enum error error, uint64_t seq, const char *text);
 
+/* Replies with an error, and closes after too many in a row. */
+void session_refuse(struct session *session, enum error error, uint64_t seq, const char *text);
+
 /* A row `=` of a reply, its end of line added. */
 void session_row(struct session *session, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -17,6 +17,7 @@ struct expected {
         EXPECT_TEXT,      /* `text` */
         EXPECT_LEDGER,    /* what the ledger says, or a refusal by the session */
         EXPECT_SUBSCRIBE, /* a number, or an error; then pushes of `poll`, or of all */
+        EXPECT_ROWS,      /* rows, and how many they were */
         EXPECT_ANY,       /* rows and an end */
         EXPECT_LONG_HTTP, /* one of two errors: it depends on how the line was split */
     } what;
@@ -47,7 +48,7 @@ static struct peer {
     char *received; /* a line that is not whole */
     size_t received_len;
     bool greeted;
-    bool in_rows;
+    uint64_t rows;  /* of the reply that has begun */
     bool over;      /* no reply may come any more */
     bool shut_down; /* because the server stops: the last tallies come still */
     bool excused;   /* may miss replies: it, or the administrator, cut the connection */
@@ -124,12 +125,14 @@ static void expect_command(struct peer *peer, const struct command *command)
         peers_excuse();
         expect(peer);
         break;
+    case CMD_POLLS:
+    case CMD_CLIENTS:
+        expect(peer)->what = EXPECT_ROWS;
+        break;
     case CMD_SHOW:
     case CMD_DESCRIBE:
-    case CMD_POLLS:
     case CMD_HELP:
     case CMD_STATS:
-    case CMD_CLIENTS:
     case CMD_SHUTDOWN:
         expect(peer);
         break;
@@ -286,6 +289,9 @@ static void take_expected(struct peer *peer, const struct expected *expected,
         REQUIRE(has_code(reply, ERR_LINE_TOO_LONG) || has_code(reply, ERR_UNKNOWN_COMMAND));
         peer->over = has_code(reply, ERR_UNKNOWN_COMMAND);
         break;
+    case EXPECT_ROWS:
+        REQUIRE(no_memory || (reply->has_number && reply->number == peer->rows));
+        break;
     case EXPECT_ANY:
         break;
     }
@@ -311,14 +317,12 @@ static void receive_reply(struct peer *peer, const struct reply *reply, const ch
                           size_t len)
 {
     REQUIRE(!peer->over);
-    peer->in_rows = false;
     if (has_code(reply, ERR_TOO_MANY_ERRORS)) {
         REQUIRE(peer->errors_in_row >= PEER_ERRORS_MAX);
         peer->over = true;
         return;
     }
-    /* KICK's errors come from other threads, and close nothing. */
-    REQUIRE(peer->kind == PEER_ADMIN || peer->errors_in_row < PEER_ERRORS_MAX);
+    REQUIRE(peer->errors_in_row < PEER_ERRORS_MAX);
     if (stopping && has_code(reply, ERR_SHUTTING_DOWN)) {
         peer->over = peer->shut_down = true;
         return;
@@ -326,6 +330,7 @@ static void receive_reply(struct peer *peer, const struct reply *reply, const ch
     REQUIRE(peer->expected_at < peer->expected_count);
     const struct expected *expected = &peer->expected[peer->expected_at++];
     take_expected(peer, expected, reply, line, len);
+    peer->rows = 0;
     note_errors(peer, reply);
     if (len > 4 && expected->what == EXPECT_ANY) { /* SHOW, among others */
         struct tally_row row;
@@ -360,11 +365,11 @@ static void receive_line(struct peer *peer, const char *line, size_t len)
         break;
     case REPLY_ROW:
         REQUIRE(!peer->over && peer->expected_at < peer->expected_count);
-        REQUIRE(peer->expected[peer->expected_at].what == EXPECT_ANY);
-        peer->in_rows = true;
+        REQUIRE(peer->expected[peer->expected_at].what >= EXPECT_ROWS);
+        peer->rows++;
         break;
     case REPLY_PUSH:
-        REQUIRE(!peer->in_rows);
+        REQUIRE(peer->rows == 0);
         note_tally(peer, reply.text, true);
         break;
     case REPLY_UNKNOWN:

@@ -526,6 +526,18 @@ START_TEST(an_administrator_may_kick_itself)
 }
 END_TEST
 
+/* Not even a subscription, which keeps its connection where the server stops. */
+START_TEST(an_administrator_that_kicked_itself_is_not_listened_to)
+{
+    char row[512];
+    find_row(" kind=admin ", row, sizeof row);
+    client_send(admin, "KICK %llu\nCLOSE lunch\nSUBSCRIBE *\nPING", strtoull(row + 1, NULL, 10));
+    client_expect(admin, "+OK");
+    ck_assert_ptr_null(client_line_or_end(admin));
+    client_ask(client, "VOTE lunch pizza", "+OK 2");
+}
+END_TEST
+
 START_TEST(backup_writes_a_new_file)
 {
     char line[SERVER_PATH_MAX + 64], *copy = line + strlen("BACKUP ");
@@ -644,6 +656,7 @@ int main(void)
     tcase_add_test(administration, clients_has_a_row_for_each);
     tcase_add_test(administration, kick_closes_a_connection);
     tcase_add_test(administration, an_administrator_may_kick_itself);
+    tcase_add_test(administration, an_administrator_that_kicked_itself_is_not_listened_to);
     tcase_add_test(administration, backup_writes_a_new_file);
     tcase_add_test(administration, backup_into_nowhere);
     tcase_add_test(administration, many_backups_at_once);

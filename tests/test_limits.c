@@ -233,6 +233,19 @@ START_TEST(one_error_may_be_too_many)
 }
 END_TEST
 
+/* Other threads found them. */
+START_TEST(errors_of_kick_count)
+{
+    server_start(&server, "--max-errors", "3", NULL);
+    struct client *admin = server_admin(&server);
+    client_ask_error(admin, "NONSENSE", "UNKNOWN-COMMAND");
+    for (unsigned i = 0; i < 2; i++)
+        client_ask_error(admin, "KICK 4711", "NO-SUCH-CLIENT");
+    client_expect_error(admin, "TOO-MANY-ERRORS");
+    client_expect_end(admin);
+}
+END_TEST
+
 /* A single voter's batch is what it has in flight. */
 static uint64_t greatest_batch(const char *max_in_flight)
 {
@@ -457,6 +470,7 @@ int main(void)
     tcase_add_test(connections, without_a_line_timeout_half_a_line_may_wait);
     tcase_add_test(connections, half_a_line_does_not_hold_up_other_deadlines);
     tcase_add_test(connections, errors_in_a_row);
+    tcase_add_test(connections, errors_of_kick_count);
     tcase_add_test(connections, one_error_may_be_too_many);
     tcase_add_test(connections, ballots_in_flight);
     tcase_add_test(connections, without_descriptors_it_pauses_and_goes_on);
