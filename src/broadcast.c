@@ -7,7 +7,9 @@
  * Topics are listed by their last publication: a `*` subscription catches up by walking that list
  * from where it stands.
  *
- * Memory that is short delays a poll to its next change. */
+ * Memory that is short for a new poll's topic refuses a SUBSCRIBE that asks for it, and ends the
+ * server where its first tally comes: all who subscribed to `*` are owed that. Nothing else here
+ * allocates. */
 #include "broadcast_internal.h"
 
 #include "clock.h"

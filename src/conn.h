@@ -85,7 +85,7 @@ struct conn {
     struct conn_pool *pool;
     struct conn_ref ref;
     int fd;
-    uint8_t state;      /* enum conn_state; changed by conn_set_state alone */
+    uint8_t state;      /* enum conn_state; changed by set_state alone */
     bool ended : 1;     /* the peer half-closed */
     bool paused : 1;    /* the handler waits for something other than output */
     bool held : 1;      /* whole messages lie in `unread` */
@@ -102,7 +102,7 @@ struct conn {
     union peer peer;
     struct buffer unread;
     struct buffer unsent;
-    uint64_t deadline_ns; /* begun: end of the message; BLOCKED: stall timeout; DRAINING: end of
+    uint64_t deadline_ns; /* begun: end of the message; blocked: stall timeout; draining: end of
                              lingering */
     uint64_t blocked_since_ns; /* where blocked */
     uint32_t blocked_outq;     /* bytes that the kernel held then */

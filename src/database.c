@@ -8,6 +8,7 @@
 
 #include "hook.h"
 
+#include <limits.h>
 #include <stdio.h>
 
 static int set_new_key(struct store *store, const struct voter_key *key, char why[STORE_WHY_MAX])

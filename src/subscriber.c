@@ -5,8 +5,8 @@
  * connection that takes no output parks its subscriptions, one by one as they are visited; when it
  * takes output again it catches up: one write with the newest line of each topic that it lacks.
  *
- * Memory that is short refuses a SUBSCRIBE or UNSUBSCRIBE with LIMIT, and delays a push to the next
- * publication. */
+ * Memory that is short refuses a SUBSCRIBE or UNSUBSCRIBE with LIMIT, lets a push come before its
+ * interval is over, and closes a connection where the rest of a line can't be kept. */
 #include "broadcast_internal.h"
 
 #include "clock.h"

@@ -70,8 +70,14 @@ void fuzz_broken(const char *file, int line, const char *what)
 
 /* ---- memory ---- */
 
+static unsigned allocations_promised;
+
 static bool may_allocate(void)
 {
+    if (allocations_promised > 0) {
+        allocations_promised--;
+        return true;
+    }
     return kernel_allocations_left < 0 || kernel_allocations_left-- > 0;
 }
 
@@ -100,6 +106,11 @@ long kernel_memory_hold(void)
 void kernel_memory_release(long held)
 {
     kernel_allocations_left = held;
+}
+
+void kernel_memory_promise(unsigned count)
+{
+    allocations_promised = count;
 }
 
 void *kernel_allocate(void *memory, size_t size)
@@ -444,4 +455,5 @@ void kernel_reset(void)
     socket_count = 0;
     kernel_terminated = false;
     kernel_allocations_left = -1;
+    allocations_promised = 0;
 }

@@ -69,6 +69,8 @@ extern long kernel_allocations_left;
 /* Between these none fails: what runs is not the server's. */
 long kernel_memory_hold(void);
 void kernel_memory_release(long held);
+/* The next `count` do not fail: without them the server would end itself. */
+void kernel_memory_promise(unsigned count);
 /* realloc for the fuzzer's own. */
 void *kernel_allocate(void *memory, size_t size);
 
