@@ -281,6 +281,8 @@ static void expect_end(const struct killer *killer, const struct plan *plan, int
     struct stat log;
     char path[PATH_MAX + 8];
     bool stopped = status == 0 && is_to_stop(plan);
+    if (process_was_reported(killer->log))
+        torture_fail(&killer->torture, "a sanitizer found something; its report: %s", killer->log);
     if (!(status == -SIGKILL && plan->end != END_STOP) && !stopped)
         torture_fail(&killer->torture, "the server ended with %d; its log: %s", status,
                      killer->log);

@@ -111,6 +111,21 @@ int process_wait(struct process *process, int64_t deadline_us)
     return reap(process->pid);
 }
 
+bool process_was_reported(const char *log)
+{
+    char *line = NULL;
+    size_t size = 0;
+    bool reported = false;
+    FILE *file = fopen(log, "re");
+    if (file == NULL)
+        return false;
+    while (!reported && getline(&line, &size, file) >= 0)
+        reported = strstr(line, "Sanitizer") != NULL || strstr(line, "runtime error:") != NULL;
+    free(line);
+    fclose(file);
+    return reported;
+}
+
 int process_run(const char *path, const char *argument, const char *other)
 {
     char output[OUTPUT_MAX];

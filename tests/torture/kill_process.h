@@ -33,6 +33,10 @@ void process_signal(const struct process *process, int signal_number);
  * that ended it, or INT_MIN while it still runs. */
 int process_wait(struct process *process, int64_t deadline_us);
 
+/* Whether the log holds what a sanitizer writes when it finds something: a kill that came right
+ * after would hide its exit status. */
+bool process_was_reported(const char *log);
+
 /* Runs a program with two arguments to its end; what it writes is shown only if it fails. Returns
  * as process_wait does. */
 int process_run(const char *program, const char *argument, const char *other);

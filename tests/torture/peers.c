@@ -231,7 +231,7 @@ static void endless_line(struct assault *assault)
     }
     flock_await_ends(&flock);
     ck_assert_uint_ge(ended, ENDLESS_PEERS);
-    ck_assert_uint_le(most, rss + assault->attack->memory_kib * 1024);
+    ck_assert(SERVER_SANITIZED || most <= rss + assault->attack->memory_kib * 1024);
     flock_free(&flock);
     TELL(assault,
          "%.1f GB without an end of line, %" PRIu64 " closed for it, +%" PRIu64 " KiB meanwhile",
@@ -716,7 +716,7 @@ static void non_readers(struct assault *assault)
     }
     fill(assault, &flock);
     uint64_t kib = (server_rss_bytes(&assault->server) - before) / 1024 / NON_READERS;
-    ck_assert_msg(kib < NON_READER_KIB, "%" PRIu64 " KiB each", kib);
+    ck_assert_msg(SERVER_SANITIZED || kib < NON_READER_KIB, "%" PRIu64 " KiB each", kib);
     flock_await_ends(&flock); /* the stall timeout */
     slow = client_stat(assault->admin, "slow_readers") - slow;
     ck_assert_uint_eq(slow, NON_READERS);
@@ -808,12 +808,14 @@ int main(int argc, char **argv)
     Suite *suite = suite_create("peers");
     for (int i = 0; i < ATTACKS; i++) {
         TCase *tests = server_tests_case(suite, attacks[i].name);
-        tcase_set_timeout(tests, 60 + (torture.count > ATTACKS ? attacks[i].full_seconds : 0));
+        unsigned seconds = torture.count > ATTACKS ? attacks[i].full_seconds : attacks[i].seconds;
+        tcase_set_timeout(tests, ASSAULT_ROUNDS * (60 + seconds));
         for (int n = i; (uint64_t)n < torture.count; n += ATTACKS)
             tcase_add_loop_test(tests, attack, n, n + 1);
     }
     int status = server_tests_run(suite);
     torture.done = totals->count;
-    torture_end(&torture, "attacks=%d worst_p99_ratio=%.2f", ATTACKS, totals->worst_ratio);
+    torture_end(&torture, "attacks=%d repeated=%u worst_p99_ratio=%.2f", ATTACKS, totals->repeated,
+                totals->worst_ratio);
     return status;
 }
