@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-enum { OWN_WINDOWS = 4, LOWEST_PRIORITY = 19 };
+enum { OWN_WINDOWS = SERVER_SANITIZED ? 1 : 4, LOWEST_PRIORITY = 19 };
 
 /* What a scheduler's time slices on two busy processors make of a ballot that takes half a ms. */
 static const double ACK_MARGIN_MS = 5, PUSH_MARGIN_MS = 10;
