@@ -16,6 +16,8 @@ void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *memory, size_t size);
 void *__wrap_aligned_alloc(size_t alignment, size_t size);
+void __real_free(void *memory);
+void __wrap_free(void *memory);
 
 /* ck_assert costs a system call and memory each time: too much for loops, and for when memory is
  * short. */
@@ -23,6 +25,8 @@ void *__wrap_aligned_alloc(size_t alignment, size_t size);
 
 static long allocations_left = -1; /* until they fail; -1 is never */
 static size_t allocated_bytes;     /* in all, whatever was freed since */
+static size_t malloc_bytes;        /* the newest by malloc: a directory that was doubled */
+static long blocks_in_use;
 
 static bool may_allocate(size_t bytes)
 {
@@ -31,11 +35,13 @@ static bool may_allocate(size_t bytes)
     if (allocations_left > 0)
         allocations_left--;
     allocated_bytes += bytes;
+    blocks_in_use++;
     return true;
 }
 
 void *__wrap_malloc(size_t size)
 {
+    malloc_bytes = size;
     return may_allocate(size) ? __real_malloc(size) : NULL;
 }
 
@@ -52,6 +58,12 @@ void *__wrap_realloc(void *memory, size_t size)
 void *__wrap_aligned_alloc(size_t alignment, size_t size)
 {
     return may_allocate(size) ? __real_aligned_alloc(alignment, size) : NULL;
+}
+
+void __wrap_free(void *memory)
+{
+    blocks_in_use -= memory != NULL;
+    __real_free(memory);
 }
 
 /* splitmix64: uniform bits from a counter. */
@@ -300,6 +312,73 @@ START_TEST(growth_comes_in_small_steps)
 }
 END_TEST
 
+/* A split hands its segment back for the next one, and a directory is twice the one before. */
+START_TEST(growth_takes_no_more_than_it_needs)
+{
+    const size_t voters = scaled(1000000);
+    struct electorate *electorate = electorate_new(0);
+    size_t bytes_before = allocated_bytes, directory_bytes = 2 * sizeof(void *);
+    malloc_bytes = directory_bytes;
+    for (uint64_t voter = 0; voter < voters; voter++) {
+        set(electorate, hash_of(voter), vote_of(voter + 1));
+        MUST(malloc_bytes == directory_bytes || malloc_bytes == 2 * directory_bytes);
+        directory_bytes = malloc_bytes;
+    }
+    /* Segments that were split are three eighths full at least, and a block may be unused. */
+    MUST(allocated_bytes - bytes_before <= 24 * voters / 3 * 8 + (2 << 20) + (1 << 16));
+    electorate_free(electorate);
+}
+END_TEST
+
+START_TEST(a_good_hint_leaves_nothing_to_allocate)
+{
+    enum { VOTERS = 98000 }; /* 32 segments would hold them only if chance were even */
+    struct electorate *electorate = electorate_new(VOTERS);
+    size_t bytes_before = allocated_bytes;
+    for (uint64_t voter = 0; voter < VOTERS; voter++)
+        set(electorate, hash_of(voter), vote_of(voter + 1));
+    MUST(allocated_bytes == bytes_before);
+    electorate_free(electorate);
+}
+END_TEST
+
+START_TEST(a_hint_out_of_all_proportion_is_bounded)
+{
+    size_t bytes_before = allocated_bytes;
+    allocations_left = 2; /* itself and the directory, but no segment */
+    struct electorate *electorate = electorate_new(SIZE_MAX);
+    allocations_left = -1;
+    size_t bytes = allocated_bytes - bytes_before;
+    ck_assert_ptr_null(electorate);
+    ck_assert_uint_ge(bytes, sizeof(void *) << 16);
+    ck_assert_uint_lt(bytes, sizeof(void *) << 17);
+}
+END_TEST
+
+/* Voters whose segments are split (0) and who are all in one that grows (1). */
+START_TEST(everything_is_given_back)
+{
+    long before = blocks_in_use;
+    struct electorate *electorate = electorate_new(0);
+    for (uint64_t voter = 0; voter < 100000; voter++) {
+        struct hash hash = hash_of(voter);
+        if (_i == 1)
+            hash.high = 0;
+        set(electorate, hash, vote_of(voter + 1));
+    }
+    /* Itself, the directory, blocks, and segments that are larger than usual. */
+    MUST(blocks_in_use - before <= (_i == 0 ? 2 + 4 : 2 + 2));
+    electorate_free(electorate);
+    MUST(blocks_in_use == before);
+    for (long left = 0; left < 3; left++) {
+        allocations_left = left;
+        MUST(electorate_new(10000) == NULL);
+        allocations_left = -1;
+        MUST(blocks_in_use == before);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("electorate");
@@ -314,12 +393,16 @@ int main(void)
     tcase_add_loop_test(large, a_million_voters_agree_with_the_model, 0, 3);
     tcase_add_loop_test(large, equal_top_bits_do_not_blow_up_the_directory, 0, 4);
     tcase_add_test(large, growth_comes_in_small_steps);
+    tcase_add_test(large, growth_takes_no_more_than_it_needs);
+    tcase_add_test(large, a_good_hint_leaves_nothing_to_allocate);
     suite_add_tcase(suite, large);
     TCase *memory = tcase_create("memory");
     tcase_set_timeout(memory, 60);
     tcase_add_loop_test(memory, a_failed_allocation_changes_nothing, 0, 2);
     tcase_add_test(memory, replacing_and_forgetting_need_no_memory);
     tcase_add_test(memory, new_fails_whole);
+    tcase_add_test(memory, a_hint_out_of_all_proportion_is_bounded);
+    tcase_add_loop_test(memory, everything_is_given_back, 0, 2);
     suite_add_tcase(suite, memory);
 
     SRunner *runner = srunner_create(suite);

@@ -15,9 +15,13 @@ void __wrap_free(void *memory);
 
 static bool memory_is_short;
 static void *allocated; /* the newest ring's slots; NULL once they are freed */
+static size_t allocated_bytes;
 
 void *__wrap_aligned_alloc(size_t alignment, size_t size)
 {
+    /* C11 leaves undefined what another size gives, and some allocators refuse it. */
+    ck_assert_uint_eq(size % alignment, 0);
+    allocated_bytes = size;
     allocated = memory_is_short ? NULL : __real_aligned_alloc(alignment, size);
     return allocated;
 }
@@ -204,6 +208,7 @@ START_TEST(a_ring_begins_at_zero_and_ends_without_slots)
     ck_assert_uint_eq(atomic_load(&ring.tail), 0);
     ck_assert_uint_eq(atomic_load(&ring.head), 0);
     ck_assert_uint_eq((uintptr_t)ring.slots % CACHE_LINE_BYTES, 0);
+    ck_assert_uint_eq(allocated_bytes, 2 * CACHE_LINE_BYTES); /* 4 of 24 bytes, in whole lines */
     ck_assert_uint_eq(push_numbers(&ring, 1, 5), 4);
     ck_assert_uint_eq(pop_numbers(&ring, 1, 8), 4);
     ck_assert_ptr_nonnull(allocated);

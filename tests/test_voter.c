@@ -35,7 +35,6 @@ static bool fails(void)
     }
 
 WRAP(int, mkostemp, (char *name, int flags), (name, flags))
-WRAP(ssize_t, read, (int fd, void *bytes, size_t len), (fd, bytes, len))
 WRAP(ssize_t, write, (int fd, const void *bytes, size_t len), (fd, bytes, len))
 WRAP(int, fsync, (int fd), (fd))
 WRAP(int, link, (const char *from, const char *to), (from, to))
@@ -59,6 +58,18 @@ int __wrap_close(int fd)
 {
     __real_close(fd);
     return fails() ? -1 : 0;
+}
+
+static bool in_pieces; /* a read gives one byte */
+
+ssize_t __real_read(int fd, void *bytes, size_t len);
+ssize_t __wrap_read(int fd, void *bytes, size_t len);
+ssize_t __wrap_read(int fd, void *bytes, size_t len)
+{
+    if (fails())
+        return -1;
+    ck_assert_uint_le(len, 34); /* never more than there is room for */
+    return __real_read(fd, bytes, in_pieces ? 1 : len);
 }
 
 /* ---- the tests ---- */
@@ -342,6 +353,31 @@ START_TEST(a_path_that_is_too_long_is_told)
 }
 END_TEST
 
+START_TEST(a_key_may_come_in_pieces)
+{
+    struct voter_key read_back;
+    in_pieces = true;
+    write_file(DIGITS "\n", 33);
+    ck_assert_int_eq(voter_key_read(path, &read_back, why, sizeof why), VOTER_KEY_READ);
+    ck_assert_uint_eq(read_back.bytes[15], 0xff);
+    write_file(DIGITS "\n\n\n", 35);
+    ck_assert_int_eq(voter_key_read(path, &read_back, why, sizeof why), VOTER_KEY_FAILED);
+}
+END_TEST
+
+/* A server that was started without standard input gets it for its files. */
+START_TEST(descriptor_0_is_one_like_others)
+{
+    struct voter_key made, read_back;
+    close(STDIN_FILENO);
+    ck_assert_int_eq(voter_key_create(path, &made, why, sizeof why), 0);
+    errno = ENOENT;
+    ck_assert_int_eq(voter_key_read(path, &read_back, why, sizeof why), VOTER_KEY_READ);
+    ck_assert_mem_eq(&made, &read_back, sizeof made);
+    ck_assert_int_eq(fcntl(STDIN_FILENO, F_GETFD), -1); /* and it was closed again */
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("voter");
@@ -362,6 +398,8 @@ int main(void)
     tcase_add_loop_test(file, a_damaged_key_file_is_told_by_name, 0,
                         (int)(sizeof damaged / sizeof damaged[0]));
     tcase_add_test(file, what_cannot_be_read_is_told_by_name);
+    tcase_add_test(file, a_key_may_come_in_pieces);
+    tcase_add_test(file, descriptor_0_is_one_like_others);
     tcase_add_test(file, making_a_key_fails_cleanly);
     tcase_add_test(file, reading_a_key_fails_cleanly);
     tcase_add_test(file, an_interrupted_call_is_made_again);
