@@ -7,6 +7,7 @@
 
 #include <check.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -1128,6 +1129,33 @@ struct group {
     const TTest *tests[24]; /* NULL after the last */
 };
 
+/* Only our own mistake can ask for these; each must abort, and none be read from beyond a table. */
+START_TEST(what_is_in_no_list_aborts)
+{
+    char out[16];
+    switch (_i) {
+    case 0:
+        ck_assert_str_eq(error_code(0), "");
+        break;
+    case 1:
+        ck_assert_str_eq(error_text((enum error)(-1 - ERROR_COUNT)), "");
+        break;
+    case 2:
+        ck_assert(error_blames_client((enum error)1));
+        break;
+    case 3:
+        ck_assert_str_eq(setting_value_name(SETTING_REVEAL, REVEAL_CLOSED + 1), "");
+        break;
+    case 4:
+        ck_assert_str_eq(setting_value_name(SETTING_BALLOTS, BALLOTS_UNLIMITED + 1), "");
+        break;
+    case 5:
+        ck_assert_uint_eq(reply_ok_text(out, "", PROTO_LINE_MAX + 1), 0);
+        break;
+    }
+}
+END_TEST
+
 static Suite *codec_suite(void)
 {
     const struct group groups[] = {
@@ -1160,6 +1188,9 @@ static Suite *codec_suite(void)
             tcase_add_test(group, groups[g].tests[t]);
         suite_add_tcase(suite, group);
     }
+    TCase *invariants = tcase_create("invariants");
+    tcase_add_loop_test_raise_signal(invariants, what_is_in_no_list_aborts, SIGABRT, 0, 6);
+    suite_add_tcase(suite, invariants);
     return suite;
 }
 

@@ -78,6 +78,7 @@ static size_t pop_numbers(struct ring *ring, uint64_t from, size_t max)
     struct item items[64];
     ck_assert_uint_le(max, 64);
     size_t count = ring_pop(ring, items, max);
+    ck_assert_uint_le(count, max);
     for (size_t i = 0; i < count; i++)
         assert_item(&items[i], from + i);
     return count;

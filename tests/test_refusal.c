@@ -1,0 +1,232 @@
+/* What the ledger does when a batch can't be recorded: nothing of it stays, it is told once when it
+ * begins and once when it ends, and a start goes on where the last entry was. Commits and memory
+ * can be made to fail, and memory is counted, through the linker's --wrap. */
+#include "ledger.h"
+
+#include "capture.h"
+#include "proto/error.h"
+#include "waker.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *memory, size_t size);
+void __real_free(void *memory);
+int __real_store_commit(struct store *store, const struct store_batch *batch, const char **reason);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+void __wrap_free(void *memory);
+int __wrap_store_commit(struct store *store, const struct store_batch *batch, const char **reason);
+
+static atomic_int commits_to_refuse;
+static bool realloc_fails;
+static atomic_long blocks_in_use; /* of memory, whoever took them */
+
+static void *counted(void *memory)
+{
+    blocks_in_use += memory != NULL;
+    return memory;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return counted(__real_malloc(size));
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return counted(__real_calloc(count, size));
+}
+
+void *__wrap_realloc(void *memory, size_t size)
+{
+    if (realloc_fails)
+        return NULL;
+    return memory ? __real_realloc(memory, size) : counted(__real_realloc(NULL, size));
+}
+
+void __wrap_free(void *memory)
+{
+    blocks_in_use -= memory != NULL;
+    __real_free(memory);
+}
+
+int __wrap_store_commit(struct store *store, const struct store_batch *batch, const char **reason)
+{
+    if (commits_to_refuse == 0)
+        return __real_store_commit(store, batch, reason);
+    commits_to_refuse--;
+    *reason = "the test refuses it";
+    return ERR_STORAGE;
+}
+
+/* ---- the ledger under test ---- */
+
+static char directory[64];
+static char path[128];
+static char why[STORE_WHY_MAX];
+static const struct voter_key key = {{1, 2, 3}};
+static struct store *store;
+static struct tally *tally;
+static struct ledger *ledger;
+static struct waker waker;
+
+static void make_ledger(void)
+{
+    struct waker *const wakers[] = {&waker};
+    ck_assert_msg(store_open(&store, path, false, why) == 0, "%s", why);
+    tally = tally_new(1);
+    ck_assert_int_eq(waker_init(&waker), 0);
+    ledger = ledger_new(store, tally, &key, 1, wakers, why);
+    ck_assert_msg(ledger != NULL, "%s", why);
+}
+
+static void free_ledger(void)
+{
+    ledger_free(ledger);
+    tally_free(tally);
+    store_close(store);
+    waker_destroy(&waker);
+}
+
+static int create_poll(void)
+{
+    const struct name name = {1, "p"}, choices[] = {{1, "a"}, {1, "b"}};
+    const struct settings settings = {{0}};
+    return ledger_create_poll(ledger, poll_new(&name, &settings, choices, 2));
+}
+
+static void setup(void)
+{
+    strcpy(directory, "/tmp/tallycast-refusal-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(directory));
+    snprintf(path, sizeof path, "%s/test.db", directory);
+    make_ledger();
+}
+
+static void teardown(void)
+{
+    char log[160];
+    snprintf(log, sizeof log, "%s-wal", path);
+    free_ledger();
+    unlink(path);
+    unlink(log);
+    ck_assert_int_eq(rmdir(directory), 0); /* nothing is left behind */
+}
+
+static struct answer cast(uint64_t voter)
+{
+    struct answer answer;
+    *ledger_request(ledger, 0) =
+        (struct request){.kind = REQUEST_BALLOT, .poll = 1, .voter = {voter, voter}};
+    ledger_send(ledger, 0);
+    while (ledger_receive(ledger, 0, &answer, 1) == 0) {
+        waker_prepare(&waker);
+        if (ledger_port_is_empty(ledger, 0))
+            waker_sleep(&waker);
+        else
+            waker_cancel(&waker);
+    }
+    return answer;
+}
+
+/* How often `part` is in `text`. */
+static unsigned occurrences(const char *text, const char *part)
+{
+    unsigned count = 0;
+    while ((text = strstr(text, part)) != NULL) {
+        text += strlen(part);
+        count++;
+    }
+    return count;
+}
+
+START_TEST(it_is_told_once_when_it_begins_and_once_when_it_ends)
+{
+    char told[4096];
+    uint64_t voter = 1;
+    ck_assert_int_eq(create_poll(), 0);
+    ck_assert_int_eq(ledger_start(ledger), 0);
+    struct capture capture = capture_begin();
+    bool as_expected = cast(voter++).error == 0;
+    commits_to_refuse = 2;
+    as_expected &= cast(voter++).error == ERR_STORAGE && cast(voter++).error == ERR_STORAGE;
+    as_expected &= cast(voter++).error == 0 && cast(voter++).error == 0;
+    capture_end(&capture, told, sizeof told);
+    ck_assert(as_expected);
+    ck_assert_msg(occurrences(told, "refuses entries") == 1, "%s", told);
+    ck_assert_msg(occurrences(told, "takes entries again") == 1, "%s", told);
+    ck_assert_uint_eq(occurrences(told, "\n"), 2);
+    ledger_stop(ledger);
+}
+END_TEST
+
+START_TEST(a_refused_batch_leaves_no_memory_behind)
+{
+    ck_assert_int_eq(create_poll(), 0);
+    ck_assert_int_eq(ledger_start(ledger), 0);
+    commits_to_refuse = 101;
+    int error = cast(1).error; /* whatever is made once is made now */
+    long before = blocks_in_use;
+    for (uint64_t voter = 0; voter < 100 && error == ERR_STORAGE; voter++)
+        error = cast(voter).error;
+    long after = blocks_in_use;
+    ck_assert_int_eq(error, ERR_STORAGE);
+    ck_assert_int_eq(after, before);
+    ledger_stop(ledger);
+}
+END_TEST
+
+START_TEST(without_memory_for_the_tallies_nothing_is_recorded)
+{
+    realloc_fails = true;
+    ck_assert_int_eq(create_poll(), ERR_STORAGE);
+    realloc_fails = false;
+    ck_assert_uint_eq(tally_poll_count(tally), 0);
+    ck_assert_int_eq(create_poll(), 0);
+    ck_assert_uint_eq(tally_poll_count(tally), 1);
+    ck_assert_uint_eq(ledger_stats(ledger)->seq, 1);
+}
+END_TEST
+
+START_TEST(a_start_goes_on_after_the_last_ballot)
+{
+    ck_assert_int_eq(create_poll(), 0);
+    ck_assert_int_eq(ledger_start(ledger), 0);
+    for (uint64_t voter = 1; voter <= 40; voter++)
+        ck_assert_uint_eq(cast(voter).number, voter + 1);
+    ledger_stop(ledger);
+    free_ledger();
+    make_ledger();
+    ck_assert_uint_eq(ledger_stats(ledger)->seq, 41);
+    ck_assert_int_eq(ledger_start(ledger), 0);
+    struct answer answer = cast(41);
+    ck_assert_int_eq(answer.error, 0);
+    ck_assert_uint_eq(answer.number, 42);
+    ledger_stop(ledger);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("refusal");
+    TCase *refusals = tcase_create("refusals");
+    tcase_add_checked_fixture(refusals, setup, teardown);
+    tcase_add_test(refusals, it_is_told_once_when_it_begins_and_once_when_it_ends);
+    tcase_add_test(refusals, a_refused_batch_leaves_no_memory_behind);
+    tcase_add_test(refusals, without_memory_for_the_tallies_nothing_is_recorded);
+    tcase_add_test(refusals, a_start_goes_on_after_the_last_ballot);
+    suite_add_tcase(suite, refusals);
+
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
