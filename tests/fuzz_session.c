@@ -351,8 +351,11 @@ static void send_letters(unsigned number, size_t count)
         peer_send(number, "x", 1);
 }
 
+/* Of a server that sleeps: what it can do now it has done. (One that was itself stopped for as long
+ * as a stall lasts may close who takes output again at the same instant.) */
 static void pass_time(uint64_t ms)
 {
+    settle();
     peers_pass_time(ms, (uint64_t)STALL_S * 1000, STOP_MS);
     kernel_pass_time(ms);
 }
