@@ -497,7 +497,7 @@ static void take_everything(void)
 static void end_everything(void)
 {
     if (stage == RUNNING && !stop_wanted) {
-        pass_time(3600 * 1000); /* whatever interval a subscriber asked for */
+        pass_time(3600 * 1000 + 1); /* whatever interval a subscriber asked for is over */
         settle();
         peers_require_told(false);
         for (unsigned i = 0; i < PEERS; i++)
