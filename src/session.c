@@ -272,7 +272,9 @@ static size_t on_input(struct conn *conn, char *bytes, size_t len)
 static void on_unfinished(struct conn *conn, size_t len)
 {
     (void)len;
-    session_reply_error(session_of(conn), ERR_BAD_LINE, 0, "the last line has no end");
+    struct session *session = session_of(conn);
+    if (!session->deaf) /* else it was told already that this is the end */
+        session_reply_error(session, ERR_BAD_LINE, 0, "the last line has no end");
 }
 
 /* A connection that sends nothing may idle for ever, as subscribers do; half a line may not. */
