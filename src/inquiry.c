@@ -35,16 +35,11 @@ struct inquiry {
     struct part parts[];
 };
 
-static const char *kind_name(const struct session *session)
+static int list_client(struct buffer *rows, const struct client *client, uint64_t now_ns)
 {
-    if (session->admin)
-        return "admin";
-    return session->subscriber ? "subscriber" : "voter";
-}
-
-static int list_session(struct buffer *rows, const struct session *session, uint64_t now_ns)
-{
-    const struct conn *conn = &session->conn;
+    const struct conn *conn = &client->conn;
+    const struct client_protocol *protocol = client_protocol(client);
+    const char *voter = protocol->voter(client);
     char peer[PEER_TEXT_MAX];
     char *out = buffer_reserve(rows, REPLY_MAX);
     if (!out)
@@ -53,40 +48,40 @@ static int list_session(struct buffer *rows, const struct session *session, uint
         out, REPLY_MAX,
         "=%" PRIu64 " fd=%d peer=%s kind=%s age_s=%" PRIu64 " idle_s=%" PRIu64 " lines=%" PRIu64
         " bytes_out=%" PRIu64 " pending=%zu unsent=%u blocked_ms=%" PRIu64 " voter=%s\n",
-        session->id, conn->fd, session_peer_text(session, peer), kind_name(session),
-        (now_ns - session->opened_ns) / NS_PER_S, (now_ns - session->active_ns) / NS_PER_S,
-        session->lines, conn->bytes_out, session->in_flight + conn->unsent.len,
+        client->id, conn->fd, client_peer_text(client, peer), protocol->kind(client),
+        (now_ns - client->opened_ns) / NS_PER_S, (now_ns - client->active_ns) / NS_PER_S,
+        client->messages, conn->bytes_out, client->in_flight + conn->unsent.len,
         conn_kernel_unsent(conn), conn->blocked ? (now_ns - conn->blocked_since_ns) / NS_PER_MS : 0,
-        session->voter ? session->voter : "-");
+        voter ? voter : "-");
     rows->len += (size_t)len;
     return 0;
 }
 
 /* Whether it is the session that asks. */
-static bool is_asker(const struct inquiry *inquiry, const struct session *session)
+static bool is_asker(const struct inquiry *inquiry, const struct client *client)
 {
-    return session->worker == inquiry->asker && session->conn.ref.slot == inquiry->from.slot &&
-           session->conn.ref.generation == inquiry->from.generation;
+    return client->worker == inquiry->asker && client->conn.ref.slot == inquiry->from.slot &&
+           client->conn.ref.generation == inquiry->from.generation;
 }
 
 /* Who kicks himself is told so first. */
-static void kick(const struct inquiry *inquiry, struct session *session)
+static void kick(const struct inquiry *inquiry, struct client *client)
 {
-    if (is_asker(inquiry, session))
+    if (is_asker(inquiry, client))
         return;
-    conn_doom(&session->conn);
-    conn_settle(&session->conn);
+    conn_doom(&client->conn);
+    conn_settle(&client->conn);
 }
 
-static void look_at(struct part *part, struct session *session, uint64_t now_ns)
+static void look_at(struct part *part, struct client *client, uint64_t now_ns)
 {
     uint64_t kick_id = part->inquiry->kick_id;
     if (kick_id == 0) {
         part->count++;
-        part->failed |= list_session(&part->rows, session, now_ns) != 0;
-    } else if (session->id == kick_id) {
+        part->failed |= list_client(&part->rows, client, now_ns) != 0;
+    } else if (client->id == kick_id) {
         part->count++;
-        kick(part->inquiry, session);
+        kick(part->inquiry, client);
     }
 }
 
@@ -101,11 +96,11 @@ static void reply_clients(const struct inquiry *inquiry, struct session *session
     for (unsigned i = 0; i < inquiry->asker->server->worker_count; i++) {
         const struct part *part = &inquiry->parts[i];
         count += part->count;
-        char *out = part->rows.len > 0 ? conn_reserve(&session->conn, part->rows.len) : NULL;
+        char *out = part->rows.len > 0 ? conn_reserve(&session->client.conn, part->rows.len) : NULL;
         if (!out)
             continue;
         memcpy(out, part->rows.bytes, part->rows.len);
-        conn_wrote(&session->conn, part->rows.len);
+        conn_wrote(&session->client.conn, part->rows.len);
     }
     session_reply_number(session, count, false);
 }
@@ -120,8 +115,8 @@ static void reply_kick(const struct inquiry *inquiry, struct session *session)
         return;
     }
     session_reply_ok(session);
-    if (session->id == inquiry->kick_id) /* its later commands are not executed */
-        conn_finish(&session->conn);
+    if (session->client.id == inquiry->kick_id) /* its later commands are not executed */
+        conn_finish(&session->client.conn);
 }
 
 /* Asker's thread. */
@@ -151,21 +146,21 @@ static void run_part(struct loop_task *task)
     uint64_t now_ns = clock_monotonic_ns();
     for (uint32_t i = 0; i < pool->slot_count; i++)
         if (pool->slots[i].conn)
-            look_at(part, session_of(pool->slots[i].conn), now_ns);
+            look_at(part, client_of(pool->slots[i].conn), now_ns);
     if (atomic_fetch_sub_explicit(&inquiry->missing, 1, memory_order_acq_rel) == 1)
         loop_post(&inquiry->asker->loop, &inquiry->done);
 }
 
 int inquiry_start(struct session *session, uint64_t kick_id)
 {
-    struct server *server = session->worker->server;
+    struct server *server = session->client.worker->server;
     struct inquiry *inquiry =
         calloc(1, sizeof *inquiry + server->worker_count * sizeof inquiry->parts[0]);
     if (!inquiry)
         return -1;
     inquiry->kick_id = kick_id;
-    inquiry->asker = session->worker;
-    inquiry->from = session->conn.ref;
+    inquiry->asker = session->client.worker;
+    inquiry->from = session->client.conn.ref;
     inquiry->done.run = finish;
     inquiry->missing = server->worker_count;
     for (unsigned i = 0; i < server->worker_count; i++) {

@@ -1,6 +1,6 @@
 /* Listening sockets. Runs on the main thread.
  *
- * Happy path: readable → accept a few → set the socket's options → session_open hands it to the
+ * Happy path: readable → accept a few → set the socket's options → client_open hands it to the
  * ingest worker with the fewest. One connection too many is handed over as well, to be told so.
  *
  * Workers are slower to welcome a connection than this thread is to accept it, and welcome all that
@@ -46,6 +46,7 @@ enum {
 struct listening {
     struct listener *listener;
     int fd;
+    const struct client_protocol *protocol; /* that is spoken there */
     bool admin;
     struct event event;
     char address[320];
@@ -94,10 +95,10 @@ static bool is_administrator(int fd)
 }
 
 /* Hands a socket to a worker. Returns whether memory sufficed. */
-static bool open_session(struct listener *listener, int fd, const union peer *peer,
-                         enum session_origin origin)
+static bool open_client(struct listener *listener, const struct client_protocol *protocol, int fd,
+                        const union peer *peer, enum client_origin origin)
 {
-    if (session_open(listener->server, fd, peer, listener->next_id++, origin) == 0)
+    if (client_open(listener->server, protocol, fd, peer, listener->next_id++, origin) == 0)
         return true;
     log_warning("out of memory for a connection");
     return false;
@@ -107,33 +108,35 @@ static void admit_admin(struct listener *listener, int fd, const union peer *pee
 {
     if (is_administrator(fd)) {
         counter_add(&listener->accepted, 1);
-        open_session(listener, fd, peer, SESSION_ADMIN);
+        open_client(listener, &session_protocol, fd, peer, CLIENT_ADMIN);
         return;
     }
     log_warning("admin connection of another user refused");
     close(fd);
 }
 
-static void turn_away(struct listener *listener, int fd, const union peer *peer)
+static void turn_away(struct listener *listener, const struct client_protocol *protocol, int fd,
+                      const union peer *peer)
 {
     struct admission *admission = listener->server->admission;
     counter_add(&listener->refused, 1);
     if (!admission_turn_away(admission))
         close(fd);
-    else if (!open_session(listener, fd, peer, SESSION_ONE_TOO_MANY))
+    else if (!open_client(listener, protocol, fd, peer, CLIENT_ONE_TOO_MANY))
         admission_turned_away(admission);
 }
 
-static void admit_public(struct listener *listener, int fd, const union peer *peer)
+static void admit_public(struct listener *listener, const struct client_protocol *protocol, int fd,
+                         const union peer *peer)
 {
     struct admission *admission = listener->server->admission;
     set_tcp_options(fd);
     if (!admission_enter(admission, peer)) {
-        turn_away(listener, fd, peer);
+        turn_away(listener, protocol, fd, peer);
         return;
     }
     counter_add(&listener->accepted, 1);
-    if (!open_session(listener, fd, peer, SESSION_PUBLIC))
+    if (!open_client(listener, protocol, fd, peer, CLIENT_PUBLIC))
         admission_leave(admission, peer);
 }
 
@@ -216,17 +219,19 @@ static void on_acceptable(evutil_socket_t fd, short what, void *context)
         if (listening->admin)
             admit_admin(listener, accepted, &peer);
         else
-            admit_public(listener, accepted, &peer);
+            admit_public(listener, listening->protocol, accepted, &peer);
     }
 }
 
 /* ---- listening ---- */
 
-static struct listening *add_socket(struct listener *listener, int fd, bool admin)
+static struct listening *add_socket(struct listener *listener, int fd,
+                                    const struct client_protocol *protocol, bool admin)
 {
     struct listening *listening = &listener->sockets[listener->count++];
     listening->listener = listener;
     listening->fd = fd;
+    listening->protocol = protocol;
     listening->admin = admin;
     event_assign(&listening->event, listener->base, fd, EV_READ | EV_PERSIST, on_acceptable,
                  listening);
@@ -277,7 +282,8 @@ static int refuse_address(const struct config_address *address, const char *reas
     return -1;
 }
 
-static int bind_public(struct listener *listener, const struct config_address *address, char *why)
+static int bind_public(struct listener *listener, const struct client_protocol *protocol,
+                       const struct config_address *address, char *why)
 {
     char port[8];
     snprintf(port, sizeof port, "%u", address->port);
@@ -294,7 +300,7 @@ static int bind_public(struct listener *listener, const struct config_address *a
     freeaddrinfo(found);
     if (fd < 0)
         return refuse_address(address, strerror(error), why);
-    if (describe_address(add_socket(listener, fd, false), address) != 0)
+    if (describe_address(add_socket(listener, fd, protocol, false), address) != 0)
         return refuse_address(address, strerror(errno), why);
     return 0;
 }
@@ -343,7 +349,7 @@ static int bind_admin(struct listener *listener, const char *path, char *why)
         return -1;
     }
     strcpy(listener->admin_path, path);
-    add_socket(listener, fd, true);
+    add_socket(listener, fd, &session_protocol, true);
     return 0;
 }
 
@@ -364,7 +370,7 @@ struct listener *listener_new(struct server *server, struct event_base *base,
     const struct config *config = server->config;
     int result = 0;
     for (size_t i = 0; i < config->listen_count && result == 0; i++)
-        result = bind_public(listener, &config->listen[i], why);
+        result = bind_public(listener, &session_protocol, &config->listen[i], why);
     if (result == 0)
         return listener;
     listener_free(listener);

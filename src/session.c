@@ -1,5 +1,4 @@
-/* Lines in, replies out; arrival, moving, stopping. Runs on the thread of the worker that owns the
- * connection, but for session_open.
+/* Lines in, replies out. Runs on the thread of the worker that owns the connection.
  *
  * Happy path: conn gives whole lines to on_input → each is parsed; a VOTE becomes a request in the
  * ledger's ring; its answer comes back to on_answer → the reply. Anything else waits until nothing
@@ -13,7 +12,6 @@
 #include "session.h"
 #include "session_internal.h"
 
-#include "admission.h"
 #include "clock.h"
 #include "config.h"
 #include "log.h"
@@ -22,43 +20,40 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-static const struct conn_handler handler;
 
 /* ---- replies ---- */
 
 void session_reply_ok(struct session *session)
 {
     session->errors_in_row = 0;
-    char *out = conn_reserve(&session->conn, REPLY_MAX);
+    char *out = conn_reserve(&session->client.conn, REPLY_MAX);
     if (out)
-        conn_wrote(&session->conn, reply_ok(out));
+        conn_wrote(&session->client.conn, reply_ok(out));
 }
 
 void session_reply_text(struct session *session, const char *text, size_t len)
 {
     session->errors_in_row = 0;
-    char *out = conn_reserve(&session->conn, REPLY_MAX);
+    char *out = conn_reserve(&session->client.conn, REPLY_MAX);
     if (out)
-        conn_wrote(&session->conn, reply_ok_text(out, text, len));
+        conn_wrote(&session->client.conn, reply_ok_text(out, text, len));
 }
 
 void session_reply_number(struct session *session, uint64_t number, bool duplicate)
 {
     session->errors_in_row = 0;
-    char *out = conn_reserve(&session->conn, REPLY_MAX);
+    char *out = conn_reserve(&session->client.conn, REPLY_MAX);
     if (out)
-        conn_wrote(&session->conn, reply_ok_number(out, number, duplicate));
+        conn_wrote(&session->client.conn, reply_ok_number(out, number, duplicate));
 }
 
 void session_reply_error(struct session *session, enum error error, uint64_t seq, const char *text)
 {
     session->errors_in_row =
         error_blames_client(error) ? (uint16_t)(session->errors_in_row + 1) : 0;
-    char *out = conn_reserve(&session->conn, REPLY_MAX);
+    char *out = conn_reserve(&session->client.conn, REPLY_MAX);
     if (out)
-        conn_wrote(&session->conn, reply_error(out, error, seq, text));
+        conn_wrote(&session->client.conn, reply_error(out, error, seq, text));
 }
 
 void session_row(struct session *session, const char *format, ...)
@@ -70,20 +65,20 @@ void session_row(struct session *session, const char *format, ...)
     va_end(arguments);
     INVARIANT(len >= 0 && (size_t)len < sizeof row - 1);
     row[len] = '\n';
-    char *out = conn_reserve(&session->conn, (size_t)len + 1);
+    char *out = conn_reserve(&session->client.conn, (size_t)len + 1);
     if (!out)
         return;
     memcpy(out, row, (size_t)len + 1);
-    conn_wrote(&session->conn, (size_t)len + 1);
+    conn_wrote(&session->client.conn, (size_t)len + 1);
 }
 
 void session_refuse(struct session *session, enum error error, uint64_t seq, const char *why)
 {
     session_reply_error(session, error, seq, why);
-    if (session->errors_in_row < session->worker->server->config->max_errors)
+    if (session->errors_in_row < session->client.worker->server->config->max_errors)
         return;
     session_reply_error(session, ERR_TOO_MANY_ERRORS, 0, NULL);
-    conn_finish(&session->conn);
+    conn_finish(&session->client.conn);
 }
 
 /* ---- lines ---- */
@@ -91,10 +86,10 @@ void session_refuse(struct session *session, enum error error, uint64_t seq, con
 /* Pauses unless no more than `limit` requests are in flight. Returns whether it had to. */
 static bool pauses_for_answers(struct session *session, uint32_t limit)
 {
-    if (session->in_flight <= limit)
+    if (session->client.in_flight <= limit)
         return false;
     session->resume_at = limit;
-    conn_pause(&session->conn);
+    conn_pause(&session->client.conn);
     return true;
 }
 
@@ -102,14 +97,14 @@ static bool pauses_for_answers(struct session *session, uint32_t limit)
  * dealt with; if not, the connection is paused. */
 static bool take_vote(struct session *session, const struct command *command)
 {
-    const uint32_t most = session->worker->server->config->max_in_flight;
+    const uint32_t most = session->client.worker->server->config->max_in_flight;
     if (session->asked && pauses_for_answers(session, 0))
         return false;
-    if (session->in_flight >= most && pauses_for_answers(session, most / 2))
+    if (session->client.in_flight >= most && pauses_for_answers(session, most / 2))
         return false;
-    if (worker_ring_is_full(session->worker)) {
-        worker_wait(session->worker, &session->conn);
-        conn_pause(&session->conn);
+    if (worker_ring_is_full(session->client.worker)) {
+        worker_wait(session->client.worker, &session->client.conn);
+        conn_pause(&session->client.conn);
         return false;
     }
     const char *why = NULL;
@@ -118,14 +113,14 @@ static bool take_vote(struct session *session, const struct command *command)
         return true;
     if (pauses_for_answers(session, 0))
         return false;
-    counter_add(&session->worker->counters.refused_here, 1);
+    counter_add(&session->client.worker->counters.refused_here, 1);
     session_refuse(session, (enum error)error, 0, why);
     return true;
 }
 
 static bool must_move(const struct session *session, const struct command *command)
 {
-    return command->id == CMD_SUBSCRIBE && !session->worker->broadcast;
+    return command->id == CMD_SUBSCRIBE && !session->client.worker->broadcast;
 }
 
 /* Executes a command that isn't a VOTE. Nothing is in flight. Returns whether the line is dealt
@@ -133,8 +128,8 @@ static bool must_move(const struct session *session, const struct command *comma
 static bool take_command(struct session *session, const struct command *command)
 {
     if (must_move(session, command)) {
-        conn_pause(&session->conn);
-        conn_leave(&session->conn);
+        conn_pause(&session->client.conn);
+        conn_leave(&session->client.conn);
         return false;
     }
     const char *why = NULL;
@@ -158,13 +153,13 @@ static bool take_bad_line(struct session *session, enum error error, const char 
 static bool take_http(struct session *session)
 {
     session_reply_error(session, ERR_UNKNOWN_COMMAND, 0, "this is not HTTP; closing");
-    conn_finish(&session->conn);
+    conn_finish(&session->client.conn);
     return true;
 }
 
 static bool is_allowed(const struct session *session, enum command_id id)
 {
-    return session->admin || command_info[id].access == COMMAND_EVERYONE;
+    return session->client.admin || command_info[id].access == COMMAND_EVERYONE;
 }
 
 /* Deals with a line that was read after the stop began. A subscriber stays for the last tallies. */
@@ -173,10 +168,10 @@ static bool take_late_line(struct session *session)
     if (pauses_for_answers(session, 0))
         return false;
     session_reply_error(session, ERR_SHUTTING_DOWN, 0, NULL);
-    if (session->subscriber)
+    if (session->client.subscriber)
         session->deaf = true;
     else
-        conn_finish(&session->conn);
+        conn_finish(&session->client.conn);
     return true;
 }
 
@@ -185,7 +180,7 @@ static bool take_line(struct session *session, const char *line, size_t len)
 {
     if (line_is_empty(line, len))
         return true;
-    if (session->refusing || session->worker->stage >= WORKER_QUIET)
+    if (session->client.late || session->client.worker->stage >= WORKER_QUIET)
         return take_late_line(session);
     if (!session->spoke && line_is_http(line, len))
         return take_http(session);
@@ -216,19 +211,19 @@ static bool take_long_line(struct session *session, const char *line, size_t len
 /* Deals with input that has no end of line in it. Returns how much of it is done with. */
 static size_t take_partial(struct session *session, const char *bytes, size_t len)
 {
-    if (!session->conn.skipping && len >= PROTO_LINE_MAX) {
+    if (!session->client.conn.skipping && len >= PROTO_LINE_MAX) {
         if (!take_long_line(session, bytes, len))
             return 0;
-        session->conn.skipping = true;
+        session->client.conn.skipping = true;
     }
-    return session->conn.skipping ? len : 0;
+    return session->client.conn.skipping ? len : 0;
 }
 
 /* Deals with a line that ends at `end`, where its LF is. Returns false if it must wait. */
 static bool take_whole(struct session *session, const char *line, const char *end)
 {
-    if (session->conn.skipping) {
-        session->conn.skipping = false;
+    if (session->client.conn.skipping) {
+        session->client.conn.skipping = false;
         return true;
     }
     size_t len = (size_t)(end - line);
@@ -238,8 +233,8 @@ static bool take_whole(struct session *session, const char *line, const char *en
         len--;
     if (!take_line(session, line, len))
         return false;
-    session->lines++;
-    counter_add(&session->worker->counters.lines_read, 1);
+    session->client.messages++;
+    counter_add(&session->client.worker->counters.lines_read, 1);
     return true;
 }
 
@@ -248,7 +243,7 @@ static size_t on_input(struct conn *conn, char *bytes, size_t len)
     struct session *session = session_of(conn);
     if (session->deaf)
         return len;
-    session->active_ns = clock_monotonic_ns();
+    session->client.active_ns = clock_monotonic_ns();
     size_t used = 0;
     while (used < len && conn->state == CONN_OPEN && !session->deaf) {
         /* A new subscriber's first tallies come before the reply to its next command. */
@@ -281,7 +276,7 @@ static void on_unfinished(struct conn *conn, size_t len)
 static void on_overdue(struct conn *conn)
 {
     struct session *session = session_of(conn);
-    counter_add(&session->worker->counters.slow_lines, 1);
+    counter_add(&session->client.worker->counters.slow_lines, 1);
     session_reply_error(session, ERR_LINE_TOO_SLOW, 0, NULL);
     conn_finish(conn);
 }
@@ -302,11 +297,11 @@ static const char *answer_text(const struct session *session, int32_t error)
 
 void session_answered(struct session *session)
 {
-    struct conn *conn = &session->conn;
-    session->in_flight--;
-    if (session->in_flight == 0)
+    struct conn *conn = &session->client.conn;
+    session->client.in_flight--;
+    if (session->client.in_flight == 0)
         session->asked = 0;
-    if (conn->paused && !conn->waiting && session->in_flight <= session->resume_at)
+    if (conn->paused && !conn->waiting && session->client.in_flight <= session->resume_at)
         conn_resume(conn);
 }
 
@@ -325,142 +320,65 @@ static void on_answer(struct conn *conn, const struct answer *answer)
 
 /* ---- the connection's other events ---- */
 
-static bool may_read(struct conn *conn)
-{
-    struct session *session = session_of(conn);
-    if (session->worker->stage >= WORKER_STOPPING) /* all that was read before is executed by now */
-        session->refusing = true;
-    if (!worker_ring_is_full(session->worker))
-        return true;
-    worker_wait(session->worker, conn);
-    conn_pause(conn);
-    return false;
-}
-
 static void on_writable(struct conn *conn)
 {
     struct session *session = session_of(conn);
     if (conn->mid_reply)
         session_list_polls(session);
-    else if (session->subscriber)
-        subscriber_catch_up(session->subscriber);
-}
-
-/* A subscriber that half-closed is owed the tally as it stands. */
-static bool is_busy(const struct conn *conn)
-{
-    const struct session *session = (const struct session *)conn;
-    return session->in_flight > 0 ||
-           (conn->state == CONN_OPEN && conn->ended && session->subscriber &&
-            subscriber_is_behind(session->subscriber));
-}
-
-static void on_stop(struct conn *conn)
-{
-    struct session *session = session_of(conn);
-    conn_read_now(conn);
-    conn_flush(conn);
-    if (!session->subscriber) /* subscribers stay for the last tallies */
-        conn_finish_when_done(conn);
+    else if (session->client.subscriber)
+        subscriber_catch_up(session->client.subscriber);
 }
 
 static void on_free(struct conn *conn)
 {
-    struct session *session = session_of(conn);
-    struct admission *admission = session->worker->server->admission;
-    worker_unload(session->worker);
-    if (session->refused)
-        admission_turned_away(admission);
-    else if (!session->admin)
-        admission_leave(admission, &conn->peer);
-    free(session->voter);
-    free(session);
+    free(session_of(conn)->voter);
+    client_free(conn);
 }
 
-/* ---- arriving and moving ---- */
+/* ---- the protocol ---- */
 
-static void greet(struct session *session)
+static void greet(struct client *client)
 {
-    if (session->refused) {
+    struct session *session = session_of(&client->conn);
+    if (client->refused) {
         session_reply_error(session, ERR_TOO_MANY_CONNECTIONS, 0, NULL);
-        conn_finish(&session->conn);
+        conn_finish(&client->conn);
         return;
     }
-    char *out = conn_reserve(&session->conn, REPLY_MAX);
+    char *out = conn_reserve(&client->conn, REPLY_MAX);
     if (out)
-        conn_wrote(&session->conn, reply_greeting(out));
+        conn_wrote(&client->conn, reply_greeting(out));
 }
 
-/* The session's new worker takes it, with what it has not read yet. */
-static void arrive(struct loop_task *task)
+static const char *kind(const struct client *client)
 {
-    struct session *session = (struct session *)((char *)task - offsetof(struct session, arrival));
-    struct conn *conn = &session->conn;
-    bool new = session->opened_ns == 0;
-    if (new)
-        admission_arrived(session->worker->server->admission);
-    if (conn_attach(&session->worker->pool, conn) != 0) {
-        conn_abandon(conn);
-        return;
-    }
-    if (new) {
-        session->opened_ns = session->active_ns = clock_monotonic_ns();
-        greet(session);
-    }
-    conn_resume(conn);
-    if (session->worker->stage >= WORKER_STOPPING)
-        on_stop(conn);
-    conn_settle(conn);
+    if (client->admin)
+        return "admin";
+    return client->subscriber ? "subscriber" : "voter";
 }
 
-static void on_leave(struct conn *conn)
+static const char *voter(const struct client *client)
 {
-    struct session *session = session_of(conn);
-    worker_forget(session->worker, conn);
-    conn_detach(conn);
-    worker_unload(session->worker);
-    session->worker = worker_for_broadcast(session->worker->server);
-    loop_post(&session->worker->loop, &session->arrival);
+    return ((const struct session *)client)->voter;
 }
 
-static void on_close(struct conn *conn)
-{
-    struct session *session = session_of(conn);
-    worker_forget(session->worker, conn);
-    if (session->subscriber)
-        subscriber_free(session->subscriber);
-    session->subscriber = NULL;
-}
-
-static const struct conn_handler handler = {
-    .input = on_input,
-    .may_read = may_read,
-    .unfinished = on_unfinished,
-    .writable = on_writable,
-    .overdue = on_overdue,
-    .answer = on_answer,
-    .leave = on_leave,
-    .stop = on_stop,
-    .busy = is_busy,
-    .close = on_close,
-    .free = on_free,
+const struct client_protocol session_protocol = {
+    .handler =
+        {
+            .input = on_input,
+            .may_read = client_may_read,
+            .unfinished = on_unfinished,
+            .writable = on_writable,
+            .overdue = on_overdue,
+            .answer = on_answer,
+            .leave = client_leave,
+            .stop = client_stop,
+            .busy = client_is_busy,
+            .close = client_close,
+            .free = on_free,
+        },
+    .size = sizeof(struct session),
+    .greet = greet,
+    .kind = kind,
+    .voter = voter,
 };
-
-int session_open(struct server *server, int fd, const union peer *peer, uint64_t id,
-                 enum session_origin origin)
-{
-    struct session *session = calloc(1, sizeof *session);
-    if (!session) {
-        close(fd);
-        return -1;
-    }
-    conn_init(&session->conn, &handler, fd, peer);
-    session->id = id;
-    session->admin = origin == SESSION_ADMIN;
-    session->refused = origin == SESSION_ONE_TOO_MANY;
-    session->arrival.run = arrive;
-    session->worker = worker_for_ingest(server);
-    admission_hand_over(server->admission);
-    loop_post(&session->worker->loop, &session->arrival);
-    return 0;
-}

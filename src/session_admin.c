@@ -18,16 +18,16 @@
 static int ask(struct session *session, const struct command *command, enum request_kind kind,
                uint32_t poll, uint16_t choice, void *detail)
 {
-    struct request *request = worker_request(session->worker);
+    struct request *request = worker_request(session->client.worker);
     if (!request)
         return ERR_LIMIT;
-    *request = (struct request){.from = session->conn.ref,
+    *request = (struct request){.from = session->client.conn.ref,
                                 .kind = (uint8_t)kind,
                                 .poll = poll,
                                 .choice = choice,
                                 .detail = detail};
     session->asked = (uint8_t)command->id;
-    session->in_flight++;
+    session->client.in_flight++;
     return 0;
 }
 
@@ -109,7 +109,7 @@ int session_stats(struct session *session, const struct command *command, const 
 {
     (void)command;
     (void)why;
-    stats_each(session->worker->server, stats_row, session);
+    stats_each(session->client.worker->server, stats_row, session);
     session_reply_ok(session);
     return 0;
 }
@@ -119,7 +119,7 @@ static int inquire(struct session *session, const struct command *command, uint6
     if (inquiry_start(session, kick_id) != 0)
         return ERR_LIMIT;
     session->asked = (uint8_t)command->id;
-    session->in_flight++;
+    session->client.in_flight++;
     return 0;
 }
 

@@ -8,38 +8,10 @@
 #include "tally.h"
 #include "voter.h"
 
-#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- the peer ---- */
-
-size_t session_address_text(const struct session *session, char text[PEER_TEXT_MAX])
-{
-    const union peer *peer = &session->conn.peer;
-    const char *made = NULL;
-    if (peer->family == AF_INET)
-        made = inet_ntop(AF_INET, &peer->v4.sin_addr, text, PEER_TEXT_MAX);
-    else if (peer->family == AF_INET6)
-        made = inet_ntop(AF_INET6, &peer->v6.sin6_addr, text, PEER_TEXT_MAX);
-    if (!made)
-        strcpy(text, "local");
-    return strlen(text);
-}
-
-const char *session_peer_text(const struct session *session, char text[PEER_TEXT_MAX])
-{
-    const union peer *peer = &session->conn.peer;
-    if (peer->family == AF_UNIX)
-        return strcpy(text, "admin");
-    char address[PEER_TEXT_MAX];
-    session_address_text(session, address);
-    unsigned port = ntohs(peer->family == AF_INET6 ? peer->v6.sin6_port : peer->v4.sin_port);
-    snprintf(text, PEER_TEXT_MAX, strchr(address, ':') ? "[%.48s]:%u" : "%.48s:%u", address, port);
-    return text;
-}
 
 /* ---- voting ---- */
 
@@ -62,14 +34,14 @@ static int voter_text(const struct session *session, const struct command *comma
         return 0;
     }
     case VOTERS_ADDRESS:
-        *len = session_address_text(session, text);
+        *len = client_address_text(&session->client, text);
         return 0;
     default: {
         char *at = text;
         memcpy(at, "connection:", 11);
-        memcpy(at += 11, session->worker->server->boot_id, SERVER_BOOT_ID_CHARS);
+        memcpy(at += 11, session->client.worker->server->boot_id, SERVER_BOOT_ID_CHARS);
         *(at += SERVER_BOOT_ID_CHARS) = ':';
-        *len = (size_t)(put_number(at + 1, session->id) - text);
+        *len = (size_t)(put_number(at + 1, session->client.id) - text);
         return 0;
     }
     }
@@ -77,7 +49,7 @@ static int voter_text(const struct session *session, const struct command *comma
 
 int session_vote(struct session *session, const struct command *command, const char **why)
 {
-    struct worker *worker = session->worker;
+    struct worker *worker = session->client.worker;
     const struct poll *poll = worker_find_poll(worker, &command->poll);
     if (!poll)
         return ERR_NO_SUCH_POLL;
@@ -101,7 +73,7 @@ int session_vote(struct session *session, const struct command *command, const c
     const struct voter_key *key = &worker->server->key;
     struct request *request = worker_request(worker);
     *request = (struct request){
-        .from = session->conn.ref,
+        .from = session->client.conn.ref,
         .poll = poll->id,
         .choice = (uint16_t)choice,
         .kind = REQUEST_BALLOT,
@@ -111,7 +83,7 @@ int session_vote(struct session *session, const struct command *command, const c
     };
     if (request->has_key)
         request->key = voter_hash(key, VOTER_HASH_KEY, poll->id, command->key.at, command->key.len);
-    session->in_flight++;
+    session->client.in_flight++;
     return 0;
 }
 
@@ -133,17 +105,17 @@ static int execute_as(struct session *session, const struct command *command, co
 
 const struct poll *session_poll(struct session *session, const struct command *command)
 {
-    return worker_find_poll(session->worker, &command->poll);
+    return worker_find_poll(session->client.worker, &command->poll);
 }
 
 int session_tally(struct session *session, const char *prefix, uint32_t poll)
 {
-    struct snapshot *snapshot = tally_snapshot(session->worker->server->tally, poll, NULL);
+    struct snapshot *snapshot = tally_snapshot(session->client.worker->server->tally, poll, NULL);
     struct tally_view view;
     snapshot_view(snapshot, &view);
-    char *out = conn_reserve(&session->conn, tally_line_max(view.choice_count));
+    char *out = conn_reserve(&session->client.conn, tally_line_max(view.choice_count));
     if (out)
-        conn_wrote(&session->conn, tally_encode(out, prefix, &view));
+        conn_wrote(&session->client.conn, tally_encode(out, prefix, &view));
     snapshot_unref(snapshot);
     return out ? 0 : ERR_LIMIT;
 }
@@ -200,7 +172,8 @@ static int execute_describe(struct session *session, const struct command *comma
     if (!poll)
         return ERR_NO_SUCH_POLL;
     struct poll_texts *texts;
-    struct snapshot *snapshot = tally_snapshot(session->worker->server->tally, poll->id, &texts);
+    struct snapshot *snapshot =
+        tally_snapshot(session->client.worker->server->tally, poll->id, &texts);
     describe(session, snapshot, texts);
     snapshot_unref(snapshot);
     poll_texts_unref(texts);
@@ -211,8 +184,8 @@ static int execute_describe(struct session *session, const struct command *comma
 /* A reply of ten thousand rows is made a round's output at a time, as the peer takes it. */
 void session_list_polls(struct session *session)
 {
-    struct conn *conn = &session->conn;
-    uint32_t count = worker_know_polls(session->worker);
+    struct conn *conn = &session->client.conn;
+    uint32_t count = worker_know_polls(session->client.worker);
     while (session->polls_listed < count && conn->pool->out.len < CONN_ROUND_BYTES)
         if (session_tally(session, "=", ++session->polls_listed) != 0)
             return;
@@ -228,7 +201,7 @@ static int execute_polls(struct session *session, const struct command *command,
     (void)command;
     (void)why;
     session->polls_listed = 0;
-    session->conn.mid_reply = true;
+    session->client.conn.mid_reply = true;
     session_list_polls(session);
     return 0;
 }
@@ -241,14 +214,9 @@ static int execute_subscribe(struct session *session, const struct command *comm
     const struct poll *poll = command->all ? NULL : session_poll(session, command);
     if (!command->all && !poll)
         return ERR_NO_SUCH_POLL;
-    if (!session->subscriber) {
-        session->subscriber = subscriber_new(session->worker->broadcast, &session->conn);
-        if (!session->subscriber)
-            return ERR_LIMIT;
-        conn_limit_buffers(&session->conn);
-        conn_stay(&session->conn); /* for the last tallies, if the server began to stop before */
-    }
-    int covered = subscriber_add(session->subscriber, poll, (uint32_t)command->number);
+    if (client_subscribe(&session->client) != 0)
+        return ERR_LIMIT;
+    int covered = subscriber_add(session->client.subscriber, poll, (uint32_t)command->number);
     if (covered < 0) {
         *why = "too many subscriptions on one connection; * is one";
         return covered;
@@ -264,7 +232,7 @@ static int execute_unsubscribe(struct session *session, const struct command *co
     const struct poll *poll = command->all ? NULL : session_poll(session, command);
     if (!command->all && !poll)
         return ERR_NO_SUCH_POLL;
-    int left = session->subscriber ? subscriber_remove(session->subscriber, poll) : 0;
+    int left = session->client.subscriber ? subscriber_remove(session->client.subscriber, poll) : 0;
     if (left < 0)
         return left;
     session_reply_number(session, (uint64_t)left, false);
@@ -289,7 +257,7 @@ static int execute_help(struct session *session, const struct command *command, 
     for (int i = 0; i < CMD_COUNT; i++) {
         const struct command_info *info = &command_info[i];
         if (command->help >= 0 ? i != command->help
-                               : info->access == COMMAND_ADMIN && !session->admin)
+                               : info->access == COMMAND_ADMIN && !session->client.admin)
             continue;
         session_row(session, "=%s  %s", info->usage, info->meaning);
     }
@@ -302,7 +270,7 @@ static int execute_quit(struct session *session, const struct command *command, 
     (void)command;
     (void)why;
     session_reply_text(session, "bye", 3);
-    conn_finish(&session->conn);
+    conn_finish(&session->client.conn);
     return 0;
 }
 

@@ -47,12 +47,4 @@ void session_list_polls(struct session *session);
 /* The poll that a command names, or NULL. */
 const struct poll *session_poll(struct session *session, const struct command *command);
 
-/* The peer's address for a person ("127.0.0.1:4711", "[::1]:4711", "admin"). */
-enum { PEER_TEXT_MAX = 64 };
-const char *session_peer_text(const struct session *session, char text[PEER_TEXT_MAX]);
-
-/* The peer's address alone, as voters=address knows it; `local` on the admin socket. Returns its
- * length. */
-size_t session_address_text(const struct session *session, char text[PEER_TEXT_MAX]);
-
 #endif

@@ -186,11 +186,11 @@ static void finish(void)
 
 /* ---- what holds between any two events ---- */
 
-static void check_session(const struct session *session)
+static void check_client(const struct client *client)
 {
-    const struct conn *conn = &session->conn;
+    const struct conn *conn = &client->conn;
     REQUIRE(conn->state != CONN_DOOMED);
-    REQUIRE(session->in_flight <= IN_FLIGHT_MAX);
+    REQUIRE(client->in_flight <= IN_FLIGHT_MAX);
     REQUIRE(conn->unread.len <= CONN_READ_BYTES + PROTO_LINE_MAX);
     REQUIRE(conn->unsent.len <= UNSENT_MAX);
     REQUIRE(conn->unsent.len == 0 || conn->blocked);
@@ -205,7 +205,7 @@ static void check(void)
         for (uint32_t slot = 0, seen = 0; seen < pool->count; slot++) {
             if (!pool->slots[slot].conn)
                 continue;
-            check_session(session_of(pool->slots[slot].conn));
+            check_client(client_of(pool->slots[slot].conn));
             seen++;
         }
     }
@@ -313,11 +313,11 @@ static void connect_peer(unsigned number, enum peer_kind kind)
     connected_ever++;
     int fd = kernel_connect();
     peer_connect(number, fd, kind);
-    enum session_origin origin = kind == PEER_ADMIN          ? SESSION_ADMIN
-                                 : kind == PEER_ONE_TOO_MANY ? SESSION_ONE_TOO_MANY
-                                                             : SESSION_PUBLIC;
+    enum client_origin origin = kind == PEER_ADMIN          ? CLIENT_ADMIN
+                                : kind == PEER_ONE_TOO_MANY ? CLIENT_ONE_TOO_MANY
+                                                            : CLIENT_PUBLIC;
     long held = kernel_memory_hold();
-    REQUIRE(session_open(&server, fd, &address, next_id++, origin) == 0);
+    REQUIRE(client_open(&server, &session_protocol, fd, &address, next_id++, origin) == 0);
     kernel_memory_release(held);
 }
 

@@ -100,15 +100,16 @@ static struct {
     int fd;
     union peer peer;
     uint64_t id;
-    enum session_origin origin;
+    enum client_origin origin;
 } opened; /* the last of the sessions */
 
-int __wrap_session_open(struct server *server, int fd, const union peer *peer, uint64_t id,
-                        enum session_origin origin);
-int __wrap_session_open(struct server *server, int fd, const union peer *peer, uint64_t id,
-                        enum session_origin origin)
+int __wrap_client_open(struct server *server, const struct client_protocol *protocol, int fd,
+                       const union peer *peer, uint64_t id, enum client_origin origin);
+int __wrap_client_open(struct server *server, const struct client_protocol *protocol, int fd,
+                       const union peer *peer, uint64_t id, enum client_origin origin)
 {
     (void)server;
+    (void)protocol;
     if (fails(SESSION)) {
         close(fd);
         return -1;
@@ -210,7 +211,7 @@ static void run_once(void)
 }
 
 /* Waits for the next session, and closes both ends of it. */
-static void await_session(int client, enum session_origin origin)
+static void await_session(int client, enum client_origin origin)
 {
     unsigned before = opened.count;
     while (opened.count == before)
@@ -233,10 +234,10 @@ static void assert_closed(int client)
 START_TEST(who_comes_is_handed_over)
 {
     start_well();
-    await_session(connect_public(), SESSION_PUBLIC);
+    await_session(connect_public(), CLIENT_PUBLIC);
     ck_assert_int_eq(opened.peer.family, AF_INET);
     ck_assert_uint_eq(opened.id, 1);
-    await_session(connect_admin(), SESSION_ADMIN);
+    await_session(connect_admin(), CLIENT_ADMIN);
     ck_assert_int_eq(opened.peer.family, AF_UNIX);
     ck_assert_uint_eq(opened.id, 2);
     struct listener_stats stats;
@@ -252,16 +253,16 @@ START_TEST(too_many_are_told_and_then_closed)
 {
     start_well();
     for (int i = 0; i < 2; i++)
-        await_session(connect_public(), SESSION_PUBLIC);
+        await_session(connect_public(), CLIENT_PUBLIC);
     for (int i = 0; i < 16; i++)
-        await_session(connect_public(), SESSION_ONE_TOO_MANY);
+        await_session(connect_public(), CLIENT_ONE_TOO_MANY);
     int client = connect_public();
     run_once();
     assert_closed(client);
     struct listener_stats stats;
     listener_stats(listener, &stats);
     ck_assert_uint_eq(stats.refused, 17);
-    await_session(connect_admin(), SESSION_ADMIN); /* of which there may always be one */
+    await_session(connect_admin(), CLIENT_ADMIN); /* of which there may always be one */
 }
 END_TEST
 
@@ -274,13 +275,13 @@ START_TEST(a_connection_without_memory_is_not_counted)
     run_once();
     assert_closed(client);
     for (int i = 0; i < 2; i++)
-        await_session(connect_public(), SESSION_PUBLIC);
+        await_session(connect_public(), CLIENT_PUBLIC);
     fail_call(SESSION, 0, ENOMEM);
     client = connect_public();
     run_once();
     assert_closed(client);
     for (int i = 0; i < 16; i++) /* nor is who was one too many */
-        await_session(connect_public(), SESSION_ONE_TOO_MANY);
+        await_session(connect_public(), CLIENT_ONE_TOO_MANY);
 }
 END_TEST
 
@@ -298,7 +299,7 @@ START_TEST(the_admin_socket_is_for_the_owner_and_root)
     assert_closed(client);
     ck_assert_uint_eq(opened.count, 0);
     peer_uid = 0;
-    await_session(connect_admin(), SESSION_ADMIN);
+    await_session(connect_admin(), CLIENT_ADMIN);
 }
 END_TEST
 
@@ -312,7 +313,7 @@ START_TEST(a_flood_waits_in_the_kernels_queue)
     run_once();
     ck_assert_uint_eq(opened.count, 0);
     admission_arrived(server.admission);
-    await_session(client, SESSION_PUBLIC);
+    await_session(client, CLIENT_PUBLIC);
 }
 END_TEST
 
@@ -325,7 +326,7 @@ START_TEST(an_error_of_one_connection_is_passed_over)
     int client = connect_public();
     run_once();
     ck_assert_int_eq(failures, 0);
-    await_session(client, SESSION_PUBLIC); /* by the next round, without a pause */
+    await_session(client, CLIENT_PUBLIC); /* by the next round, without a pause */
 }
 END_TEST
 
@@ -341,7 +342,7 @@ START_TEST(without_descriptors_it_pauses)
     while (failures > 0)
         run_once();
     fail_call(EVENT_ADD, 0, ENOMEM);
-    await_session(client, SESSION_PUBLIC);
+    await_session(client, CLIENT_PUBLIC);
     ck_assert_int_eq(failures, 0);
 }
 END_TEST
@@ -439,7 +440,7 @@ START_TEST(a_dead_servers_socket_is_replaced)
 {
     leave_stale_socket();
     start_well();
-    await_session(connect_admin(), SESSION_ADMIN);
+    await_session(connect_admin(), CLIENT_ADMIN);
 }
 END_TEST
 
@@ -461,7 +462,7 @@ START_TEST(a_live_servers_socket_is_kept)
     struct listener *first = listener;
     refuses_to_start("another server uses it");
     listener = first;
-    await_session(connect_admin(), SESSION_ADMIN);
+    await_session(connect_admin(), CLIENT_ADMIN);
 }
 END_TEST
 

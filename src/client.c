@@ -1,0 +1,161 @@
+/* Clients: arriving at a worker, moving to another, stopping, and leaving.
+ *
+ * Happy path: the listener opens a client → it arrives at an ingest worker, which attaches its
+ * connection and greets it → a client that subscribes leaves, with its unread input, and arrives at
+ * a broadcast worker → its connection closes, and it leaves admission.
+ *
+ * Memory that is short at an arrival closes that client alone. */
+#include "client.h"
+
+#include "admission.h"
+#include "clock.h"
+#include "log.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The client's new worker takes it, with what it has not read yet. */
+static void arrive(struct loop_task *task)
+{
+    struct client *client = (struct client *)((char *)task - offsetof(struct client, arrival));
+    struct conn *conn = &client->conn;
+    bool new = client->opened_ns == 0;
+    if (new)
+        admission_arrived(client->worker->server->admission);
+    if (conn_attach(&client->worker->pool, conn) != 0) {
+        conn_abandon(conn);
+        return;
+    }
+    if (new) {
+        client->opened_ns = client->active_ns = clock_monotonic_ns();
+        client_protocol(client)->greet(client);
+    }
+    conn_resume(conn);
+    if (client->worker->stage >= WORKER_STOPPING)
+        conn->handler->stop(conn);
+    conn_settle(conn);
+}
+
+int client_open(struct server *server, const struct client_protocol *protocol, int fd,
+                const union peer *peer, uint64_t id, enum client_origin origin)
+{
+    struct client *client = calloc(1, protocol->size);
+    if (!client) {
+        close(fd);
+        return -1;
+    }
+    conn_init(&client->conn, &protocol->handler, fd, peer);
+    client->id = id;
+    client->admin = origin == CLIENT_ADMIN;
+    client->refused = origin == CLIENT_ONE_TOO_MANY;
+    client->arrival.run = arrive;
+    client->worker = worker_for_ingest(server);
+    admission_hand_over(server->admission);
+    loop_post(&client->worker->loop, &client->arrival);
+    return 0;
+}
+
+int client_subscribe(struct client *client)
+{
+    if (client->subscriber)
+        return 0;
+    client->subscriber = subscriber_new(client->worker->broadcast, &client->conn);
+    if (!client->subscriber)
+        return -1;
+    conn_limit_buffers(&client->conn);
+    conn_stay(&client->conn); /* for the last tallies, if the server began to stop before */
+    return 0;
+}
+
+/* ---- the connection's events ---- */
+
+bool client_may_read(struct conn *conn)
+{
+    struct client *client = client_of(conn);
+    if (client->worker->stage >= WORKER_STOPPING) /* all that was read before is executed by now */
+        client->late = true;
+    if (!worker_ring_is_full(client->worker))
+        return true;
+    worker_wait(client->worker, conn);
+    conn_pause(conn);
+    return false;
+}
+
+/* A subscriber that half-closed is owed the tally as it stands. */
+bool client_is_busy(const struct conn *conn)
+{
+    const struct client *client = (const struct client *)conn;
+    return client->in_flight > 0 ||
+           (conn->state == CONN_OPEN && conn->ended && client->subscriber &&
+            subscriber_is_behind(client->subscriber));
+}
+
+void client_leave(struct conn *conn)
+{
+    struct client *client = client_of(conn);
+    worker_forget(client->worker, conn);
+    conn_detach(conn);
+    worker_unload(client->worker);
+    client->worker = worker_for_broadcast(client->worker->server);
+    loop_post(&client->worker->loop, &client->arrival);
+}
+
+void client_stop(struct conn *conn)
+{
+    struct client *client = client_of(conn);
+    conn_read_now(conn);
+    conn_flush(conn);
+    if (!client->subscriber) /* subscribers stay for the last tallies */
+        conn_finish_when_done(conn);
+}
+
+void client_close(struct conn *conn)
+{
+    struct client *client = client_of(conn);
+    worker_forget(client->worker, conn);
+    if (client->subscriber)
+        subscriber_free(client->subscriber);
+    client->subscriber = NULL;
+}
+
+void client_free(struct conn *conn)
+{
+    struct client *client = client_of(conn);
+    struct admission *admission = client->worker->server->admission;
+    worker_unload(client->worker);
+    if (client->refused)
+        admission_turned_away(admission);
+    else if (!client->admin)
+        admission_leave(admission, &conn->peer);
+    free(client);
+}
+
+/* ---- the peer ---- */
+
+size_t client_address_text(const struct client *client, char text[PEER_TEXT_MAX])
+{
+    const union peer *peer = &client->conn.peer;
+    const char *made = NULL;
+    if (peer->family == AF_INET)
+        made = inet_ntop(AF_INET, &peer->v4.sin_addr, text, PEER_TEXT_MAX);
+    else if (peer->family == AF_INET6)
+        made = inet_ntop(AF_INET6, &peer->v6.sin6_addr, text, PEER_TEXT_MAX);
+    if (!made)
+        strcpy(text, "local");
+    return strlen(text);
+}
+
+const char *client_peer_text(const struct client *client, char text[PEER_TEXT_MAX])
+{
+    const union peer *peer = &client->conn.peer;
+    if (peer->family == AF_UNIX)
+        return strcpy(text, "admin");
+    char address[PEER_TEXT_MAX];
+    client_address_text(client, address);
+    unsigned port = ntohs(peer->family == AF_INET6 ? peer->v6.sin6_port : peer->v4.sin_port);
+    snprintf(text, PEER_TEXT_MAX, strchr(address, ':') ? "[%.48s]:%u" : "%.48s:%u", address, port);
+    return text;
+}
