@@ -19,3 +19,28 @@ AC_DEFUN([TALLYCAST_TRY_LINK], [
     [CFLAGS=$tallycast_saved_CFLAGS; AC_MSG_RESULT([no])
      $3])
 ])
+
+# TALLYCAST_LLHTTP
+# Finds llhttp by pkg-config, or else its sources, which Debian has in the package node-llhttp: then
+# LLHTTP_SOURCE says where they are. Of the releases that have two modes (8 and before) the strict one is built.
+AC_DEFUN([TALLYCAST_LLHTTP], [
+  PKG_CHECK_MODULES([LLHTTP], [libllhttp >= 8.1], [LLHTTP_SOURCE=], [
+    LLHTTP_SOURCE=$with_llhttp_source/share/llhttp
+    tallycast_include=$with_llhttp_source/share/include/llhttp
+    AC_MSG_CHECKING([for the sources of llhttp])
+    AS_IF([test -r "$LLHTTP_SOURCE/llhttp.c" && test -r "$LLHTTP_SOURCE/http.c" &&
+           test -r "$LLHTTP_SOURCE/api.c" && test -r "$tallycast_include/llhttp.h"],
+      [AC_MSG_RESULT([$LLHTTP_SOURCE])],
+      [AC_MSG_RESULT([no])
+       AC_MSG_ERROR([
+  llhttp was not found, neither libllhttp >= 8.1 by pkg-config nor its sources; tallycast needs it for HTTP.
+  On Debian or Ubuntu: apt-get install node-llhttp
+  If its share directory is elsewhere: --with-llhttp-source=PREFIX])])
+    LLHTTP_CFLAGS="-isystem $tallycast_include -DLLHTTP_STRICT_MODE=1"
+    LLHTTP_LIBS=
+  ])
+  AC_SUBST([LLHTTP_SOURCE])
+  AC_SUBST([LLHTTP_CFLAGS])
+  AC_SUBST([LLHTTP_LIBS])
+  AM_CONDITIONAL([LLHTTP_FROM_SOURCE], [test -n "$LLHTTP_SOURCE"])
+])

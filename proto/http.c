@@ -1,0 +1,386 @@
+/* The HTTP codec: what of HTTP the server takes. Any thread.
+ *
+ * A request's head is looked at three times, each look narrower than the one before. First its
+ * bytes, without any grammar: where the head ends, and what no head may hold (control characters,
+ * bare CR or LF, folded lines, more than the limits). Then llhttp parses what passed. Then the
+ * rules: exactly one Host, one length, a target that is a path. Whatever a proxy in front could
+ * read differently is refused rather than interpreted, because two readings of where a request ends
+ * are a way to smuggle another one past the proxy.
+ *
+ * The first fault from the left decides, so that the answer does not depend on how the bytes came
+ * split: a part of a request is refused only if, and only as, the whole is. The rules about fields
+ * wait for the end of the head. A head that comes in pieces is looked at anew with each;
+ * HTTP_HEAD_MAX bounds what that costs. */
+#include "proto/http.h"
+
+#include "proto/ascii.h"
+#include "proto/http_head.h"
+#include "proto/reply.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A parse on its way. */
+struct parse {
+    const char *at;  /* where the request line begins */
+    const char *end; /* of the head if it is whole, else of what may be a part of one */
+    bool whole;
+    int status; /* of the refusal that stands at `end`, or 0 */
+    const char *why;
+    struct http_request *request;
+    const char *field_fault; /* of the first field that is none or must not repeat; else NULL */
+};
+
+static int refuse(struct parse *parse, int status, const char *why)
+{
+    parse->status = status;
+    parse->why = why;
+    return -status;
+}
+
+/* ---- The first look: bytes ---- */
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static bool is_text(char c)
+{
+    unsigned char byte = (unsigned char)c;
+    return (byte >= ' ' && byte != 0x7f) || byte == '\t';
+}
+
+/* What parse->end is shortened to holds no fault that is visible without a grammar. */
+static const char *stop(struct parse *parse, const char *at, const char *why)
+{
+    parse->end = at;
+    (void)refuse(parse, 400, why);
+    return NULL;
+}
+
+/* Looks at a line. Returns the beginning of the next one; NULL if the line is not whole or is at
+ * fault. */
+static const char *scan_line(struct parse *parse, const char *line)
+{
+    const char *at = line, *end = parse->end;
+    if (at < end && is_blank(*at))
+        return stop(parse, at, "a line begins with a blank");
+    while (at < end && is_text(*at))
+        at++;
+    if (at == end || (*at == '\r' && at + 1 == end))
+        return NULL;
+    if (*at == '\n')
+        return stop(parse, at, "a line ends in LF without CR");
+    if (*at != '\r')
+        return stop(parse, at, "a control character in the head");
+    if (at[1] != '\n')
+        return stop(parse, at + 1, "a CR without LF");
+    return at + 2;
+}
+
+/* Finds the end of the head, or what stops it. */
+static void scan(struct parse *parse)
+{
+    const char *line = parse->at, *next;
+    while ((next = scan_line(parse, line))) {
+        bool is_empty = next - line == 2;
+        if (is_empty && line == parse->at) {
+            (void)stop(parse, line, "more than one empty line before the request");
+            return;
+        }
+        line = next;
+        if (is_empty) {
+            parse->whole = true;
+            parse->end = line;
+            return;
+        }
+    }
+}
+
+/* Stops a target that is too long, whether or not its end came. */
+static void limit_target(struct parse *parse)
+{
+    const char *blank = memchr(parse->at, ' ', (size_t)(parse->end - parse->at));
+    if (!blank || parse->end - (blank + 1) <= HTTP_TARGET_MAX)
+        return;
+    if (memchr(blank + 1, ' ', HTTP_TARGET_MAX + 1))
+        return;
+    parse->end = blank + 1 + HTTP_TARGET_MAX;
+    parse->whole = false;
+    (void)refuse(parse, 414, "the target is longer than 2048 bytes");
+}
+
+/* An empty line before a request is skipped, for the sake of old clients (RFC 9112, 2.2). */
+static const char *skip_empty_line(const char *bytes, const char *end)
+{
+    return end - bytes >= 2 && memcmp(bytes, "\r\n", 2) == 0 ? bytes + 2 : bytes;
+}
+
+static void find_head(struct parse *parse, const char *bytes, size_t len)
+{
+    bool full = len >= HTTP_HEAD_MAX;
+    parse->end = bytes + (full ? HTTP_HEAD_MAX : len);
+    parse->at = skip_empty_line(bytes, parse->end);
+    scan(parse);
+    if (full && !parse->whole && parse->status == 0)
+        (void)refuse(parse, 431, "the head is longer than 8192 bytes");
+    limit_target(parse);
+}
+
+/* ---- The second look: grammar ---- */
+
+static struct span trimmed(struct span value)
+{
+    while (value.len > 0 && is_blank(value.at[value.len - 1]))
+        value.len--;
+    return value;
+}
+
+/* llhttp tells of a field. */
+static void on_field(void *context, struct span name, struct span value)
+{
+    static const struct {
+        const char *name;
+        bool may_repeat;
+    } known[HTTP_HEADER_COUNT] = {
+#define REFUSED                         false
+#define LAST                            true
+#define HTTP_HEADER(id, name, repeated) [HTTP_HEADER_##id] = {name, repeated},
+#include "proto/http_headers.def"
+#undef HTTP_HEADER
+#undef LAST
+#undef REFUSED
+    };
+    struct parse *parse = context;
+    if (name.len == 0)
+        parse->field_fault = "a field without a name";
+    for (int i = 0; i < HTTP_HEADER_COUNT; i++) {
+        if (!ascii_equal(name.at, name.len, known[i].name))
+            continue;
+        struct span *slot = &parse->request->headers[i];
+        if (slot->at && !known[i].may_repeat)
+            parse->field_fault = "a field is given twice";
+        *slot = trimmed(value);
+        return;
+    }
+}
+
+/* A method that llhttp does not know is a word as good as any, or it is no word, and then so is
+ * what follows. As long as only the beginning is there, there's no telling. */
+static int judge_method(struct parse *parse)
+{
+    static const char marks[] = "!#$%&'*+-.^_`|~";
+    for (const char *at = parse->at; at < parse->end; at++) {
+        char c = ascii_fold(*at);
+        if (c == ' ' && at > parse->at)
+            return refuse(parse, 501, "no such method");
+        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && !strchr(marks, c))
+            return refuse(parse, 400, "the request does not begin with a method");
+    }
+    return -parse->status;
+}
+
+/* ---- The third look: rules ---- */
+
+static int judge_version(struct parse *parse, const struct http_head *head)
+{
+    if (head->major != 1 || head->minor > 1)
+        return refuse(parse, 505, "HTTP/1.1 or 1.0, please");
+    parse->request->minor = head->minor;
+    parse->request->keep_alive = !head->names_close && (head->minor == 1 || head->names_keep_alive);
+    return 0;
+}
+
+/* The request line is a method, a target and a version with a space between each; llhttp takes more
+ * spaces, and other protocols. That it and the scan agree on where the head ends is checked too. */
+static bool line_is_exact(const struct parse *parse, const struct http_head *head)
+{
+    const char *blank = memchr(parse->at, ' ', (size_t)(parse->end - parse->at));
+    const char *version = head->target.at + head->target.len;
+    return blank && blank + 1 == head->target.at && memcmp(version, " HTTP/1.", 8) == 0 &&
+           memcmp(version + 9, "\r\n", 2) == 0 && parse->whole &&
+           parse->at + head->len == parse->end;
+}
+
+static enum http_method find_method(struct span word)
+{
+    static const char *const words[HTTP_OTHER] = {
+        [HTTP_GET] = "GET",
+        [HTTP_HEAD] = "HEAD",
+        [HTTP_POST] = "POST",
+        [HTTP_OPTIONS] = "OPTIONS",
+    };
+    for (int i = 0; i < HTTP_OTHER; i++)
+        if (word.len == strlen(words[i]) && memcmp(word.at, words[i], word.len) == 0)
+            return (enum http_method)i;
+    return HTTP_OTHER;
+}
+
+static void split_target(struct http_request *request)
+{
+    struct span target = request->target;
+    const char *mark = memchr(target.at, '?', target.len);
+    request->path = (struct span){target.at, mark ? (size_t)(mark - target.at) : target.len};
+    if (mark)
+        request->query = (struct span){mark + 1, target.len - request->path.len - 1};
+}
+
+static int judge_target(struct parse *parse, struct span method)
+{
+    struct http_request *request = parse->request;
+    struct span target = request->target;
+    request->method = find_method(method);
+    if (request->method == HTTP_OPTIONS && target.len == 1 && target.at[0] == '*')
+        return 0;
+    if (target.at[0] != '/' || ascii_equal(method.at, method.len, "connect"))
+        return refuse(parse, 400, "the target is not a path");
+    if (memchr(target.at, '#', target.len))
+        return refuse(parse, 400, "the target has a fragment");
+    split_target(request);
+    return 0;
+}
+
+/* What frames the body. With two ways to tell its end there is none to be trusted. */
+static int judge_coding(struct parse *parse)
+{
+    if (parse->request->headers[HTTP_HEADER_CONTENT_LENGTH].at)
+        return refuse(parse, 400, "Content-Length and Transfer-Encoding");
+    return refuse(parse, 501, "Transfer-Encoding is not taken: send a Content-Length");
+}
+
+static int judge_fields(struct parse *parse)
+{
+    const struct http_request *request = parse->request;
+    if (parse->field_fault)
+        return refuse(parse, 400, parse->field_fault);
+    if (request->minor == 1 && !request->headers[HTTP_HEADER_HOST].at)
+        return refuse(parse, 400, "no Host");
+    if (request->headers[HTTP_HEADER_TRANSFER_ENCODING].at)
+        return judge_coding(parse);
+    return 0;
+}
+
+/* Sets the body's bounds, which may be beyond what has come. */
+static int judge_body(struct parse *parse)
+{
+    struct http_request *request = parse->request;
+    struct span length = request->headers[HTTP_HEADER_CONTENT_LENGTH];
+    uint64_t bytes;
+    if (request->headers[HTTP_HEADER_EXPECT].at)
+        return refuse(parse, 417, "no expectation can be met");
+    if (!length.at)
+        return 0;
+    if (!number_parse(length.at, length.len, UINT64_MAX, &bytes))
+        return refuse(parse, 400, "Content-Length is not a number");
+    if (bytes > HTTP_BODY_MAX)
+        return refuse(parse, 413, "the body is longer than 4096 bytes");
+    request->body = (struct span){parse->end, (size_t)bytes};
+    return 0;
+}
+
+static int judge_head(struct parse *parse, const struct http_head *head)
+{
+    int refusal = judge_version(parse, head);
+    if (refusal == 0 && !line_is_exact(parse, head))
+        refusal = refuse(parse, 400, "the request line is not METHOD TARGET HTTP/1.1");
+    if (refusal == 0) {
+        struct span method = {parse->at, (size_t)(head->target.at - 1 - parse->at)};
+        parse->request->target = head->target;
+        refusal = judge_target(parse, method);
+    }
+    if (refusal == 0)
+        refusal = judge_fields(parse);
+    return refusal == 0 ? judge_body(parse) : refusal;
+}
+
+/* ---- Requests ---- */
+
+/* Returns minus the status of a refusal, 0 if the head is not whole, or its length from parse->at.
+ */
+static int parse_head(struct parse *parse)
+{
+    struct http_head head = {.field = on_field, .context = parse};
+    const char *why = NULL;
+    size_t len = (size_t)(parse->end - parse->at);
+    switch (http_head_parse(parse->at, len, &head, &why)) {
+    case HTTP_HEAD_WHOLE:
+        break;
+    case HTTP_HEAD_PART:
+        /* The preface of HTTP/2 goes on after its empty line. */
+        return parse->whole ? refuse(parse, 505, "HTTP/1.1 or 1.0, please") : -parse->status;
+    case HTTP_HEAD_MALFORMED:
+        return refuse(parse, 400, why);
+    case HTTP_HEAD_BAD_METHOD:
+        return judge_method(parse);
+    case HTTP_HEAD_BAD_VERSION:
+        return refuse(parse, 505, "HTTP/1.1 or 1.0, please");
+    case HTTP_HEAD_BAD_CODING:
+        return judge_coding(parse);
+    }
+    int refusal = judge_head(parse, &head);
+    return refusal == 0 ? (int)len : refusal;
+}
+
+int http_request_parse(const char *bytes, size_t len, struct http_request *request,
+                       const char **why)
+{
+    struct parse parse = {.request = request};
+    *request = (struct http_request){.method = HTTP_OTHER};
+    find_head(&parse, bytes, len);
+    int result = parse_head(&parse);
+    if (result <= 0) {
+        *why = parse.why;
+        return result;
+    }
+    const char *end = parse.end + request->body.len;
+    return end <= bytes + len ? (int)(end - bytes) : 0;
+}
+
+/* ---- Replies ---- */
+
+static const struct {
+    int status;
+    const char *reason;
+} reasons[] = {
+#define HTTP_STATUS(status, reason) {status, reason},
+#include "proto/http_status.def"
+#undef HTTP_STATUS
+};
+
+const char *http_reason(int status)
+{
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+        if (reasons[i].status == status)
+            return reasons[i].reason;
+    abort(); /* a status that the list lacks */
+}
+
+char *http_put_status(char *at, int status)
+{
+    at = stpcpy(at, "HTTP/1.1 ");
+    at = put_number(at, (uint64_t)status);
+    *at++ = ' ';
+    at = stpcpy(at, http_reason(status));
+    return stpcpy(at, "\r\n");
+}
+
+char *http_put_field(char *at, const char *name, const char *value)
+{
+    at = stpcpy(at, name);
+    at = stpcpy(at, ": ");
+    at = stpcpy(at, value);
+    return stpcpy(at, "\r\n");
+}
+
+char *http_put_length(char *at, uint64_t bytes)
+{
+    at = stpcpy(at, "Content-Length: ");
+    at = put_number(at, bytes);
+    return stpcpy(at, "\r\n");
+}
+
+char *http_put_end(char *at)
+{
+    return stpcpy(at, "\r\n");
+}

@@ -1,0 +1,58 @@
+/* The HTTP codec: bytes → a request, and the heads of replies → bytes. Pure: no I/O, no allocation,
+ * no state. HTTP/1.1 and 1.0 (RFC 9110, 9112) without what the server has no use for: no chunked
+ * requests, no absolute targets, no upgrades. */
+#ifndef TALLYCAST_PROTO_HTTP_H
+#define TALLYCAST_PROTO_HTTP_H
+
+#include "proto/command.h"
+
+enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_OPTIONS, HTTP_OTHER };
+
+enum {
+    HTTP_HEAD_MAX = 8 * 1024,   /* bytes of a request's head, its empty line included */
+    HTTP_BODY_MAX = 4 * 1024,   /* bytes of its body */
+    HTTP_TARGET_MAX = 2 * 1024, /* bytes of its target */
+    HTTP_REPLY_HEAD_MAX = 2048, /* bytes of a reply's head */
+};
+
+enum http_header {
+#define HTTP_HEADER(id, name, repeated) HTTP_HEADER_##id,
+#include "proto/http_headers.def"
+#undef HTTP_HEADER
+    HTTP_HEADER_COUNT
+};
+
+/* A request. Its spans point into the bytes; at is NULL if absent. */
+struct http_request {
+    enum http_method method;
+    unsigned minor;     /* HTTP/1.minor: 0 or 1 */
+    bool keep_alive;    /* what the version and Connection ask for */
+    struct span target; /* as it was sent: path?query, or `*` with OPTIONS */
+    struct span path;   /* begins with `/`; still encoded; absent if the target is `*` */
+    struct span query;  /* after the `?`; still encoded */
+    struct span body;   /* absent without a Content-Length; may be empty */
+    struct span
+        headers[HTTP_HEADER_COUNT]; /* values without the blanks around them; may be empty */
+};
+
+/* The request at the beginning of the bytes. Returns its length in bytes, 0 if it is not whole, or
+ * minus the status of its refusal (400, 413, 414, 417, 431, 501, 505), with *why set to a static
+ * text for a person; then there is no telling where the next request begins, and the connection
+ * must end after the reply. The same bytes may be offered again with more behind them: a request
+ * that is whole or refused stays so, and what is behind it makes no difference. `request` is
+ * undefined unless a request is returned. */
+int http_request_parse(const char *bytes, size_t len, struct http_request *request,
+                       const char **why) __attribute__((warn_unused_result));
+
+/* "Created". The status is one of http_status.def. */
+const char *http_reason(int status);
+
+/* The head of a reply: each appends a line to `at`, and a NUL, and returns where that stands: the
+ * next line or the body goes there. The caller keeps the head, its NUL included, within
+ * HTTP_REPLY_HEAD_MAX bytes, and control characters out of names and values. */
+char *http_put_status(char *at, int status); /* HTTP/1.1 201 Created */
+char *http_put_field(char *at, const char *name, const char *value);
+char *http_put_length(char *at, uint64_t bytes); /* Content-Length */
+char *http_put_end(char *at);
+
+#endif

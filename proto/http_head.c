@@ -1,0 +1,115 @@
+/* llhttp as the codec uses it: for the head only. It is stopped where the head ends, so what it
+ * would make of a body, of CONNECT or of an upgrade never happens. A new parser each time: it costs
+ * less than to keep one for each connection. Any thread. */
+#include "proto/http_head.h"
+
+#include <llhttp.h>
+
+/* ---- What llhttp tells ---- */
+
+struct gathering {
+    struct http_head *head;
+    struct span name;
+    struct span value;
+};
+
+static int on_target(llhttp_t *parser, const char *at, size_t len)
+{
+    struct gathering *gathering = parser->data;
+    gathering->head->target = (struct span){at, len};
+    return 0;
+}
+
+static int on_name(llhttp_t *parser, const char *at, size_t len)
+{
+    struct gathering *gathering = parser->data;
+    gathering->name = (struct span){at, len};
+    return 0;
+}
+
+static int on_value(llhttp_t *parser, const char *at, size_t len)
+{
+    struct gathering *gathering = parser->data;
+    gathering->value = (struct span){at, len};
+    return 0;
+}
+
+static int on_field(llhttp_t *parser)
+{
+    struct gathering *gathering = parser->data;
+    struct http_head *head = gathering->head;
+    head->field(head->context, gathering->name, gathering->value);
+    return 0;
+}
+
+static int on_end(llhttp_t *parser)
+{
+    struct gathering *gathering = parser->data;
+    gathering->head->names_close = (parser->flags & F_CONNECTION_CLOSE) != 0;
+    gathering->head->names_keep_alive = (parser->flags & F_CONNECTION_KEEP_ALIVE) != 0;
+    return HPE_PAUSED;
+}
+
+static const llhttp_settings_t settings = {
+    .on_url = on_target,
+    .on_header_field = on_name,
+    .on_header_value = on_value,
+    .on_header_value_complete = on_field,
+    .on_headers_complete = on_end,
+};
+
+/* ---- What its errors mean ---- */
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* Whether a version that llhttp refused, read up to `stop`, is one of HTTP's that the server does
+ * not speak. Of HTTP/1.0 and 1.1 what came after them was refused. */
+static bool is_other_version(const struct http_head *head, const char *stop)
+{
+    enum { VERSION_LEN = sizeof " HTTP/1.1" - 1 };
+    const char *version = head->target.at + head->target.len;
+    if (stop - version < VERSION_LEN)
+        return false;
+    char major = version[6], minor = version[8];
+    return is_digit(major) && is_digit(minor) && !(major == '1' && minor <= '1');
+}
+
+static enum http_head_result judge_error(const struct http_head *head, llhttp_errno_t error,
+                                         const char *stop)
+{
+    switch (error) {
+    case HPE_INVALID_METHOD:
+        return HTTP_HEAD_BAD_METHOD;
+    case HPE_INVALID_VERSION:
+        return is_other_version(head, stop) ? HTTP_HEAD_BAD_VERSION : HTTP_HEAD_MALFORMED;
+    case HPE_INVALID_TRANSFER_ENCODING:
+        return HTTP_HEAD_BAD_CODING;
+    default:
+        return HTTP_HEAD_MALFORMED;
+    }
+}
+
+enum http_head_result http_head_parse(const char *at, size_t len, struct http_head *head,
+                                      const char **why)
+{
+    struct gathering gathering = {.head = head};
+    llhttp_t parser;
+    llhttp_init(&parser, HTTP_REQUEST, &settings);
+    parser.data = &gathering;
+
+    llhttp_errno_t error = llhttp_execute(&parser, at, len);
+    head->major = llhttp_get_http_major(&parser);
+    head->minor = llhttp_get_http_minor(&parser);
+    if (error == HPE_OK)
+        return HTTP_HEAD_PART;
+    const char *stop = llhttp_get_error_pos(&parser);
+    if (error == HPE_PAUSED) {
+        head->len = (size_t)(stop - at);
+        return HTTP_HEAD_WHOLE;
+    }
+    *why = llhttp_get_error_reason(&parser);
+    return judge_error(head, error, stop);
+}

@@ -1,0 +1,240 @@
+/* Values of requests, taken apart. Any thread. Nothing can fail but what the comments in the header
+ * say: what is malformed is skipped, or matches nothing. */
+#include "proto/http_value.h"
+
+#include "proto/ascii.h"
+
+#include <string.h>
+
+/* ---- Pieces ---- */
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static struct span trim(struct span span)
+{
+    while (span.len > 0 && is_blank(span.at[0])) {
+        span.at++;
+        span.len--;
+    }
+    while (span.len > 0 && is_blank(span.at[span.len - 1]))
+        span.len--;
+    return span;
+}
+
+/* Cuts what is before the first `mark` off `rest`, and the mark. */
+static struct span cut(struct span *rest, char mark)
+{
+    const char *at = rest->len > 0 ? memchr(rest->at, mark, rest->len) : NULL;
+    struct span piece = {rest->at, at ? (size_t)(at - rest->at) : rest->len};
+    size_t taken = piece.len + (at ? 1 : 0);
+    rest->at += taken;
+    rest->len -= taken;
+    return piece;
+}
+
+/* The same, but a mark inside of quotes is none. In a quoted string `\` keeps the next character
+ * from ending it; in an entity tag it is a character like any other. */
+static struct span cut_quoted(struct span *rest, char mark, bool backslash_quotes)
+{
+    bool quoted = false;
+    size_t len = 0;
+    for (; len < rest->len; len++) {
+        char c = rest->at[len];
+        if (c == mark && !quoted)
+            break;
+        if (c == '"')
+            quoted = !quoted;
+        else if (c == '\\' && quoted && backslash_quotes && len + 1 < rest->len)
+            len++;
+    }
+    struct span piece = {rest->at, len};
+    size_t taken = len + (len < rest->len ? 1 : 0);
+    rest->at += taken;
+    rest->len -= taken;
+    return trim(piece);
+}
+
+static bool span_is(struct span span, const char *text)
+{
+    return span.len == strlen(text) && memcmp(span.at, text, span.len) == 0;
+}
+
+/* ---- Forms ---- */
+
+bool http_next_pair(struct span *rest, struct span *name, struct span *value)
+{
+    while (rest->len > 0) {
+        struct span pair = cut(rest, '&');
+        if (pair.len == 0)
+            continue;
+        *name = cut(&pair, '=');
+        *value = pair;
+        return true;
+    }
+    return false;
+}
+
+static int hex_digit(char c)
+{
+    char folded = ascii_fold(c);
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return folded >= 'a' && folded <= 'f' ? folded - 'a' + 10 : -1;
+}
+
+/* The byte that %XX stands for; -1 if it stands for none. */
+static int decode_escape(const char *at, size_t room)
+{
+    if (room < 3)
+        return -1;
+    int high = hex_digit(at[1]), low = hex_digit(at[2]);
+    return high < 0 || low < 0 ? -1 : high << 4 | low;
+}
+
+int http_decode(struct span raw, bool plus_is_space, char *out, size_t size)
+{
+    size_t len = 0;
+    for (size_t i = 0; i < raw.len; i++) {
+        int c = (unsigned char)raw.at[i];
+        if (c == '%') {
+            c = decode_escape(raw.at + i, raw.len - i);
+            i += 2;
+        } else if (c == '+' && plus_is_space) {
+            c = ' ';
+        }
+        if (c <= 0 || len + 1 >= size)
+            return -1;
+        out[len++] = (char)c;
+    }
+    if (size == 0)
+        return -1;
+    out[len] = '\0';
+    return (int)len;
+}
+
+/* ---- Cookies ---- */
+
+bool http_cookie(struct span header, const char *name, struct span *value)
+{
+    while (header.len > 0) {
+        struct span pair = trim(cut(&header, ';'));
+        const char *equals = pair.len > 0 ? memchr(pair.at, '=', pair.len) : NULL;
+        if (!equals || !span_is((struct span){pair.at, (size_t)(equals - pair.at)}, name))
+            continue;
+        *value = (struct span){equals + 1, pair.len - (size_t)(equals - pair.at) - 1};
+        return true;
+    }
+    return false;
+}
+
+/* ---- Lists ---- */
+
+/* Whether a weight is none: 0, 0.0, 0.00 or 0.000. */
+static bool is_zero(struct span weight)
+{
+    if (weight.len == 0 || weight.at[0] != '0')
+        return false;
+    for (size_t i = 1; i < weight.len; i++)
+        if (weight.at[i] != (i == 1 ? '.' : '0'))
+            return false;
+    return true;
+}
+
+/* Whether the parameters behind an item refuse it. */
+static bool is_refused(struct span parameters)
+{
+    while (parameters.len > 0) {
+        struct span parameter = cut_quoted(&parameters, ';', true);
+        struct span name = trim(cut(&parameter, '='));
+        if (ascii_equal(name.at, name.len, "q"))
+            return is_zero(trim(parameter));
+    }
+    return false;
+}
+
+/* Whether an item is the group of a type and a star: `text/` and a star, of text/html. */
+static bool is_group(struct span item, const char *type, size_t group_len)
+{
+    if (item.len != group_len + 1 || item.at[group_len] != '*')
+        return false;
+    for (size_t i = 0; i < group_len; i++)
+        if (ascii_fold(item.at[i]) != type[i])
+            return false;
+    return true;
+}
+
+/* How exactly an item of a list names a type: 3 itself, 2 its group, 1 everything, 0 not at all. */
+static int exactness(struct span item, const char *type)
+{
+    const char *slash = strchr(type, '/');
+    if (ascii_equal(item.at, item.len, type))
+        return 3;
+    if (!slash)
+        return span_is(item, "*") ? 1 : 0;
+    if (is_group(item, type, (size_t)(slash - type) + 1))
+        return 2;
+    return span_is(item, "*/*") ? 1 : 0;
+}
+
+/* How exactly a list takes a type, 0 if it does not. Of two items that name it alike the first
+ * counts.
+ */
+static int acceptance(struct span list, const char *type)
+{
+    int best = 0;
+    bool refused = false;
+    while (list.len > 0) {
+        struct span rest = cut_quoted(&list, ',', true);
+        int exact = exactness(trim(cut(&rest, ';')), type);
+        if (exact > best) {
+            best = exact;
+            refused = is_refused(rest);
+        }
+    }
+    return refused ? 0 : best;
+}
+
+bool http_accepts(struct span header, const char *type)
+{
+    if (!header.at)
+        return strchr(type, '/') != NULL;
+    return acceptance(header, type) > 0;
+}
+
+bool http_prefers_html(struct span accept)
+{
+    return acceptance(accept, "text/html") == 3;
+}
+
+bool http_type_is(struct span content_type, const char *type)
+{
+    struct span rest = content_type;
+    if (!rest.at)
+        return false;
+    struct span name = trim(cut(&rest, ';'));
+    return ascii_equal(name.at, name.len, type);
+}
+
+/* An entity tag without the mark that says it is weak. */
+static struct span opaque(struct span tag)
+{
+    if (tag.len >= 2 && memcmp(tag.at, "W/", 2) == 0)
+        return (struct span){tag.at + 2, tag.len - 2};
+    return tag;
+}
+
+bool http_etag_matches(struct span if_none_match, const char *etag)
+{
+    struct span own = opaque((struct span){etag, strlen(etag)});
+    if (span_is(trim(if_none_match), "*"))
+        return true;
+    while (if_none_match.len > 0) {
+        struct span tag = opaque(cut_quoted(&if_none_match, ',', false));
+        if (tag.len == own.len && memcmp(tag.at, own.at, own.len) == 0)
+            return true;
+    }
+    return false;
+}

@@ -1,0 +1,38 @@
+/* The values that requests carry: forms, cookies, and the lists of header fields (RFC 9110, 6265).
+ * Pure functions for any thread; nothing is allocated, and the spans that come out point into those
+ * that went in. */
+#ifndef TALLYCAST_PROTO_HTTP_VALUE_H
+#define TALLYCAST_PROTO_HTTP_VALUE_H
+
+#include "proto/command.h"
+
+/* Takes the next `name=value` of a form or query off `rest`, both still encoded; the value is empty
+ * if there is no `=`. Returns false at the end. */
+bool http_next_pair(struct span *rest, struct span *name, struct span *value);
+
+/* Decodes %XX, and `+` as a space if plus_is_space, into `out`, and ends it with a NUL. Returns its
+ * length in bytes; -1, with `out` undefined, if a % is not followed by two hexadecimal digits, if
+ * it does not fit into `size` bytes with its NUL, or if it holds a NUL itself. Whether it is text
+ * is for the caller to see (line_is_text). */
+int http_decode(struct span raw, bool plus_is_space, char *out, size_t size);
+
+/* Finds the first cookie of that name, case and all, in a Cookie field. Returns false, with `value`
+ * as it was, if there is none. */
+bool http_cookie(struct span header, const char *name, struct span *value);
+
+/* Whether an Accept or Accept-Encoding field takes `type`, "text/html" or "gzip" in lower case:
+ * what names it most exactly decides, and q=0 refuses. An absent Accept takes everything, an absent
+ * Accept-Encoding no coding. */
+bool http_accepts(struct span header, const char *type);
+
+/* Whether an Accept field names text/html itself, as that of a browser's navigation does. */
+bool http_prefers_html(struct span accept);
+
+/* Whether a Content-Type is `type` (in lower case), whatever its parameters. */
+bool http_type_is(struct span content_type, const char *type);
+
+/* Whether an If-None-Match field is `*` or lists the entity tag, which is given as in an ETag
+ * field, with its quotes. The comparison is the weak one. */
+bool http_etag_matches(struct span if_none_match, const char *etag);
+
+#endif
