@@ -23,6 +23,8 @@ char *buffer_reserve(struct buffer *buffer, size_t more)
 
 int buffer_append(struct buffer *buffer, const char *bytes, size_t len)
 {
+    if (len == 0)
+        return 0; /* an empty buffer has no room to show for it */
     char *room = buffer_reserve(buffer, len);
     if (!room)
         return -1;

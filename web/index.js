@@ -1,0 +1,63 @@
+// The list of polls: each card follows its poll, and a poll that is created gets a card.
+
+import { follow } from "./live.js";
+import { showLink, showTally } from "./rows.js";
+
+const main = document.querySelector("main");
+const list = main.querySelector(".cards");
+const cards = new Map([...list.children].map((card) => [card.dataset.poll, card]));
+
+function newBar(choice) {
+    const bar = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+    bar.setAttribute("class", "bar");
+    bar.setAttribute("viewBox", "0 0 1 1");
+    bar.setAttribute("preserveAspectRatio", "none");
+    bar.dataset.choice = choice;
+    const rect = document.createElementNS(bar.namespaceURI, "rect");
+    rect.setAttribute("width", "1");
+    rect.setAttribute("height", "1");
+    rect.setAttribute("transform", "scale(0 1)");
+    bar.append(rect);
+    return bar;
+}
+
+function newCard(name, choices) {
+    const card = document.getElementById("card").content.firstElementChild.cloneNode(true);
+    card.dataset.poll = name;
+    card.dataset.seq = "0";
+    card.querySelector("h2 a").href = `/p/${name}`;
+    card.querySelector(".aside").href = `/screen/${name}`;
+    card.querySelector(".strip").append(...choices.map(({ choice }) => newBar(choice)));
+    return card;
+}
+
+function setTitle(card, title) {
+    card.querySelector("h2 a").textContent = title;
+    card.querySelector("[data-title]").textContent = title;
+}
+
+// A tally doesn't carry the title: the name stands in until it is known.
+async function addCard(tally) {
+    const card = newCard(tally.poll, tally.choices);
+    cards.set(tally.poll, card);
+    setTitle(card, tally.poll);
+    list.append(card);
+    main.querySelector(".empty")?.remove();
+    const response = await fetch(`/polls/${tally.poll}`);
+    if (response.ok) {
+        setTitle(card, (await response.json()).title);
+    }
+}
+
+function show(tally) {
+    // A page of a longer list shows its own polls only.
+    if (!cards.has(tally.poll)) {
+        if (!("whole" in main.dataset)) {
+            return;
+        }
+        addCard(tally);
+    }
+    showTally(cards.get(tally.poll), tally);
+}
+
+follow("/events", { onTally: show, onLink: showLink });

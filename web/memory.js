@@ -1,0 +1,20 @@
+// One text that this browser remembers, where it may: in private windows storage can be refused.
+
+export function memory(key) {
+    return {
+        get() {
+            try {
+                return localStorage.getItem(key);
+            } catch {
+                return null;
+            }
+        },
+        set(text) {
+            try {
+                localStorage.setItem(key, text);
+            } catch {
+                // Then the page says it until it is left.
+            }
+        },
+    };
+}

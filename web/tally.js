@@ -1,0 +1,41 @@
+// What follows from a tally: shares, words, and what is worth saying aloud.
+
+const numbers = new Intl.NumberFormat("en");
+
+export const format = (number) => numbers.format(number);
+export const ballots = (count) => (count === 1 ? "ballot" : "ballots");
+
+// Shares of 100 that add up to 100: each rounded down, then one more for those that lost most. As page_percents does.
+export function percents(counts) {
+    const sum = counts.reduce((a, b) => a + b, 0);
+    if (sum === 0) {
+        return counts.map(() => 0);
+    }
+    const shares = counts.map((count) => Math.floor((count * 100) / sum));
+    const rests = counts.map((count) => (count * 100) % sum);
+    const left = 100 - shares.reduce((a, b) => a + b, 0);
+    for (let i = 0; i < left; i++) {
+        const next = rests.indexOf(Math.max(...rests));
+        shares[next]++;
+        rests[next] = 0;
+    }
+    return shares;
+}
+
+// One sentence for those who listen. `labels` are by the choices' names.
+export function summary(tally, labels) {
+    const total = `${format(tally.ballots)} ${ballots(tally.ballots)}`;
+    if (tally.hidden || tally.ballots === 0) {
+        return `${total}.`;
+    }
+    const counts = tally.choices.map(({ count }) => count);
+    const most = Math.max(...counts);
+    const shares = percents(counts);
+    const leaders = tally.choices.filter(({ count }) => count === most);
+    const names = leaders.map(({ choice }) => labels.get(choice)).join(" and ");
+    const share = shares[counts.indexOf(most)];
+    const verb = !tally.open ? "won" : leaders.length > 1 ? "lead" : "leads";
+    return leaders.length > 3
+        ? `${total}. ${leaders.length} choices are level.`
+        : `${total}. ${names} ${verb} with ${share} percent.`;
+}
