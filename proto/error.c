@@ -2,14 +2,18 @@
  * a value that isn't in the list is a broken invariant and aborts. */
 #include "proto/error.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
 static const struct {
     const char *code;
     const char *text;
     bool blames;
+    int status;
+    const char *detail;
 } errors[ERROR_COUNT] = {
-#define ERROR(id, code, text, blames) [ERROR_ORDINAL_##id] = {code, text, blames},
+#define ERROR(id, code, text, blames, status, detail) \
+    [ERROR_ORDINAL_##id] = {code, text, blames, status, detail},
 #include "proto/errors.def"
 #undef ERROR
 };
@@ -35,4 +39,15 @@ const char *error_text(enum error error)
 bool error_blames_client(enum error error)
 {
     return errors[ordinal(error)].blames;
+}
+
+int error_status(enum error error)
+{
+    return errors[ordinal(error)].status;
+}
+
+const char *error_detail(enum error error)
+{
+    const char *detail = errors[ordinal(error)].detail;
+    return detail ? detail : error_text(error);
 }

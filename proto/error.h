@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 enum error_ordinal {
-#define ERROR(id, code, text, blames) ERROR_ORDINAL_##id,
+#define ERROR(id, code, text, blames, status, detail) ERROR_ORDINAL_##id,
 #include "proto/errors.def"
 #undef ERROR
     ERROR_COUNT
@@ -13,7 +13,7 @@ enum error_ordinal {
 
 /* Returned by fallible functions: 0, or one of these. */
 enum error {
-#define ERROR(id, code, text, blames) ERR_##id = -1 - ERROR_ORDINAL_##id,
+#define ERROR(id, code, text, blames, status, detail) ERR_##id = -1 - ERROR_ORDINAL_##id,
 #include "proto/errors.def"
 #undef ERROR
 };
@@ -26,5 +26,11 @@ const char *error_text(enum error error);
 
 /* Whether the error counts towards TOO-MANY-ERRORS. */
 bool error_blames_client(enum error error);
+
+/* The status with which an HTTP client is told of it: 4xx or 503. */
+int error_status(enum error error);
+
+/* The default text for a person at a browser or a program that speaks HTTP. */
+const char *error_detail(enum error error);
 
 #endif

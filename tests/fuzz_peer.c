@@ -299,7 +299,7 @@ static void take_expected(struct peer *peer, const struct expected *expected,
 }
 
 static const enum error errors[] = {
-#define ERROR(id, code, text, blames) ERR_##id,
+#define ERROR(id, code, text, blames, status, detail) ERR_##id,
 #include "proto/errors.def"
 #undef ERROR
 };

@@ -376,6 +376,30 @@ START_TEST(errors_that_count)
 }
 END_TEST
 
+/* Nobody is told twice to try what can't succeed, nor kept from what may. */
+START_TEST(errors_have_a_status)
+{
+    static const enum error later[] = {ERR_LIMIT, ERR_STORAGE, ERR_TOO_MANY_CONNECTIONS,
+                                       ERR_SHUTTING_DOWN};
+    size_t for_later = 0;
+    for (int i = 0; i < ERROR_COUNT; i++) {
+        int status = error_status((enum error)(-1 - i));
+        ck_assert(status == 503 || (status >= 400 && status < 500));
+        for_later += status == 503;
+        ck_assert_uint_gt(strlen(error_detail((enum error)(-1 - i))), 0);
+    }
+    ck_assert_uint_eq(for_later, COUNT_OF(later));
+    for (size_t i = 0; i < COUNT_OF(later); i++)
+        ck_assert_int_eq(error_status(later[i]), 503);
+    ck_assert_int_eq(error_status(ERR_BAD_ARGUMENT), 400);
+    ck_assert_int_eq(error_status(ERR_NO_SUCH_POLL), 404);
+    ck_assert_int_eq(error_status(ERR_NO_SUCH_CHOICE), 422);
+    ck_assert_int_eq(error_status(ERR_ALREADY_VOTED), 409);
+    ck_assert_str_eq(error_detail(ERR_POLL_CLOSED), error_text(ERR_POLL_CLOSED));
+    ck_assert_str_eq(error_detail(ERR_NO_SUCH_POLL), "there is no poll of this name");
+}
+END_TEST
+
 START_TEST(setting_words)
 {
     static const char *const expected[SETTING_COUNT][4] = {
@@ -1166,7 +1190,8 @@ static Suite *codec_suite(void)
           empty_lines, http_lines, lines_that_are_not_http}},
         {"words", {names, name_bytes, voters, numbers, ascii_words}},
         {"lists",
-         {errors, errors_that_count, setting_words, setting_words_that_are_not, command_list}},
+         {errors, errors_that_count, errors_have_a_status, setting_words,
+          setting_words_that_are_not, command_list}},
         {"commands",
          {vote, vote_options, vote_refused, as, commands_of_one_poll, commands_without_arguments,
           subscribe, subscribe_refused, unsubscribe, ping, ping_of_a_whole_line, help,
