@@ -10,6 +10,8 @@ void histogram_record(struct histogram *histogram, uint64_t value)
     _Atomic uint64_t *bucket = &histogram->buckets[quantile_bucket(value, HISTOGRAM_SUB_BITS)];
     uint64_t count = atomic_load_explicit(bucket, memory_order_relaxed);
     atomic_store_explicit(bucket, count + 1, memory_order_relaxed);
+    uint64_t sum = atomic_load_explicit(&histogram->sum, memory_order_relaxed);
+    atomic_store_explicit(&histogram->sum, sum + value, memory_order_relaxed);
     if (value > atomic_load_explicit(&histogram->max, memory_order_relaxed))
         atomic_store_explicit(&histogram->max, value, memory_order_relaxed);
 }
@@ -18,6 +20,7 @@ void histogram_record_shared(struct histogram *histogram, uint64_t value)
 {
     atomic_fetch_add_explicit(&histogram->buckets[quantile_bucket(value, HISTOGRAM_SUB_BITS)], 1,
                               memory_order_relaxed);
+    atomic_fetch_add_explicit(&histogram->sum, value, memory_order_relaxed);
     uint64_t max = atomic_load_explicit(&histogram->max, memory_order_relaxed);
     while (value > max &&
            !atomic_compare_exchange_weak_explicit(&histogram->max, &max, value,
@@ -36,6 +39,11 @@ uint64_t histogram_count(const struct histogram *histogram)
 uint64_t histogram_max(const struct histogram *histogram)
 {
     return atomic_load_explicit(&histogram->max, memory_order_relaxed);
+}
+
+uint64_t histogram_sum(const struct histogram *histogram)
+{
+    return atomic_load_explicit(&histogram->sum, memory_order_relaxed);
 }
 
 uint64_t histogram_quantile(const struct histogram *histogram, double quantile)
@@ -58,4 +66,20 @@ uint64_t histogram_quantile(const struct histogram *histogram, double quantile)
     }
     uint64_t middle = quantile_middle(i, HISTOGRAM_SUB_BITS);
     return middle < max ? middle : max;
+}
+
+uint64_t histogram_cumulate(const struct histogram *histogram, const uint64_t *bounds, size_t count,
+                            uint64_t *at_most)
+{
+    uint64_t passed = 0;
+    unsigned i = 0;
+    for (size_t bound = 0; bound < count; bound++) {
+        unsigned last = quantile_bucket(bounds[bound], HISTOGRAM_SUB_BITS);
+        for (; i <= last; i++)
+            passed += atomic_load_explicit(&histogram->buckets[i], memory_order_relaxed);
+        at_most[bound] = passed;
+    }
+    for (; i < HISTOGRAM_BUCKETS; i++)
+        passed += atomic_load_explicit(&histogram->buckets[i], memory_order_relaxed);
+    return passed;
 }

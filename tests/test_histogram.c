@@ -74,6 +74,36 @@ START_TEST(the_largest_value_is_exact)
 }
 END_TEST
 
+START_TEST(the_sum_is_exact)
+{
+    ck_assert_uint_eq(histogram_sum(histogram), 0);
+    histogram_record(histogram, 1000003);
+    histogram_record(histogram, 17);
+    ck_assert_uint_eq(histogram_sum(histogram), 1000020);
+    histogram_record(histogram, UINT64_MAX);
+    ck_assert_uint_eq(histogram_sum(histogram), 1000019); /* modulo 2^64 */
+}
+END_TEST
+
+/* A value on a bound is at or below it, one of the next bucket is not. */
+START_TEST(what_lies_below_bounds)
+{
+    static const uint64_t bounds[] = {0, 1, 1, 63, 1000, 1000000, UINT64_MAX};
+    enum { COUNT = sizeof bounds / sizeof bounds[0] };
+    uint64_t at_most[COUNT];
+    ck_assert_uint_eq(histogram_cumulate(histogram, bounds, COUNT, at_most), 0);
+    ck_assert_uint_eq(at_most[COUNT - 1], 0);
+    static const uint64_t values[] = {0, 1, 2, 64, 1000, 1032, 1000000, UINT64_MAX};
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
+        histogram_record(histogram, values[i]);
+    ck_assert_uint_eq(histogram_cumulate(histogram, bounds, COUNT, at_most), 8);
+    static const uint64_t expected[COUNT] = {1, 2, 2, 3, 5, 7, 8};
+    for (size_t i = 0; i < COUNT; i++)
+        ck_assert_uint_eq(at_most[i], expected[i]);
+    ck_assert_uint_eq(histogram_cumulate(histogram, bounds, 0, NULL), 8);
+}
+END_TEST
+
 static int compare(const void *a, const void *b)
 {
     const uint64_t *left = a;
@@ -120,6 +150,7 @@ START_TEST(shared_writers_lose_nothing)
         pthread_join(threads[i], NULL);
     ck_assert_uint_eq(histogram_count(histogram), 400000);
     ck_assert_uint_eq(histogram_max(histogram), 100000);
+    ck_assert_uint_eq(histogram_sum(histogram), UINT64_C(4) * 100000 * 100001 / 2);
 }
 END_TEST
 
@@ -133,6 +164,8 @@ int main(void)
     tcase_add_test(tcase, small_values_are_exact);
     tcase_add_test(tcase, every_magnitude_is_within_its_error);
     tcase_add_test(tcase, the_largest_value_is_exact);
+    tcase_add_test(tcase, the_sum_is_exact);
+    tcase_add_test(tcase, what_lies_below_bounds);
     tcase_add_test(tcase, quantiles_agree_with_the_sorted_values);
     suite_add_tcase(suite, tcase);
 
