@@ -174,7 +174,8 @@ static void *ledger_run(void *context)
         if (gathered) {
             batch_process(ledger);
             /* A full disk may refuse entries for want of the room that the log itself takes. */
-            store_checkpoint(ledger->store, ledger->storage_failing ? 1 : LEDGER_BUSY_CHECKPOINT);
+            bool refusing = atomic_load_explicit(&ledger->stats.refusing, memory_order_relaxed);
+            store_checkpoint(ledger->store, refusing ? 1 : LEDGER_BUSY_CHECKPOINT);
         }
         ledger_backup_finish(ledger, false);
         ledger_flush_answers(ledger); /* a backup's: that ended, or could not begin */

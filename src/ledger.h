@@ -14,6 +14,7 @@
 #include "tally.h"
 #include "voter.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -111,6 +112,7 @@ struct ledger_stats {
     _Atomic uint64_t seq;       /* of the last durable entry */
     struct histogram batch;     /* entries a commit */
     struct histogram commit_us; /* time of a commit, sync included */
+    atomic_bool refusing;       /* the last batch with entries was refused for want of storage */
 };
 const struct ledger_stats *ledger_stats(const struct ledger *ledger);
 

@@ -98,13 +98,13 @@ static void batch_undo(struct ledger *ledger)
 
 static void storage_note(struct ledger *ledger, bool failing, const char *why)
 {
-    if (failing && !ledger->storage_failing)
+    bool failed = atomic_exchange_explicit(&ledger->stats.refusing, failing, memory_order_relaxed);
+    if (failing && !failed)
         log_error("the database refuses entries; ballots are answered -STORAGE until it takes them "
                   "again error=%s",
                   why);
-    if (!failing && ledger->storage_failing)
+    if (!failing && failed)
         log_info("the database takes entries again");
-    ledger->storage_failing = failing;
 }
 
 static bool batch_has_entries(const struct ledger *ledger)

@@ -64,7 +64,6 @@ struct ledger {
     struct electorate *electorate;
     struct directory directory; /* of durable polls */
     uint64_t next_seq;
-    bool storage_failing; /* the last commit was refused */
 
     /* The batch. Arrays of BATCH_MAX but where noted. */
     struct request *requests;
