@@ -15,9 +15,7 @@
 
 enum { EVERY_MAX_MS = 3600 * 1000 };
 
-#define NAME_FORM  "a name is 1 to 64 of a-z 0-9 . _ -, beginning with a letter or digit"
-#define VOTER_FORM "a voter or id is 1 to 64 printable ASCII characters, no spaces"
-#define TWICE      "an option is given twice"
+#define TWICE "an option is given twice"
 
 const struct command_info command_info[CMD_COUNT] = {
 #define COMMAND(id, word, access, usage, meaning) \

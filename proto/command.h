@@ -84,9 +84,11 @@ int command_parse(const char *line, size_t len, struct command *command, const c
 /* Checks and folds the name of a poll or choice: 1 to 64 of a-z 0-9 . _ -, beginning with a letter
  * or digit. Returns false, with `name` undefined, if its form is wrong. */
 bool name_parse(const char *word, size_t len, struct name *name);
+#define NAME_FORM "a name is 1 to 64 of a-z 0-9 . _ -, beginning with a letter or digit"
 
 /* Whether a word is a voter's name or an id=: 1 to 64 printable ASCII characters without space. */
 bool voter_is_valid(const char *word, size_t len);
+#define VOTER_FORM "a voter or id is 1 to 64 printable ASCII characters, no spaces"
 
 /* Reads digits only (leading zeros too) of a number that is at most `max`. Returns false, with
  * `number` as it was, on anything else. */

@@ -1,0 +1,28 @@
+/* A ballot that came over HTTP: the body of POST /polls/POLL/ballots → what VOTE would have said.
+ */
+#ifndef TALLYCAST_BALLOT_JSON_H
+#define TALLYCAST_BALLOT_JSON_H
+
+#include "proto/command.h"
+#include "proto/error.h"
+
+/* Names and ids as the line protocol has them. */
+struct ballot_form {
+    struct name choice;             /* a name, or a number in digits */
+    char voter[PROTO_NAME_MAX + 1]; /* "" if absent */
+    char id[PROTO_NAME_MAX + 1];    /* "" if absent */
+};
+
+/* Reads a JSON object with the member "choice" and, if wanted, "voter" and "id", all strings, and
+ * nothing else. Returns 0; or ERR_BAD_ARGUMENT, or ERR_LIMIT if memory is short, with `form`
+ * undefined and *why a static text for a person, or NULL for the error's own. (A shortage that
+ * strikes inside a string is taken for bad syntax.) Any thread. */
+int ballot_json_read(struct span body, struct ballot_form *form, const char **why)
+    __attribute__((warn_unused_result));
+
+/* The same for application/x-www-form-urlencoded. An empty voter or id is an absent one: a browser
+ * sends every field of a form. */
+int ballot_json_read_form(struct span body, struct ballot_form *form, const char **why)
+    __attribute__((warn_unused_result));
+
+#endif
