@@ -190,6 +190,7 @@ static int make(struct server *server, struct event_base *base)
 {
     const struct config *config = server->config;
     server->started_ns = clock_monotonic_ns();
+    server->started_real_ns = clock_real_ns();
     server->ingest_count = config->ingest_threads;
     make_boot_id(server);
     if (make_listener(server, base) != 0)

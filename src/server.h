@@ -28,6 +28,7 @@ struct server {
     char
         boot_id[SERVER_BOOT_ID_CHARS + 1]; /* random; tells this run's connections from another's */
     uint64_t started_ns;                   /* monotonic */
+    uint64_t started_real_ns;              /* since 1970 */
     struct worker *workers; /* ingest first, then broadcast; a worker's place is its number */
     unsigned worker_count;
     unsigned ingest_count;
