@@ -7,15 +7,15 @@
  * Topics are listed by their last publication: a `*` subscription catches up by walking that list
  * from where it stands.
  *
- * Memory that is short for a new poll's topic refuses a SUBSCRIBE that asks for it, and ends the
- * server where its first tally comes: all who subscribed to `*` are owed that. Nothing else here
- * allocates. */
+ * Memory that is short for a tally's JSON closes the readers of event streams; for a new poll's
+ * topic refuses a SUBSCRIBE that asks for it, and ends the server where its first tally comes: all
+ * who subscribed to `*` are owed that. */
 #include "broadcast_internal.h"
 
 #include "clock.h"
 #include "log.h"
+#include "poll_json.h"
 
-#include <stddef.h>
 #include <stdlib.h>
 
 enum {
@@ -25,15 +25,37 @@ enum {
 
 /* ---- topics ---- */
 
-const struct buffer *broadcast_line(struct topic *topic)
+/* Never fails: topic_new made room for any line. */
+static int encode_line(struct buffer *out, const struct snapshot *snapshot)
 {
-    if (topic->line_seq == topic->latest->seq)
-        return &topic->line;
     struct tally_view view;
-    snapshot_view(topic->latest, &view);
-    topic->line.len = tally_encode(topic->line.bytes, "> ", &view);
-    topic->line_seq = topic->latest->seq;
-    return &topic->line;
+    snapshot_view(snapshot, &view);
+    out->len = tally_encode(out->bytes, "> ", &view);
+    return 0;
+}
+
+static int encode_event(struct buffer *out, const struct snapshot *snapshot)
+{
+    out->len = 0;
+    return poll_json_event(out, snapshot);
+}
+
+static int (*const encoders[ENCODING_COUNT])(struct buffer *out,
+                                             const struct snapshot *snapshot) = {
+    [ENCODING_LINE] = encode_line,
+    [ENCODING_EVENT] = encode_event,
+};
+
+const struct buffer *broadcast_form(struct topic *topic, enum encoding encoding)
+{
+    struct form *form = &topic->forms[encoding];
+    if (form->seq == topic->latest->seq)
+        return &form->bytes;
+    form->seq = 0;
+    if (encoders[encoding](&form->bytes, topic->latest) != 0)
+        return NULL;
+    form->seq = topic->latest->seq;
+    return &form->bytes;
 }
 
 /* Takes over the snapshot of a poll that has no topic yet. All that showing the poll will take is
@@ -42,13 +64,14 @@ const struct buffer *broadcast_line(struct topic *topic)
 static struct topic *topic_new(struct broadcast *broadcast, struct snapshot *snapshot)
 {
     struct topic *topic = calloc(1, sizeof *topic);
-    if (!topic || !buffer_reserve(&topic->line, tally_line_max(snapshot->poll->choice_count))) {
+    if (!topic || !buffer_reserve(&topic->forms[ENCODING_LINE].bytes,
+                                  tally_line_max(snapshot->poll->choice_count))) {
         snapshot_unref(snapshot);
         free(topic);
         return NULL;
     }
     topic->latest = snapshot;
-    fanout_init(&topic->fanout, &broadcast->busy);
+    fanout_init(&topic->fanout, &broadcast->busy, subscription_visit);
     TAILQ_INSERT_TAIL(&broadcast->published, topic, published_link);
     broadcast->topics[snapshot->poll->id - 1] = topic;
     broadcast->topic_count++;
@@ -124,14 +147,13 @@ void broadcast_receive(struct broadcast *broadcast)
             topic_update(broadcast, snapshots[i]);
 }
 
-/* Visits up to `budget` subscriptions. Returns how many. */
+/* Visits up to `budget` members. Returns how many. */
 static unsigned fanout_slice(struct fanout *fanout, unsigned budget)
 {
     struct fanout_member *member;
     unsigned visits = 0;
     while (visits < budget && (member = fanout_next(fanout))) {
-        subscription_visit(
-            (struct subscription *)((char *)member - offsetof(struct subscription, member)));
+        fanout->visit(member);
         visits++;
     }
     return visits;
@@ -170,6 +192,26 @@ void broadcast_publish_last(struct broadcast *broadcast)
     fanout_begin(&broadcast->all);
     while (broadcast_work(broadcast))
         ;
+}
+
+/* ---- heartbeats ---- */
+
+static void on_beat(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    struct broadcast *broadcast = context;
+    if (fanout_size(&broadcast->beats) == 0)
+        return;
+    fanout_begin(&broadcast->beats);
+    loop_set_timer(&broadcast->beat_timer, (uint64_t)BROADCAST_BEAT_MS * NS_PER_MS);
+}
+
+void broadcast_beat(struct broadcast *broadcast, struct subscriber *subscriber)
+{
+    fanout_join(&broadcast->beats, &subscriber->beat);
+    if (!evtimer_pending(&broadcast->beat_timer, NULL))
+        loop_set_timer(&broadcast->beat_timer, (uint64_t)BROADCAST_BEAT_MS * NS_PER_MS);
 }
 
 /* ---- for subscribers ---- */
@@ -212,22 +254,26 @@ struct broadcast *broadcast_new(struct loop *loop, struct tally *tally, unsigned
     TAILQ_INIT(&broadcast->published);
     TAILQ_INIT(&broadcast->cooling);
     TAILQ_INIT(&broadcast->busy);
-    fanout_init(&broadcast->all, &broadcast->busy);
+    fanout_init(&broadcast->all, &broadcast->busy, subscription_visit);
+    fanout_init(&broadcast->beats, &broadcast->busy, subscriber_beat);
+    evtimer_assign(&broadcast->beat_timer, loop->base, on_beat, broadcast);
     evtimer_assign(&broadcast->cool_timer, loop->base, on_cool, broadcast);
     return broadcast;
 }
 
 void broadcast_free(struct broadcast *broadcast)
 {
-    INVARIANT(fanout_size(&broadcast->all) == 0);
+    INVARIANT(fanout_size(&broadcast->all) == 0 && fanout_size(&broadcast->beats) == 0);
     event_del(&broadcast->cool_timer);
+    event_del(&broadcast->beat_timer);
     for (uint32_t i = 0; i < POLLS_MAX; i++) {
         struct topic *topic = broadcast->topics[i];
         if (!topic)
             continue;
         INVARIANT(fanout_size(&topic->fanout) == 0);
         snapshot_unref(topic->latest);
-        buffer_free(&topic->line);
+        for (int encoding = 0; encoding < ENCODING_COUNT; encoding++)
+            buffer_free(&topic->forms[encoding].bytes);
         free(topic);
     }
     free(broadcast);

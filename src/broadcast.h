@@ -17,6 +17,8 @@
 
 struct broadcast;
 
+enum { BROADCAST_BEAT_MS = 15000 }; /* between two heartbeats of an event stream */
+
 /* The broadcast of one loop, fed by an outlet of the tally. NULL if memory is short. */
 struct broadcast *broadcast_new(struct loop *loop, struct tally *tally, unsigned outlet,
                                 struct counters *counters, unsigned push_interval_ms);

@@ -5,22 +5,28 @@
 
 #include "broadcast.h"
 #include "buffer.h"
+#include "encoding.h"
 #include "fanout.h"
 #include "subscriber.h"
 
 enum {
-    GATHER_BYTES = 32 * 1024, /* lines that are sent to one subscriber in one write; the longest
-                                 tally fits */
+    GATHER_BYTES = 32 * 1024, /* tallies that are sent to one subscriber in one write; the longest
+                                 fits in any encoding */
 };
 
 struct subscription;
 TAILQ_HEAD(subscription_queue, subscription);
 
+/* A tally in one of its encodings. */
+struct form {
+    struct buffer bytes; /* of ENCODING_LINE: has room for any tally of its poll */
+    uint64_t seq;        /* of the tally; 0 for none */
+};
+
 /* A poll, as this loop shows it. */
 struct topic {
     struct snapshot *latest; /* owned */
-    struct buffer line;      /* `> ` and the tally of line_seq; has room for any of its tallies */
-    uint64_t line_seq;
+    struct form forms[ENCODING_COUNT];
     uint64_t published_seq;
     uint64_t number;  /* of its last publication */
     uint64_t cool_ns; /* until then no publication; only where cooling */
@@ -49,6 +55,8 @@ struct subscription {
 struct subscriber {
     struct broadcast *broadcast;
     struct conn *conn;
+    enum encoding encoding;
+    struct fanout_member beat;     /* of broadcast->beats, where the encoding has heartbeats */
     struct subscription_queue own; /* of topics */
     struct subscription *all;      /* `*`, or NULL */
     uint32_t watched;              /* of own, those that are not `except` */
@@ -71,12 +79,18 @@ struct broadcast {
     struct event cool_timer;
     struct fanout all; /* of the `*` subscriptions */
     struct fanout_queue busy;
-    bool last;                 /* intervals count no more */
-    char gather[GATHER_BYTES]; /* for one subscriber's lines */
+    bool last;           /* intervals count no more */
+    struct fanout beats; /* of subscribers to whom silence must be told from a dead connection */
+    struct event beat_timer;   /* while there are some */
+    char gather[GATHER_BYTES]; /* for one subscriber's tallies */
 };
 
-/* The topic's newest line; encoded at most once a snapshot. */
-const struct buffer *broadcast_line(struct topic *topic);
+/* The topic's newest tally, encoded at most once a snapshot; NULL if memory is short, which it
+ * never is for a line. */
+const struct buffer *broadcast_form(struct topic *topic, enum encoding encoding);
+
+/* Adds a subscriber to those that get heartbeats. */
+void broadcast_beat(struct broadcast *broadcast, struct subscriber *subscriber);
 
 /* The topic of a poll; made from the tally if its first snapshot has not arrived. NULL if memory is
  * short. */
@@ -90,6 +104,9 @@ void broadcast_receive(struct broadcast *broadcast);
 
 /* Sends one subscription what it lacks, if its time and its socket allow; one whose socket does not
  * is parked. The connection may be gone afterwards. */
-void subscription_visit(struct subscription *subscription);
+fanout_visit subscription_visit;
+
+/* Sends a heartbeat, if the socket takes it. The connection may be gone afterwards. */
+fanout_visit subscriber_beat;
 
 #endif

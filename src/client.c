@@ -58,11 +58,11 @@ int client_open(struct server *server, const struct client_protocol *protocol, i
     return 0;
 }
 
-int client_subscribe(struct client *client)
+int client_subscribe(struct client *client, enum encoding encoding)
 {
     if (client->subscriber)
         return 0;
-    client->subscriber = subscriber_new(client->worker->broadcast, &client->conn);
+    client->subscriber = subscriber_new(client->worker->broadcast, &client->conn, encoding);
     if (!client->subscriber)
         return -1;
     conn_limit_buffers(&client->conn);

@@ -65,7 +65,8 @@ static inline const struct client_protocol *client_protocol(const struct client 
 
 /* Makes it a subscriber, whose tallies come in this encoding, unless it is one. Returns 0, or -1 if
  * memory is short. */
-int client_subscribe(struct client *client) __attribute__((warn_unused_result));
+int client_subscribe(struct client *client, enum encoding encoding)
+    __attribute__((warn_unused_result));
 
 /* Parts of a protocol's handler. */
 bool client_may_read(struct conn *conn);

@@ -8,6 +8,7 @@
 
 #include "hook.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -29,6 +30,8 @@ struct reader {
     struct config *config;
     enum source source;
     enum source listen_source; /* of what is in the list now */
+    enum source http_host_source;
+    enum source proxy_source;
     enum source poll_source;
     const char *config_path; /* --config, or NULL */
     unsigned line;           /* of the file; from 1 */
@@ -159,6 +162,69 @@ static int set_listen(struct reader *reader, const char *value)
     if (config->listen_count == CONFIG_LISTEN_MAX)
         return fail(reader, "at most %d addresses", CONFIG_LISTEN_MAX);
     config->listen[config->listen_count++] = address;
+    return 0;
+}
+
+static int set_http(struct reader *reader, const char *value)
+{
+    struct config *config = reader->config;
+    config->http_on = strcmp(value, "off") != 0;
+    if (config->http_on && !address_parse(value, &config->http))
+        return fail(reader, "'%.*s' is neither HOST:PORT nor off", SHOWN_MAX, value);
+    return 0;
+}
+
+static void forget_http_hosts(struct config *config)
+{
+    for (size_t i = 0; i < config->http_host_count; i++)
+        free(config->http_hosts[i]);
+    config->http_host_count = 0;
+}
+
+/* A host as it stands in a browser's address line, without its port. */
+static int set_http_host(struct reader *reader, const char *value)
+{
+    struct config *config = reader->config;
+    if (value[0] == '\0' || strpbrk(value, "/ \t") || (value[0] != '[' && strchr(value, ':')))
+        return fail(reader, "'%.*s' is no host's name (without a port)", SHOWN_MAX, value);
+    if (reader->http_host_source != reader->source) {
+        forget_http_hosts(config);
+        reader->http_host_source = reader->source;
+    }
+    if (config->http_host_count == CONFIG_HTTP_HOSTS_MAX)
+        return fail(reader, "at most %d names", CONFIG_HTTP_HOSTS_MAX);
+    char *name = strdup(value);
+    if (name == NULL)
+        return fail_memory(reader);
+    config->http_hosts[config->http_host_count++] = name;
+    return 0;
+}
+
+static int set_cors(struct reader *reader, const char *value)
+{
+    const char *host = strncmp(value, "http://", 7) == 0    ? value + 7
+                       : strncmp(value, "https://", 8) == 0 ? value + 8
+                                                            : "";
+    if (strcmp(value, "*") != 0 && (host[0] == '\0' || strpbrk(host, "/ \t")))
+        return fail(reader, "'%.*s' is neither an origin (https://example.org) nor *", SHOWN_MAX,
+                    value);
+    return replace_string(reader, &reader->config->cors, value);
+}
+
+static int set_trusted_proxy(struct reader *reader, const char *value)
+{
+    struct config *config = reader->config;
+    struct in6_addr address;
+    int family = strchr(value, ':') ? AF_INET6 : AF_INET;
+    if (inet_pton(family, value, &address) != 1)
+        return fail(reader, "'%.*s' is no IP address", SHOWN_MAX, value);
+    if (reader->proxy_source != reader->source) {
+        config->proxy_count = 0;
+        reader->proxy_source = reader->source;
+    }
+    if (config->proxy_count == CONFIG_PROXIES_MAX)
+        return fail(reader, "at most %d addresses", CONFIG_PROXIES_MAX);
+    inet_ntop(family, &address, config->proxies[config->proxy_count++], CONFIG_ADDRESS_CHARS + 1);
     return 0;
 }
 
@@ -443,7 +509,7 @@ static int set_defaults(struct reader *reader)
     set_default_numbers(reader->config);
     reader->config->durability = DURABILITY_DISK;
     reader->config->log_level = LOG_LEVEL_INFO;
-    if (set_listen(reader, "127.0.0.1:9000") != 0)
+    if (set_listen(reader, "127.0.0.1:9000") != 0 || set_http(reader, "127.0.0.1:3000") != 0)
         return -1;
     return set_database(reader, "tallycast.db");
 }
@@ -563,8 +629,11 @@ enum config_outcome config_load(struct config *config, int argc, char **argv,
 void config_free(struct config *config)
 {
     forget_polls(config);
+    forget_http_hosts(config);
+    free(config->cors);
     free(config->database);
     free(config->admin);
+    config->cors = NULL;
     config->database = NULL;
     config->admin = NULL;
 }

@@ -11,7 +11,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CONFIG_LISTEN_MAX = 16, CONFIG_ERROR_MAX = 512 };
+enum {
+    CONFIG_LISTEN_MAX = 16,
+    CONFIG_HTTP_HOSTS_MAX = 16,
+    CONFIG_PROXIES_MAX = 16,
+    CONFIG_ADDRESS_CHARS = 45, /* of an IP address */
+    CONFIG_ERROR_MAX = 512,
+};
 
 enum durability { DURABILITY_DISK, DURABILITY_OS };
 
@@ -31,6 +37,13 @@ struct config_poll {
 struct config {
     struct config_address listen[CONFIG_LISTEN_MAX];
     size_t listen_count;
+    bool http_on;
+    struct config_address http;
+    char *http_hosts[CONFIG_HTTP_HOSTS_MAX]; /* owned; without a port */
+    size_t http_host_count;
+    char *cors; /* owned; an origin, `*`, or NULL for none */
+    char proxies[CONFIG_PROXIES_MAX][CONFIG_ADDRESS_CHARS + 1]; /* as inet_ntop writes them */
+    size_t proxy_count;
     char *database; /* owned */
     char *admin;    /* owned; the database's path with .sock appended unless given */
     enum durability durability;
@@ -39,6 +52,7 @@ struct config {
     unsigned push_interval_ms;
     unsigned stall_timeout_s;
     unsigned line_timeout_s; /* 0 = no limit */
+    unsigned request_timeout_s;
     unsigned max_connections;
     unsigned max_per_address;  /* 0 = no limit */
     unsigned max_errors;       /* in a row, of a connection; fits into 16 bits */

@@ -34,19 +34,21 @@ static void on_timer(evutil_socket_t fd, short what, void *context);
 /* ---- the pool ---- */
 
 int conn_pool_init(struct conn_pool *pool, struct loop *loop, struct counters *counters,
-                   uint64_t stall_ns, uint64_t message_ns)
+                   uint64_t stall_ns, const uint64_t message_ns[CONN_MESSAGES])
 {
     *pool = (struct conn_pool){
         .loop = loop,
         .counters = counters,
         .free_slot = NO_SLOT,
         .stall_ns = stall_ns,
-        .message_ns = message_ns,
         .timer_due_ns = UINT64_MAX,
     };
     TAILQ_INIT(&pool->blocked);
     TAILQ_INIT(&pool->draining);
-    TAILQ_INIT(&pool->begun);
+    for (int kind = 0; kind < CONN_MESSAGES; kind++) {
+        pool->message_ns[kind] = message_ns[kind];
+        TAILQ_INIT(&pool->begun[kind]);
+    }
     TAILQ_INIT(&pool->later);
     pool->read_buffer = malloc(PARTIAL_MAX_BYTES + CONN_READ_BYTES);
     if (!pool->read_buffer)
@@ -87,19 +89,30 @@ struct conn *conn_find(const struct conn_pool *pool, struct conn_ref ref)
 
 /* ---- states and interest ---- */
 
+static uint64_t earlier_ns(uint64_t due_ns, const struct conn_list *list)
+{
+    const struct conn *first = TAILQ_FIRST(list);
+    return first && first->deadline_ns < due_ns ? first->deadline_ns : due_ns;
+}
+
 static uint64_t first_deadline_ns(const struct conn_pool *pool)
 {
-    const struct conn *blocked = TAILQ_FIRST(&pool->blocked);
-    const struct conn *draining = TAILQ_FIRST(&pool->draining);
-    const struct conn *begun = TAILQ_FIRST(&pool->begun);
-    uint64_t due_ns = UINT64_MAX;
-    if (blocked)
-        due_ns = blocked->deadline_ns;
-    if (draining && draining->deadline_ns < due_ns)
-        due_ns = draining->deadline_ns;
-    if (begun && begun->deadline_ns < due_ns)
-        due_ns = begun->deadline_ns;
+    uint64_t due_ns = earlier_ns(UINT64_MAX, &pool->blocked);
+    due_ns = earlier_ns(due_ns, &pool->draining);
+    for (int kind = 0; kind < CONN_MESSAGES; kind++)
+        due_ns = earlier_ns(due_ns, &pool->begun[kind]);
     return due_ns;
+}
+
+/* The connections that have begun a message of this one's kind. */
+static struct conn_list *begun_list(const struct conn *conn)
+{
+    return &conn->pool->begun[conn->handler->messages];
+}
+
+static uint64_t message_ns(const struct conn *conn)
+{
+    return conn->pool->message_ns[conn->handler->messages];
 }
 
 /* A timer that is set for a longer wait must not hold up a shorter one. One that is set for a
@@ -119,7 +132,7 @@ void conn_end_message(struct conn *conn)
 {
     if (!conn->begun)
         return;
-    TAILQ_REMOVE(&conn->pool->begun, conn, timed_link);
+    TAILQ_REMOVE(begun_list(conn), conn, timed_link);
     conn->begun = false;
 }
 
@@ -172,8 +185,8 @@ static void begin_message(struct conn *conn, uint64_t now_ns)
 {
     conn_end_message(conn);
     conn->begun = true;
-    conn->deadline_ns = now_ns + conn->pool->message_ns;
-    TAILQ_INSERT_TAIL(&conn->pool->begun, conn, timed_link);
+    conn->deadline_ns = now_ns + message_ns(conn);
+    TAILQ_INSERT_TAIL(begun_list(conn), conn, timed_link);
     set_timer(conn->pool);
 }
 
@@ -183,7 +196,7 @@ static void update_message(struct conn *conn)
     if (conn->state != CONN_OPEN || conn->ended || conn->blocked ||
         (conn->unread.len == 0 && !conn->skipping))
         conn_end_message(conn);
-    else if (!conn->begun && !conn->held && conn->pool->message_ns > 0)
+    else if (!conn->begun && !conn->held && message_ns(conn) > 0)
         begin_message(conn, clock_monotonic_ns());
 }
 
@@ -610,10 +623,11 @@ static bool expire_one(struct conn_pool *pool, uint64_t now_ns)
         conn_settle(conn);
         return true;
     }
-    if ((conn = TAILQ_FIRST(&pool->begun)) && conn->deadline_ns <= now_ns) {
-        on_overdue(conn, now_ns);
-        return true;
-    }
+    for (int kind = 0; kind < CONN_MESSAGES; kind++)
+        if ((conn = TAILQ_FIRST(&pool->begun[kind])) && conn->deadline_ns <= now_ns) {
+            on_overdue(conn, now_ns);
+            return true;
+        }
     return false;
 }
 

@@ -41,9 +41,13 @@ enum conn_state {
     CONN_DOOMED,   /* failed, or was kicked: freed by the next conn_settle */
 };
 
+/* What a peer's messages are, each kind with its own time to be whole. */
+enum conn_messages { CONN_LINES, CONN_REQUESTS, CONN_MESSAGES };
+
 struct conn;
 
 struct conn_handler {
+    enum conn_messages messages;
     /* Executes the whole messages at the beginning of `bytes`, which it may change. Returns how
      * many bytes they were. It stops early after conn_pause or conn_hold. */
     size_t (*input)(struct conn *conn, char *bytes, size_t len);
@@ -129,19 +133,21 @@ struct conn_pool {
     struct buffer out;     /* replies of the round */
     struct conn *out_conn; /* whose they are; NULL if `out` is empty */
     uint64_t stall_ns;
-    uint64_t message_ns;       /* time to send a whole message; 0 for no limit */
-    struct conn_list blocked;  /* by deadline */
-    struct conn_list draining; /* by deadline */
-    struct conn_list begun;    /* by deadline */
-    struct conn_list later;    /* that go on in the next round */
-    struct event timer;        /* for the first of all deadlines */
-    uint64_t timer_due_ns;     /* UINT64_MAX if it is not set */
+    uint64_t message_ns[CONN_MESSAGES];    /* time to send a whole message; 0 for no limit */
+    struct conn_list blocked;              /* by deadline */
+    struct conn_list draining;             /* by deadline */
+    struct conn_list begun[CONN_MESSAGES]; /* by deadline */
+    struct conn_list later;                /* that go on in the next round */
+    struct event timer;                    /* for the first of all deadlines */
+    uint64_t timer_due_ns;                 /* UINT64_MAX if it is not set */
 };
 
 /* A reader that takes nothing is closed after stall_ns; who does not send the rest of a message,
- * after message_ns, where 0 stands for no limit. Returns 0, or -1 if memory is short. */
+ * after message_ns of its kind, where 0 stands for no limit. Returns 0, or -1 if memory is short.
+ */
 int conn_pool_init(struct conn_pool *pool, struct loop *loop, struct counters *counters,
-                   uint64_t stall_ns, uint64_t message_ns) __attribute__((warn_unused_result));
+                   uint64_t stall_ns, const uint64_t message_ns[CONN_MESSAGES])
+    __attribute__((warn_unused_result));
 /* All connections must be gone. */
 void conn_pool_destroy(struct conn_pool *pool);
 

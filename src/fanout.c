@@ -3,9 +3,9 @@
 
 #include <stddef.h>
 
-void fanout_init(struct fanout *fanout, struct fanout_queue *busy)
+void fanout_init(struct fanout *fanout, struct fanout_queue *busy, fanout_visit *visit)
 {
-    *fanout = (struct fanout){.busy = busy};
+    *fanout = (struct fanout){.visit = visit, .busy = busy};
     TAILQ_INIT(&fanout->members);
 }
 

@@ -15,10 +15,14 @@ struct fanout_member {
     bool parked;
 };
 
+/* What a visit to a member does. Any member may leave, or be parked, during it. */
+typedef void fanout_visit(struct fanout_member *member);
+
 TAILQ_HEAD(fanout_members, fanout_member);
 TAILQ_HEAD(fanout_queue, fanout);
 
 struct fanout {
+    fanout_visit *visit;
     struct fanout_members members;
     uint32_t count; /* of members that are not parked */
     uint32_t parked;
@@ -30,7 +34,7 @@ struct fanout {
 };
 
 /* An empty one, which is put at the end of `busy` while it owes visits. */
-void fanout_init(struct fanout *fanout, struct fanout_queue *busy);
+void fanout_init(struct fanout *fanout, struct fanout_queue *busy, fanout_visit *visit);
 
 /* Owes everyone who is not parked a visit from now on. */
 void fanout_begin(struct fanout *fanout);

@@ -15,6 +15,7 @@
 #include "clock.h"
 #include "conn.h"
 #include "counters.h"
+#include "exchange.h"
 #include "log.h"
 #include "loop.h"
 #include "session.h"
@@ -64,7 +65,7 @@ struct listener {
     _Atomic uint64_t refused;
     _Atomic uint64_t queue_max;
     size_t count;
-    struct listening sockets[CONFIG_LISTEN_MAX + 1]; /* the admin socket is the last */
+    struct listening sockets[CONFIG_LISTEN_MAX + 2]; /* lines, HTTP, the admin socket */
 };
 
 /* ---- accepting ---- */
@@ -371,6 +372,8 @@ struct listener *listener_new(struct server *server, struct event_base *base,
     int result = 0;
     for (size_t i = 0; i < config->listen_count && result == 0; i++)
         result = bind_public(listener, &session_protocol, &config->listen[i], why);
+    if (result == 0 && config->http_on)
+        result = bind_public(listener, &exchange_protocol, &config->http, why);
     if (result == 0)
         return listener;
     listener_free(listener);
@@ -417,9 +420,13 @@ void listener_free(struct listener *listener)
 
 const char *listener_address(const struct listener *listener, size_t index)
 {
-    return index < listener->count && !listener->sockets[index].admin
-               ? listener->sockets[index].address
-               : NULL;
+    return index < listener->server->config->listen_count ? listener->sockets[index].address : NULL;
+}
+
+const char *listener_http_address(const struct listener *listener)
+{
+    const struct config *config = listener->server->config;
+    return config->http_on ? listener->sockets[config->listen_count].address : NULL;
 }
 
 /* ---- what the kernel knows ---- */

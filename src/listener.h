@@ -30,9 +30,12 @@ void listener_stop(struct listener *listener);
 /* Closes the sockets and removes the admin socket's path. */
 void listener_free(struct listener *listener);
 
-/* The address of public socket `index`, with the port that was taken, as `HOST:PORT`; NULL past the
- * last. */
+/* The address of socket `index` for lines, with the port that was taken, as `HOST:PORT`; NULL past
+ * the last. */
 const char *listener_address(const struct listener *listener, size_t index);
+
+/* The address on which HTTP is spoken, in the same form; NULL if it is off. */
+const char *listener_http_address(const struct listener *listener);
 
 struct listener_stats {
     uint64_t accepted;

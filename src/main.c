@@ -61,7 +61,7 @@ static void fit_descriptors(struct config *config)
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
     rlim_t kept =
-        DESCRIPTORS_KEPT + config->listen_count +
+        DESCRIPTORS_KEPT + config->listen_count + config->http_on +
         (config->ingest_threads + config->broadcast_threads) * (rlim_t)DESCRIPTORS_A_WORKER;
     rlim_t allowed = limit.rlim_cur > kept ? limit.rlim_cur - kept : 1;
     if (config->max_connections <= allowed)
@@ -245,6 +245,8 @@ static void say_ready(const struct server *server)
     const char *address;
     for (size_t i = 0; (address = listener_address(server->listener, i)); i++)
         printf(" listen=%s", address);
+    if ((address = listener_http_address(server->listener)))
+        printf(" http=%s", address);
     printf(" admin=%s\n", server->config->admin);
     fflush(stdout);
     notify_ready();

@@ -365,6 +365,7 @@ static const char *voter(const struct client *client)
 const struct client_protocol session_protocol = {
     .handler =
         {
+            .messages = CONN_LINES,
             .input = on_input,
             .may_read = client_may_read,
             .unfinished = on_unfinished,

@@ -2,11 +2,11 @@
  * in flight, but VOTE, which pipelines. */
 #include "session_internal.h"
 
+#include "ballot.h"
 #include "log.h"
 #include "proto/settings.h"
 #include "server.h"
 #include "tally.h"
-#include "voter.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,76 +15,55 @@
 
 /* ---- voting ---- */
 
-enum { VOTER_TEXT_MAX = PROTO_NAME_MAX + 32 };
+/* The words that this run's connection votes under, where every connection is a voter. */
+static struct span connection_words(const struct session *session, char text[BALLOT_VOTER_MAX])
+{
+    char *at = text;
+    memcpy(at, "connection:", 11);
+    memcpy(at += 11, session->client.worker->server->boot_id, SERVER_BOOT_ID_CHARS);
+    *(at += SERVER_BOOT_ID_CHARS) = ':';
+    return (struct span){text, (size_t)(put_number(at + 1, session->client.id) - text)};
+}
 
-/* Who votes, in the words that are hashed or recorded: the voter's name, its address, or this run's
- * connection. */
-static int voter_text(const struct session *session, const struct command *command,
-                      const struct poll *poll, char text[VOTER_TEXT_MAX], size_t *len)
+/* The words that the voter of a poll votes under: its name, its address, or this run's connection.
+ */
+static struct span voter_words(const struct session *session, const struct poll *poll,
+                               struct span named, char text[BALLOT_VOTER_MAX])
 {
     switch (poll_setting(poll, SETTING_VOTERS)) {
-    case VOTERS_NAMED: {
-        struct span voter = command->voter;
-        if (!voter.at && session->voter)
-            voter = (struct span){session->voter, strlen(session->voter)};
-        if (!voter.at)
-            return ERR_VOTER_REQUIRED;
-        memcpy(text, voter.at, voter.len);
-        *len = voter.len;
-        return 0;
-    }
+    case VOTERS_NAMED:
+        return named;
     case VOTERS_ADDRESS:
-        *len = client_address_text(&session->client, text);
-        return 0;
-    default: {
-        char *at = text;
-        memcpy(at, "connection:", 11);
-        memcpy(at += 11, session->client.worker->server->boot_id, SERVER_BOOT_ID_CHARS);
-        *(at += SERVER_BOOT_ID_CHARS) = ':';
-        *len = (size_t)(put_number(at + 1, session->client.id) - text);
-        return 0;
-    }
+        return (struct span){text, client_address_text(&session->client, text)};
+    default:
+        return connection_words(session, text);
     }
 }
 
 int session_vote(struct session *session, const struct command *command, const char **why)
 {
-    struct worker *worker = session->client.worker;
-    const struct poll *poll = worker_find_poll(worker, &command->poll);
+    const struct poll *poll = worker_find_poll(session->client.worker, &command->poll);
     if (!poll)
         return ERR_NO_SUCH_POLL;
     int choice = poll_choice_find(poll, &command->choice);
     if (choice < 0)
         return ERR_NO_SUCH_CHOICE;
-    if (command->voter.at && poll_setting(poll, SETTING_VOTERS) != VOTERS_NAMED) {
+    struct span named = command->voter;
+    if (!named.at && session->voter && poll_setting(poll, SETTING_VOTERS) == VOTERS_NAMED)
+        named = (struct span){session->voter, strlen(session->voter)};
+    int error = ballot_check_voter(poll, named);
+    if (error == ERR_BAD_ARGUMENT)
         *why = "as= is for polls with voters=named";
-        return ERR_BAD_ARGUMENT;
-    }
-    char voter[VOTER_TEXT_MAX];
-    size_t voter_len;
-    int error = voter_text(session, command, poll, voter, &voter_len);
     if (error != 0)
         return error;
-    struct request_text *name = NULL;
-    if (poll_setting(poll, SETTING_RECORD) == RECORD_NAME &&
-        !(name = request_text_new(voter, voter_len)))
-        return ERR_LIMIT;
-
-    const struct voter_key *key = &worker->server->key;
-    struct request *request = worker_request(worker);
-    *request = (struct request){
-        .from = session->client.conn.ref,
-        .poll = poll->id,
-        .choice = (uint16_t)choice,
-        .kind = REQUEST_BALLOT,
-        .has_key = command->key.at && poll_setting(poll, SETTING_BALLOTS) == BALLOTS_UNLIMITED,
-        .voter = voter_hash(key, VOTER_HASH_VOTER, poll->id, voter, voter_len),
-        .detail = name,
+    char text[BALLOT_VOTER_MAX];
+    const struct ballot ballot = {
+        .poll = poll,
+        .choice = (unsigned)choice,
+        .voter = voter_words(session, poll, named, text),
+        .key = command->key,
     };
-    if (request->has_key)
-        request->key = voter_hash(key, VOTER_HASH_KEY, poll->id, command->key.at, command->key.len);
-    session->client.in_flight++;
-    return 0;
+    return ballot_send(&session->client, &ballot);
 }
 
 static int execute_as(struct session *session, const struct command *command, const char **why)
@@ -214,7 +193,7 @@ static int execute_subscribe(struct session *session, const struct command *comm
     const struct poll *poll = command->all ? NULL : session_poll(session, command);
     if (!command->all && !poll)
         return ERR_NO_SUCH_POLL;
-    if (client_subscribe(&session->client) != 0)
+    if (client_subscribe(&session->client, ENCODING_LINE) != 0)
         return ERR_LIMIT;
     int covered = subscriber_add(session->client.subscriber, poll, (uint32_t)command->number);
     if (covered < 0) {

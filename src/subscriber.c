@@ -1,33 +1,34 @@
 /* Subscriptions: what each reader has, and sending it what it lacks. Runs on the broadcast loop's
  * thread.
  *
- * Happy path: a fan-out visits a subscription → its topic's line goes out in one write. A
+ * Happy path: a fan-out visits a subscription → its topic's tally goes out in one write. A
  * connection that takes no output parks its subscriptions, one by one as they are visited; when it
- * takes output again it catches up: one write with the newest line of each topic that it lacks.
+ * takes output again it catches up: one write with the newest tally of each topic that it lacks.
  *
  * Memory that is short refuses a SUBSCRIBE or UNSUBSCRIBE with LIMIT, lets a push come before its
- * interval is over, and closes a connection where the rest of a line can't be kept. */
+ * interval is over, and closes a connection where a tally can't be encoded or its rest be kept. */
 #include "broadcast_internal.h"
 
 #include "clock.h"
 #include "log.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { GATHER_LINES = 64, NAMED_WORDS = (POLLS_MAX + 63) / 64 };
+enum { GATHER_TALLIES = 64, NAMED_WORDS = (POLLS_MAX + 63) / 64 };
 
 /* ---- sending ---- */
 
-/* Lines on their way to one subscriber, and what to note once each is sent. */
+/* Tallies on their way to one subscriber, and what to note once each is sent. */
 struct gathered {
     size_t len;
     unsigned count;
     struct {
-        size_t begin;
+        size_t end;
         struct subscription *subscription;
         uint64_t sent;
-    } lines[GATHER_LINES];
+    } tallies[GATHER_TALLIES];
 };
 
 static void mark_sent(struct broadcast *broadcast, struct subscription *subscription, uint64_t sent)
@@ -39,38 +40,43 @@ static void mark_sent(struct broadcast *broadcast, struct subscription *subscrip
     counter_add(&broadcast->counters->updates_sent, 1);
 }
 
-/* Sends bytes of whole lines. Of what the kernel did not take, keeps only the rest of a line that
- * it took the beginning of. Returns how many bytes are sent or kept. */
-static size_t send_lines(struct conn *conn, const char *bytes, size_t len)
-{
-    size_t sent = conn_try_send(conn, bytes, len);
-    if (sent == 0 || sent == len || bytes[sent - 1] == '\n')
-        return sent;
-    const char *end = (const char *)memchr(bytes + sent, '\n', len - sent) + 1;
-    conn_keep_unsent(conn, bytes + sent, (size_t)(end - bytes) - sent);
-    return (size_t)(end - bytes);
-}
-
+/* Sends what was gathered. Of what the kernel did not take, keeps only the rest of a tally that it
+ * took the beginning of: the others are sent later, if they are the newest then. */
 static void gather_send(struct broadcast *broadcast, struct conn *conn,
                         const struct gathered *gathered)
 {
-    size_t sent = send_lines(conn, broadcast->gather, gathered->len);
-    for (unsigned i = 0; i < gathered->count && gathered->lines[i].begin < sent; i++)
-        mark_sent(broadcast, gathered->lines[i].subscription, gathered->lines[i].sent);
+    size_t sent = conn_try_send(conn, broadcast->gather, gathered->len);
+    size_t end = 0;
+    for (unsigned i = 0; i < gathered->count && end < sent; i++) {
+        end = gathered->tallies[i].end;
+        mark_sent(broadcast, gathered->tallies[i].subscription, gathered->tallies[i].sent);
+    }
+    if (end > sent)
+        conn_keep_unsent(conn, broadcast->gather + sent, end - sent);
 }
 
-/* Adds a topic's line, if there is room for it. */
+/* The topic's newest tally as this subscriber gets it. NULL if memory is short: then its connection
+ * is doomed. */
+static const struct buffer *encoded(struct topic *topic, struct subscriber *subscriber)
+{
+    const struct buffer *form = broadcast_form(topic, subscriber->encoding);
+    if (!form)
+        conn_doom(subscriber->conn);
+    return form;
+}
+
+/* Adds a topic's tally, if there is room for it. */
 static bool gather_add(struct broadcast *broadcast, struct gathered *gathered,
                        struct subscription *subscription, struct topic *topic, uint64_t sent)
 {
-    const struct buffer *line = broadcast_line(topic);
-    if (gathered->count == GATHER_LINES || gathered->len + line->len > GATHER_BYTES)
+    const struct buffer *form = encoded(topic, subscription->subscriber);
+    if (!form || gathered->count == GATHER_TALLIES || gathered->len + form->len > GATHER_BYTES)
         return false;
-    memcpy(broadcast->gather + gathered->len, line->bytes, line->len);
-    gathered->lines[gathered->count].begin = gathered->len;
-    gathered->lines[gathered->count].subscription = subscription;
-    gathered->lines[gathered->count++].sent = sent;
-    gathered->len += line->len;
+    memcpy(broadcast->gather + gathered->len, form->bytes, form->len);
+    gathered->len += form->len;
+    gathered->tallies[gathered->count].end = gathered->len;
+    gathered->tallies[gathered->count].subscription = subscription;
+    gathered->tallies[gathered->count++].sent = sent;
     return true;
 }
 
@@ -83,7 +89,7 @@ static void on_pace(evutil_socket_t fd, short what, void *context)
     (void)what;
     struct subscription *subscription = context;
     broadcast_receive(subscription->subscriber->broadcast);
-    subscription_visit(subscription);
+    subscription_visit(&subscription->member);
 }
 
 /* Sets a subscription's timer. Returns whether memory sufficed. */
@@ -162,6 +168,8 @@ static void send_published(struct broadcast *broadcast, struct subscription *all
                 break;
             passed = topic->number;
         }
+        if (subscriber->conn->state != CONN_OPEN)
+            return;
         if (gathered.count == 0) { /* the rest is subscribed or excepted by name */
             all->sent = passed;
             continue;
@@ -173,9 +181,13 @@ static void send_published(struct broadcast *broadcast, struct subscription *all
 static void send_topic(struct broadcast *broadcast, struct subscription *subscription)
 {
     struct topic *topic = subscription->topic;
-    const struct buffer *line = broadcast_line(topic);
-    if (send_lines(subscription->subscriber->conn, line->bytes, line->len) > 0)
-        mark_sent(broadcast, subscription, topic->line_seq);
+    struct conn *conn = subscription->subscriber->conn;
+    const struct buffer *form = encoded(topic, subscription->subscriber);
+    size_t sent = form ? conn_try_send(conn, form->bytes, form->len) : 0;
+    if (sent == 0)
+        return;
+    conn_keep_unsent(conn, form->bytes + sent, form->len - sent);
+    mark_sent(broadcast, subscription, topic->latest->seq);
 }
 
 static bool is_due(const struct broadcast *broadcast, const struct subscription *subscription)
@@ -185,8 +197,10 @@ static bool is_due(const struct broadcast *broadcast, const struct subscription 
     return subscription->sent < subscription->topic->published_seq;
 }
 
-void subscription_visit(struct subscription *subscription)
+void subscription_visit(struct fanout_member *member)
 {
+    struct subscription *subscription =
+        (struct subscription *)((char *)member - offsetof(struct subscription, member));
     struct broadcast *broadcast = subscription->subscriber->broadcast;
     struct conn *conn = subscription->subscriber->conn;
     if (!is_due(broadcast, subscription))
@@ -254,8 +268,8 @@ static void catch_up_own(struct subscriber *subscriber)
             if (is_sendable(broadcast, own) &&
                 !gather_add(broadcast, &gathered, own, own->topic, own->topic->latest->seq))
                 break;
-        if (gathered.count == 0)
-            return; /* nothing is due */
+        if (gathered.count == 0 || subscriber->conn->state != CONN_OPEN)
+            return; /* nothing is due, or memory was short */
         gather_send(broadcast, subscriber->conn, &gathered);
     }
 }
@@ -276,14 +290,32 @@ void subscriber_catch_up(struct subscriber *subscriber)
 
 /* ---- subscribers ---- */
 
-struct subscriber *subscriber_new(struct broadcast *broadcast, struct conn *conn)
+void subscriber_beat(struct fanout_member *member)
+{
+    static const char comment[] = ":\n\n";
+    struct subscriber *subscriber =
+        (struct subscriber *)((char *)member - offsetof(struct subscriber, beat));
+    struct conn *conn = subscriber->conn;
+    if (!conn_takes_push(conn))
+        return;
+    size_t sent = conn_try_send(conn, comment, sizeof comment - 1);
+    if (sent > 0)
+        conn_keep_unsent(conn, comment + sent, sizeof comment - 1 - sent);
+    conn_settle(conn);
+}
+
+struct subscriber *subscriber_new(struct broadcast *broadcast, struct conn *conn,
+                                  enum encoding encoding)
 {
     struct subscriber *subscriber = calloc(1, sizeof *subscriber);
     if (!subscriber)
         return NULL;
     subscriber->broadcast = broadcast;
     subscriber->conn = conn;
+    subscriber->encoding = encoding;
     TAILQ_INIT(&subscriber->own);
+    if (encoding == ENCODING_EVENT)
+        broadcast_beat(broadcast, subscriber);
     counter_add(&broadcast->counters->subscribers, 1);
     return subscriber;
 }
@@ -345,6 +377,8 @@ static void drop_everything(struct subscriber *subscriber)
 void subscriber_free(struct subscriber *subscriber)
 {
     drop_everything(subscriber);
+    if (subscriber->encoding == ENCODING_EVENT)
+        fanout_leave(&subscriber->broadcast->beats, &subscriber->beat);
     counter_subtract(&subscriber->broadcast->counters->subscribers, 1);
     free(subscriber);
 }

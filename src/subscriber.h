@@ -4,6 +4,7 @@
 #define TALLYCAST_SUBSCRIBER_H
 
 #include "conn.h"
+#include "encoding.h"
 #include "poll.h"
 
 struct broadcast;
@@ -12,7 +13,8 @@ struct subscriber;
 enum { SUBSCRIPTIONS_MAX = 1024 }; /* of one connection, named one by one; `*` counts once */
 
 /* NULL if memory is short. */
-struct subscriber *subscriber_new(struct broadcast *broadcast, struct conn *conn);
+struct subscriber *subscriber_new(struct broadcast *broadcast, struct conn *conn,
+                                  enum encoding encoding);
 void subscriber_free(struct subscriber *subscriber);
 
 /* Subscribes to a poll, or, if `poll` is NULL, to all of now and later; at most one push per poll

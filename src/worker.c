@@ -293,9 +293,12 @@ int worker_init(struct worker *worker, struct server *server, unsigned number)
     const struct loop_source source = {worker, worker_work, worker_pending};
     if (loop_init(&worker->loop, &source) != 0)
         return -1;
+    const uint64_t message_ns[CONN_MESSAGES] = {
+        [CONN_LINES] = (uint64_t)config->line_timeout_s * NS_PER_S,
+        [CONN_REQUESTS] = (uint64_t)config->request_timeout_s * NS_PER_S,
+    };
     if (conn_pool_init(&worker->pool, &worker->loop, &worker->counters,
-                       (uint64_t)config->stall_timeout_s * NS_PER_S,
-                       (uint64_t)config->line_timeout_s * NS_PER_S) != 0)
+                       (uint64_t)config->stall_timeout_s * NS_PER_S, message_ns) != 0)
         goto err_after_loop;
     evtimer_assign(&worker->stop_timer, worker->loop.base, on_stop_deadline, worker);
     if (is_broadcast(server, number)) {

@@ -173,10 +173,11 @@ static void launch(struct server *server, va_list more)
         binary != NULL ? binary : "./tallycast",
         "--listen",
         "127.0.0.1:0",
+        "--http=off",
         "--database",
         server->database,
     };
-    size_t count = 5;
+    size_t count = 6;
     const char *argument;
     while ((argument = va_arg(more, const char *)) != NULL) {
         ck_assert_uint_lt(count, ARGUMENTS_MAX);

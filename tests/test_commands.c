@@ -402,7 +402,8 @@ static const char *const stat_names[] = {
     "bytes_out",         "accept_queue",
     "accept_queue_max",  "listen_overflows",
     "fds_open",          "fds_max",
-    "database_bytes",    "wal_bytes",
+    "requests_read",     "database_bytes",
+    "wal_bytes",
 };
 
 /* Whether PROTOCOL.md tells what the row "=NAME VALUE" of STATS means. */

@@ -92,7 +92,14 @@ START_TEST(defaults)
     ck_assert_uint_eq(config.push_interval_ms, 50);
     ck_assert_uint_eq(config.stall_timeout_s, 300);
     ck_assert_uint_eq(config.max_connections, 10000);
+    ck_assert(config.http_on);
+    ck_assert_str_eq(config.http.host, "127.0.0.1");
+    ck_assert_uint_eq(config.http.port, 3000);
+    ck_assert_uint_eq(config.http_host_count, 0);
+    ck_assert_ptr_null(config.cors);
+    ck_assert_uint_eq(config.proxy_count, 0);
     ck_assert_uint_eq(config.line_timeout_s, 60);
+    ck_assert_uint_eq(config.request_timeout_s, 10);
     ck_assert_uint_eq(config.max_per_address, 0);
     ck_assert_uint_eq(config.max_errors, 100);
     ck_assert_uint_eq(config.max_in_flight, 4096);
@@ -107,8 +114,12 @@ START_TEST(every_option_on_the_command_line)
                           "--admin=/run/a.sock", "--durability=os", "--ingest-threads", "64",
                           "--broadcast-threads=3", "--push-interval=0", "--stall-timeout", "86400",
                           "--max-connections=1", "--max-per-address=7", "--log-level=debug",
-                          "--line-timeout=0", "--max-errors=1", "--max-in-flight=16384", "--poll",
-                          "Lunch=Pizza,sushi", "--poll=drink=1,2,3"),
+                          "--http", "[::]:80", "--http-host=vote.example.org", "--http-host",
+                          "[2001:db8::1]", "--cors=https://example.org:8443",
+                          "--trusted-proxy=10.0.0.1", "--trusted-proxy=2001:DB8:0::1",
+                          "--request-timeout=86400", "--line-timeout=0", "--max-errors=1",
+                          "--max-in-flight=16384", "--poll", "Lunch=Pizza,sushi",
+                          "--poll=drink=1,2,3"),
                      CONFIG_RUN);
     ck_assert_uint_eq(config.listen_count, 2);
     assert_listens(0, "0.0.0.0", 1);
@@ -122,6 +133,16 @@ START_TEST(every_option_on_the_command_line)
     ck_assert_uint_eq(config.stall_timeout_s, 86400);
     ck_assert_uint_eq(config.max_connections, 1);
     ck_assert_uint_eq(config.max_per_address, 7);
+    ck_assert_str_eq(config.http.host, "::");
+    ck_assert_uint_eq(config.http.port, 80);
+    ck_assert_uint_eq(config.http_host_count, 2);
+    ck_assert_str_eq(config.http_hosts[0], "vote.example.org");
+    ck_assert_str_eq(config.http_hosts[1], "[2001:db8::1]");
+    ck_assert_str_eq(config.cors, "https://example.org:8443");
+    ck_assert_uint_eq(config.proxy_count, 2);
+    ck_assert_str_eq(config.proxies[0], "10.0.0.1");
+    ck_assert_str_eq(config.proxies[1], "2001:db8::1");
+    ck_assert_uint_eq(config.request_timeout_s, 86400);
     ck_assert_uint_eq(config.line_timeout_s, 0);
     ck_assert_uint_eq(config.max_errors, 1);
     ck_assert_uint_eq(config.max_in_flight, 16384);
@@ -147,6 +168,11 @@ START_TEST(every_option_in_a_file)
                                "stall-timeout = 1\n"
                                "max-connections = 1000000\n"
                                "max-per-address = 100\n"
+                               "http = off\n"
+                               "http-host = vote\n"
+                               "cors = *\n"
+                               "trusted-proxy = ::1\n"
+                               "request-timeout = 1\n"
                                "line-timeout = 86400\n"
                                "max-errors = 10000\n"
                                "max-in-flight = 1\n"
@@ -166,6 +192,12 @@ START_TEST(every_option_in_a_file)
     ck_assert_uint_eq(config.stall_timeout_s, 1);
     ck_assert_uint_eq(config.max_connections, 1000000);
     ck_assert_uint_eq(config.max_per_address, 100);
+    ck_assert(!config.http_on);
+    ck_assert_uint_eq(config.http_host_count, 1);
+    ck_assert_str_eq(config.http_hosts[0], "vote");
+    ck_assert_str_eq(config.cors, "*");
+    ck_assert_str_eq(config.proxies[0], "::1");
+    ck_assert_uint_eq(config.request_timeout_s, 1);
     ck_assert_uint_eq(config.line_timeout_s, 86400);
     ck_assert_uint_eq(config.max_errors, 10000);
     ck_assert_uint_eq(config.max_in_flight, 1);
@@ -276,6 +308,19 @@ static const struct {
     {{"--listen=[]:9000"}, "--listen: '[]:9000' is not HOST:PORT (for IPv6: [::1]:9000)"},
     {{"--listen=a:65536"}, "--listen: 'a:65536' is not HOST:PORT (for IPv6: [::1]:9000)"},
     {{"--listen=a:"}, "--listen: 'a:' is not HOST:PORT (for IPv6: [::1]:9000)"},
+    {{"--http=3000"}, "--http: '3000' is neither HOST:PORT nor off"},
+    {{"--http="}, "--http: '' is neither HOST:PORT nor off"},
+    {{"--http-host="}, "--http-host: '' is no host's name (without a port)"},
+    {{"--http-host=a:80"}, "--http-host: 'a:80' is no host's name (without a port)"},
+    {{"--http-host=http://a"}, "--http-host: 'http://a' is no host's name (without a port)"},
+    {{"--cors=example.org"},
+     "--cors: 'example.org' is neither an origin (https://example.org) nor *"},
+    {{"--cors=https://"}, "--cors: 'https://' is neither an origin (https://example.org) nor *"},
+    {{"--cors=http://a/"}, "--cors: 'http://a/' is neither an origin (https://example.org) nor *"},
+    {{"--cors=null"}, "--cors: 'null' is neither an origin (https://example.org) nor *"},
+    {{"--trusted-proxy=proxy"}, "--trusted-proxy: 'proxy' is no IP address"},
+    {{"--trusted-proxy=10.0.0.0/8"}, "--trusted-proxy: '10.0.0.0/8' is no IP address"},
+    {{"--request-timeout=0"}, "--request-timeout: '0' is not a whole number from 1 to 86400"},
     {{"--poll=lunch"}, "--poll: 'lunch' is not NAME=CHOICE,CHOICE,..."},
     {{"--poll==a,b"}, "--poll: '=a,b' is not NAME=CHOICE,CHOICE,..."},
     {{"--poll=lunch="}, "--poll: a poll has 2 to 256 choices"},
@@ -347,6 +392,22 @@ START_TEST(at_most_sixteen_addresses)
     arguments[CONFIG_LISTEN_MAX] = arguments[0];
     ck_assert_int_eq(load(arguments), CONFIG_ERROR);
     ck_assert_str_eq(text, "--listen: at most 16 addresses");
+}
+END_TEST
+
+START_TEST(at_most_sixteen_names_and_proxies)
+{
+    const char *const each[] = {"--http-host=a", "--trusted-proxy=::1"};
+    const char *const told[] = {"--http-host: at most 16 names",
+                                "--trusted-proxy: at most 16 addresses"};
+    const char *arguments[CONFIG_HTTP_HOSTS_MAX + 2] = {NULL};
+    for (int i = 0; i < CONFIG_HTTP_HOSTS_MAX; i++)
+        arguments[i] = each[_i];
+    ck_assert_int_eq(load(arguments), CONFIG_RUN);
+    config_free(&config);
+    arguments[CONFIG_HTTP_HOSTS_MAX] = each[_i];
+    ck_assert_int_eq(load(arguments), CONFIG_ERROR);
+    ck_assert_str_eq(text, told[_i]);
 }
 END_TEST
 
@@ -432,6 +493,7 @@ int main(void)
     tcase_add_test(bad, a_file_that_cannot_be_read_is_told);
     tcase_add_test(bad, a_nul_byte_in_a_file_is_told);
     tcase_add_test(bad, at_most_sixteen_addresses);
+    tcase_add_loop_test(bad, at_most_sixteen_names_and_proxies, 0, 2);
     tcase_add_test(bad, at_most_256_choices);
     tcase_add_test(bad, the_admin_path_has_to_fit_an_address);
     tcase_add_test(bad, an_error_stays_within_its_bound);

@@ -17,7 +17,7 @@ static struct guest {
 static void setup(void)
 {
     TAILQ_INIT(&busy);
-    fanout_init(&fanout, &busy);
+    fanout_init(&fanout, &busy, NULL);
     for (unsigned i = 0; i < MEMBERS; i++) {
         guests[i] = (struct guest){0};
         fanout_join(&fanout, &guests[i].member);

@@ -308,7 +308,8 @@ START_TEST(without_descriptors_it_pauses_and_goes_on)
         (int64_t)(server_main_thread_ticks(&server) - ticks) * 1000 / sysconf(_SC_CLK_TCK);
     ck_assert_int_le(used_ms, WATCHED_MS / 4);
     ck_assert_ptr_null(client_next(waiting));
-    ck_assert_uint_eq(client_stat(admin, "fds_open"), 0); /* to count them takes one */
+    uint64_t open = client_stat(admin, "fds_open");
+    ck_assert(open == 0 || open >= FEW_FILES); /* before Linux 6.2 to count them takes one */
 
     for (unsigned i = 0; i < FEW_FILES; i++)
         client_close(admins[i]);

@@ -51,7 +51,7 @@ static int build_command_line(struct command_line *line, const struct server_pro
 {
     static char naive[] = "naive", listen[] = "--listen", address[] = "127.0.0.1:0",
                 database[] = "--database", admin[] = "--admin", most[] = "--max-connections",
-                level[] = "--log-level", warning[] = "warning";
+                level[] = "--log-level", warning[] = "warning", http[] = "--http=off";
     size_t count = 0;
     snprintf(line->database, sizeof line->database, "%s/bench.db", server->directory);
     snprintf(line->admin, sizeof line->admin, "%s/admin.sock", server->directory);
@@ -59,8 +59,8 @@ static int build_command_line(struct command_line *line, const struct server_pro
     line->arguments[count++] = program ? program : naive;
     if (!program)
         line->arguments[count++] = naive;
-    char *const ours[] = {listen,      address, database,          line->database, admin,
-                          line->admin, most,    line->connections, level,          warning};
+    char *const ours[] = {listen, address,           database, line->database, admin, line->admin,
+                          most,   line->connections, level,    warning,        http};
     /* The naive server has no such options. */
     size_t our_count = program ? sizeof ours / sizeof ours[0] : 6;
     for (size_t i = 0; i < our_count; i++)

@@ -183,23 +183,12 @@ static void start(struct killer *killer, const struct plan *plan)
     snprintf(threads, sizeof threads, "%u", plan->threads);
     snprintf(push_interval, sizeof push_interval, "%u", plan->push_interval_ms);
     const char *const arguments[] = {
-        "--listen",
-        "127.0.0.1:0",
-        "--database",
-        killer->database,
-        "--admin",
-        killer->admin,
-        "--poll",
-        "p8=a,b,c",
-        "--ingest-threads",
-        threads,
-        "--push-interval",
-        push_interval,
-        "--durability",
-        plan->durable ? "disk" : "os",
-        "--log-level",
-        "warning",
-        NULL,
+        "--listen",         "127.0.0.1:0",    "--http=off",
+        "--database",       killer->database, "--admin",
+        killer->admin,      "--poll",         "p8=a,b,c",
+        "--ingest-threads", threads,          "--push-interval",
+        push_interval,      "--durability",   plan->durable ? "disk" : "os",
+        "--log-level",      "warning",        NULL,
     };
     process_start(&killer->server, arguments, plan->end == END_POINT ? plan->kill_at : NULL,
                   killer->log);

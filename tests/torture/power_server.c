@@ -191,8 +191,9 @@ static bool serve(struct visit *visit, const char *database)
     char admin[PATH_MAX];
     int out[2];
     snprintf(admin, sizeof admin, "%s/admin", visit->directory);
-    const char *const arguments[] = {"tallycast",   "--database", database, "--listen",
-                                     "127.0.0.1:0", "--admin",    admin,    NULL};
+    const char *const arguments[] = {"tallycast", "--database",  database,
+                                     "--listen",  "127.0.0.1:0", "--http=off",
+                                     "--admin",   admin,         NULL};
     if (pipe2(out, O_CLOEXEC) != 0)
         return failed(visit, "pipe: %s", strerror(errno));
     pid_t pid = spawn(visit, "TALLYCAST_BINARY", arguments, out[1]);

@@ -161,6 +161,7 @@ static void become_server(const struct victim *victim, int out, bool preloaded)
     const char *arguments[ARGUMENTS_MAX] = {binary ? binary : "./tallycast",
                                             "--listen",
                                             "127.0.0.1:0",
+                                            "--http=off",
                                             "--database",
                                             victim->database,
                                             "--admin",
@@ -171,7 +172,7 @@ static void become_server(const struct victim *victim, int out, bool preloaded)
                                             "1",
                                             "--push-interval",
                                             "10"};
-    for (size_t i = 0, at = 13; victim->arguments && victim->arguments[i]; i++, at++)
+    for (size_t i = 0, at = 14; victim->arguments && victim->arguments[i]; i++, at++)
         if (at + 1 < ARGUMENTS_MAX)
             arguments[at] = victim->arguments[i];
     prctl(PR_SET_PDEATHSIG, SIGKILL);
