@@ -15,6 +15,7 @@
  * answered. */
 #include "ledger.h"
 
+#include "clock.h"
 #include "counters.h"
 #include "hook.h"
 #include "ledger_internal.h"
@@ -351,4 +352,11 @@ bool ledger_port_is_empty(const struct ledger *ledger, unsigned port)
 const struct ledger_stats *ledger_stats(const struct ledger *ledger)
 {
     return &ledger->stats;
+}
+
+bool ledger_is_writable(const struct ledger *ledger)
+{
+    const struct ledger_stats *stats = &ledger->stats;
+    return !atomic_load_explicit(&stats->refusing, memory_order_relaxed) ||
+           clock_monotonic_ns() - counter_get(&stats->refused_ns) >= LEDGER_DOUBT_NS;
 }

@@ -25,6 +25,7 @@ enum {
     LEDGER_PORT_SLOTS = 16384,
     LEDGER_BUSY_CHECKPOINT = 1000, /* pages of log: a checkpoint is due though ballots wait */
 };
+#define LEDGER_DOUBT_NS (10 * UINT64_C(1000000000))
 
 enum request_kind {
     REQUEST_BALLOT,
@@ -106,14 +107,20 @@ bool ledger_port_is_empty(const struct ledger *ledger, unsigned port);
 
 /* Any thread. */
 struct ledger_stats {
-    _Atomic uint64_t accepted;  /* ballots recorded */
-    _Atomic uint64_t duplicate; /* ballots that repeated one that counts */
-    _Atomic uint64_t refused;   /* ballots refused by the ledger */
-    _Atomic uint64_t seq;       /* of the last durable entry */
-    struct histogram batch;     /* entries a commit */
-    struct histogram commit_us; /* time of a commit, sync included */
-    atomic_bool refusing;       /* the last batch with entries was refused for want of storage */
+    _Atomic uint64_t accepted;   /* ballots recorded */
+    _Atomic uint64_t duplicate;  /* ballots that repeated one that counts */
+    _Atomic uint64_t refused;    /* ballots refused by the ledger */
+    _Atomic uint64_t seq;        /* of the last durable entry */
+    struct histogram batch;      /* entries a commit */
+    struct histogram commit_us;  /* time of a commit, sync included */
+    atomic_bool refusing;        /* the last batch with entries was refused for want of storage */
+    _Atomic uint64_t refused_ns; /* when that last happened; monotonic */
 };
 const struct ledger_stats *ledger_stats(const struct ledger *ledger);
+
+/* Any thread: whether an entry would be recorded, as far as is known: false for LEDGER_DOUBT_NS
+ * after a batch was refused for want of storage, unless one was recorded since. Not for longer: who
+ * waits for this before he sends ballots would wait for ever. */
+bool ledger_is_writable(const struct ledger *ledger);
 
 #endif

@@ -98,6 +98,9 @@ static void batch_undo(struct ledger *ledger)
 
 static void storage_note(struct ledger *ledger, bool failing, const char *why)
 {
+    if (failing)
+        atomic_store_explicit(&ledger->stats.refused_ns, clock_monotonic_ns(),
+                              memory_order_relaxed);
     bool failed = atomic_exchange_explicit(&ledger->stats.refusing, failing, memory_order_relaxed);
     if (failing && !failed)
         log_error("the database refuses entries; ballots are answered -STORAGE until it takes them "

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 void *__real_malloc(size_t size);
@@ -23,8 +24,11 @@ void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *memory, size_t size);
 void __wrap_free(void *memory);
 int __wrap_store_commit(struct store *store, const struct store_batch *batch, const char **reason);
+int __real_clock_gettime(clockid_t clock, struct timespec *now);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
 
 static atomic_int commits_to_refuse;
+static atomic_long clock_ahead_s;
 static bool realloc_fails;
 static atomic_long blocks_in_use; /* of memory, whoever took them */
 
@@ -64,6 +68,13 @@ int __wrap_store_commit(struct store *store, const struct store_batch *batch, co
     commits_to_refuse--;
     *reason = "the test refuses it";
     return ERR_STORAGE;
+}
+
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
+{
+    int result = __real_clock_gettime(clock, now);
+    now->tv_sec += clock_ahead_s;
+    return result;
 }
 
 /* ---- the ledger under test ---- */
@@ -167,6 +178,58 @@ START_TEST(it_is_told_once_when_it_begins_and_once_when_it_ends)
 }
 END_TEST
 
+/* Known from the answer on. */
+START_TEST(others_see_whether_it_is_writable)
+{
+    ck_assert_int_eq(create_poll(), 0);
+    ck_assert(ledger_is_writable(ledger));
+    ck_assert_int_eq(ledger_start(ledger), 0);
+    ck_assert_int_eq(cast(1).error, 0);
+    ck_assert(ledger_is_writable(ledger));
+    commits_to_refuse = 2;
+    for (uint64_t voter = 2; voter <= 3; voter++) {
+        ck_assert_int_eq(cast(voter).error, ERR_STORAGE);
+        ck_assert(atomic_load(&ledger_stats(ledger)->refusing));
+        ck_assert(!ledger_is_writable(ledger));
+    }
+    ck_assert_int_eq(cast(2).error, 0);
+    ck_assert(!atomic_load(&ledger_stats(ledger)->refusing));
+    ck_assert(ledger_is_writable(ledger));
+    ledger_stop(ledger);
+}
+END_TEST
+
+/* A repeat needs no room, so it tells nothing about it. */
+START_TEST(a_repeat_does_not_make_it_writable)
+{
+    ck_assert_int_eq(create_poll(), 0);
+    ck_assert_int_eq(ledger_start(ledger), 0);
+    ck_assert_int_eq(cast(1).error, 0);
+    commits_to_refuse = 1;
+    ck_assert_int_eq(cast(2).error, ERR_STORAGE);
+    ck_assert(cast(1).duplicate);
+    ck_assert(!ledger_is_writable(ledger));
+    ledger_stop(ledger);
+}
+END_TEST
+
+START_TEST(a_doubt_ends_though_nobody_votes)
+{
+    ck_assert_int_eq(create_poll(), 0);
+    ck_assert_int_eq(ledger_start(ledger), 0);
+    commits_to_refuse = 2;
+    ck_assert_int_eq(cast(1).error, ERR_STORAGE);
+    clock_ahead_s = 9;
+    ck_assert(!ledger_is_writable(ledger));
+    clock_ahead_s = 11;
+    ck_assert(ledger_is_writable(ledger));
+    ck_assert(atomic_load(&ledger_stats(ledger)->refusing));
+    ck_assert_int_eq(cast(1).error, ERR_STORAGE);
+    ck_assert(!ledger_is_writable(ledger));
+    ledger_stop(ledger);
+}
+END_TEST
+
 START_TEST(a_refused_batch_leaves_no_memory_behind)
 {
     ck_assert_int_eq(create_poll(), 0);
@@ -219,6 +282,9 @@ int main(void)
     TCase *refusals = tcase_create("refusals");
     tcase_add_checked_fixture(refusals, setup, teardown);
     tcase_add_test(refusals, it_is_told_once_when_it_begins_and_once_when_it_ends);
+    tcase_add_test(refusals, others_see_whether_it_is_writable);
+    tcase_add_test(refusals, a_repeat_does_not_make_it_writable);
+    tcase_add_test(refusals, a_doubt_ends_though_nobody_votes);
     tcase_add_test(refusals, a_refused_batch_leaves_no_memory_behind);
     tcase_add_test(refusals, without_memory_for_the_tallies_nothing_is_recorded);
     tcase_add_test(refusals, a_start_goes_on_after_the_last_ballot);
