@@ -19,6 +19,7 @@
 enum {
     NUMBER_SIZE = 32, /* bytes of a number with its separators, NUL included */
     SHARE_SIZE = 16,  /* bytes of a share of 1 */
+    LONG_TITLE = 60,  /* bytes from which a title is set smaller */
 };
 
 /* What a bar's length is a share of, and who leads. */
@@ -102,18 +103,30 @@ static void counts_take(struct counts *counts, const json_t *choices)
     page_percents(counts->each, counts->count, counts->percents);
 }
 
-static json_t *choice_view(const json_t *choice, const struct counts *counts, size_t i,
-                           const char *voted)
+/* A part of all ballots as a share of 1. */
+static const char *share_of(const struct counts *counts, uint64_t part, char text[SHARE_SIZE])
 {
-    char count[NUMBER_SIZE], share[SHARE_SIZE];
+    snprintf(text, SHARE_SIZE, "%.4f", counts->sum ? (double)part / (double)counts->sum : 0.0);
+    return text;
+}
+
+/* `before` is the sum of the counts of the choices before this one. */
+static json_t *choice_view(const json_t *choice, const struct counts *counts, size_t i,
+                           uint64_t before, const char *voted)
+{
+    char count[NUMBER_SIZE], share[SHARE_SIZE], share_before[SHARE_SIZE];
     const char *name = text_of(choice, "choice");
-    snprintf(share, sizeof(share), "%.4f",
-             counts->sum ? (double)counts->each[i] / (double)counts->sum : 0.0);
-    return json_pack("{s:s, s:s, s:s, s:i, s:s, s:b, s:b}", "choice", name, "label",
-                     text_of(choice, "label"), "count", grouped(counts->each[i], count), "percent",
-                     (int)counts->percents[i], "share", share, "leads",
-                     counts->most > 0 && counts->each[i] == counts->most, "is_voted",
-                     voted && strcmp(voted, name) == 0);
+    /* clang-format off */
+    return json_pack("{s:s, s:s, s:s, s:i, s:s, s:s, s:b, s:b}",
+                     "choice", name,
+                     "label", text_of(choice, "label"),
+                     "count", grouped(counts->each[i], count),
+                     "percent", (int)counts->percents[i],
+                     "share", share_of(counts, counts->each[i], share),
+                     "before", share_of(counts, before, share_before),
+                     "leads", counts->most > 0 && counts->each[i] == counts->most,
+                     "is_voted", voted && strcmp(voted, name) == 0);
+    /* clang-format on */
 }
 
 static json_t *choices_view(const json_t *choices, const char *voted)
@@ -121,12 +134,15 @@ static json_t *choices_view(const json_t *choices, const char *voted)
     struct counts counts;
     counts_take(&counts, choices);
     json_t *views = json_array();
-    for (size_t i = 0; i < counts.count; i++)
-        if (json_array_append_new(
-                views, choice_view(json_array_get(choices, i), &counts, i, voted)) != 0) {
-            json_decref(views);
-            return NULL;
-        }
+    uint64_t before = 0;
+    int failed = 0;
+    for (size_t i = 0; i < counts.count && !failed; before += counts.each[i++])
+        failed = json_array_append_new(
+            views, choice_view(json_array_get(choices, i), &counts, i, before, voted));
+    if (failed) {
+        json_decref(views);
+        return NULL;
+    }
     return views;
 }
 
@@ -148,11 +164,12 @@ static const char *density_of(size_t choices)
 
 static const char *label_of(const json_t *poll, const char *choice)
 {
-    size_t i;
-    json_t *each;
-    json_array_foreach(json_object_get(poll, "choices"), i,
-                       each) if (choice && strcmp(text_of(each, "choice"), choice) ==
-                                               0) return text_of(each, "label");
+    const json_t *choices = json_object_get(poll, "choices");
+    for (size_t i = 0; choice && i < json_array_size(choices); i++) {
+        const json_t *each = json_array_get(choices, i);
+        if (strcmp(text_of(each, "choice"), choice) == 0)
+            return text_of(each, "label");
+    }
     return NULL;
 }
 
@@ -161,18 +178,27 @@ static json_t *poll_view(const json_t *poll, const char *voted)
 {
     char ballots[NUMBER_SIZE];
     const json_t *choices = json_object_get(poll, "choices");
-    bool open = json_is_true(json_object_get(poll, "open"));
-    bool hidden = json_is_true(json_object_get(poll, "hidden"));
     const json_t *settings = json_object_get(poll, "settings");
-    return json_pack("{s:s, s:s, s:I, s:b, s:b, s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:s?, s:o}",
-                     "poll", text_of(poll, "poll"), "title", text_of(poll, "title"), "seq",
-                     (json_int_t)number_of(poll, "seq"), "open", open, "hidden", hidden, "ballots",
-                     grouped(number_of(poll, "ballots"), ballots), "ballots_word",
-                     number_of(poll, "ballots") == 1 ? "ballot" : "ballots", "ballots_setting",
-                     text_of(settings, "ballots"), "voters_setting", text_of(settings, "voters"),
-                     "rule", rule_of(poll), "named", is_setting(poll, "voters", "named"), "density",
-                     density_of(json_array_size(choices)), "voted", label_of(poll, voted),
+    const char *title = text_of(poll, "title");
+    uint64_t count = number_of(poll, "ballots");
+    /* clang-format off */
+    return json_pack("{s:s, s:s, s:b, s:I, s:b, s:b, s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:s?, s:o}",
+                     "poll", text_of(poll, "poll"),
+                     "title", title,
+                     "long", strlen(title) >= LONG_TITLE,
+                     "seq", (json_int_t)number_of(poll, "seq"),
+                     "open", json_is_true(json_object_get(poll, "open")),
+                     "hidden", json_is_true(json_object_get(poll, "hidden")),
+                     "ballots", grouped(count, ballots),
+                     "ballots_word", count == 1 ? "ballot" : "ballots",
+                     "ballots_setting", text_of(settings, "ballots"),
+                     "voters_setting", text_of(settings, "voters"),
+                     "rule", rule_of(poll),
+                     "named", is_setting(poll, "voters", "named"),
+                     "density", density_of(json_array_size(choices)),
+                     "voted", label_of(poll, voted),
                      "choices", choices_view(choices, voted));
+    /* clang-format on */
 }
 
 /* Renders a template with its data, which it takes over; NULL means that memory was short. */
@@ -187,10 +213,11 @@ static int page_render(struct buffer *out, const char *template, json_t *data)
 
 static json_t *poll_views(const json_t *polls)
 {
-    size_t i;
-    json_t *poll, *views = json_array();
-    json_array_foreach(polls, i, poll) if (json_array_append_new(views, poll_view(poll, NULL)) != 0)
-    {
+    json_t *views = json_array();
+    int failed = 0;
+    for (size_t i = 0; i < json_array_size(polls) && !failed; i++)
+        failed = json_array_append_new(views, poll_view(json_array_get(polls, i), NULL));
+    if (failed) {
         json_decref(views);
         return NULL;
     }
@@ -238,9 +265,12 @@ cleanup:
 int page_screen(struct buffer *out, const json_t *poll, const char *url)
 {
     const char *scheme_end = strstr(url, "://");
+    const char *host = scheme_end ? scheme_end + 3 : url;
+    size_t host_len = strcspn(host, "/");
     json_t *view = poll_view(poll, NULL);
     if (json_object_set_new(view, "url", json_string(url)) != 0 ||
-        json_object_set_new(view, "address", json_string(scheme_end ? scheme_end + 3 : url)) != 0 ||
+        json_object_set_new(view, "host", json_stringn(host, host_len)) != 0 ||
+        json_object_set_new(view, "path", json_string(host + host_len)) != 0 ||
         json_object_set_new(view, "qr", qr_image(url)) != 0) {
         json_decref(view);
         return TEMPLATE_NO_MEMORY;

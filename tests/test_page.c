@@ -176,7 +176,7 @@ START_TEST(the_screen_invites_to_vote)
     assert_has(page, "<h1 dir=\"auto\">Lunch?</h1>");
     assert_has(page, "<main class=\"screen few\"");
     assert_has(page, "src=\"data:image/svg+xml;base64,PHN2Zy");
-    assert_has(page, "<a href=\"http://10.0.0.5:3000/p/lunch\">10.0.0.5:3000/p/lunch</a>");
+    assert_has(page, "<a href=\"http://10.0.0.5:3000/p/lunch\">10.0.0.5:3000<wbr>/p/lunch</a>");
     assert_has(page, "<span data-percent>67</span>%");
 }
 END_TEST

@@ -1,24 +1,18 @@
 // The list of polls: each card follows its poll, and a poll that is created gets a card.
 
 import { follow } from "./live.js";
-import { showLink, showTally } from "./rows.js";
+import { showLink, showStack } from "./rows.js";
 
 const main = document.querySelector("main");
 const list = main.querySelector(".cards");
 const cards = new Map([...list.children].map((card) => [card.dataset.poll, card]));
 
-function newBar(choice) {
-    const bar = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-    bar.setAttribute("class", "bar");
-    bar.setAttribute("viewBox", "0 0 1 1");
-    bar.setAttribute("preserveAspectRatio", "none");
-    bar.dataset.choice = choice;
-    const rect = document.createElementNS(bar.namespaceURI, "rect");
-    rect.setAttribute("width", "1");
-    rect.setAttribute("height", "1");
-    rect.setAttribute("transform", "scale(0 1)");
-    bar.append(rect);
-    return bar;
+function newPart(choice) {
+    const part = document.createElementNS("http://www.w3.org/2000/svg", "rect");
+    part.setAttribute("width", "1");
+    part.setAttribute("height", "1");
+    part.dataset.choice = choice;
+    return part;
 }
 
 function newCard(name, choices) {
@@ -27,7 +21,7 @@ function newCard(name, choices) {
     card.dataset.seq = "0";
     card.querySelector("h2 a").href = `/p/${name}`;
     card.querySelector(".aside").href = `/screen/${name}`;
-    card.querySelector(".strip").append(...choices.map(({ choice }) => newBar(choice)));
+    card.querySelector(".stack").append(...choices.map(({ choice }) => newPart(choice)));
     return card;
 }
 
@@ -57,7 +51,7 @@ function show(tally) {
         }
         addCard(tally);
     }
-    showTally(cards.get(tally.poll), tally);
+    showStack(cards.get(tally.poll), tally);
 }
 
 follow("/events", { onTally: show, onLink: showLink });

@@ -2,7 +2,7 @@
 
 import { announcer } from "./announce.js";
 import { follow } from "./live.js";
-import { labelsOf, showLink, showTally } from "./rows.js";
+import { labelsOf, showLink, showRows } from "./rows.js";
 import { summary } from "./tally.js";
 import { memory } from "./memory.js";
 
@@ -42,7 +42,7 @@ function enableButtons() {
 }
 
 function show(tally) {
-    if (!showTally(main, tally)) {
+    if (!showRows(main, tally)) {
         return;
     }
     enableButtons();

@@ -2,7 +2,7 @@
 
 import { announcer } from "./announce.js";
 import { follow } from "./live.js";
-import { labelsOf, showLink, showTally } from "./rows.js";
+import { labelsOf, showLink, showRows } from "./rows.js";
 import { summary } from "./tally.js";
 
 const main = document.querySelector("main");
@@ -16,6 +16,6 @@ if (document.fullscreenEnabled) {
 }
 
 follow(`/polls/${main.dataset.poll}/events`, {
-    onTally: (tally) => showTally(main, tally) && announce(summary(tally, labels)),
+    onTally: (tally) => showRows(main, tally) && announce(summary(tally, labels)),
     onLink: showLink,
 });
