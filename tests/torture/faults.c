@@ -444,11 +444,11 @@ static enum outcome try_point(struct run *run, const struct target *target, uint
     plan->first = n;
     plan->count = !target->on ? 1 : brief ? BURST : UINT64_MAX;
     run->may_wait = target->call == FAULT_CALL_accept4 && target->on;
-    run->victim.patience_ms = run->may_wait && !brief ? GIVE_UP_MS : VICTIM_PATIENCE_MS;
+    run->victim.greeting_ms = run->may_wait && !brief ? GIVE_UP_MS : VICTIM_PATIENCE_MS;
     bool started;
     int status = run_server(run, &started);
     enum outcome outcome = outcome_of(run, started, status);
-    run->victim.patience_ms = VICTIM_PATIENCE_MS;
+    run->victim.greeting_ms = VICTIM_PATIENCE_MS;
     judge(run);
     book_free(&run->book);
     run->victim.what = NULL;

@@ -315,7 +315,7 @@ static void read_only_disk(struct scene *scene)
 static unsigned connect_crowd(struct scene *scene, struct peer *crowd[CROWD])
 {
     unsigned count = 0;
-    scene->victim.patience_ms = IDLE_MS;
+    scene->victim.greeting_ms = IDLE_MS;
     for (unsigned i = 0; i < CROWD && !victim_has_ended(&scene->victim); i++) {
         struct peer *peer = peer_connect(&scene->victim, false, true);
         if (peer)
@@ -323,7 +323,7 @@ static unsigned connect_crowd(struct scene *scene, struct peer *crowd[CROWD])
         else if (count + WAVE / 4 < i)
             break; /* enough were refused */
     }
-    scene->victim.patience_ms = VICTIM_PATIENCE_MS;
+    scene->victim.greeting_ms = VICTIM_PATIENCE_MS;
     return count;
 }
 

@@ -87,7 +87,7 @@ static void require(const struct victim *victim, bool condition, const char *wha
 void victim_init(struct victim *victim, const struct torture *torture)
 {
     const char *parent = getenv("TMPDIR");
-    *victim = (struct victim){.torture = torture, .out = -1, .patience_ms = VICTIM_PATIENCE_MS};
+    *victim = (struct victim){.torture = torture, .out = -1, .greeting_ms = VICTIM_PATIENCE_MS};
     signal(SIGPIPE, SIG_IGN);
     snprintf(victim->directory, sizeof victim->directory, "%.200s/tallycast-torture-XXXXXX",
              parent ? parent : "/tmp");
@@ -318,7 +318,7 @@ struct peer *peer_connect(struct victim *victim, bool admin, bool may_wait)
     peer->fd = admin ? connect_admin(victim) : connect_public(victim);
     if (peer->fd >= 0 && may_wait) {
         struct pollfd readable = {.fd = peer->fd, .events = POLLIN};
-        if (poll(&readable, 1, (int)victim->patience_ms) <= 0) {
+        if (poll(&readable, 1, (int)victim->greeting_ms) <= 0) {
             peer_close(peer);
             return NULL;
         }
@@ -359,7 +359,7 @@ static bool take(struct peer *peer)
 /* Input that nobody waits for now is taken meanwhile, as far as there is room. */
 void peer_send(struct peer *peer, const char *bytes, size_t len)
 {
-    int64_t deadline = victim_now_ms() + peer->victim->patience_ms;
+    int64_t deadline = victim_now_ms() + VICTIM_PATIENCE_MS;
     while (len > 0 && peer->fd >= 0) {
         struct pollfd ready = {.fd = peer->fd, .events = POLLOUT};
         if (peer->end - peer->begin < sizeof peer->bytes / 2)
@@ -402,7 +402,7 @@ const char *peer_line_now(struct peer *peer)
 
 const char *peer_line(struct peer *peer)
 {
-    int64_t deadline = victim_now_ms() + peer->victim->patience_ms;
+    int64_t deadline = victim_now_ms() + VICTIM_PATIENCE_MS;
     const char *line;
     while (!(line = peer_line_now(peer)) && peer->fd >= 0) {
         struct pollfd readable = {.fd = peer->fd, .events = POLLIN};

@@ -27,7 +27,7 @@ struct victim {
     pid_t pid;            /* 0 while none runs */
     int out;              /* its standard output */
     unsigned port;        /* the line port's, on 127.0.0.1; 0 if it never told */
-    int64_t patience_ms;  /* how long clients wait for a line */
+    int64_t greeting_ms;  /* how long clients that may wait in vain do so */
     rlim_t address_space; /* limits for the next start; 0 for the driver's own */
     rlim_t open_files;
     const char *const *arguments; /* for the next start, besides the usual ones; NULL ends them */
@@ -85,7 +85,7 @@ int64_t victim_now_ms(void);
 
 /* Connects, and takes the greeting. NULL if it does not come to that: the server closed, or is
  * gone. Where nothing comes at all it fails, unless `may_wait`: then it gives up after
- * victim->patience_ms. */
+ * victim->greeting_ms. */
 struct peer *peer_connect(struct victim *victim, bool admin, bool may_wait);
 void peer_close(struct peer *peer);
 
