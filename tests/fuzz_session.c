@@ -218,6 +218,14 @@ static bool run_tasks(unsigned worker)
     return !workers[worker].loop.quit && kernel_run_tasks(&workers[worker].loop);
 }
 
+static bool have_tasks(void)
+{
+    bool any = false;
+    for (unsigned i = 0; i < WORKERS; i++)
+        any |= !workers[i].loop.quit && !STAILQ_EMPTY(&workers[i].loop.inbox);
+    return any;
+}
+
 static bool run_round(unsigned worker)
 {
     struct loop *loop = &workers[worker].loop;
@@ -283,6 +291,7 @@ static void settle(void)
         moves |= deliver_all();
         moves |= fuzz_ledger_answer(SIZE_MAX) > 0;
         moves |= run_main();
+        moves |= have_tasks(); /* that the last round, or input, has posted */
     }
 }
 

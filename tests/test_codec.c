@@ -1,6 +1,7 @@
 /* Tests of proto/: every command, error and setting, the limits at and over their bounds, and round
  * trips. Lines are parsed in blocks of exactly their size, so that a sanitizer sees a step beyond
  * them. */
+#include "coverage.h"
 #include "proto/ascii.h"
 #include "proto/command.h"
 #include "proto/reply.h"
@@ -1159,6 +1160,7 @@ struct group {
 START_TEST(what_is_in_no_list_aborts)
 {
     char out[16];
+    coverage_of_aborts();
     switch (_i) {
     case 0:
         ck_assert_str_eq(error_code(0), "");

@@ -1,6 +1,7 @@
 /* The configuration, from command lines and files as people write them. */
 #include "config.h"
 #include "hook.h"
+#include "temporary.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -13,11 +14,13 @@ enum { ARGUMENTS_MAX = 32 };
 
 static struct config config;
 static char text[CONFIG_HELP_MAX];
-static char path[64];
+static char path[TEMPORARY_MAX];
 
 static void make_path(void)
 {
-    snprintf(path, sizeof path, "/tmp/test_config.%d", (int)getpid());
+    char name[32];
+    snprintf(name, sizeof name, "tallycast-config.%d", (int)getpid());
+    temporary_path(path, name);
 }
 
 static void clean_up(void)

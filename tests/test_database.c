@@ -1,6 +1,7 @@
 /* The database together with its key: which of them belong together, and what a start that died is
  * forgiven. */
 #include "database.h"
+#include "temporary.h"
 
 #include <check.h>
 #include <errno.h>
@@ -10,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char directory[64];
-static char key_path[96];
+static char directory[TEMPORARY_MAX];
+static char key_path[TEMPORARY_MAX + 16];
 static char why[STORE_WHY_MAX];
 static struct store *store;
 static struct voter_key key;
@@ -19,8 +20,7 @@ static struct voter_key key;
 /* The tests' paths are relative: so one of any length can be made of one file. */
 static void setup(void)
 {
-    strcpy(directory, "/tmp/tallycast-database-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(directory));
+    temporary_directory(directory, "tallycast-database");
     ck_assert_int_eq(chdir(directory), 0);
     snprintf(key_path, sizeof key_path, "%s/test.db.key", directory);
 }

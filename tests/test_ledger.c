@@ -4,12 +4,14 @@
 #include "ledger.h"
 
 #include "proto/error.h"
+#include "temporary.h"
 #include "waker.h"
 
 #include <check.h>
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,6 +43,8 @@ static bool fails_here;                  /* on the test's thread; else on the le
 static _Atomic long before_failing = -1; /* allocations until one fails; -1 for never */
 static atomic_int commits_to_refuse;
 static atomic_int commits;
+static atomic_bool commits_wait; /* each for `commit_goes_on`, having told `commit_waits` */
+static sem_t commit_waits, commit_goes_on;
 static bool threads_fail;
 static bool wakers_fail;
 
@@ -95,6 +99,10 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 int __wrap_store_commit(struct store *store, const struct store_batch *batch, const char **reason)
 {
     commits++;
+    if (commits_wait) {
+        sem_post(&commit_waits);
+        sem_wait(&commit_goes_on);
+    }
     if (commits_to_refuse == 0)
         return __real_store_commit(store, batch, reason);
     commits_to_refuse--;
@@ -104,7 +112,7 @@ int __wrap_store_commit(struct store *store, const struct store_batch *batch, co
 
 /* ---- the ledger under test ---- */
 
-static char directory[] = "/tmp/tallycast-ledger-XXXXXX";
+static char directory[TEMPORARY_MAX];
 static char path[PATH_MAX];
 static char why[STORE_WHY_MAX];
 static const struct voter_key key = {{1, 2, 3}};
@@ -113,11 +121,12 @@ static struct tally *tally;
 static struct ledger *ledger;
 static struct waker waker;
 static bool started;
+static unsigned port_count = 2;
 
 static struct ledger *make_ledger(void)
 {
-    struct waker *const wakers[] = {&waker, &waker};
-    return ledger_new(store, tally, &key, 2, wakers, why);
+    struct waker *const wakers[] = {&waker, &waker, &waker};
+    return ledger_new(store, tally, &key, port_count, wakers, why);
 }
 
 static void start(void)
@@ -152,8 +161,7 @@ static void setup(void)
 {
     is_test_thread = true;
     before_failing = -1;
-    strcpy(directory, "/tmp/tallycast-ledger-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(directory));
+    temporary_directory(directory, "tallycast-ledger");
     snprintf(path, sizeof path, "%s/test.db", directory);
     start();
 }
@@ -453,6 +461,49 @@ START_TEST(every_port_is_answered_in_its_own_order)
     snprintf(expected, sizeof expected, "p open %d %d a=%d b=%d", 2 * EACH * ROUNDS + 1,
              2 * EACH * ROUNDS, EACH * ROUNDS, EACH * ROUNDS);
     assert_shown(1, expected);
+}
+END_TEST
+
+/* Sends a ballot over each port while the batch before is being committed: the next one. Returns
+ * when that one is. */
+static void send_by_each_port(uint64_t *voter)
+{
+    for (unsigned port = 0; port < port_count; port++) {
+        put_request(port, ballot(1, 0, ++*voter));
+        ledger_send(ledger, port);
+    }
+    sem_post(&commit_goes_on);
+    sem_wait(&commit_waits);
+}
+
+/* Where many wait, none comes always first: each batch begins with the next port. */
+START_TEST(ports_take_turns)
+{
+    enum { PORTS = 3, ROUNDS = 7 };
+    uint64_t voter = 1, first = 3;
+    sem_init(&commit_waits, 0, 0);
+    sem_init(&commit_goes_on, 0, 0);
+    port_count = PORTS;
+    restart();
+    ASSERT_ACCEPTED(create("CREATE p a b"), 1);
+    commits_wait = true;
+    put_request(0, ballot(1, 0, voter));
+    ledger_send(ledger, 0);
+    sem_wait(&commit_waits);
+    for (int round = 0; round < ROUNDS; round++)
+        send_by_each_port(&voter);
+    commits_wait = false;
+    sem_post(&commit_goes_on);
+    ck_assert_uint_eq(take_answer(0).number, 2);
+    uint64_t before = 0; /* the place in its batch that port 0 had in the last round */
+    for (int round = 0; round < ROUNDS; round++, first += PORTS) {
+        uint64_t place = take_answer(0).number - first;
+        ck_assert_uint_lt(place, PORTS);
+        ck_assert_uint_eq(take_answer(1).number, first + (place + 1) % PORTS);
+        ck_assert_uint_eq(take_answer(2).number, first + (place + 2) % PORTS);
+        ck_assert(round == 0 || place == (before + PORTS - 1) % PORTS);
+        before = place;
+    }
 }
 END_TEST
 
@@ -851,6 +902,7 @@ static TCase *judging(void)
     tcase_add_test(tests, texts_change_one_at_a_time);
     tcase_add_test(tests, polls_end_at_their_limit);
     tcase_add_test(tests, every_port_is_answered_in_its_own_order);
+    tcase_add_test(tests, ports_take_turns);
     tcase_add_test(tests, a_full_port_takes_no_more);
     tcase_add_test(tests, a_restart_changes_nothing);
     tcase_add_test(tests, recorded_names_are_hashed_again);

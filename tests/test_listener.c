@@ -5,6 +5,7 @@
 
 #include "admission.h"
 #include "session.h"
+#include "temporary.h"
 
 #include <arpa/inet.h>
 #include <check.h>
@@ -124,8 +125,8 @@ int __wrap_client_open(struct server *server, const struct client_protocol *prot
 
 /* ---- the listener under test ---- */
 
-static char directory[64];
-static char admin[96];
+static char directory[TEMPORARY_MAX];
+static char admin[TEMPORARY_MAX + 8];
 static char why[LISTENER_WHY_MAX];
 static struct config config;
 static struct server server;
@@ -141,8 +142,7 @@ static void listen_on(const char *host)
 
 static void setup(void)
 {
-    strcpy(directory, "/tmp/tallycast-listener-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(directory));
+    temporary_directory(directory, "tallycast-listener");
     snprintf(admin, sizeof admin, "%s/admin", directory);
     config = (struct config){.admin = admin};
     listen_on("127.0.0.1");

@@ -1,6 +1,7 @@
 /* What the service manager is told, with a socket of the test's own in its place. */
 #include "notify.h"
 #include "capture.h"
+#include "temporary.h"
 
 #include <check.h>
 #include <stddef.h>
@@ -11,12 +12,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static char name[64];
+static char name[TEMPORARY_MAX];
 
 /* Binds a datagram socket to `name`, where '@' begins an abstract one. */
 static int bind_manager(void)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
+    ck_assert_uint_lt(strlen(name), sizeof address.sun_path);
     memcpy(address.sun_path, name, strlen(name));
     if (name[0] == '@')
         address.sun_path[0] = '\0';
@@ -49,7 +51,9 @@ static void assert_the_manager_is_told(void)
 
 START_TEST(a_named_socket_is_told)
 {
-    snprintf(name, sizeof name, "/tmp/test_notify.%d", (int)getpid());
+    char file[32];
+    snprintf(file, sizeof file, "tallycast-notify.%d", (int)getpid());
+    temporary_path(name, file);
     assert_the_manager_is_told();
     unlink(name);
 }

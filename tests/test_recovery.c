@@ -1,6 +1,7 @@
 /* What a start takes from a database, at the edges: the last row that can be, and the first that
  * can't. The rows are written by plain SQL, and the store's visitor takes whatever it gives. */
 #include "store.h"
+#include "temporary.h"
 
 #include <check.h>
 #include <errno.h>
@@ -12,8 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char directory[64];
-static char path[128];
+static char directory[TEMPORARY_MAX];
+static char path[TEMPORARY_MAX + 8];
 static char why[STORE_WHY_MAX];
 
 static void run_sql(const char *sql)
@@ -28,8 +29,7 @@ static void run_sql(const char *sql)
 static void setup(void)
 {
     struct store *store;
-    strcpy(directory, "/tmp/tallycast-recovery-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(directory));
+    temporary_directory(directory, "tallycast-recovery");
     snprintf(path, sizeof path, "%s/test.db", directory);
     ck_assert_msg(store_open(&store, path, false, why) == 0, "%s", why);
     store_close(store);
@@ -40,7 +40,7 @@ static void setup(void)
 static void teardown(void)
 {
     static const char *const suffixes[] = {"", "-wal", "-shm", "-journal"};
-    char name[160];
+    char name[TEMPORARY_MAX + 32];
     for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
         snprintf(name, sizeof name, "%s%s", path, suffixes[i]);
         unlink(name);

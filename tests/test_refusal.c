@@ -5,6 +5,7 @@
 
 #include "capture.h"
 #include "proto/error.h"
+#include "temporary.h"
 #include "waker.h"
 
 #include <check.h>
@@ -79,8 +80,8 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
 
 /* ---- the ledger under test ---- */
 
-static char directory[64];
-static char path[128];
+static char directory[TEMPORARY_MAX];
+static char path[TEMPORARY_MAX + 8];
 static char why[STORE_WHY_MAX];
 static const struct voter_key key = {{1, 2, 3}};
 static struct store *store;
@@ -115,15 +116,14 @@ static int create_poll(void)
 
 static void setup(void)
 {
-    strcpy(directory, "/tmp/tallycast-refusal-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(directory));
+    temporary_directory(directory, "tallycast-refusal");
     snprintf(path, sizeof path, "%s/test.db", directory);
     make_ledger();
 }
 
 static void teardown(void)
 {
-    char log[160];
+    char log[TEMPORARY_MAX + 32];
     snprintf(log, sizeof log, "%s-wal", path);
     free_ledger();
     unlink(path);

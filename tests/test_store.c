@@ -4,6 +4,7 @@
 
 #include "coverage.h"
 #include "proto/error.h"
+#include "temporary.h"
 #include "voter.h"
 
 #include <check.h>
@@ -23,13 +24,18 @@
 /* ---- calls that can be made to fail ---- */
 
 static long calls_left = -1; /* of the store's, until one fails; -1 is never */
+static unsigned failures_in_row = 1, to_fail;
 static int failure_code = SQLITE_IOERR;
 static int failure_errno = EIO;
 
 static bool fails(void)
 {
-    if (calls_left < 0 || calls_left-- > 0)
-        return false;
+    if (to_fail == 0) {
+        if (calls_left < 0 || calls_left-- > 0)
+            return false;
+        to_fail = failures_in_row;
+    }
+    to_fail--;
     errno = failure_errno;
     return true;
 }
@@ -46,7 +52,6 @@ WRAP(void *, malloc, (size_t size), (size), NULL)
 WRAP(void *, calloc, (size_t count, size_t size), (count, size), NULL)
 WRAP(char *, strdup, (const char *text), (text), NULL)
 WRAP(int, mkostemp, (char *name, int flags), (name, flags), -1)
-WRAP(int, link, (const char *from, const char *to), (from, to), -1)
 WRAP(int, fsync, (int fd), (fd), -1)
 WRAP(int, fdatasync, (int fd), (fd), -1)
 WRAP(ssize_t, pread, (int fd, void *bytes, size_t len, off_t at), (fd, bytes, len, at), -1)
@@ -54,10 +59,6 @@ WRAP(ssize_t, write, (int fd, const void *bytes, size_t len), (fd, bytes, len), 
 WRAP(int, fstat, (int fd, struct stat *status), (fd, status), -1)
 WRAP(int, sqlite3_open_v2, (const char *name, sqlite3 **db, int flags, const char *vfs),
      (name, db, flags, vfs), failure_code)
-WRAP(int, sqlite3_exec,
-     (sqlite3 * db, const char *sql, int (*row)(void *, int, char **, char **), void *context,
-      char **error),
-     (db, sql, row, context, error), failure_code)
 WRAP(int, sqlite3_prepare_v2,
      (sqlite3 * db, const char *sql, int len, sqlite3_stmt **statement, const char **tail),
      (db, sql, len, statement, tail), failure_code)
@@ -66,6 +67,9 @@ WRAP(int, sqlite3_prepare_v3,
       const char **tail),
      (db, sql, len, flags, statement, tail), failure_code)
 WRAP(int, sqlite3_step, (sqlite3_stmt * statement), (statement), failure_code)
+WRAP(int, sqlite3_create_module,
+     (sqlite3 * db, const char *name, const sqlite3_module *module, void *context),
+     (db, name, module, context), failure_code)
 WRAP(int, sqlite3_wal_checkpoint_v2,
      (sqlite3 * db, const char *name, int mode, int *log_pages, int *done),
      (db, name, mode, log_pages, done), failure_code)
@@ -83,6 +87,31 @@ int __wrap_open(const char *name, int flags, ...)
     return fails() ? -1 : __real_open(name, flags, mode);
 }
 
+static bool has_rival; /* which makes each database just before it is put in its place */
+
+int __real_link(const char *from, const char *to);
+int __wrap_link(const char *from, const char *to);
+int __wrap_link(const char *from, const char *to)
+{
+    if (has_rival)
+        ck_assert_int_eq(__real_link(from, to), 0);
+    return fails() ? -1 : __real_link(from, to);
+}
+
+static bool pragmas_do_nothing;
+
+int __real_sqlite3_exec(sqlite3 *db, const char *sql, int (*row)(void *, int, char **, char **),
+                        void *context, char **error);
+int __wrap_sqlite3_exec(sqlite3 *db, const char *sql, int (*row)(void *, int, char **, char **),
+                        void *context, char **error);
+int __wrap_sqlite3_exec(sqlite3 *db, const char *sql, int (*row)(void *, int, char **, char **),
+                        void *context, char **error)
+{
+    if (pragmas_do_nothing && strstr(sql, "journal_mode"))
+        return SQLITE_OK;
+    return fails() ? failure_code : __real_sqlite3_exec(db, sql, row, context, error);
+}
+
 static long writes_left = -1; /* of SQLite's, until one fails; -1 is never */
 static int write_errno;
 
@@ -94,7 +123,7 @@ static ssize_t failing_pwrite(int fd, const void *bytes, size_t len, off_t at)
     return -1;
 }
 
-static char directory[] = "/tmp/tallycast-store-XXXXXX";
+static char directory[TEMPORARY_MAX];
 static char path[PATH_MAX];
 static char why[STORE_WHY_MAX];
 
@@ -107,8 +136,7 @@ static void remove_file(const char *suffix)
 
 static void setup(void)
 {
-    strcpy(directory, "/tmp/tallycast-store-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(directory));
+    temporary_directory(directory, "tallycast-store");
     snprintf(path, sizeof path, "%s/test.db", directory);
 }
 
@@ -655,6 +683,26 @@ START_TEST(making_a_database_fails_cleanly)
 }
 END_TEST
 
+START_TEST(a_database_that_another_server_made_meanwhile_is_opened)
+{
+    has_rival = true;
+    struct store *store = open_store();
+    ck_assert(!store_has_ballots(store));
+    store_close(store);
+    ck_assert_int_eq(count_files(), 2); /* it, and its log */
+}
+END_TEST
+
+/* On some file systems SQLite stays in another mode, and does not say so. */
+START_TEST(a_database_without_a_log_is_refused)
+{
+    struct store *store;
+    pragmas_do_nothing = true;
+    ck_assert_int_eq(store_open(&store, path, true, why), -1);
+    ck_assert_msg(strstr(why, "can't be put into WAL mode"), "said: %s", why);
+}
+END_TEST
+
 /* The same while one is opened and read: it is refused, or read as it is. */
 START_TEST(reading_a_database_fails_cleanly)
 {
@@ -698,15 +746,17 @@ static int commit_later(struct store *store, uint64_t seq, long *countdown, long
 {
     const struct name name = {6, "dinner"}, choices[2] = {{1, "a"}, {1, "b"}};
     const struct settings settings = {{0}};
+    to_fail = 0;
     struct poll *poll = poll_new(&name, &settings, choices, 2);
     poll->id = 2;
-    const struct store_event event = {.seq = seq, .kind = STORE_CREATE, .poll = poll};
-    const struct store_ballot ballot = {.seq = seq + 1, .poll = 2, .voter = {5, seq}};
-    static const char line[] = "dinner open 6 1 a=1 b=0";
+    const struct store_event events[] = {{.seq = seq, .kind = STORE_CREATE, .poll = poll},
+                                         {.seq = seq + 1, .kind = STORE_CLOSE, .poll = poll}};
+    const struct store_ballot ballot = {.seq = seq + 2, .poll = 2, .voter = {5, seq}};
+    static const char line[] = "dinner closed 7 1 a=1 b=0";
     const struct store_tally tally = {2, line, sizeof line - 1};
     const struct store_batch batch = {.time_ns = 2,
-                                      .events = &event,
-                                      .event_count = 1,
+                                      .events = events,
+                                      .event_count = 2,
                                       .ballots = &ballot,
                                       .ballot_count = 1,
                                       .tallies = &tally,
@@ -795,6 +845,17 @@ START_TEST(a_commit_fails_cleanly)
     fail_commits(&calls_left, &aborted, &refused);
     ck_assert_int_eq(aborted, 1); /* on COMMIT alone */
     ck_assert_int_gt(refused, 4);
+}
+END_TEST
+
+/* What can't be rolled back either must not be gone on with. */
+START_TEST(a_commit_that_can_not_be_undone_ends_the_server)
+{
+    int aborted = 0, refused = 0;
+    failures_in_row = 2;
+    fail_commits(&calls_left, &aborted, &refused);
+    ck_assert_int_gt(aborted, 4); /* wherever a transaction is open */
+    ck_assert_int_eq(refused, 1); /* there is none yet */
 }
 END_TEST
 
@@ -891,34 +952,53 @@ START_TEST(an_interrupted_call_is_made_again)
 }
 END_TEST
 
+/* Whether a checkpoint is tried; if so, it fails. */
+static bool tries_a_checkpoint(struct store *store, uint64_t pages)
+{
+    calls_left = 0;
+    store_checkpoint(store, pages);
+    bool tried = calls_left < 0;
+    calls_left = -1;
+    return tried;
+}
+
 /* A checkpoint that fails leaves the log as it is, and is tried when it has grown by as much. */
 START_TEST(a_failed_checkpoint_is_tried_again_later)
 {
     struct store *store = open_store();
     struct poll *poll = make_poll();
     ck_assert_int_eq(commit_sample(store, poll), 0);
-    uint64_t log = store_log_bytes(store), file = store_database_bytes(store);
+    uint64_t log = store_log_bytes(store);
     ck_assert_uint_gt(log, 0);
-    store_checkpoint(store, 1000); /* it is too short for that */
-    ck_assert_uint_eq(store_database_bytes(store), file);
-    calls_left = 0;
-    store_checkpoint(store, 1);
-    ck_assert_int_eq(calls_left, -1); /* tried, and failed */
-    calls_left = 0;
-    store_checkpoint(store, 1);
-    ck_assert_int_eq(calls_left, 0); /* not tried */
-    calls_left = -1;
+    ck_assert(!tries_a_checkpoint(store, 1000)); /* it is too short for that */
+    ck_assert(tries_a_checkpoint(store, 1));
+    ck_assert(!tries_a_checkpoint(store, 1));
     for (uint64_t seq = 5; store_log_bytes(store) < 2 * log; seq++) {
         const struct store_ballot ballot = {.seq = seq, .poll = 1, .voter = {9, seq}};
         const struct store_batch batch = {.time_ns = 1, .ballots = &ballot, .ballot_count = 1};
         const char *reason;
         ck_assert_int_eq(store_commit(store, &batch, &reason), 0);
     }
-    calls_left = 0;
-    store_checkpoint(store, 1);
-    ck_assert_int_eq(calls_left, -1); /* tried again */
+    ck_assert(tries_a_checkpoint(store, 1)); /* again */
     ck_assert_int_eq(store_checkpoint_all(store, why), 0);
     ck_assert_uint_eq(store_log_bytes(store), 0);
+    store_close(store);
+    poll_free(poll);
+}
+END_TEST
+
+/* What the log takes may be the room that is lacking. */
+START_TEST(a_full_disk_is_a_reason_to_empty_the_log_at_once)
+{
+    struct store *store = open_store();
+    struct poll *poll = make_poll();
+    ck_assert_int_eq(commit_sample(store, poll), 0);
+    ck_assert(tries_a_checkpoint(store, 1));
+    ck_assert(!tries_a_checkpoint(store, 1));
+    failure_code = SQLITE_FULL;
+    ck_assert_int_eq(commit_later(store, 5, &calls_left, 1), ERR_STORAGE);
+    calls_left = -1;
+    ck_assert(tries_a_checkpoint(store, 1));
     store_close(store);
     poll_free(poll);
 }
@@ -948,14 +1028,18 @@ int main(void)
     tcase_add_test(tests, a_directory_that_is_not_there_is_refused);
     tcase_add_test(tests, a_name_that_is_too_long_is_refused);
     tcase_add_test(tests, making_a_database_fails_cleanly);
+    tcase_add_test(tests, a_database_that_another_server_made_meanwhile_is_opened);
+    tcase_add_test(tests, a_database_without_a_log_is_refused);
     tcase_add_test(tests, reading_a_database_fails_cleanly);
     tcase_add_test(tests, a_commit_fails_cleanly);
+    tcase_add_test(tests, a_commit_that_can_not_be_undone_ends_the_server);
     tcase_add_test(tests, a_full_disk_refuses_a_commit_wherever_it_is_noticed);
     tcase_add_test(tests, a_file_system_that_became_read_only_refuses_a_commit);
     tcase_add_test(tests, a_write_that_failed_leaves_the_outcome_of_a_commit_unknown);
     tcase_add_test(tests, a_backup_fails_cleanly);
     tcase_add_test(tests, an_interrupted_call_is_made_again);
     tcase_add_test(tests, a_failed_checkpoint_is_tried_again_later);
+    tcase_add_test(tests, a_full_disk_is_a_reason_to_empty_the_log_at_once);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -1,6 +1,8 @@
 /* Voters' hashes, which are durable and so pinned to known values, and the key's file. */
 #include "voter.h"
 
+#include "temporary.h"
+
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -76,14 +78,13 @@ ssize_t __wrap_read(int fd, void *bytes, size_t len)
 
 static const struct voter_key key = {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}};
 
-static char directory[64];
-static char path[128];
+static char directory[TEMPORARY_MAX];
+static char path[TEMPORARY_MAX + 32];
 static char why[256];
 
 static void make_directory(void)
 {
-    snprintf(directory, sizeof directory, "/tmp/test_voter.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(directory));
+    temporary_directory(directory, "tallycast-voter");
     snprintf(path, sizeof path, "%s/tallycast.db.key", directory);
     why[0] = '\0';
 }
@@ -206,7 +207,7 @@ END_TEST
 START_TEST(a_key_needs_its_directory)
 {
     struct voter_key unused;
-    char nowhere[160];
+    char nowhere[TEMPORARY_MAX + 16];
     snprintf(nowhere, sizeof nowhere, "%s/none/key", directory);
     ck_assert_int_eq(voter_key_create(nowhere, &unused, why, sizeof why), -1);
     ck_assert_ptr_nonnull(strstr(why, nowhere));
