@@ -150,8 +150,7 @@ enum route_result exchange_healthz(struct exchange *exchange, const struct call 
 enum route_result exchange_readyz(struct exchange *exchange, const struct call *call)
 {
     (void)call;
-    const struct ledger *ledger = exchange->client.worker->server->ledger;
-    if (atomic_load_explicit(&ledger_stats(ledger)->refusing, memory_order_relaxed))
+    if (!ledger_is_writable(exchange->client.worker->server->ledger))
         return exchange_refuse(exchange, ERR_STORAGE, 0, "the database took nothing the last time");
     return reply_text(exchange, 200, "ready\n");
 }
