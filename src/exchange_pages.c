@@ -144,9 +144,7 @@ enum route_result exchange_healthz(struct exchange *exchange, const struct call 
     return reply_text(exchange, 200, "alive\n");
 }
 
-/* Whatever answers here has loaded its ledger; whether that can be written, its last batch has
- * shown.
- */
+/* Whatever answers here has loaded its ledger. */
 enum route_result exchange_readyz(struct exchange *exchange, const struct call *call)
 {
     (void)call;
