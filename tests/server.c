@@ -6,6 +6,8 @@
 #define _GNU_SOURCE /* nftw, pipe2 */
 #include "server.h"
 
+#include "temporary.h"
+
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
@@ -32,7 +34,7 @@
 enum { ARGUMENTS_MAX = 32, TREE_DEPTH = 16, RECEIVE_BYTES = 64 * 1024 };
 
 /* Holds the directories of all tests of this program; made before the first is forked. */
-static char root[SERVER_PATH_MAX / 2];
+static char root[TEMPORARY_MAX];
 
 /* ---- the program ---- */
 
@@ -40,17 +42,21 @@ static int remove_entry(const char *path, const struct stat *status, int kind, s
 {
     (void)status;
     (void)walk;
+    /* A test may have mounted a file system there; what is in a read-only one goes with it. */
     if (kind == FTW_DP)
-        umount2(path, MNT_DETACH); /* in case that a test has mounted a file system there */
-    return remove(path);
+        umount2(path, MNT_DETACH);
+    remove(path);
+    return 0;
 }
 
-static void remove_root(void)
+static bool remove_root(void)
 {
-    if (getenv("TALLYCAST_TEST_KEEP") != NULL)
-        fprintf(stderr, "the tests' files stay in %s\n", root);
-    else
+    if (getenv("TALLYCAST_TEST_KEEP") == NULL) {
         nftw(root, remove_entry, TREE_DEPTH, FTW_DEPTH | FTW_PHYS);
+        return access(root, F_OK) != 0;
+    }
+    fprintf(stderr, "the tests' files stay in %s\n", root);
+    return true;
 }
 
 /* Also before there is a test that could fail. */
@@ -64,9 +70,7 @@ static void require(bool condition, const char *path)
 
 static void make_root(void)
 {
-    const char *parent = getenv("TMPDIR");
-    snprintf(root, sizeof root, "%s/tallycast-XXXXXX", parent != NULL ? parent : "/tmp");
-    require(mkdtemp(root) != NULL, root);
+    temporary_directory(root, "tallycast");
 }
 
 int server_tests_run(Suite *suite)
@@ -77,7 +81,10 @@ int server_tests_run(Suite *suite)
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
-    remove_root();
+    if (!remove_root()) {
+        fprintf(stderr, "%s can't be removed\n", root);
+        failed++;
+    }
     return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TEMPORARY_MAX = 256 };
+enum { TEMPORARY_MAX = 128 };
 
 /* The path of `name` there. A longer one than fits ends the program. */
 static inline void temporary_path(char path[TEMPORARY_MAX], const char *name)
