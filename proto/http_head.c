@@ -60,21 +60,13 @@ static const llhttp_settings_t settings = {
 
 /* ---- What its errors mean ---- */
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-/* Whether a version that llhttp refused, read up to `stop`, is one of HTTP's that the server does
- * not speak. Of HTTP/1.0 and 1.1 what came after them was refused. */
+/* Whether a version that llhttp refused, read up to `stop`, is one that the server does not speak:
+ * it read the digits, then. Of HTTP/1.0 and 1.1 what came after them was refused. */
 static bool is_other_version(const struct http_head *head, const char *stop)
 {
     enum { VERSION_LEN = sizeof " HTTP/1.1" - 1 };
     const char *version = head->target.at + head->target.len;
-    if (stop - version < VERSION_LEN)
-        return false;
-    char major = version[6], minor = version[8];
-    return is_digit(major) && is_digit(minor) && !(major == '1' && minor <= '1');
+    return stop - version >= VERSION_LEN && !(version[6] == '1' && version[8] <= '1');
 }
 
 static enum http_head_result judge_error(const struct http_head *head, llhttp_errno_t error,

@@ -835,6 +835,7 @@ static Suite *http_suite(void)
     Suite *suite = suite_create("http_codec");
     for (size_t g = 0; g < COUNT_OF(groups); g++) {
         TCase *group = tcase_create(groups[g].name);
+        tcase_set_timeout(group, 60); /* every byte at every place takes its time */
         for (size_t t = 0; groups[g].tests[t]; t++)
             tcase_add_test(group, groups[g].tests[t]);
         suite_add_tcase(suite, group);
