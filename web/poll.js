@@ -119,8 +119,19 @@ form.addEventListener("submit", (event) => {
     vote(event.submitter.value);
 });
 
-// The address says what was voted without JavaScript; a reload should not say it again.
-const voted = new URL(location).searchParams.get("voted") ?? remembered.get();
-history.replaceState(null, "", location.pathname);
-markVoted(labels.has(voted) ? voted : null);
+// The address says what was just voted without this script; a reload should not say it again.
+function recall() {
+    if (new URL(location).searchParams.has("voted")) {
+        markVoted(new URL(location).searchParams.get("voted"));
+        history.replaceState(null, "", location.pathname);
+        return;
+    }
+    const choice = remembered.get();
+    markVoted(choice);
+    if (labels.has(choice)) {
+        say("done", `Your vote is for ${labels.get(choice)}.`);
+    }
+}
+
+recall();
 follow(`/polls/${poll}/events`, { onTally: show, onLink: showLink });
