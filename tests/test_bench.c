@@ -1,9 +1,13 @@
 /* Tests of what tallybench rests on: the histogram's error, the options, the arithmetic of a steady
- * rate, the plan of ballots, the check of pushes, marks, figures, source addresses. */
+ * rate, the plan of ballots, the check of pushes, events and replies of HTTP, marks, figures,
+ * source addresses. */
 #include "proto/command.h"
+#include "proto/http.h"
+#include "tools/bench_event.h"
 #include "tools/bench_faults.h"
 #include "tools/bench_figure.h"
 #include "tools/bench_hdr.h"
+#include "tools/bench_http.h"
 #include "tools/bench_marks.h"
 #include "tools/bench_options.h"
 #include "tools/bench_pace.h"
@@ -119,6 +123,21 @@ START_TEST(options_are_taken)
 }
 END_TEST
 
+START_TEST(options_of_http)
+{
+    ck_assert_int_eq(parse(OPTIONS_RUN, "--admin /a --http 127.0.0.1:3000 --voters 0 --sse 3 "
+                                        "--stalled-sse 4 --http-voters 5 --ballots 6"),
+                     OPTIONS_GO);
+    ck_assert_str_eq(options.http, "127.0.0.1:3000");
+    ck_assert_uint_eq(options_voters(&options), 5);
+    ck_assert_uint_eq(options_connections(&options), 12);
+    ck_assert_uint_eq(options.http_pipeline, 1);
+    ck_assert(options_need_http(&options));
+    ck_assert_int_eq(parse(OPTIONS_RUN, "--serve x --subscribers 3"), OPTIONS_GO);
+    ck_assert(!options_need_http(&options));
+}
+END_TEST
+
 START_TEST(options_leave_the_servers_alone)
 {
     ck_assert_int_eq(parse(OPTIONS_RUN, "--serve ./tallycast -- --push-interval 0"), OPTIONS_GO);
@@ -147,6 +166,12 @@ static const struct {
     {OPTIONS_RUN, "--admin /a --identity nobody", "--identity"},
     {OPTIONS_RUN, "--admin /a --identity named:49", "--identity"}, /* 50 voters */
     {OPTIONS_RUN, "--admin /a --voters 0 --ballots 5", "--ballots"},
+    {OPTIONS_RUN, "--serve x --http-voters 2 --identity named:51", "--identity"}, /* 52 voters */
+    {OPTIONS_RUN, "--admin /a --sse 1", "need --http"},
+    {OPTIONS_RUN, "--admin /a --stalled-sse 1", "need --http"},
+    {OPTIONS_RUN, "--admin /a --http-voters 1", "need --http"},
+    {OPTIONS_RUN, "--serve naive --sse 1", "the naive server speaks no HTTP"},
+    {OPTIONS_RUN, "--admin /a --http-pipeline 0", "--http-pipeline"},
     {OPTIONS_RUN, "--admin /a --repeat 3", "no such option"},
     {OPTIONS_RUN, "--admin /a stray", "stray"},
     {OPTIONS_SUITE, "--serve x --compare fast", "--compare"},
@@ -329,7 +354,7 @@ static const struct {
 
 START_TEST(tally_check_knows_wrong_pushes)
 {
-    struct tally_check check = {.poll = "lunch", .choice_count = 2};
+    struct tally_check check = {.poll = "lunch", .choice_count = 2, .form = tally_of_line};
     for (size_t i = 0; i < sizeof pushes / sizeof pushes[0]; i++) {
         uint64_t seq = 0;
         const char *wrong = tally_check_push(&check, pushes[i].line, strlen(pushes[i].line), &seq);
@@ -342,6 +367,216 @@ START_TEST(tally_check_knows_wrong_pushes)
     ck_assert(!tally_check_is(&check, "lunch open 15 4 a=2 b=2", 23));
     ck_assert(!tally_check_is(&check, "lunch open 15 4 a=1 b=33", 24));
     tally_check_free(&check);
+}
+END_TEST
+
+/* ---- events ---- */
+
+#define CHOICES_JSON "[{\"choice\":\"a\",\"count\":1},{\"choice\":\"b\",\"count\":2}]"
+#define TALLY_JSON(seq)                                                                 \
+    "{\"poll\":\"lunch\",\"seq\":" seq ",\"open\":true,\"hidden\":false,\"ballots\":3," \
+    "\"choices\":" CHOICES_JSON "}"
+#define EVENT(id, data) "event: tally\nid: " id "\ndata: " data
+
+static const struct {
+    const char *block;
+    const char *wrong; /* a part of the message; NULL if it is good */
+} events[] = {
+    {EVENT("12", TALLY_JSON("12")), NULL},
+    {EVENT("13", TALLY_JSON("12")), "not its tally's sequence"},
+    {EVENT("", TALLY_JSON("12")), "not a well-formed event"},
+    {EVENT("-12", TALLY_JSON("12")), "not a well-formed event"},
+    {EVENT("12 ", TALLY_JSON("12")), "not a well-formed event"},
+    {"id: 12\nevent: tally\ndata: " TALLY_JSON("12"), "not a well-formed event"},
+    {"event: tallyho\nid: 12\ndata: " TALLY_JSON("12"), "not a well-formed event"},
+    {"event: tally\nid: 12", "not a well-formed event"},
+    {"event: tally\ndata: " TALLY_JSON("12"), "not a well-formed event"},
+    {EVENT("12", TALLY_JSON("12") "\ndata: 1"), "not a well-formed event"},
+    {EVENT("12", TALLY_JSON("12") " x"), "data are no tally"},
+    {EVENT("12", TALLY_JSON("\"12\"")), "data are no tally"},
+    {EVENT("12", TALLY_JSON("12.0")), "data are no tally"},
+    {EVENT("12", TALLY_JSON("12,\"seq\":12")), "data are no tally"},
+    {EVENT("12", TALLY_JSON("12,\"more\":1")), "data are no tally"},
+    {EVENT("12", "{\"poll\":\"lunch\",\"seq\":12}"), "data are no tally"},
+    {EVENT("12", "[]"), "data are no tally"},
+    {EVENT("12", ""), "data are no tally"},
+    {"", "not a well-formed event"},
+};
+
+START_TEST(events_are_taken_apart)
+{
+    struct tally_row row;
+    for (size_t i = 0; i < sizeof events / sizeof events[0]; i++) {
+        const char *wrong = event_parse(events[i].block, strlen(events[i].block), &row);
+        ck_assert_msg(!wrong == !events[i].wrong, "%s: %s", events[i].block,
+                      wrong ? wrong : "good");
+        if (wrong)
+            ck_assert_ptr_nonnull(strstr(wrong, events[i].wrong));
+    }
+    ck_assert_ptr_null(event_parse(events[0].block, strlen(events[0].block), &row));
+    ck_assert_str_eq(row.poll.text, "lunch");
+    ck_assert(row.open && !row.hidden);
+    ck_assert_uint_eq(row.seq, 12);
+    ck_assert_uint_eq(row.ballots, 3);
+    ck_assert_uint_eq(row.choice_count, 2);
+    ck_assert_str_eq(row.choices[1].text, "b");
+    ck_assert_uint_eq(row.counts[1], 2);
+}
+END_TEST
+
+START_TEST(events_that_are_silent)
+{
+    static const char *const silent[] = {":", ": still here", "retry: 2500"};
+    static const char *const loud[] = {"", "retry: soon", ":\ndata: 1", "event: tally"};
+    for (size_t i = 0; i < sizeof silent / sizeof silent[0]; i++)
+        ck_assert(event_is_silent((struct span){silent[i], strlen(silent[i])}));
+    for (size_t i = 0; i < sizeof loud / sizeof loud[0]; i++)
+        ck_assert(!event_is_silent((struct span){loud[i], strlen(loud[i])}));
+}
+END_TEST
+
+/* In whatever form a tally is pushed, the same is asked of it. */
+START_TEST(tally_check_knows_wrong_events)
+{
+    struct tally_check check = {.poll = "lunch", .choice_count = 2, .form = event_parse};
+    uint64_t seq = 0;
+    const char *event = EVENT("12", TALLY_JSON("12"));
+    ck_assert_ptr_null(tally_check_push(&check, event, strlen(event), &seq));
+    ck_assert_uint_eq(seq, 12);
+    ck_assert(tally_check_is(&check, "lunch open 12 3 a=1 b=2", 23));
+    ck_assert(!tally_check_is(&check, "lunch open 12 3 a=2 b=1", 23));
+    ck_assert(!tally_check_is(&check, "lunch closed 12 3 a=1 b=2", 25));
+    ck_assert(!tally_check_is(&check, "lunch open 13 3 a=1 b=2", 23));
+    check.poll = "dinner";
+    event = EVENT("13", TALLY_JSON("13"));
+    ck_assert_str_eq(tally_check_push(&check, event, strlen(event), &seq),
+                     "a tally of a poll that was not subscribed");
+    tally_check_free(&check);
+}
+END_TEST
+
+/* ---- HTTP ---- */
+
+#define CREATED                                                                                 \
+    "HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nSet-Cookie: v=1.x; HttpOnly\r\n" \
+    "Content-Length: 27\r\n\r\n{\"seq\":7,\"duplicate\":false}"
+#define HELLO       "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 5\r\n\r\nhello"
+#define EVENTS_HEAD "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+
+/* Takes the next reply off bytes that come in pieces of one size. */
+static enum http_take take_in_pieces(struct http_replies *replies, const char **at, size_t piece)
+{
+    enum http_take take = HTTP_TAKE_PART;
+    while (take == HTTP_TAKE_PART && **at) {
+        struct span input = {*at, strlen(*at) < piece ? strlen(*at) : piece};
+        size_t offered = input.len;
+        take = http_replies_take(replies, &input);
+        *at += take == HTTP_TAKE_PART ? offered : offered - input.len;
+    }
+    return take;
+}
+
+START_TEST(http_replies_come_in_any_pieces)
+{
+    static const char bytes[] = CREATED HELLO EVENTS_HEAD ":\n\n";
+    for (size_t piece = 1; piece <= strlen(bytes); piece++) {
+        struct http_replies *replies = http_replies_new();
+        const struct http_reply *reply = http_replies_last(replies);
+        const char *at = bytes;
+        ck_assert_int_eq(take_in_pieces(replies, &at, piece), HTTP_TAKE_REPLY);
+        ck_assert_uint_eq(reply->status, 201);
+        ck_assert_str_eq(reply->type, "application/json");
+        ck_assert_str_eq(reply->cookie, "v=1.x");
+        ck_assert_uint_eq(reply->body.len, 27);
+        ck_assert_mem_eq(reply->body.at, "{\"seq\":7,\"duplicate\":false}", 27);
+        ck_assert_int_eq(take_in_pieces(replies, &at, piece), HTTP_TAKE_REPLY);
+        ck_assert_uint_eq(reply->status, 200);
+        ck_assert_str_eq(reply->type, "text/plain");
+        ck_assert_str_eq(reply->cookie, "");
+        ck_assert_uint_eq(reply->body.len, 5);
+        ck_assert_int_eq(take_in_pieces(replies, &at, piece), HTTP_TAKE_STREAM);
+        ck_assert_str_eq(reply->type, "text/event-stream");
+        ck_assert_str_eq(at, ":\n\n");
+        http_replies_free(replies);
+    }
+}
+END_TEST
+
+START_TEST(http_replies_that_are_wrong)
+{
+    static const char *const wrong[] = {
+        "+TALLYCAST 1 max-line=1024\n",
+        "HTTP/3.1 200 OK\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1x\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\nmore",
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        struct http_replies *replies = http_replies_new();
+        const char *at = wrong[i];
+        enum http_take take = take_in_pieces(replies, &at, 1000);
+        if (take == HTTP_TAKE_REPLY) /* and after it */
+            take = take_in_pieces(replies, &at, 1000);
+        ck_assert_msg(take == HTTP_TAKE_WRONG, "%s", wrong[i]);
+        ck_assert_ptr_nonnull(http_replies_why(replies));
+        http_replies_free(replies);
+    }
+}
+END_TEST
+
+/* What the server's codec makes of the requests. */
+START_TEST(http_requests_are_the_servers)
+{
+    char text[HTTP_REQUEST_BYTES];
+    struct http_request request;
+    const char *why;
+    struct http_ballot ballot = {"127.0.0.1:3000", "v=1", "lunch", "pizza", "v12"};
+    int len = (int)http_put_ballot(text, &ballot);
+    ck_assert_int_eq(http_request_parse(text, (size_t)len, &request, &why), len);
+    ck_assert_int_eq(request.method, HTTP_POST);
+    ck_assert_mem_eq(request.path.at, "/polls/lunch/ballots", request.path.len);
+    ck_assert_mem_eq(request.headers[HTTP_HEADER_COOKIE].at, "v=1", 3);
+    ck_assert_mem_eq(request.body.at, "{\"choice\":\"pizza\",\"voter\":\"v12\"}", request.body.len);
+    ballot.cookie = ballot.voter = "";
+    len = (int)http_put_ballot(text, &ballot);
+    ck_assert_int_eq(http_request_parse(text, (size_t)len, &request, &why), len);
+    ck_assert_ptr_null(request.headers[HTTP_HEADER_COOKIE].at);
+    ck_assert_mem_eq(request.body.at, "{\"choice\":\"pizza\"}", request.body.len);
+    len = (int)http_put_get(text, "127.0.0.1:3000", "/polls/lunch/events", "text/event-stream");
+    ck_assert_int_eq(http_request_parse(text, (size_t)len, &request, &why), len);
+    ck_assert_mem_eq(request.path.at, "/polls/lunch/events", request.path.len);
+    ck_assert_mem_eq(request.headers[HTTP_HEADER_HOST].at, "127.0.0.1:3000", 14);
+}
+END_TEST
+
+START_TEST(http_ballot_replies)
+{
+    static const struct {
+        unsigned status;
+        const char *type, *body;
+        uint64_t seq; /* 0: it is wrong */
+    } cases[] = {
+        {201, "application/json", "{\"seq\":7,\"duplicate\":false}", 7},
+        {201, "application/json", "{\"duplicate\": false, \"seq\": 7}", 7},
+        {200, "application/json", "{\"seq\":7,\"duplicate\":false}", 0},
+        {201, "text/html", "{\"seq\":7,\"duplicate\":false}", 0},
+        {201, "application/json", "{\"seq\":7,\"duplicate\":true}", 0},
+        {201, "application/json", "{\"seq\":0,\"duplicate\":false}", 0},
+        {201, "application/json", "{\"seq\":7}", 0},
+        {201, "application/json", "{\"seq\":7,\"duplicate\":false,\"more\":1}", 0},
+        {201, "application/json", "{\"seq\":7,\"duplicate\":false}}", 0},
+        {201, "application/json", "", 0},
+        {409, "application/problem+json", "{\"code\":\"POLL-CLOSED\"}", 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct http_reply reply = {.status = cases[i].status,
+                                   .body = {cases[i].body, strlen(cases[i].body)}};
+        uint64_t seq = 0;
+        snprintf(reply.type, sizeof reply.type, "%s", cases[i].type);
+        const char *wrong = http_read_ballot_reply(&reply, &seq);
+        ck_assert_msg(!wrong == (cases[i].seq > 0), "%s", cases[i].body);
+        ck_assert_uint_eq(seq, cases[i].seq);
+    }
 }
 END_TEST
 
@@ -482,6 +717,7 @@ static void assert_like_with_like(const struct scenario *scenario, const struct 
 {
     struct options with = scenario->load, without = baseline->load;
     with.subscribers = without.subscribers = with.stalled = without.stalled = 0;
+    with.sse = without.sse = with.stalled_sse = without.stalled_sse = 0;
     with.slow = without.slow = with.slow_bytes_per_s = without.slow_bytes_per_s = 0;
     ck_assert_mem_eq(&with, &without, sizeof with);
     ck_assert_int_eq(scenario->push_at_once, baseline->push_at_once);
@@ -520,6 +756,7 @@ int main(void)
     tcase_add_test(tests, hdr_quantiles_of_many);
     tcase_add_test(tests, hdr_adds_and_subtracts);
     tcase_add_test(tests, options_are_taken);
+    tcase_add_test(tests, options_of_http);
     tcase_add_test(tests, options_leave_the_servers_alone);
     tcase_add_loop_test(tests, options_that_are_wrong, 0,
                         (int)(sizeof wrong_options / sizeof wrong_options[0]));
@@ -531,6 +768,13 @@ int main(void)
     tcase_add_test(tests, plan_counts_every_ballot_of_a_connection);
     tcase_add_test(tests, plan_creates_the_largest_poll);
     tcase_add_test(tests, tally_check_knows_wrong_pushes);
+    tcase_add_test(tests, events_are_taken_apart);
+    tcase_add_test(tests, events_that_are_silent);
+    tcase_add_test(tests, tally_check_knows_wrong_events);
+    tcase_add_test(tests, http_replies_come_in_any_pieces);
+    tcase_add_test(tests, http_replies_that_are_wrong);
+    tcase_add_test(tests, http_requests_are_the_servers);
+    tcase_add_test(tests, http_ballot_replies);
     tcase_add_test(tests, faults_of_one_kind_hide_no_other);
     tcase_add_test(tests, marks_reach_a_reader_in_order);
     tcase_add_test(tests, target_spreads_loopback_sources);

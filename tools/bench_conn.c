@@ -3,6 +3,7 @@
 #include "tools/bench_conn.h"
 
 #include "clock.h"
+#include "tools/bench_http.h"
 #include "tools/bench_lane.h"
 #include "tools/bench_memory.h"
 
@@ -14,9 +15,15 @@
 #include <unistd.h>
 
 static const char *const role_names[] = {
-    [ROLE_VOTER] = "voter",          [ROLE_SUBSCRIBER] = "subscriber",
-    [ROLE_SLOW] = "slow reader",     [ROLE_STALLED] = "stalled subscriber",
-    [ROLE_IDLE] = "idle connection", [ROLE_CHURN] = "short connection",
+    [ROLE_VOTER] = "voter",
+    [ROLE_SUBSCRIBER] = "subscriber",
+    [ROLE_SLOW] = "slow reader",
+    [ROLE_STALLED] = "stalled subscriber",
+    [ROLE_SSE] = "SSE reader",
+    [ROLE_STALLED_SSE] = "stalled SSE reader",
+    [ROLE_HTTP_VOTER] = "HTTP voter",
+    [ROLE_IDLE] = "idle connection",
+    [ROLE_CHURN] = "short connection",
 };
 
 const char *bench_conn_name(const struct bench_conn *conn)
@@ -36,13 +43,18 @@ static int watch(struct bench_conn *conn, struct lane *lane, int operation, uint
 
 int bench_conn_open(struct bench_conn *conn, struct lane *lane, uint64_t source)
 {
-    bool small_window = conn->role == ROLE_SLOW || conn->role == ROLE_STALLED;
+    bool small_window =
+        conn->role == ROLE_SLOW || conn->role == ROLE_STALLED || conn->role == ROLE_STALLED_SSE;
+    bool http = bench_conn_is_http(conn);
     conn->opened_ns = clock_monotonic_ns();
-    conn->fd = target_connect(&lane->load->target, source, small_window);
+    conn->fd = target_connect(http ? &lane->load->http : &lane->load->target, source, small_window);
     if (conn->fd < 0)
         return -1;
     conn->state = BENCH_CONN_OPENED;
-    /* The greeting comes by itself, so there is no need to wait for the connection first. */
+    if (http)
+        conn->replies = http_replies_new();
+    /* The greeting comes by itself, so there is no need to wait for the connection first; nor with
+     * HTTP, since a request that can't be sent yet is kept. */
     return watch(conn, lane, EPOLL_CTL_ADD, EPOLLIN);
 }
 
@@ -95,18 +107,29 @@ bool bench_conn_read(struct bench_conn *conn, struct lane *lane, size_t most, st
     return true;
 }
 
-bool bench_conn_line(struct bench_conn *conn, struct span *input, struct span *line)
+/* Takes what is before a mark of so many bytes, which is NULL where the input ends before it. */
+static bool take_until(struct bench_conn *conn, struct span *input, const char *mark, size_t len,
+                       struct span *piece)
 {
-    const char *end = memchr(input->at, '\n', input->len);
-    if (!end) {
+    if (!mark) {
         if (input->len > 0)
             must_append(&conn->partial, input->at, input->len);
         return false;
     }
-    *line = (struct span){input->at, (size_t)(end - input->at)};
-    input->at = end + 1;
-    input->len -= line->len + 1;
+    *piece = (struct span){input->at, (size_t)(mark - input->at)};
+    input->at = mark + len;
+    input->len -= piece->len + len;
     return true;
+}
+
+bool bench_conn_line(struct bench_conn *conn, struct span *input, struct span *line)
+{
+    return take_until(conn, input, memchr(input->at, '\n', input->len), 1, line);
+}
+
+bool bench_conn_block(struct bench_conn *conn, struct span *input, struct span *block)
+{
+    return take_until(conn, input, memmem(input->at, input->len, "\n\n", 2), 2, block);
 }
 
 /* Sends what the kernel takes. Returns how much that is. */
@@ -156,4 +179,6 @@ void bench_conn_close(struct bench_conn *conn)
     conn->state = BENCH_CONN_CLOSED;
     buffer_free(&conn->partial);
     buffer_free(&conn->unsent);
+    http_replies_free(conn->replies);
+    conn->replies = NULL;
 }

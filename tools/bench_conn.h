@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct http_replies;
 struct lane;
 
 /* What a connection is for. */
@@ -17,13 +18,16 @@ enum role {
     ROLE_SUBSCRIBER,
     ROLE_SLOW,
     ROLE_STALLED,
+    ROLE_SSE, /* from here to ROLE_HTTP_VOTER: over HTTP */
+    ROLE_STALLED_SSE,
+    ROLE_HTTP_VOTER,
     ROLE_IDLE,
     ROLE_CHURN,
 };
 
 enum bench_conn_state {
     BENCH_CONN_NEW,    /* no socket yet */
-    BENCH_CONN_OPENED, /* until the greeting has come */
+    BENCH_CONN_OPENED, /* until the greeting has come; of HTTP, the first reply */
     BENCH_CONN_READY,
     BENCH_CONN_CLOSED,
 };
@@ -35,9 +39,15 @@ struct bench_conn {
     enum bench_conn_state state;
     unsigned number; /* among those of its role, for messages */
     uint64_t opened_ns;
-    struct buffer partial; /* a line that has not come whole */
-    struct buffer unsent;  /* what the kernel did not take */
+    struct buffer partial;        /* a line that has not come whole */
+    struct buffer unsent;         /* what the kernel did not take */
+    struct http_replies *replies; /* HTTP: while replies are awaited; owned; else NULL */
 };
+
+static inline bool bench_conn_is_http(const struct bench_conn *conn)
+{
+    return conn->role >= ROLE_SSE && conn->role <= ROLE_HTTP_VOTER;
+}
 
 /* Begins to connect, as connection `source` of the run, and watches the socket. Returns 0, or -1
  * with errno set. */
@@ -58,6 +68,9 @@ void bench_conn_look_again(struct bench_conn *conn, struct lane *lane);
 /* Takes a whole line off the input, without its LF. At the end of the input it keeps what is left
  * for the next read, and returns false. */
 bool bench_conn_line(struct bench_conn *conn, struct span *input, struct span *line);
+
+/* The same up to an empty line, of which and of whose LF before it `block` is free. */
+bool bench_conn_block(struct bench_conn *conn, struct span *input, struct span *block);
 
 /* Sends bytes; keeps and later sends what the kernel does not take. */
 void bench_conn_send(struct bench_conn *conn, struct lane *lane, const char *bytes, size_t len);

@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "tools/bench_churn.h"
+#include "tools/bench_http.h"
 #include "tools/bench_memory.h"
 #include "tools/bench_readers.h"
 #include "tools/bench_voters.h"
@@ -46,8 +47,9 @@ static void make_idle(struct lane *lane, struct lane_share share)
 static void make_work(struct lane *lane, const struct lane_work *work)
 {
     const struct options *options = lane->load->options;
-    size_t count = (work->votes ? options->voters : 0) + work->subscribers.count +
-                   work->slow.count + work->stalled.count + work->idle.count;
+    size_t count = (work->votes ? options_voters(options) : 0) + work->subscribers.count +
+                   work->slow.count + work->stalled.count + work->sse.count +
+                   work->stalled_sse.count + work->idle.count;
     lane->conns = must_calloc(count, sizeof *lane->conns);
     if (work->votes)
         lane->voters = voters_new(lane);
@@ -55,7 +57,7 @@ static void make_work(struct lane *lane, const struct lane_work *work)
         lane->churn = churn_new(lane, options_connections(options));
     lane->readers = readers_new(lane, work);
     make_idle(lane, work->idle);
-    lane->subscribed_wanted = work->subscribers.count;
+    lane->subscribed_wanted = work->subscribers.count + work->sse.count;
     lane->first_source = work->first_source;
 }
 
@@ -72,31 +74,69 @@ static void open_more(struct lane *lane)
             return;
         }
         lane->opened++;
+        if (conn->role == ROLE_HTTP_VOTER)
+            voters_opened(lane->voters, conn);
+        else if (bench_conn_is_http(conn))
+            readers_opened(lane->readers, conn);
     }
 }
 
-static void greeted(struct lane *lane, struct bench_conn *conn)
+/* Whether the greeting has come. A connection that is greeted in another way is closed. */
+static bool take_greeting(struct lane *lane, struct bench_conn *conn)
 {
     static const char expected[] = "+TALLYCAST 1 ";
     struct span input, line;
     if (!bench_conn_read(conn, lane, 0, &input) || !bench_conn_line(conn, &input, &line))
-        return;
+        return false;
     if (line.len < strlen(expected) || memcmp(line.at, expected, strlen(expected)) != 0) {
         faults_add(&lane->load->faults, "%s: the server's greeting is: %.*s", bench_conn_name(conn),
                    (int)line.len, line.at);
         bench_conn_close(conn);
-        return;
+        return false;
     }
     if (input.len > 0)
         faults_add(&lane->load->faults, "%s: unasked after the greeting: %.*s",
                    bench_conn_name(conn), (int)input.len, input.at);
+    return true;
+}
+
+/* The same of the first reply over HTTP: to a voter, a whole one; to a reader, the head of events,
+ * behind which *input begins then. */
+static bool take_first_reply(struct lane *lane, struct bench_conn *conn, struct span *input)
+{
+    bool reads = conn->role != ROLE_HTTP_VOTER;
+    if (!bench_conn_flush(conn, lane) || !bench_conn_read(conn, lane, 0, input))
+        return false;
+    enum http_take take = http_replies_take(conn->replies, input);
+    if (take == HTTP_TAKE_PART)
+        return false;
+    const struct http_reply *reply = http_replies_last(conn->replies);
+    if (take == HTTP_TAKE_WRONG)
+        faults_add(&lane->load->faults, "%s: no reply of HTTP: %s", bench_conn_name(conn),
+                   http_replies_why(conn->replies));
+    else if (reply->status != 200 || take != (reads ? HTTP_TAKE_STREAM : HTTP_TAKE_REPLY) ||
+             (reads && strcmp(reply->type, "text/event-stream") != 0))
+        faults_add(&lane->load->faults, "%s: the first reply is %u %s: %.*s", bench_conn_name(conn),
+                   reply->status, reply->type, (int)reply->body.len, reply->body.at);
+    else
+        return true;
+    bench_conn_close(conn);
+    return false;
+}
+
+static void greeted(struct lane *lane, struct bench_conn *conn)
+{
+    struct span input = {0};
+    if (bench_conn_is_http(conn) ? !take_first_reply(lane, conn, &input)
+                                 : !take_greeting(lane, conn))
+        return;
     conn->state = BENCH_CONN_READY;
     hdr_record(&lane->connect, clock_monotonic_ns() - conn->opened_ns);
     if (conn->role == ROLE_CHURN)
         return;
     lane->greeted++;
-    if (conn->role == ROLE_SUBSCRIBER || conn->role == ROLE_SLOW || conn->role == ROLE_STALLED)
-        readers_greeted(lane->readers, conn);
+    if (conn->role >= ROLE_SUBSCRIBER && conn->role <= ROLE_STALLED_SSE)
+        readers_greeted(lane->readers, conn, input);
     open_more(lane);
 }
 
@@ -115,11 +155,14 @@ static void dispatch_by_role(struct lane *lane, struct bench_conn *conn, uint32_
 {
     switch (conn->role) {
     case ROLE_VOTER:
+    case ROLE_HTTP_VOTER:
         voters_event(lane->voters, conn, events);
         break;
     case ROLE_SUBSCRIBER:
     case ROLE_SLOW:
     case ROLE_STALLED:
+    case ROLE_SSE:
+    case ROLE_STALLED_SSE:
         readers_event(lane->readers, conn, events);
         break;
     case ROLE_IDLE:

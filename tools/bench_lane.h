@@ -13,7 +13,7 @@ enum { LANE_BUFFER_BYTES = 1 << 18 };
 
 /* Figures of a lane, counted since the start; written by it alone, read by any thread. */
 struct lane_counters {
-    _Atomic uint64_t acknowledged, duplicates, pushes, churned, bytes_in, bytes_out;
+    _Atomic uint64_t acknowledged, http_acknowledged, pushes, events, churned, bytes_in, bytes_out;
 };
 
 /* How many connections of each role a lane takes, and the number of the first. */
@@ -39,13 +39,14 @@ struct lane {
     unsigned conn_count, opened, greeted, subscribed_wanted, subscribed;
     struct lane_counters counters;
     struct hdr ack, freshness, late, connect; /* ns */
+    struct hdr http_ack, sse_freshness; /* the same of those over HTTP, which they leave out */
     char buffer[LANE_BUFFER_BYTES];
 };
 
 /* What a lane is to do. Voters are the whole run's or none; so is the churn. */
 struct lane_work {
     bool votes, churns;
-    struct lane_share subscribers, slow, stalled, idle;
+    struct lane_share subscribers, slow, stalled, sse, stalled_sse, idle;
     uint64_t first_source;
 };
 

@@ -30,10 +30,12 @@ struct load_last {
 struct load {
     const struct options *options;
     struct target target;
-    struct plan plan;     /* the counts: the voters' lane */
-    struct marks *marks;  /* of each poll; added by the voters' lane */
-    struct faults faults; /* any thread */
-    _Atomic int phase;    /* written by the main thread */
+    struct target http;    /* resolved if any connection speaks HTTP */
+    const char *http_host; /* the same as text, for Host; not owned */
+    struct plan plan;      /* the counts: the voters' lane */
+    struct marks *marks;   /* of each poll; added by the voters' lane */
+    struct faults faults;  /* any thread */
+    _Atomic int phase;     /* written by the main thread */
     /* Set before PHASE_VOTE, 0 until then. Measured is from begin_ns to before end_ns. */
     uint64_t vote_ns, begin_ns, end_ns;
     struct load_last *lasts; /* of each poll; set before PHASE_SETTLE */

@@ -152,11 +152,15 @@ static bool agree(const struct options *options, unsigned command, char error[OP
         wrong = "needs --serve, or --admin to create its polls with";
     else if (command == OPTIONS_SUITE && !options->serve)
         wrong = "needs --serve";
-    else if (options->named > 0 && options->named < options->voters)
-        wrong = "--identity: there must be a name for each of --voters at least";
+    else if (options_need_http(options) && options->serve && strcmp(options->serve, "naive") == 0)
+        wrong = "--serve: the naive server speaks no HTTP";
+    else if (options_need_http(options) && !options->serve && !options->http)
+        wrong = "--sse, --stalled-sse and --http-voters need --http, or --serve";
+    else if (options->named > 0 && options->named < options_voters(options))
+        wrong = "--identity: there must be a name for each connection that votes at least";
     else if (options->duration_s == 0 && options->ballots == 0)
         wrong = "--duration: in no time nothing can be measured";
-    else if (options->ballots > 0 && options->voters == 0)
+    else if (options->ballots > 0 && options_voters(options) == 0)
         wrong = "--ballots: there are no voters";
     if (wrong)
         snprintf(error, OPTIONS_ERROR_MAX, "%s", wrong);
@@ -237,8 +241,18 @@ void options_print(enum options_command command)
     }
 }
 
+uint64_t options_voters(const struct options *options)
+{
+    return options->voters + options->http_voters;
+}
+
+bool options_need_http(const struct options *options)
+{
+    return options->sse + options->stalled_sse + options->http_voters > 0;
+}
+
 uint64_t options_connections(const struct options *options)
 {
-    return options->voters + options->subscribers + options->stalled + options->slow +
-           options->idle;
+    return options_voters(options) + options->subscribers + options->stalled + options->slow +
+           options->sse + options->stalled_sse + options->idle;
 }

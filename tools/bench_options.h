@@ -18,9 +18,11 @@ struct options {
     uint64_t voters, pipeline, rate, ballots, polls, choices;
     uint64_t named; /* voters' names; 0: each connection is a voter */
     uint64_t subscribers, stalled, slow, slow_bytes_per_s, churn, idle, threads;
+    uint64_t sse, stalled_sse, http_voters, http_pipeline;
     uint64_t patience_s, repeat, sockets;
     double duration_s, warmup_s;
-    const char *target, *admin, *serve, *directory, *only, *listen, *database, *json, *report;
+    const char *target, *http, *admin, *serve, *directory, *only, *listen, *database, *json,
+        *report;
     bool compare_naive;
     char **server_arguments; /* what follows `--`; NULL ends it */
 };
@@ -40,6 +42,12 @@ enum options_outcome options_parse(struct options *options, enum options_command
 
 /* Prints a command's options on standard output. */
 void options_print(enum options_command command);
+
+/* Those that vote, by whatever protocol. */
+uint64_t options_voters(const struct options *options);
+
+/* Whether any connection speaks HTTP. */
+bool options_need_http(const struct options *options);
 
 /* All connections that a run holds at a time, those of --churn left aside. */
 uint64_t options_connections(const struct options *options);

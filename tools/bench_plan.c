@@ -127,6 +127,14 @@ char *plan_put_ballot(const struct plan *plan, const struct plan_cursor *cursor,
     return at;
 }
 
+void plan_name_voter(const struct plan *plan, const struct plan_cursor *cursor, unsigned number,
+                     char out[PLAN_VOTER_MAX])
+{
+    out[0] = '\0';
+    if (plan->named > 0)
+        snprintf(out, PLAN_VOTER_MAX, "v%" PRIu64, cursor->voter * plan->connections + number);
+}
+
 void plan_acknowledge(struct plan *plan, const struct plan_cursor *cursor)
 {
     struct plan_poll *poll = &plan->polls[cursor->poll];

@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { PLAN_CHOICE_MAX = 16 };
+enum { PLAN_CHOICE_MAX = 16, PLAN_VOTER_MAX = 24 };
 enum { PLAN_NAME_MAX = 40, PLAN_PREFIX_MAX = 64, PLAN_BALLOT_MAX = PLAN_PREFIX_MAX + 24 };
 
 struct plan_poll {
@@ -69,6 +69,10 @@ void plan_step(const struct plan *plan, struct plan_cursor *cursor);
  * its end. */
 char *plan_put_ballot(const struct plan *plan, const struct plan_cursor *cursor, unsigned number,
                       char *at);
+
+/* Writes the name of the ballot's voter, NUL-terminated; "" if the connection is the voter. */
+void plan_name_voter(const struct plan *plan, const struct plan_cursor *cursor, unsigned number,
+                     char out[PLAN_VOTER_MAX]);
 
 /* Notes that the ballot at the cursor was acknowledged. Of one connection, acknowledgements come in
  * the order of its ballots. */

@@ -1,5 +1,6 @@
-/* The subscribers of a lane: those that read, those that read slowly, those that never read. Number
- * i of each kind subscribes to poll i modulo the polls. */
+/* The readers of a lane: subscribers of the line protocol, which read, read slowly or never read,
+ * and readers of server-sent events, which read or never read. Number i of each kind reads poll i
+ * modulo the polls. */
 #ifndef TALLYCAST_TOOLS_BENCH_READERS_H
 #define TALLYCAST_TOOLS_BENCH_READERS_H
 
@@ -12,8 +13,12 @@ struct readers;
 struct readers *readers_new(struct lane *lane, const struct lane_work *work);
 void readers_free(struct readers *readers);
 
-/* The connection was greeted: subscribes. */
-void readers_greeted(struct readers *readers, struct bench_conn *conn);
+/* The connection of an SSE reader is being made: asks for the events. */
+void readers_opened(struct readers *readers, struct bench_conn *conn);
+
+/* The connection was greeted: subscribes. An SSE reader, whose reply's head has come, has
+ * subscribed so: takes what came behind the head. */
+void readers_greeted(struct readers *readers, struct bench_conn *conn, struct span input);
 
 /* A connection can be read. */
 void readers_event(struct readers *readers, struct bench_conn *conn, uint32_t events);
@@ -27,7 +32,7 @@ void readers_tick(struct readers *readers, uint64_t now_ns);
 /* PHASE_SETTLE has begun: load->lasts is known. */
 void readers_settle(struct readers *readers);
 
-/* From PHASE_SETTLE on: how many reading subscribers (not the slow ones) lack the last tally. */
+/* From PHASE_SETTLE on: how many readers (not the slow ones) lack the last tally. */
 unsigned readers_behind(const struct readers *readers);
 
 #endif

@@ -153,6 +153,10 @@ static void put_run_cards(FILE *out, const struct result *result)
         put_card(out, units_count(text, result->pushes_per_s), "pushes a second");
         put_card(out, page_ns(text, (double)result->freshness_ns.p99), "freshness p99");
     }
+    if (result->sse_freshness_ns.count > 0) {
+        put_card(out, units_count(text, result->events_per_s), "events a second");
+        put_card(out, page_ns(text, (double)result->sse_freshness_ns.p99), "their freshness p99");
+    }
 }
 
 static void put_suite_card(FILE *out, const struct report_entry *entries, unsigned count)
@@ -281,15 +285,18 @@ static void put_result_row(FILE *out, const char *name, const char *server,
                            const struct result *result)
 {
     char ballots[UNITS_SIZE], pushes[UNITS_SIZE], p99[UNITS_SIZE], fresh[UNITS_SIZE];
-    char rss[UNITS_SIZE];
+    char events[UNITS_SIZE], sse_fresh[UNITS_SIZE], http_p99[UNITS_SIZE], rss[UNITS_SIZE];
     fputs("<tr><td>", out);
     put_text(out, name);
     fprintf(out,
             "</td><td>%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td>"
+            "<td class=\"n\">%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td>"
             "<td class=\"n\">%s</td><td class=\"n\">%.2f</td><td class=\"n\">%s</td>",
             server, units_count(ballots, result->ballots_per_s),
-            units_count(pushes, result->pushes_per_s), known_p99(p99, &result->ack_ns),
-            known_p99(fresh, &result->freshness_ns), result->cpu_cores,
+            units_count(pushes, result->pushes_per_s), units_count(events, result->events_per_s),
+            known_p99(p99, &result->ack_ns), known_p99(http_p99, &result->http_ack_ns),
+            known_p99(fresh, &result->freshness_ns),
+            known_p99(sse_fresh, &result->sse_freshness_ns), result->cpu_cores,
             units_bytes(rss, (double)result->rss_max));
     if (result_good(result))
         fputs("<td class=\"good\">all hold</td></tr>\n", out);
@@ -315,7 +322,8 @@ static void put_results(FILE *out, const struct report_entry *entries, unsigned 
                              : "<h2>The run</h2>\n",
           out);
     fputs("<div class=\"scroll\"><table><tr><th>scenario<th>server<th class=\"n\">ballots/s<th "
-          "class=\"n\">pushes/s<th class=\"n\">ack p99<th class=\"n\">freshness p99<th "
+          "class=\"n\">pushes/s<th class=\"n\">events/s<th class=\"n\">ack p99<th "
+          "class=\"n\">over HTTP<th class=\"n\">freshness p99<th class=\"n\">of events<th "
           "class=\"n\">server's cores<th class=\"n\">its RSS<th>checks</tr>\n",
           out);
     for (unsigned i = 0; i < count; i++) {
@@ -341,6 +349,16 @@ static const struct hdr_summary *ack_of(const struct result *result)
 static const struct hdr_summary *freshness_of(const struct result *result)
 {
     return &result->freshness_ns;
+}
+
+static const struct hdr_summary *http_ack_of(const struct result *result)
+{
+    return &result->http_ack_ns;
+}
+
+static const struct hdr_summary *sse_freshness_of(const struct result *result)
+{
+    return &result->sse_freshness_ns;
 }
 
 /* Decades of ns from `first` to `last`. */
@@ -468,6 +486,11 @@ static double pushes_of(const struct result_sample *sample)
     return sample->pushes_per_s;
 }
 
+static double events_of(const struct result_sample *sample)
+{
+    return sample->events_per_s;
+}
+
 static double highest(const struct result *result, sample_value *value)
 {
     double most = 0;
@@ -556,6 +579,7 @@ static void put_throughput(FILE *out, const struct report_entry *entries, unsign
     for (unsigned i = 0; i < count; i++) {
         put_over_time(out, &entries[i], "ballots", ballots_of);
         put_over_time(out, &entries[i], "pushes", pushes_of);
+        put_over_time(out, &entries[i], "events", events_of);
     }
     fputs("</div>\n", out);
 }
@@ -571,12 +595,16 @@ static void put_page(FILE *out, const struct report_entry *entries, unsigned cou
                     "From a ballot's sending (or the time that it was due) to its "
                     "acknowledgement.",
                     ack_of, entries, count);
+    put_percentiles(out, "Latency over HTTP", "The same of ballots that are posted.", http_ack_of,
+                    entries, count);
     put_percentiles(
         out, "Freshness",
         "From a ballot's acknowledgement to the arrival, at each "
         "subscriber, of a tally that holds it; 0 if that came first, as it does where a "
         "server writes to all before it answers.",
         freshness_of, entries, count);
+    put_percentiles(out, "Freshness of events", "The same at each reader of server-sent events.",
+                    sse_freshness_of, entries, count);
     put_throughput(out, entries, count);
     put_results(out, entries, count);
     fputs("</body></html>\n", out);

@@ -41,9 +41,15 @@ static void print_load(FILE *out, const struct options *options)
         uint64_t count;
         const char *what;
     } parts[] = {
-        {options->voters, "voters"},   {options->subscribers, "subscribers"},
-        {options->stalled, "stalled"}, {options->slow, "slow"},
-        {options->idle, "idle"},       {options->churn, "connections a second"},
+        {options->voters, "voters"},
+        {options->subscribers, "subscribers"},
+        {options->stalled, "stalled"},
+        {options->slow, "slow"},
+        {options->http_voters, "HTTP voters"},
+        {options->sse, "SSE readers"},
+        {options->stalled_sse, "stalled SSE readers"},
+        {options->idle, "idle"},
+        {options->churn, "connections a second"},
     };
     const char *separator = "load        ";
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
@@ -56,26 +62,36 @@ static void print_load(FILE *out, const struct options *options)
     }
     if (options->voters > 0)
         fprintf(out, ", %" PRIu64 " in flight each", options->pipeline);
+    if (options->http_voters > 0)
+        fprintf(out, ", %" PRIu64 " of HTTP", options->http_pipeline);
     fputc('\n', out);
 }
 
 static void print_traffic(FILE *out, const struct result *result)
 {
     char a[UNITS_SIZE], b[UNITS_SIZE], c[UNITS_SIZE];
-    if (result->options.voters > 0)
+    if (options_voters(&result->options) > 0)
         fprintf(out, "%-12s %s a second; %s acknowledged\n", "ballots",
                 units_count(a, result->ballots_per_s),
                 units_count(b, (double)result->acknowledged));
+    if (result->options.http_voters > 0)
+        fprintf(out, "%-12s %s a second; %s acknowledged\n", "over HTTP",
+                units_count(a, result->http_ballots_per_s),
+                units_count(b, (double)result->http_acknowledged));
     if (result->unsent > 0)
         fprintf(out,
                 "%-12s %s ballots were due and could not be sent: the server can't take that "
                 "rate\n",
                 "", units_count(a, (double)result->unsent));
     print_latency(out, "ack latency", &result->ack_ns);
+    print_latency(out, "over HTTP", &result->http_ack_ns);
     print_latency(out, "sent late by", &result->late_ns);
     if (result->options.subscribers > 0)
         fprintf(out, "%-12s %s a second\n", "pushes", units_count(a, result->pushes_per_s));
     print_latency(out, "freshness", &result->freshness_ns);
+    if (result->options.sse > 0)
+        fprintf(out, "%-12s %s a second\n", "SSE events", units_count(a, result->events_per_s));
+    print_latency(out, "freshness", &result->sse_freshness_ns);
     print_latency(out, "connecting", &result->connect_ns);
     if (result->options.churn > 0)
         fprintf(out, "%-12s %s short connections\n", "churn",
@@ -96,7 +112,7 @@ static void print_stat(FILE *out, const struct result *result, const char *name,
 static void print_server(FILE *out, const struct result *result)
 {
     char before[UNITS_SIZE], connected[UNITS_SIZE], after[UNITS_SIZE], max[UNITS_SIZE];
-    if (result->options.voters > 0)
+    if (options_voters(&result->options) > 0)
         fprintf(out, "%-12s %.2f cores\n", "load's cost", result->load_cores);
     if (result->rss_before > 0)
         fprintf(out, "%-12s %.2f cores; RSS %s, %s with all connected, %s at the end, %s at most\n",
@@ -182,6 +198,10 @@ static json_t *options_json(const struct options *options)
         {"stalled", options->stalled},
         {"slow", options->slow},
         {"slow_bytes_per_s", options->slow_bytes_per_s},
+        {"sse", options->sse},
+        {"stalled_sse", options->stalled_sse},
+        {"http_voters", options->http_voters},
+        {"http_pipeline", options->http_pipeline},
         {"churn", options->churn},
         {"idle", options->idle},
         {"threads", options->threads},
@@ -210,8 +230,9 @@ static json_t *samples_json(const struct result *result)
     for (unsigned i = 0; i < result->sample_count; i++) {
         const struct result_sample *sample = &result->samples[i];
         json_array_append_new(json,
-                              json_pack("{s:f,s:f,s:f,s:o}", "at_s", sample->at_s, "ballots_per_s",
-                                        sample->ballots_per_s, "pushes_per_s", sample->pushes_per_s,
+                              json_pack("{s:f,s:f,s:f,s:f,s:o}", "at_s", sample->at_s,
+                                        "ballots_per_s", sample->ballots_per_s, "pushes_per_s",
+                                        sample->pushes_per_s, "events_per_s", sample->events_per_s,
                                         "ack_ns_p99", count_json(sample->ack_p99_ns)));
     }
     return json;
@@ -234,15 +255,20 @@ json_t *result_json(const struct result *result)
     json_object_set_new(json, "options", options_json(&result->options));
     json_object_set_new(json, "seconds", json_real(result->seconds));
     json_object_set_new(json, "ballots_acknowledged", count_json(result->acknowledged));
+    json_object_set_new(json, "http_ballots_acknowledged", count_json(result->http_acknowledged));
     json_object_set_new(json, "ballots_unsent", count_json(result->unsent));
     json_object_set_new(json, "ballots_per_s", json_real(result->ballots_per_s));
+    json_object_set_new(json, "http_ballots_per_s", json_real(result->http_ballots_per_s));
     json_object_set_new(json, "pushes_per_s", json_real(result->pushes_per_s));
+    json_object_set_new(json, "events_per_s", json_real(result->events_per_s));
     json_object_set_new(json, "bytes_sent_per_s", json_real(result->sent_per_s));
     json_object_set_new(json, "bytes_received_per_s", json_real(result->received_per_s));
     json_object_set_new(json, "load_cpu_cores", json_real(result->load_cores));
     json_object_set_new(json, "churned", count_json(result->churned));
     json_object_set_new(json, "ack_ns", summary_json(&result->ack_ns));
     json_object_set_new(json, "freshness_ns", summary_json(&result->freshness_ns));
+    json_object_set_new(json, "http_ack_ns", summary_json(&result->http_ack_ns));
+    json_object_set_new(json, "sse_freshness_ns", summary_json(&result->sse_freshness_ns));
     json_object_set_new(json, "late_ns", summary_json(&result->late_ns));
     json_object_set_new(json, "connect_ns", summary_json(&result->connect_ns));
     json_object_set_new(json, "server", server_json(result));

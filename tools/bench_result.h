@@ -13,18 +13,22 @@
 /* A look at the figures while the run goes on: over the time since the one before. */
 struct result_sample {
     double at_s; /* since measuring began */
-    double ballots_per_s, pushes_per_s;
+    double ballots_per_s, pushes_per_s, events_per_s;
     uint64_t ack_p99_ns;
 };
 
 struct result {
-    struct options options; /* that it was run with */
-    double seconds;         /* measured */
-    uint64_t acknowledged;  /* ballots, of the whole run */
-    uint64_t unsent;        /* ballots that were due and could not be sent */
+    struct options options;     /* that it was run with */
+    double seconds;             /* measured */
+    uint64_t acknowledged;      /* ballots, of the whole run */
+    uint64_t http_acknowledged; /* those of them over HTTP */
+    uint64_t unsent;            /* ballots that were due and could not be sent */
     double ballots_per_s, pushes_per_s, received_per_s, sent_per_s; /* the last two in bytes */
-    uint64_t churned; /* short connections that were greeted */
+    double http_ballots_per_s;                                      /* those of them over HTTP */
+    double events_per_s; /* tallies received by SSE readers; pushes leave them out */
+    uint64_t churned;    /* short connections that were greeted */
     struct hdr_summary ack_ns, freshness_ns, late_ns, connect_ns;
+    struct hdr_summary http_ack_ns, sse_freshness_ns; /* over HTTP; the ones above leave it out */
     /* RSS before anyone connected, once all were connected, when measuring ended; the most seen. */
     uint64_t rss_before, rss_connected, rss_after, rss_max;
     double cpu_cores;  /* the server's while measured: 1 is one core */

@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -53,7 +54,7 @@ struct run {
 /* What was counted at an instant. */
 struct totals {
     uint64_t at_ns;
-    uint64_t acknowledged, pushes, received, sent;
+    uint64_t acknowledged, http_acknowledged, pushes, events, received, sent;
 };
 
 static void fault_errno(struct run *run, const char *what)
@@ -74,7 +75,9 @@ static struct totals take_totals(const struct run *run)
     for (unsigned i = 0; i < run->lane_count; i++) {
         const struct lane_counters *counters = &run->lanes[i]->counters;
         totals.acknowledged += load_counter(&counters->acknowledged);
+        totals.http_acknowledged += load_counter(&counters->http_acknowledged);
         totals.pushes += load_counter(&counters->pushes);
+        totals.events += load_counter(&counters->events);
         totals.received += load_counter(&counters->bytes_in);
         totals.sent += load_counter(&counters->bytes_out);
     }
@@ -96,11 +99,15 @@ static void add_sample(struct run *run, const struct totals *before, const struc
     struct result_sample *samples = realloc(result->samples, count * sizeof *samples);
     if (!samples)
         return;
-    hdr_take_since(run->since, &run->lanes[0]->ack, run->seen);
+    /* Of the line's voters, if there are any. */
+    const struct lane *voting = run->lanes[0];
+    hdr_take_since(run->since, run->options->voters > 0 ? &voting->ack : &voting->http_ack,
+                   run->seen);
     samples[result->sample_count++] = (struct result_sample){
         .at_s = (double)(now->at_ns - run->load.begin_ns) / NS_PER_S,
         .ballots_per_s = per_second(before->acknowledged, now->acknowledged, passed_ns),
         .pushes_per_s = per_second(before->pushes, now->pushes, passed_ns),
+        .events_per_s = per_second(before->events, now->events, passed_ns),
         .ack_p99_ns = hdr_quantile(run->since, 0.99),
     };
     result->samples = samples;
@@ -122,7 +129,7 @@ static void show_progress(const struct run *run, uint64_t now_ns)
     double left_s = now_ns < run->load.end_ns ? (double)(run->load.end_ns - now_ns) / NS_PER_S : 0;
     fprintf(stderr, "\r%s: %s ballots/s, p99 %s, %s pushes/s, ", run->title,
             units_count(rate, sample->ballots_per_s), units_ns(p99, (double)sample->ack_p99_ns),
-            units_count(pushes, sample->pushes_per_s));
+            units_count(pushes, sample->pushes_per_s + sample->events_per_s));
     if (run->options->ballots == 0)
         fprintf(stderr, "%.0f s left", left_s);
     fputs("\033[K", stderr);
@@ -196,13 +203,19 @@ static int get_server(struct run *run, bool start, const char *program)
     char error[SERVER_ERROR_MAX];
     const struct options *options = run->options;
     uint64_t connections = options_connections(options) + CONNECTIONS_KEPT + options->churn;
-    int result = start ? bench_server_start(&run->server, program, options->server_arguments,
-                                            options->directory,
-                                            connections < 10000 ? 10000 : connections, error)
+    const struct server_wish wish = {.program = program,
+                                     .arguments = options->server_arguments,
+                                     .parent = options->directory,
+                                     .connections = connections < 10000 ? 10000 : connections,
+                                     .http = options_need_http(options)};
+    int result = start ? bench_server_start(&run->server, &wish, error)
                        : bench_server_join(&run->server, options->admin, error);
+    run->load.http_host = start ? run->server.http : options->http;
     if (result == 0)
         result =
             target_resolve(&run->load.target, start ? run->server.target : options->target, error);
+    if (result == 0 && wish.http)
+        result = target_resolve(&run->load.http, run->load.http_host, error);
     if (result != 0)
         faults_add(&run->load.faults, "%s", error);
     return result;
@@ -237,7 +250,7 @@ static void make_load(struct run *run)
     char name[24];
     /* Another server may have the polls of earlier runs. */
     snprintf(name, sizeof name, "%" PRIx64, clock_real_ns() / NS_PER_MS);
-    plan_init(&run->load.plan, run->server.started ? NULL : name, (unsigned)options->voters,
+    plan_init(&run->load.plan, run->server.started ? NULL : name, (unsigned)options_voters(options),
               (unsigned)options->polls, (unsigned)options->choices, options->named);
     run->load.marks = must_calloc(options->polls, sizeof *run->load.marks);
     run->load.lasts = must_calloc(options->polls, sizeof *run->load.lasts);
@@ -267,7 +280,7 @@ static unsigned lanes_wanted(const struct options *options)
 {
     if (options->threads > 0)
         return (unsigned)options->threads;
-    if (options->subscribers == 0)
+    if (options->subscribers + options->sse == 0)
         return 1;
     return options->slow > 0 ? 3 : 2;
 }
@@ -288,6 +301,8 @@ static struct lane_work divide(const struct options *options, unsigned number, u
         return work;
     work.subscribers = share_of(options->subscribers, number - first, parts);
     work.stalled = share_of(options->stalled, number - first, parts);
+    work.sse = share_of(options->sse, number - first, parts);
+    work.stalled_sse = share_of(options->stalled_sse, number - first, parts);
     work.idle = share_of(options->idle, number - first, parts);
     return work;
 }
@@ -351,7 +366,10 @@ static void finish_voting(struct run *run, const struct totals *begin, const str
     struct result *result = run->result;
     result->seconds = (double)passed_ns / NS_PER_S;
     result->ballots_per_s = per_second(begin->acknowledged, end->acknowledged, passed_ns);
+    result->http_ballots_per_s =
+        per_second(begin->http_acknowledged, end->http_acknowledged, passed_ns);
     result->pushes_per_s = per_second(begin->pushes, end->pushes, passed_ns);
+    result->events_per_s = per_second(begin->events, end->events, passed_ns);
     result->received_per_s = per_second(begin->received, end->received, passed_ns);
     result->sent_per_s = per_second(begin->sent, end->sent, passed_ns);
     result->cpu_cores = per_second(run->usage_begin.cpu_ns, usage.cpu_ns, passed_ns) / NS_PER_S;
@@ -474,27 +492,34 @@ static void stop_lanes(struct run *run)
         lane_join(run->lanes[i]);
 }
 
+/* A histogram of all lanes together. `offset` is its place in a lane. */
+static struct hdr_summary summarize(const struct run *run, size_t offset)
+{
+    struct hdr *all = must_calloc(1, sizeof *all);
+    for (unsigned i = 0; i < run->lane_count; i++)
+        hdr_add(all, (const struct hdr *)(const void *)((const char *)run->lanes[i] + offset));
+    struct hdr_summary summary = hdr_summarize(all);
+    free(all);
+    return summary;
+}
+
 /* What only the lanes know, once their threads have ended. */
 static void collect(struct run *run)
 {
-    struct hdr *freshness = must_calloc(1, sizeof *freshness);
-    struct hdr *connect = must_calloc(1, sizeof *connect);
     struct result *result = run->result;
-    for (unsigned i = 0; i < run->lane_count; i++) {
-        hdr_add(freshness, &run->lanes[i]->freshness);
-        hdr_add(connect, &run->lanes[i]->connect);
-    }
+    struct totals totals = take_totals(run);
     if (run->lane_count > 0) {
-        result->ack_ns = hdr_summarize(&run->lanes[0]->ack);
-        result->late_ns = hdr_summarize(&run->lanes[0]->late);
         result->churned = load_counter(&run->lanes[0]->counters.churned);
         result->unsent = voters_unsent(run->lanes[0]->voters);
     }
-    result->freshness_ns = hdr_summarize(freshness);
-    result->connect_ns = hdr_summarize(connect);
-    result->acknowledged = take_totals(run).acknowledged;
-    free(freshness);
-    free(connect);
+    result->ack_ns = summarize(run, offsetof(struct lane, ack));
+    result->http_ack_ns = summarize(run, offsetof(struct lane, http_ack));
+    result->late_ns = summarize(run, offsetof(struct lane, late));
+    result->freshness_ns = summarize(run, offsetof(struct lane, freshness));
+    result->sse_freshness_ns = summarize(run, offsetof(struct lane, sse_freshness));
+    result->connect_ns = summarize(run, offsetof(struct lane, connect));
+    result->acknowledged = totals.acknowledged;
+    result->http_acknowledged = totals.http_acknowledged;
 }
 
 static void free_lanes(struct run *run)

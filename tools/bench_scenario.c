@@ -18,6 +18,8 @@ enum {
     STORM_SUBSCRIBERS = 8000,
     IDLE = 10000,
     IDLE_BYTES = 512,
+    SSE_BYTES = 1024,
+    STALLED_SSE_BYTES = 4096,
     THROUGHPUT_ASKED = 60000, /* a second, where fdatasync is fast enough */
     FAST_SYNC_NS = 200000,
     CROWD_SLACK_NS = 200000,
@@ -49,6 +51,21 @@ static double freshness_p99(const struct scenario_outcome *outcome)
     return (double)outcome->result->freshness_ns.p99;
 }
 
+static double sse_freshness_p50(const struct scenario_outcome *outcome)
+{
+    return (double)outcome->result->sse_freshness_ns.p50;
+}
+
+static double sse_freshness_p99(const struct scenario_outcome *outcome)
+{
+    return (double)outcome->result->sse_freshness_ns.p99;
+}
+
+static double freshness_p50(const struct scenario_outcome *outcome)
+{
+    return (double)outcome->result->freshness_ns.p50;
+}
+
 static double rss_more(const struct scenario_outcome *outcome)
 {
     return (double)outcome->result->rss_max - (double)outcome->baseline->rss_max;
@@ -58,6 +75,11 @@ static double rss_more(const struct scenario_outcome *outcome)
 static double rss_each(const struct scenario_outcome *outcome)
 {
     return ((double)outcome->result->rss_max - (double)outcome->result->rss_before) / IDLE;
+}
+
+static double rss_more_each(const struct scenario_outcome *outcome)
+{
+    return rss_more(outcome) / STALLED;
 }
 
 static double limit(const struct scenario_outcome *outcome)
@@ -85,6 +107,11 @@ static double crowd_freshness_allowed(const struct scenario_outcome *outcome)
     return 1.1 * (double)outcome->baseline->freshness_ns.p99 + CROWD_SLACK_NS;
 }
 
+static double sse_freshness_allowed(const struct scenario_outcome *outcome)
+{
+    return 1.1 * (double)outcome->baseline->sse_freshness_ns.p99 + CROWD_SLACK_NS;
+}
+
 static double crowd_rss_allowed(const struct scenario_outcome *outcome)
 {
     (void)outcome;
@@ -97,6 +124,18 @@ static double idle_bytes_allowed(const struct scenario_outcome *outcome)
     return IDLE_BYTES;
 }
 
+static double sse_bytes_allowed(const struct scenario_outcome *outcome)
+{
+    (void)outcome;
+    return SSE_BYTES;
+}
+
+static double stalled_sse_bytes_allowed(const struct scenario_outcome *outcome)
+{
+    (void)outcome;
+    return STALLED_SSE_BYTES;
+}
+
 static double throughput_asked(const struct scenario_outcome *outcome)
 {
     (void)outcome;
@@ -107,8 +146,10 @@ static double throughput_asked(const struct scenario_outcome *outcome)
 
 #define BALLOTS       .name = "ballots", .what = "ballots", .unit = FIGURE_PER_S
 #define FRESHNESS_P99 .name = "freshness_p99", .what = "freshness p99", .unit = FIGURE_NS
-#define AT_LEAST      .relation = FIGURE_AT_LEAST, .asked
-#define AT_MOST       .relation = FIGURE_AT_MOST, .asked
+#define SSE_FRESHNESS_P99 \
+    .name = "sse_freshness_p99", .what = "SSE readers' freshness p99", .unit = FIGURE_NS
+#define AT_LEAST .relation = FIGURE_AT_LEAST, .asked
+#define AT_MOST  .relation = FIGURE_AT_MOST, .asked
 
 #define DURABLE .voters = 50, .pipeline = 256, .named = VOTER_NAMES, .warmup_s = 2
 #define STEADY  .voters = 10, .pipeline = 64, .rate = 200, .warmup_s = 2, .choices = LONG_TALLY
@@ -141,6 +182,14 @@ const struct scenario scenarios[SCENARIO_COUNT] = {
      .figures = {{{BALLOTS, .ratio_to = "that without subscribers", AT_LEAST = 0.97},
                   .value = ballots,
                   .whole = baseline_ballots}}},
+    {.name = "durable-stalled-sse",
+     .title = "The same, with 1,000 stalled SSE readers",
+     .baseline = "durable-alone",
+     .push_at_once = true,
+     .load = {DURABLE, .choices = LONG_TALLY, .stalled_sse = STALLED},
+     .figures = {{{BALLOTS, .ratio_to = "that without readers", AT_LEAST = 0.97},
+                  .value = ballots,
+                  .whole = baseline_ballots}}},
     {.name = "one-in-flight",
      .title = "50 connections, one ballot in flight each",
      .limit = SCENARIO_SYNC,
@@ -157,6 +206,10 @@ const struct scenario scenarios[SCENARIO_COUNT] = {
                   .value = ballots,
                   .whole = throughput_asked,
                   .limit_at_most = FAST_SYNC_NS}}},
+    {.name = "posts",
+     .title = "50 HTTP connections, one ballot in flight each",
+     .load = {.http_voters = 50, .warmup_s = 1},
+     .figures = {{{BALLOTS}, .value = ballots}}},
     {.name = "freshness",
      .title = "One ballot every 100 ms, 1,000 subscribers",
      .limit = SCENARIO_SENDS,
@@ -173,6 +226,28 @@ const struct scenario scenarios[SCENARIO_COUNT] = {
                    .ratio_to = "the time of 1,000 bare sends without a rest"},
                   .value = freshness_p99,
                   .whole = time_of_sends}}},
+    {.name = "freshness-sse",
+     .title = "One ballot every 100 ms, 1,000 subscribers and 1,000 SSE readers",
+     .load = {.voters = 10,
+              .pipeline = 64,
+              .rate = 10,
+              .subscribers = CROWD,
+              .sse = CROWD,
+              .warmup_s = 1},
+     .figures = {{{.name = "sse_freshness_p99",
+                   .what = "SSE readers' freshness p99",
+                   .unit = FIGURE_NS,
+                   .ratio_to = "that of line subscribers in the same run",
+                   AT_MOST = 1.1},
+                  .value = sse_freshness_p99,
+                  .whole = freshness_p99},
+                 {{.name = "sse_freshness_p50",
+                   .what = "SSE readers' freshness p50",
+                   .unit = FIGURE_NS,
+                   .ratio_to = "that of line subscribers in the same run",
+                   AT_MOST = 1.1},
+                  .value = sse_freshness_p50,
+                  .whole = freshness_p50}}},
     {.name = "storm",
      .title = "A storm of ballots, 8,000 subscribers, no push interval",
      .limit = SCENARIO_SENDS,
@@ -208,6 +283,37 @@ const struct scenario scenarios[SCENARIO_COUNT] = {
                    AT_MOST = 1},
                   .value = rss_more,
                   .whole = crowd_rss_allowed}}},
+    {.name = "sse-alone",
+     .title = "100 SSE readers, 200 ballots a second",
+     .push_at_once = true,
+     .load = {STEADY, .sse = 100},
+     .figures = {{{SSE_FRESHNESS_P99}, .value = sse_freshness_p99}}},
+    {.name = "sse-stalled",
+     .title = "The same beside 1,000 stalled SSE readers",
+     .baseline = "sse-alone",
+     .push_at_once = true,
+     .load = {STEADY, .sse = 100, .stalled_sse = STALLED},
+     .figures = {{{SSE_FRESHNESS_P99, .ratio_to = "1.1 times that without the others, plus 0.2 ms",
+                   AT_MOST = 1},
+                  .value = sse_freshness_p99,
+                  .whole = sse_freshness_allowed},
+                 {{.name = "rss_more_each",
+                   .what = "memory of each stalled one",
+                   .unit = FIGURE_BYTES,
+                   .ratio_to = "4 KiB",
+                   AT_MOST = 1},
+                  .value = rss_more_each,
+                  .whole = stalled_sse_bytes_allowed}}},
+    {.name = "sse",
+     .title = "10,000 SSE readers, one ballot a second",
+     .load = {.voters = 1, .rate = 1, .sse = IDLE},
+     .figures = {{{.name = "rss_each",
+                   .what = "memory of each",
+                   .unit = FIGURE_BYTES,
+                   .ratio_to = "1 KiB",
+                   AT_MOST = 1},
+                  .value = rss_each,
+                  .whole = sse_bytes_allowed}}},
     {.name = "idle",
      .title = "10,000 idle connections",
      .load = {.idle = IDLE},
@@ -238,6 +344,10 @@ struct options scenario_options(const struct scenario *scenario, const struct op
     options.stalled = load->stalled;
     options.slow = load->slow;
     options.slow_bytes_per_s = load->slow_bytes_per_s;
+    options.sse = load->sse;
+    options.stalled_sse = load->stalled_sse;
+    options.http_voters = load->http_voters;
+    options.http_pipeline = 1;
     options.idle = load->idle;
     options.warmup_s = load->warmup_s < suite->duration_s ? load->warmup_s : suite->duration_s;
     if (scenario->push_at_once) {

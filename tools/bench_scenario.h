@@ -7,7 +7,7 @@
 #include "tools/bench_limits.h"
 #include "tools/bench_result.h"
 
-enum { SCENARIO_FIGURES_MAX = 2, SCENARIO_COUNT = 10 };
+enum { SCENARIO_FIGURES_MAX = 2, SCENARIO_COUNT = 16 };
 
 /* Which of the limits a scenario needs. */
 enum scenario_limit { SCENARIO_NO_LIMIT, SCENARIO_ROWS, SCENARIO_SENDS, SCENARIO_SYNC };

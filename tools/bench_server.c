@@ -42,30 +42,32 @@ static void become(const char *program, char *const *arguments, int out)
 
 /* The arguments of a server: ours first, then the user's, which therefore win. */
 struct command_line {
-    char database[PATH_MAX + 16], admin[PATH_MAX + 16], connections[32];
+    char program[PATH_MAX], database[PATH_MAX + 16], admin[PATH_MAX + 16], connections[32];
     char *arguments[ARGUMENTS_MAX + 1];
 };
 
 static int build_command_line(struct command_line *line, const struct server_process *server,
-                              char *program, char *const *more, uint64_t connections)
+                              const struct server_wish *wish)
 {
     static char naive[] = "naive", listen[] = "--listen", address[] = "127.0.0.1:0",
                 database[] = "--database", admin[] = "--admin", most[] = "--max-connections",
-                level[] = "--log-level", warning[] = "warning", http[] = "--http=off";
+                level[] = "--log-level", warning[] = "warning", http[] = "--http", off[] = "off";
     size_t count = 0;
+    snprintf(line->program, sizeof line->program, "%s", wish->program ? wish->program : naive);
     snprintf(line->database, sizeof line->database, "%s/bench.db", server->directory);
     snprintf(line->admin, sizeof line->admin, "%s/admin.sock", server->directory);
-    snprintf(line->connections, sizeof line->connections, "%" PRIu64, connections);
-    line->arguments[count++] = program ? program : naive;
-    if (!program)
+    snprintf(line->connections, sizeof line->connections, "%" PRIu64, wish->connections);
+    line->arguments[count++] = line->program;
+    if (!wish->program)
         line->arguments[count++] = naive;
-    char *const ours[] = {listen, address,           database, line->database, admin, line->admin,
-                          most,   line->connections, level,    warning,        http};
+    char *const ours[] = {listen, address,     database, line->database,
+                          admin,  line->admin, most,     line->connections,
+                          level,  warning,     http,     wish->http ? address : off};
     /* The naive server has no such options. */
-    size_t our_count = program ? sizeof ours / sizeof ours[0] : 6;
+    size_t our_count = wish->program ? sizeof ours / sizeof ours[0] : 6;
     for (size_t i = 0; i < our_count; i++)
         line->arguments[count++] = ours[i];
-    for (; program && *more; more++) {
+    for (char *const *more = wish->arguments; wish->program && *more; more++) {
         if (count == ARGUMENTS_MAX)
             return -1;
         line->arguments[count++] = *more;
@@ -105,19 +107,33 @@ static bool read_ready(int fd, char *line, size_t size)
     return false;
 }
 
-/* Takes `listen=` and `admin=` out of the line `ready`. */
-static bool parse_ready(struct server_process *server, const char *line)
+/* Takes the word after ` NAME=` out of a line. False if there is none, or no room for it. */
+static bool take_word(const char *line, const char *name, char *out, size_t size)
 {
-    const char *listen = strstr(line, " listen="), *admin = strstr(line, " admin=");
-    if (strncmp(line, "ready ", 6) != 0 || !listen || !admin)
+    const char *word = strstr(line, name);
+    if (!word)
         return false;
-    listen += strlen(" listen=");
+    word += strlen(name);
+    size_t len = strcspn(word, " ");
+    if (len >= size)
+        return false;
+    memcpy(out, word, len);
+    out[len] = '\0';
+    return true;
+}
+
+/* Takes the line `ready` apart. */
+static bool parse_ready(struct server_process *server, const struct server_wish *wish,
+                        const char *line)
+{
+    const char *admin = strstr(line, " admin="); /* to the line's end: a path may have spaces */
+    if (strncmp(line, "ready ", 6) != 0 || !admin ||
+        !take_word(line, " listen=", server->target, sizeof server->target) ||
+        (wish->http && !take_word(line, " http=", server->http, sizeof server->http)))
+        return false;
     admin += strlen(" admin=");
-    size_t len = strcspn(listen, " ");
-    if (len >= sizeof server->target || strlen(admin) >= sizeof server->admin_path)
+    if (strlen(admin) >= sizeof server->admin_path)
         return false;
-    memcpy(server->target, listen, len);
-    server->target[len] = '\0';
     strcpy(server->admin_path, admin);
     return true;
 }
@@ -151,28 +167,27 @@ static void remove_directory(const char *path)
     nftw(path, remove_entry, OPEN_DESCRIPTORS, FTW_DEPTH | FTW_PHYS);
 }
 
-int bench_server_start(struct server_process *server, const char *program, char *const *arguments,
-                       const char *parent, uint64_t connections, char error[SERVER_ERROR_MAX])
+int bench_server_start(struct server_process *server, const struct server_wish *wish,
+                       char error[SERVER_ERROR_MAX])
 {
-    char ready[sizeof server->target + PATH_MAX + 64], ignored[SERVER_ERROR_MAX];
+    char ready[sizeof server->target * 2 + PATH_MAX + 64], ignored[SERVER_ERROR_MAX];
+    const char *name = wish->program ? wish->program : "naive server";
     struct command_line line;
     *server = (struct server_process){.out = -1};
-    if (snprintf(server->directory, sizeof server->directory, "%s/tallybench-XXXXXX", parent) >=
-        (int)sizeof server->directory - 32)
-        return fail(error, parent, "the path is too long");
+    if (snprintf(server->directory, sizeof server->directory, "%s/tallybench-XXXXXX",
+                 wish->parent) >= (int)sizeof server->directory - 32)
+        return fail(error, wish->parent, "the path is too long");
     if (!mkdtemp(server->directory))
-        return fail(error, parent, strerror(errno));
-    char *name = program ? strdup(program) : NULL;
+        return fail(error, wish->parent, strerror(errno));
     int result = -1;
-    if (build_command_line(&line, server, name, arguments, connections) != 0)
-        fail(error, program, "too many arguments");
-    else if (launch(server, program ? program : "/proc/self/exe", line.arguments) != 0)
+    if (build_command_line(&line, server, wish) != 0)
+        fail(error, name, "too many arguments");
+    else if (launch(server, wish->program ? wish->program : "/proc/self/exe", line.arguments) != 0)
         fail(error, "fork", strerror(errno));
-    else if (!read_ready(server->out, ready, sizeof ready) || !parse_ready(server, ready))
-        fail(error, program ? program : "naive server", "did not become ready");
+    else if (!read_ready(server->out, ready, sizeof ready) || !parse_ready(server, wish, ready))
+        fail(error, name, "did not become ready");
     else
         result = bench_server_join(server, server->admin_path, error);
-    free(name);
     if (result != 0 && bench_server_stop(server, ignored) != 0)
         return -1; /* why it did not start says more */
     return result;

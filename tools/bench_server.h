@@ -18,6 +18,7 @@ struct server_process {
     int out;                  /* its standard output, if started */
     char directory[PATH_MAX]; /* of its database, if started; removed by bench_server_stop */
     char target[300];         /* HOST:PORT */
+    char http[300];           /* the same of HTTP; "" without */
     char admin_path[PATH_MAX];
     struct admin *admin; /* owned; NULL before bench_server_join */
 };
@@ -37,12 +38,19 @@ struct server_usage {
     uint64_t rss_bytes;
 };
 
-/* Starts `program`, or this program's naive server if that is NULL, with `arguments` (NULL ends
- * them) after our own, on a database in a new directory below `parent`, and waits until it is
- * ready. Returns 0; else -1 with `error` filled and nothing left behind. */
-int bench_server_start(struct server_process *server, const char *program, char *const *arguments,
-                       const char *parent, uint64_t connections, char error[SERVER_ERROR_MAX])
-    __attribute__((warn_unused_result));
+/* How a server is to be started. */
+struct server_wish {
+    const char *program;    /* NULL: this program's naive server */
+    char *const *arguments; /* after our own; NULL ends them */
+    const char *parent;     /* of the new directory in which its database is made */
+    uint64_t connections;   /* it must take so many */
+    bool http;              /* it must speak HTTP */
+};
+
+/* Starts a server and waits until it is ready. Returns 0; else -1 with `error` filled and nothing
+ * left behind. */
+int bench_server_start(struct server_process *server, const struct server_wish *wish,
+                       char error[SERVER_ERROR_MAX]) __attribute__((warn_unused_result));
 
 /* Connects to the admin socket of a server that runs. Returns 0, or -1 with `error` filled. */
 int bench_server_join(struct server_process *server, const char *admin_path,

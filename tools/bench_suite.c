@@ -200,6 +200,8 @@ static void run_naive(struct suite *suite, struct entry *entry)
 {
     char *arguments[SCENARIO_ARGUMENTS_MAX];
     struct options options = scenario_options(entry->scenario, suite->options, arguments);
+    if (options_need_http(&options))
+        return; /* which it does not speak */
     entry->naive = must_calloc(1, sizeof *entry->naive);
     run_load(&options, true, RUN_NAIVE, "naive server", entry->naive);
     if (entry->result_count == 0)

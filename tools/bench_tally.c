@@ -1,7 +1,6 @@
 /* The check of pushes (see bench_tally.h). */
 #include "tools/bench_tally.h"
 
-#include "proto/reply.h"
 #include "tools/bench_memory.h"
 
 #include <string.h>
@@ -14,12 +13,10 @@ static bool adds_up(const struct tally_row *row)
     return sum == row->ballots;
 }
 
-enum { PREFIX_BYTES = 2 /* "> " */ };
-
 /* A sequence stands for one tally, and of the load's ballots none is ever taken back. */
 static const char *compare(const struct tally_check *check, const struct tally_row *row)
 {
-    if (check->line.len == 0)
+    if (check->push.len == 0)
         return NULL;
     if (row->seq == check->seq)
         return "another tally with the same sequence";
@@ -28,13 +25,22 @@ static const char *compare(const struct tally_check *check, const struct tally_r
     return NULL;
 }
 
-/* What is wrong with a line that is not the newest, or NULL. */
-static const char *judge(const struct tally_check *check, const char *line, size_t len,
+const char *tally_of_line(const char *bytes, size_t len, struct tally_row *row)
+{
+    enum { PREFIX_BYTES = 2 };
+    if (len < PREFIX_BYTES || memcmp(bytes, "> ", PREFIX_BYTES) != 0 ||
+        !tally_parse(bytes + PREFIX_BYTES, len - PREFIX_BYTES, row))
+        return "not a well-formed tally";
+    return NULL;
+}
+
+/* What is wrong with a push that is not the newest, or NULL. */
+static const char *judge(const struct tally_check *check, const char *bytes, size_t len,
                          struct tally_row *row)
 {
-    if (len < PREFIX_BYTES || memcmp(line, "> ", PREFIX_BYTES) != 0 ||
-        !tally_parse(line + PREFIX_BYTES, len - PREFIX_BYTES, row))
-        return "not a well-formed tally";
+    const char *wrong = check->form(bytes, len, row);
+    if (wrong)
+        return wrong;
     if (strcmp(row->poll.text, check->poll) != 0)
         return "a tally of a poll that was not subscribed";
     if (row->choice_count != check->choice_count)
@@ -44,33 +50,46 @@ static const char *judge(const struct tally_check *check, const char *line, size
     return compare(check, row);
 }
 
-const char *tally_check_push(struct tally_check *check, const char *line, size_t len, uint64_t *seq)
+const char *tally_check_push(struct tally_check *check, const char *bytes, size_t len,
+                             uint64_t *seq)
 {
-    if (len == check->line.len && memcmp(line, check->line.bytes, len) == 0) {
+    if (len == check->push.len && memcmp(bytes, check->push.bytes, len) == 0) {
         *seq = check->seq;
         return NULL;
     }
     struct tally_row row;
-    const char *wrong = judge(check, line, len, &row);
+    const char *wrong = judge(check, bytes, len, &row);
     if (wrong)
         return wrong;
     *seq = row.seq;
-    if (check->line.len > 0 && row.seq < check->seq)
+    if (check->push.len > 0 && row.seq < check->seq)
         return NULL; /* of a slow reader */
-    check->line.len = 0;
-    must_append(&check->line, line, len);
+    check->push.len = 0;
+    must_append(&check->push, bytes, len);
     check->seq = row.seq;
     check->ballots = row.ballots;
     return NULL;
 }
 
+static bool rows_equal(const struct tally_row *a, const struct tally_row *b)
+{
+    if (strcmp(a->poll.text, b->poll.text) != 0 || a->open != b->open || a->hidden != b->hidden ||
+        a->seq != b->seq || a->ballots != b->ballots || a->choice_count != b->choice_count)
+        return false;
+    for (unsigned i = 0; i < a->choice_count; i++)
+        if (strcmp(a->choices[i].text, b->choices[i].text) != 0 || a->counts[i] != b->counts[i])
+            return false;
+    return true;
+}
+
 bool tally_check_is(const struct tally_check *check, const char *tally, size_t len)
 {
-    return check->line.len == len + PREFIX_BYTES &&
-           memcmp(check->line.bytes + PREFIX_BYTES, tally, len) == 0;
+    struct tally_row pushed, told;
+    return check->push.len > 0 && !check->form(check->push.bytes, check->push.len, &pushed) &&
+           tally_parse(tally, len, &told) && rows_equal(&pushed, &told);
 }
 
 void tally_check_free(struct tally_check *check)
 {
-    buffer_free(&check->line);
+    buffer_free(&check->push);
 }

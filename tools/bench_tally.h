@@ -1,27 +1,35 @@
-/* The pushes of one poll, checked: each must be a whole, well-formed tally of that poll, whose
- * counts add up, and agree with those of the newest that any subscriber was sent. The same line
- * goes to thousands of subscribers, so the newest good one is kept, and its copies are only
- * compared. One thread each. */
+/* The pushes of one poll in one form, checked: each must be a whole, well-formed tally of that
+ * poll, whose counts add up, and agree with those of the newest that any reader was sent. The same
+ * bytes go to thousands of readers, so the newest good ones are kept, and their copies are only
+ * compared: each different push is taken apart once. One thread each. */
 #ifndef TALLYCAST_TOOLS_BENCH_TALLY_H
 #define TALLYCAST_TOOLS_BENCH_TALLY_H
 
 #include "buffer.h"
+#include "proto/reply.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* All zero but `poll` and `choice_count` is a fresh one. */
+/* Takes a push apart. Returns NULL, or a static text that says what is wrong with it. */
+typedef const char *tally_form(const char *bytes, size_t len, struct tally_row *row);
+
+/* The line protocol's: `> ` and the tally, without LF. (Events: bench_event.h.) */
+tally_form tally_of_line;
+
+/* All zero but `poll`, `choice_count` and `form` is a fresh one. */
 struct tally_check {
     const char *poll; /* its name; not owned */
     unsigned choice_count;
-    struct buffer line;    /* the newest good one */
+    tally_form *form;
+    struct buffer push;    /* the newest good one */
     uint64_t seq, ballots; /* of that */
 };
 
-/* Checks a line without its LF. Returns NULL and sets *seq to the tally's sequence, or a static
- * text that says what is wrong with it. */
-const char *tally_check_push(struct tally_check *check, const char *line, size_t len,
+/* Checks a push. Returns NULL and sets *seq to the tally's sequence, or a static text that says
+ * what is wrong with it. */
+const char *tally_check_push(struct tally_check *check, const char *bytes, size_t len,
                              uint64_t *seq);
 
 /* Whether the newest push said what a tally (as SHOW answers it, without `+OK `) says. */

@@ -1,15 +1,12 @@
-/* The voters (see bench_voters.h). Runs on the voters' lane.
+/* The voters (see bench_voters.h): when ballots are sent, and what must be true of every
+ * acknowledgement. Runs on the voters' lane.
  *
  * Happy path: a read brings replies → each is checked and its ballot's latency recorded → as many
- * new ballots go out in one write. This must cost less a ballot than the server needs: replies are
- * taken apart by hand, ballots are copied from prepared text, and the clock is read once a read. */
-#include "tools/bench_voters.h"
+ * new ballots go out in one write. The clock is read once a read. */
+#include "tools/bench_voters_internal.h"
 
 #include "clock.h"
-#include "proto/reply.h"
-#include "tools/bench_lane.h"
 #include "tools/bench_memory.h"
-#include "tools/bench_pace.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -24,59 +21,44 @@ enum {
     MARK_READER_NS = 1000,
 };
 
-struct voter {
-    struct bench_conn conn; /* first */
-    struct plan_cursor next, acknowledged;
-    uint64_t *sent_ns; /* a ring: when each ballot in flight was sent, or was due */
-    uint32_t oldest, in_flight;
-    uint64_t sent;
-    uint64_t last_seq;
-    bool pinged, finished; /* PHASE_DRAIN: PING was sent; its reply has come */
-};
-
-struct voters {
-    struct lane *lane;
-    struct load *load;
-    struct voter *all;
-    unsigned count;
-    uint32_t window;
-    uint64_t left;                  /* ballots that may still be sent */
-    uint64_t acknowledged, seq_sum; /* the sum of their sequences, modulo 2^64 */
-    unsigned finished;              /* that need nothing more in PHASE_DRAIN */
-    struct pace pace;               /* rate 0: closed loop */
-    uint64_t paced;                 /* taken off the schedule */
-    uint64_t unpaced;               /* that are still on it; UINT64_MAX: it has no end */
-    bool voting;
-    uint64_t mark_period_ns;
-    char *lines; /* room for a window of ballots */
-};
-
 /* ---- life ---- */
+
+static void make(struct voters *voters, uint64_t count, uint64_t window, enum role role)
+{
+    struct lane *lane = voters->lane;
+    for (unsigned i = 0; i < count; i++) {
+        struct voter *voter = &voters->all[voters->count];
+        voter->conn.role = role;
+        voter->conn.number = i;
+        voter->number = voters->count++;
+        voter->protocol = role == ROLE_VOTER ? &voters_line_protocol : &voters_http_protocol;
+        voter->ack = role == ROLE_VOTER ? &lane->ack : &lane->http_ack;
+        voter->next = voter->acknowledged = plan_begin(&voters->load->plan, voter->number);
+        voter->window = (uint32_t)window;
+        voter->sent_ns = must_calloc(window, sizeof *voter->sent_ns);
+        lane_add(lane, &voter->conn);
+    }
+}
 
 struct voters *voters_new(struct lane *lane)
 {
     struct voters *voters = must_calloc(1, sizeof *voters);
     const struct options *options = lane->load->options;
+    uint64_t readers = options->subscribers + options->sse;
     voters->lane = lane;
     voters->load = lane->load;
-    voters->count = (unsigned)options->voters;
-    voters->window = (uint32_t)options->pipeline;
     voters->left = options->ballots > 0 ? options->ballots : UINT64_MAX;
     voters->unpaced = voters->left;
     voters->pace.rate = options->rate;
     voters->mark_period_ns = (uint64_t)MARK_PERIOD_NS * options->polls;
-    if (voters->mark_period_ns < MARK_READER_NS * options->subscribers)
-        voters->mark_period_ns = MARK_READER_NS * options->subscribers;
-    voters->lines = must_calloc(voters->window, PLAN_BALLOT_MAX);
-    voters->all = must_calloc(voters->count, sizeof *voters->all);
-    for (unsigned i = 0; i < voters->count; i++) {
-        struct voter *voter = &voters->all[i];
-        voter->conn.role = ROLE_VOTER;
-        voter->conn.number = i;
-        voter->next = voter->acknowledged = plan_begin(&voters->load->plan, i);
-        voter->sent_ns = must_calloc(voters->window, sizeof *voter->sent_ns);
-        lane_add(lane, &voter->conn);
-    }
+    if (voters->mark_period_ns < MARK_READER_NS * readers)
+        voters->mark_period_ns = MARK_READER_NS * readers;
+    voters->ballots = must_calloc(options->pipeline * voters_line_protocol.ballot_max +
+                                      options->http_pipeline * voters_http_protocol.ballot_max,
+                                  1);
+    voters->all = must_calloc(options_voters(options), sizeof *voters->all);
+    make(voters, options->voters, options->pipeline, ROLE_VOTER);
+    make(voters, options->http_voters, options->http_pipeline, ROLE_HTTP_VOTER);
     return voters;
 }
 
@@ -87,9 +69,10 @@ void voters_free(struct voters *voters)
     for (unsigned i = 0; i < voters->count; i++) {
         bench_conn_close(&voters->all[i].conn);
         free(voters->all[i].sent_ns);
+        free(voters->all[i].cookie);
     }
     free(voters->all);
-    free(voters->lines);
+    free(voters->ballots);
     free(voters);
 }
 
@@ -98,11 +81,11 @@ void voters_free(struct voters *voters)
 /* How many ballots the voter may send now. */
 static uint32_t allowance(const struct voters *voters, const struct voter *voter)
 {
-    uint64_t most = voters->window - voter->in_flight;
+    uint64_t most = voter->window - voter->in_flight;
     if (!voters->voting || voter->conn.state != BENCH_CONN_READY || voter->conn.unsent.len > 0)
         return 0;
     if (voters->pace.rate > 0) {
-        uint64_t due = pace_share(voters->paced, voter->conn.number, voters->count);
+        uint64_t due = pace_share(voters->paced, voter->number, voters->count);
         if (due - voter->sent < most)
             most = due - voter->sent;
     }
@@ -114,7 +97,7 @@ static uint64_t origin_ns(struct voters *voters, const struct voter *voter, uint
 {
     if (voters->pace.rate == 0)
         return now_ns;
-    uint64_t due_ns = pace_time_ns(&voters->pace, voter->sent * voters->count + voter->conn.number);
+    uint64_t due_ns = pace_time_ns(&voters->pace, voter->sent * voters->count + voter->number);
     if (load_measures(voters->load, due_ns))
         hdr_record(&voters->lane->late, now_ns > due_ns ? now_ns - due_ns : 0);
     return due_ns;
@@ -125,12 +108,12 @@ static void cast(struct voters *voters, struct voter *voter, uint64_t now_ns)
 {
     uint32_t count = allowance(voters, voter);
     uint32_t slot = voter->oldest + voter->in_flight;
-    char *end = voters->lines;
+    char *end = voters->ballots;
     for (uint32_t i = 0; i < count; i++, slot++) {
-        if (slot >= voters->window)
-            slot -= voters->window;
+        if (slot >= voter->window)
+            slot -= voter->window;
         voter->sent_ns[slot] = origin_ns(voters, voter, now_ns);
-        end = plan_put_ballot(&voters->load->plan, &voter->next, voter->conn.number, end);
+        end = voter->protocol->put_ballot(voters, voter, end);
         plan_step(&voters->load->plan, &voter->next);
         voter->sent++;
     }
@@ -138,7 +121,7 @@ static void cast(struct voters *voters, struct voter *voter, uint64_t now_ns)
         return;
     voter->in_flight += count;
     voters->left -= count;
-    bench_conn_send(&voter->conn, voters->lane, voters->lines, (size_t)(end - voters->lines));
+    bench_conn_send(&voter->conn, voters->lane, voters->ballots, (size_t)(end - voters->ballots));
 }
 
 static void cast_all(struct voters *voters, uint64_t now_ns)
@@ -208,22 +191,22 @@ static void mark(struct voters *voters, unsigned poll, uint64_t seq, uint64_t no
 
 /* A ballot counts if some of its wait was in the time that is measured: one that was sent before a
  * stall and answered after it must not be left out. */
-static void record_wait(struct voters *voters, uint64_t sent_ns, uint64_t now_ns)
+static void record_wait(const struct voters *voters, const struct voter *voter, uint64_t sent_ns,
+                        uint64_t now_ns)
 {
     const struct load *load = voters->load;
     if (sent_ns < load->end_ns && now_ns >= load->begin_ns)
-        hdr_record(&voters->lane->ack, now_ns > sent_ns ? now_ns - sent_ns : 0);
+        hdr_record(voter->ack, now_ns > sent_ns ? now_ns - sent_ns : 0);
 }
 
-/* `+OK SEQ` has come. Returns false if no ballot waits for it. */
-static bool acknowledge(struct voters *voters, struct voter *voter, uint64_t seq, uint64_t now_ns)
+bool voters_acknowledge(struct voters *voters, struct voter *voter, uint64_t seq, uint64_t now_ns)
 {
     if (voter->in_flight == 0)
         return false;
     uint64_t sent_ns = voter->sent_ns[voter->oldest];
-    voter->oldest = voter->oldest + 1 < voters->window ? voter->oldest + 1 : 0;
+    voter->oldest = voter->oldest + 1 < voter->window ? voter->oldest + 1 : 0;
     voter->in_flight--;
-    record_wait(voters, sent_ns, now_ns);
+    record_wait(voters, voter, sent_ns, now_ns);
     check_sequence(voters, voter, seq);
     voters->seq_sum += seq;
     mark(voters, voter->acknowledged.poll, seq, now_ns);
@@ -232,71 +215,32 @@ static bool acknowledge(struct voters *voters, struct voter *voter, uint64_t seq
     return true;
 }
 
-static void finish(struct voters *voters, struct voter *voter)
+void voters_finish(struct voters *voters, struct voter *voter)
 {
     if (!voter->finished)
         voters->finished++;
     voter->finished = true;
 }
 
-static void refuse(struct voters *voters, struct voter *voter, struct span line)
+void voters_refuse(struct voters *voters, struct voter *voter, const char *what, struct span reply)
 {
-    faults_add(&voters->load->faults, "%s: %.*s", bench_conn_name(&voter->conn), (int)line.len,
-               line.at);
+    faults_add(&voters->load->faults, "%s: %s%.*s", bench_conn_name(&voter->conn), what,
+               (int)reply.len, reply.at);
     bench_conn_close(&voter->conn);
-    finish(voters, voter);
-}
-
-/* A line that is not simply `+OK SEQ`. */
-static void take_other(struct voters *voters, struct voter *voter, struct span line,
-                       uint64_t now_ns)
-{
-    struct reply reply;
-    reply_parse(line.at, line.len, &reply);
-    if (reply.kind == REPLY_OK && voter->pinged && voter->in_flight == 0 && reply.text.len == 3 &&
-        memcmp(reply.text.at, "end", 3) == 0) {
-        finish(voters, voter);
-        return;
-    }
-    /* The plan has no repeats, so a duplicate is as wrong as an error. */
-    if (reply.kind != REPLY_OK || !reply.has_number || reply.duplicate ||
-        !acknowledge(voters, voter, reply.number, now_ns))
-        refuse(voters, voter, line);
-}
-
-/* Reads `+OK SEQ` and its LF. Returns what follows, or NULL if the line is another or not whole. */
-static const char *scan_acknowledgement(const char *at, const char *end, uint64_t *seq)
-{
-    uint64_t number = 0;
-    if (end - at < 6 || memcmp(at, "+OK ", 4) != 0)
-        return NULL;
-    const char *digits = at += 4;
-    for (; at < end && *at >= '0' && *at <= '9'; at++)
-        number = number * 10 + (uint64_t)(*at - '0');
-    if (at == end || *at != '\n' || at == digits || at - digits > 19)
-        return NULL;
-    *seq = number;
-    return at + 1;
+    voters_finish(voters, voter);
 }
 
 static void take_replies(struct voters *voters, struct voter *voter, struct span input,
                          uint64_t now_ns)
 {
-    uint64_t before = voter->in_flight, seq;
-    while (voter->conn.state == BENCH_CONN_READY) {
-        const char *next = scan_acknowledgement(input.at, input.at + input.len, &seq);
-        if (next && acknowledge(voters, voter, seq, now_ns)) {
-            input.len -= (size_t)(next - input.at);
-            input.at = next;
-            continue;
-        }
-        struct span line;
-        if (!bench_conn_line(&voter->conn, &input, &line))
-            break;
-        take_other(voters, voter, line, now_ns);
-    }
-    voters->acknowledged += before - voter->in_flight;
-    lane_count(&voters->lane->counters.acknowledged, before - voter->in_flight);
+    struct lane_counters *counters = &voters->lane->counters;
+    uint32_t before = voter->in_flight;
+    voter->protocol->take(voters, voter, input, now_ns);
+    uint32_t count = before - voter->in_flight;
+    voters->acknowledged += count;
+    lane_count(&counters->acknowledged, count);
+    if (bench_conn_is_http(&voter->conn))
+        lane_count(&counters->http_acknowledged, count);
 }
 
 void voters_event(struct voters *voters, struct bench_conn *conn, uint32_t events)
@@ -312,7 +256,7 @@ void voters_event(struct voters *voters, struct bench_conn *conn, uint32_t event
         take_replies(voters, voter, input, now_ns);
     }
     if (conn->state == BENCH_CONN_CLOSED)
-        finish(voters, voter);
+        voters_finish(voters, voter);
     else
         cast(voters, voter, now_ns ? now_ns : clock_monotonic_ns());
 }
@@ -321,18 +265,17 @@ void voters_event(struct voters *voters, struct bench_conn *conn, uint32_t event
 
 /* Ballots that were due and could not be sent count with the time that they have waited: else an
  * open loop would hide the stall that it ends in. */
-static void record_unsent(struct voters *voters, struct voter *voter, uint64_t now_ns)
+static void record_unsent(const struct voters *voters, const struct voter *voter, uint64_t now_ns)
 {
-    uint64_t due = pace_share(voters->paced, voter->conn.number, voters->count);
+    uint64_t due = pace_share(voters->paced, voter->number, voters->count);
     for (uint64_t i = voter->sent; i < due; i++) {
-        uint64_t due_ns = pace_time_ns(&voters->pace, i * voters->count + voter->conn.number);
-        record_wait(voters, due_ns, now_ns);
+        uint64_t due_ns = pace_time_ns(&voters->pace, i * voters->count + voter->number);
+        record_wait(voters, voter, due_ns, now_ns);
     }
 }
 
 void voters_drain(struct voters *voters)
 {
-    static const char ping[] = "PING end\n";
     uint64_t now_ns = clock_monotonic_ns();
     voters->voting = false;
     for (unsigned i = 0; i < voters->count; i++) {
@@ -340,11 +283,11 @@ void voters_drain(struct voters *voters)
         if (voters->pace.rate > 0)
             record_unsent(voters, voter, now_ns);
         if (voter->conn.state != BENCH_CONN_READY) {
-            finish(voters, voter);
+            voters_finish(voters, voter);
             continue;
         }
-        voter->pinged = true;
-        bench_conn_send(&voter->conn, voters->lane, ping, strlen(ping));
+        voter->last = true;
+        voter->protocol->send_last(voters, voter);
     }
 }
 
@@ -361,7 +304,7 @@ void voters_give_up(struct voters *voters)
     for (unsigned i = 0; i < voters->count; i++) {
         const struct voter *voter = &voters->all[i];
         for (uint32_t j = 0; j < voter->in_flight; j++)
-            record_wait(voters, voter->sent_ns[(voter->oldest + j) % voters->window], now_ns);
+            record_wait(voters, voter, voter->sent_ns[(voter->oldest + j) % voter->window], now_ns);
     }
 }
 

@@ -1,4 +1,5 @@
-/* The voters: connections that send ballots and take the replies. All of a run's are on one lane.
+/* The voters: connections that send ballots and take the replies, by the line protocol or over
+ * HTTP. All of a run's are on one lane.
  *
  * Closed loop (--rate 0): each keeps its window full. Open loop: ballots are due at fixed times,
  * and latency counts from then, however late they could be sent. */
@@ -13,6 +14,9 @@ struct voters;
 struct voters *voters_new(struct lane *lane);
 void voters_free(struct voters *voters);
 
+/* The connection of an HTTP voter is being made: asks for a reply, as there is no greeting. */
+void voters_opened(struct voters *voters, struct bench_conn *conn);
+
 /* PHASE_VOTE has begun: sends the first ballots. */
 void voters_begin(struct voters *voters);
 
@@ -25,8 +29,8 @@ void voters_tick(struct voters *voters, uint64_t now_ns);
 /* A connection can be read or written. */
 void voters_event(struct voters *voters, struct bench_conn *conn, uint32_t events);
 
-/* PHASE_DRAIN has begun: no more ballots. Each connection is sent one PING, whose reply must come
- * behind those of all its ballots. */
+/* PHASE_DRAIN has begun: no more ballots. Each connection is sent one more command, PING or GET,
+ * whose reply must come behind those of all its ballots. */
 void voters_drain(struct voters *voters);
 
 /* Whether voting is over: its time is up, or --ballots are acknowledged. */
