@@ -300,6 +300,13 @@ static bool parse_vote(struct parse *parse)
     return true;
 }
 
+static bool parse_trace(struct parse *parse)
+{
+    struct span word;
+    return take_word(parse, &word) && span_is(word, command_info[CMD_VOTE].word) &&
+           parse_vote(parse);
+}
+
 static bool parse_as(struct parse *parse)
 {
     struct span *voter = &parse->command->voter;
@@ -444,6 +451,17 @@ static bool parse_kick(struct parse *parse)
            refuse(parse, "a connection's id is a number; CLIENTS lists them");
 }
 
+static bool parse_journey(struct parse *parse)
+{
+    struct span word;
+    parse->command->number = 0;
+    if (!take_word(parse, &word))
+        return true;
+    return take_end(parse) &&
+           (number_parse(word.at, word.len, UINT64_MAX, &parse->command->number) ||
+            refuse(parse, "a ballot is named by its sequence, a number"));
+}
+
 static bool parse_backup(struct parse *parse)
 {
     struct span file = take_rest_trimmed(parse);
@@ -484,6 +502,10 @@ static bool parse_arguments(struct parse *parse)
         return parse_label(parse);
     case CMD_KICK:
         return parse_kick(parse);
+    case CMD_TRACE:
+        return parse_trace(parse);
+    case CMD_JOURNEY:
+        return parse_journey(parse);
     case CMD_BACKUP:
         return parse_backup(parse);
     case CMD_POLLS:

@@ -47,12 +47,13 @@ struct command {
     enum command_id id;
     bool all;           /* SUBSCRIBE and UNSUBSCRIBE: the poll was `*` */
     struct name poll;   /* every command that takes a poll */
-    struct name choice; /* VOTE, LABEL: a name, or a number in digits */
-    struct span voter;  /* VOTE: as= (may be absent); AS */
-    struct span key;    /* VOTE: id= (may be absent) */
+    struct name choice; /* VOTE, TRACE, LABEL: a name, or a number in digits */
+    struct span voter;  /* VOTE, TRACE: as= (may be absent); AS */
+    struct span key;    /* VOTE, TRACE: id= (may be absent) */
     struct span text;   /* TITLE, LABEL, PING (may be absent), BACKUP: the file */
-    uint64_t number;    /* KICK: the connection's id; SUBSCRIBE: every= in ms, 0 if absent */
-    int help;           /* HELP: a command_id, or -1 for all */
+    uint64_t number; /* KICK: the connection's id; SUBSCRIBE: every= in ms, 0 if absent; JOURNEY: a
+                        sequence, 0 if absent */
+    int help;        /* HELP: a command_id, or -1 for all */
     /* CREATE: */
     struct settings settings;
     unsigned choice_count;

@@ -35,6 +35,7 @@ int ballot_send(struct client *client, const struct ballot *ballot)
     };
     if (request->has_key)
         request->key = voter_hash(key, VOTER_HASH_KEY, poll->id, ballot->key.at, ballot->key.len);
+    worker_sample(worker, &client->conn, request, ballot->traced);
     client->in_flight++;
     return 0;
 }

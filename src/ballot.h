@@ -13,6 +13,7 @@ struct ballot {
     unsigned choice; /* from 0 */
     struct span voter;
     struct span key; /* id=; at is NULL for none */
+    bool traced;     /* its journey is to be kept */
 };
 
 /* Who votes in a poll with voters=named: the name, which must be there; ERR_VOTER_REQUIRED if it is

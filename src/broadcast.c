@@ -71,11 +71,20 @@ static struct topic *topic_new(struct broadcast *broadcast, struct snapshot *sna
         return NULL;
     }
     topic->latest = snapshot;
+    topic->mark_seq = snapshot->mark.last_seq;
     fanout_init(&topic->fanout, &broadcast->busy, subscription_visit);
     TAILQ_INSERT_TAIL(&broadcast->published, topic, published_link);
     broadcast->topics[snapshot->poll->id - 1] = topic;
     broadcast->topic_count++;
     return topic;
+}
+
+/* A sampled ballot is in this snapshot, and in none that came before it. */
+static void topic_watch(struct broadcast *broadcast, struct topic *topic,
+                        const struct snapshot *snapshot)
+{
+    topic->mark_seq = snapshot->mark.last_seq;
+    push_watch_wait(&broadcast->watches, &topic->waiting, snapshot->poll->id, &snapshot->mark);
 }
 
 static void topic_publish(struct broadcast *broadcast, struct topic *topic)
@@ -86,6 +95,8 @@ static void topic_publish(struct broadcast *broadcast, struct topic *topic)
     TAILQ_INSERT_TAIL(&broadcast->published, topic, published_link);
     fanout_begin(&topic->fanout);
     fanout_begin(&broadcast->all);
+    const struct fanout *const fanouts[] = {&topic->fanout, &broadcast->all};
+    push_watch_begin(&broadcast->watches, &topic->waiting, &topic->watch, fanouts);
     counter_add(&broadcast->counters->updates_conflated,
                 topic->fanout.parked + broadcast->all.parked);
     if (broadcast->interval_ns == 0 || broadcast->last)
@@ -105,6 +116,8 @@ static void topic_update(struct broadcast *broadcast, struct snapshot *snapshot)
         topic = topic_new(broadcast, snapshot);
         if (!topic) /* subscribers of all polls are owed it */
             log_fatal("no memory to show a poll: stopping");
+        if (snapshot->mark.last_seq == snapshot->seq)
+            topic_watch(broadcast, topic, snapshot);
         topic_publish(broadcast, topic);
         return;
     }
@@ -115,6 +128,8 @@ static void topic_update(struct broadcast *broadcast, struct snapshot *snapshot)
     if (topic->published_seq < topic->latest->seq)
         counter_add(&broadcast->counters->updates_conflated,
                     fanout_size(&topic->fanout) + fanout_size(&broadcast->all));
+    if (snapshot->mark.last_seq > topic->mark_seq)
+        topic_watch(broadcast, topic, snapshot);
     snapshot_unref(topic->latest);
     topic->latest = snapshot;
     if (!topic->cooling)
@@ -170,6 +185,7 @@ bool broadcast_work(struct broadcast *broadcast)
         TAILQ_INSERT_TAIL(&broadcast->busy, fanout, busy_link);
         budget -= fanout_slice(fanout, budget);
     }
+    push_watches_look(&broadcast->watches);
     return !TAILQ_EMPTY(&broadcast->busy);
 }
 
@@ -192,6 +208,11 @@ void broadcast_publish_last(struct broadcast *broadcast)
     fanout_begin(&broadcast->all);
     while (broadcast_work(broadcast))
         ;
+}
+
+const struct push_watches *broadcast_watches(const struct broadcast *broadcast)
+{
+    return &broadcast->watches;
 }
 
 /* ---- heartbeats ---- */
@@ -241,7 +262,8 @@ struct topic *broadcast_published_after(const struct broadcast *broadcast, uint6
 /* ---- life ---- */
 
 struct broadcast *broadcast_new(struct loop *loop, struct tally *tally, unsigned outlet,
-                                struct counters *counters, unsigned push_interval_ms)
+                                struct counters *counters, struct journey_stats *journey_stats,
+                                unsigned push_interval_ms)
 {
     struct broadcast *broadcast = calloc(1, sizeof *broadcast);
     if (!broadcast)
@@ -256,6 +278,7 @@ struct broadcast *broadcast_new(struct loop *loop, struct tally *tally, unsigned
     TAILQ_INIT(&broadcast->busy);
     fanout_init(&broadcast->all, &broadcast->busy, subscription_visit);
     fanout_init(&broadcast->beats, &broadcast->busy, subscriber_beat);
+    push_watches_init(&broadcast->watches, journey_stats);
     evtimer_assign(&broadcast->beat_timer, loop->base, on_beat, broadcast);
     evtimer_assign(&broadcast->cool_timer, loop->base, on_cool, broadcast);
     return broadcast;

@@ -16,12 +16,14 @@
 #include "tally.h"
 
 struct broadcast;
+struct journey_stats;
 
 enum { BROADCAST_BEAT_MS = 15000 }; /* between two heartbeats of an event stream */
 
 /* The broadcast of one loop, fed by an outlet of the tally. NULL if memory is short. */
 struct broadcast *broadcast_new(struct loop *loop, struct tally *tally, unsigned outlet,
-                                struct counters *counters, unsigned push_interval_ms);
+                                struct counters *counters, struct journey_stats *journey_stats,
+                                unsigned push_interval_ms);
 /* All subscribers must be gone. */
 void broadcast_free(struct broadcast *broadcast);
 
@@ -30,6 +32,10 @@ bool broadcast_work(struct broadcast *broadcast);
 
 /* Whether snapshots have arrived. */
 bool broadcast_is_pending(struct broadcast *broadcast);
+
+/* Any thread: what the loop knows of sampled ballots' pushes. */
+struct push_watches;
+const struct push_watches *broadcast_watches(const struct broadcast *broadcast);
 
 /* Publishes every change at once, whatever the intervals; for a server that stops. */
 void broadcast_publish_last(struct broadcast *broadcast);

@@ -7,6 +7,7 @@
 #include "buffer.h"
 #include "encoding.h"
 #include "fanout.h"
+#include "push_watch.h"
 #include "subscriber.h"
 
 enum {
@@ -31,6 +32,9 @@ struct topic {
     uint64_t number;  /* of its last publication */
     uint64_t cool_ns; /* until then no publication; only where cooling */
     bool cooling;
+    uint64_t mark_seq;                 /* of the newest mark that is known */
+    struct push_watch *waiting;        /* for publication; or NULL */
+    struct push_watch *watch;          /* over its fan-outs; or NULL */
     TAILQ_ENTRY(topic) published_link; /* broadcast->published, by number */
     TAILQ_ENTRY(topic) cooling_link;   /* broadcast->cooling, by cool_ns */
     struct fanout fanout;              /* of the subscriptions to it */
@@ -81,7 +85,8 @@ struct broadcast {
     struct fanout_queue busy;
     bool last;           /* intervals count no more */
     struct fanout beats; /* of subscribers to whom silence must be told from a dead connection */
-    struct event beat_timer;   /* while there are some */
+    struct event beat_timer; /* while there are some */
+    struct push_watches watches;
     char gather[GATHER_BYTES]; /* for one subscriber's tallies */
 };
 

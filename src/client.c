@@ -30,7 +30,7 @@ static void arrive(struct loop_task *task)
         return;
     }
     if (new) {
-        client->opened_ns = client->active_ns = clock_monotonic_ns();
+        client->opened_ns = conn->read_ns = clock_monotonic_ns();
         client_protocol(client)->greet(client);
     }
     conn_resume(conn);

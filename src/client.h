@@ -40,7 +40,6 @@ struct client {
     bool late : 1;     /* the server stops: what is read now is not executed */
     uint64_t messages; /* lines or requests that were executed */
     uint64_t opened_ns;
-    uint64_t active_ns;            /* of its last input */
     struct subscriber *subscriber; /* NULL before it first subscribes */
 };
 

@@ -445,7 +445,14 @@ static void drain(struct conn *conn)
         conn_doom(conn);
 }
 
-static void read_input(struct conn *conn)
+static void note_read(struct conn *conn, uint64_t readable_ns)
+{
+    conn->read_ns = clock_monotonic_ns();
+    uint64_t readable_for_ns = conn->read_ns - readable_ns;
+    conn->readable_for_ns = readable_for_ns < UINT32_MAX ? (uint32_t)readable_for_ns : UINT32_MAX;
+}
+
+static void read_input(struct conn *conn, uint64_t readable_ns)
 {
     struct conn_pool *pool = conn->pool;
     if (!conn->handler->may_read(conn))
@@ -463,6 +470,7 @@ static void read_input(struct conn *conn)
         conn->ended = true;
         return;
     }
+    note_read(conn, readable_ns);
     counter_add(&pool->counters->bytes_in, (uint64_t)n);
     if (kept > 0)
         memcpy(pool->read_buffer, conn->unread.bytes, kept);
@@ -475,7 +483,7 @@ static void read_input(struct conn *conn)
 void conn_read_now(struct conn *conn)
 {
     if (conn->state == CONN_OPEN && !conn->ended && !conn->paused && !conn->held && !conn->blocked)
-        read_input(conn);
+        read_input(conn, clock_monotonic_ns());
 }
 
 /* Goes on with whole messages that had to wait. */
@@ -573,7 +581,7 @@ static void on_event(evutil_socket_t fd, short what, void *context)
         if (conn->state == CONN_DRAINING)
             drain(conn);
         else if (conn->state == CONN_OPEN && !conn->blocked)
-            read_input(conn);
+            read_input(conn, loop_woken_ns(conn->pool->loop));
     }
     conn_settle(conn);
 }

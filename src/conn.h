@@ -110,6 +110,8 @@ struct conn {
                              lingering */
     uint64_t blocked_since_ns; /* where blocked */
     uint32_t blocked_outq;     /* bytes that the kernel held then */
+    uint32_t readable_for_ns;  /* before the last read; UINT32_MAX for longer */
+    uint64_t read_ns;          /* of the last input, on the monotonic clock */
     uint64_t bytes_out;
     TAILQ_ENTRY(conn) timed_link;   /* pool->begun, pool->blocked or pool->draining: one of them */
     TAILQ_ENTRY(conn) later_link;   /* pool->later */

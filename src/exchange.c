@@ -334,7 +334,6 @@ static bool must_wait(struct exchange *exchange)
 static size_t on_input(struct conn *conn, char *bytes, size_t len)
 {
     struct exchange *exchange = exchange_of(conn);
-    exchange->client.active_ns = clock_monotonic_ns();
     size_t used = 0;
     while (used < len && conn->state == CONN_OPEN && !exchange->streams) {
         if (must_wait(exchange))

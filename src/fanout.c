@@ -35,6 +35,7 @@ struct fanout_member *fanout_next(struct fanout *fanout)
     struct fanout_member *member = fanout->cursor ? fanout->cursor : TAILQ_FIRST(&fanout->members);
     fanout->cursor = TAILQ_NEXT(member, link);
     fanout->remaining--;
+    fanout->visits++;
     return member;
 }
 

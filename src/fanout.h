@@ -27,6 +27,7 @@ struct fanout {
     uint32_t count; /* of members that are not parked */
     uint32_t parked;
     uint32_t remaining;           /* visits owed since the last publication */
+    uint64_t visits;              /* ever */
     struct fanout_member *cursor; /* the next to visit; NULL means the first */
     struct fanout_queue *busy;    /* those that owe visits */
     TAILQ_ENTRY(fanout) busy_link;

@@ -49,7 +49,7 @@ static int list_client(struct buffer *rows, const struct client *client, uint64_
         "=%" PRIu64 " fd=%d peer=%s kind=%s age_s=%" PRIu64 " idle_s=%" PRIu64 " lines=%" PRIu64
         " bytes_out=%" PRIu64 " pending=%zu unsent=%u blocked_ms=%" PRIu64 " voter=%s\n",
         client->id, conn->fd, client_peer_text(client, peer), protocol->kind(client),
-        (now_ns - client->opened_ns) / NS_PER_S, (now_ns - client->active_ns) / NS_PER_S,
+        (now_ns - client->opened_ns) / NS_PER_S, (now_ns - conn->read_ns) / NS_PER_S,
         client->messages, conn->bytes_out, client->in_flight + conn->unsent.len,
         conn_kernel_unsent(conn), conn->blocked ? (now_ns - conn->blocked_since_ns) / NS_PER_MS : 0,
         voter ? voter : "-");

@@ -71,7 +71,8 @@ static void batch_answer(struct ledger *ledger)
                       (struct answer){.to = ledger->requests[i].from,
                                       .number = verdict->number,
                                       .error = verdict->error,
-                                      .duplicate = verdict->duplicate});
+                                      .duplicate = verdict->duplicate,
+                                      .journey = journey_number(ledger->requests[i].journey)});
         free(ledger->requests[i].detail);
     }
     counter_add(&ledger->stats.accepted, ballots - duplicates - refusals);
@@ -86,6 +87,7 @@ static void batch_reset(struct ledger *ledger)
     ledger->ballot_count = 0;
     ledger->event_count = 0;
     ledger->undo_count = 0;
+    ledger->sampled_count = 0;
     ledger->created_count = 0;
 }
 
@@ -204,6 +206,7 @@ static int allocate(struct ledger *ledger)
         {&ledger->ballots, BATCH_MAX, sizeof *ledger->ballots},
         {&ledger->events, BATCH_MAX, sizeof *ledger->events},
         {&ledger->undos, BATCH_MAX, sizeof *ledger->undos},
+        {&ledger->sampled, BATCH_MAX, sizeof *ledger->sampled},
         {&ledger->created, BATCH_MAX, sizeof *ledger->created},
         {&ledger->drafts, POLLS_MAX, sizeof *ledger->drafts},
         {&ledger->touched, POLLS_MAX, sizeof *ledger->touched},
@@ -284,8 +287,8 @@ void ledger_free(struct ledger *ledger)
     }
     void *const arrays[] = {
         ledger->requests, ledger->request_ports, ledger->verdicts, ledger->ballots, ledger->events,
-        ledger->undos,    ledger->created,       ledger->drafts,   ledger->touched, ledger->changes,
-        ledger->tallies,  ledger->lines,         ledger->ports};
+        ledger->undos,    ledger->sampled,       ledger->created,  ledger->drafts,  ledger->touched,
+        ledger->changes,  ledger->tallies,       ledger->lines,    ledger->ports};
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
         free(arrays[i]);
     if (ledger->electorate)

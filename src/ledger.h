@@ -9,6 +9,7 @@
 
 #include "hash.h"
 #include "histogram.h"
+#include "journey.h"
 #include "poll.h"
 #include "store.h"
 #include "tally.h"
@@ -64,6 +65,7 @@ struct request {
     struct hash key; /* of id=, where has_key */
     void *detail; /* owned by the request, freed by the ledger. BALLOT: a struct request_text with
                      the voter's name where the poll records names, or NULL */
+    struct journey *journey; /* of a sampled ballot, or NULL; the ledger's until it answers */
 };
 
 /* One slot of the ring back. */
@@ -72,6 +74,7 @@ struct answer {
     uint64_t number; /* the sequence (of the entry, or of the earlier ballot); BACKUP: bytes */
     int32_t error;   /* 0, or an enum error */
     bool duplicate;
+    uint16_t journey; /* the number of the request's; 0 for none */
 };
 
 /* Loads everything that the store holds. Ports are the loops, in the order of their numbers;

@@ -73,7 +73,8 @@ static int store_batch(struct ledger *ledger, const char **why)
     };
     uint64_t began_ns = clock_monotonic_ns();
     int result = store_commit(ledger->store, &batch, why);
-    histogram_record(&ledger->stats.commit_us, (clock_monotonic_ns() - began_ns) / 1000);
+    ledger->committed_ns = clock_monotonic_ns();
+    histogram_record(&ledger->stats.commit_us, (ledger->committed_ns - began_ns) / 1000);
     histogram_record(&ledger->stats.batch, batch.event_count + batch.ballot_count);
     return result;
 }
@@ -132,12 +133,39 @@ bool ledger_commit(struct ledger *ledger)
     return true;
 }
 
+/* Marks the drafts that hold sampled ballots, for whoever pushes them. */
+static void mark_drafts(struct ledger *ledger)
+{
+    for (size_t i = 0; i < ledger->sampled_count; i++) {
+        const struct request *request = &ledger->requests[ledger->sampled[i]];
+        struct snapshot *draft = ledger->drafts[request->poll - 1].snapshot;
+        bool traced = request->journey->traced ||
+                      (draft->mark.traced && draft->mark.first_seq == ledger->first_seq);
+        draft->mark = (struct snapshot_mark){.first_seq = ledger->first_seq,
+                                             .last_seq = draft->seq,
+                                             .committed_ns = ledger->committed_ns,
+                                             .traced = traced};
+    }
+}
+
+/* The tally that was just shown is the ledger's to look at until it publishes again. */
+static void stamp_journeys(struct ledger *ledger)
+{
+    for (size_t i = 0; i < ledger->sampled_count; i++) {
+        const struct request *request = &ledger->requests[ledger->sampled[i]];
+        request->journey->at_ns[JOURNEY_committed] = ledger->committed_ns;
+        request->journey->at_ns[JOURNEY_counted] =
+            tally_peek(ledger->tally, request->poll)->mark.counted_ns;
+    }
+}
+
 void ledger_publish(struct ledger *ledger)
 {
     for (uint32_t i = 0; i < ledger->created_count; i++)
         if (directory_add(&ledger->directory, ledger->created[i]) != 0)
             log_broken(__FILE__, __LINE__,
                        "no memory for the name of a poll that is durable already");
+    mark_drafts(ledger);
     size_t changes = 0;
     for (size_t i = 0; i < ledger->touched_count; i++) {
         const struct draft *draft = &ledger->drafts[ledger->touched[i] - 1];
@@ -146,6 +174,7 @@ void ledger_publish(struct ledger *ledger)
                 (struct tally_change){ledger->touched[i], draft->snapshot, draft->texts};
     }
     tally_publish(ledger->tally, ledger->changes, changes);
+    stamp_journeys(ledger);
     atomic_store_explicit(&ledger->stats.seq, ledger->next_seq - 1, memory_order_relaxed);
     ledger_drafts_forget(ledger);
 }

@@ -77,6 +77,9 @@ struct ledger {
     size_t event_count;
     struct undo *undos;
     size_t undo_count;
+    uint16_t *sampled; /* by place in `requests`: accepted ballots that have a journey */
+    size_t sampled_count;
+    uint64_t committed_ns; /* monotonic clock, when the batch was synced */
     struct poll **created; /* polls of this batch, in the order of their ids */
     uint32_t created_count;
     struct draft *drafts; /* POLLS_MAX, by poll id - 1; all zero between batches */

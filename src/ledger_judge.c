@@ -6,6 +6,7 @@
  * Fails: memory that is short refuses the one request with LIMIT. */
 #include "ledger_internal.h"
 
+#include "clock.h"
 #include "log.h"
 
 #include <string.h>
@@ -240,6 +241,16 @@ static void prefetch(const struct ledger *ledger, const struct request *request)
         electorate_prefetch(ledger->electorate, request->has_key ? request->key : request->voter);
 }
 
+/* Lists the ballots whose journeys go on. */
+static void note_journey(struct ledger *ledger, size_t place)
+{
+    const struct verdict *verdict = &ledger->verdicts[place];
+    if (verdict->error != 0 || verdict->duplicate)
+        return;
+    ledger->requests[place].journey->at_ns[JOURNEY_judged] = clock_monotonic_ns();
+    ledger->sampled[ledger->sampled_count++] = (uint16_t)place;
+}
+
 void ledger_judge(struct ledger *ledger)
 {
     ledger->first_seq = ledger->next_seq;
@@ -247,5 +258,7 @@ void ledger_judge(struct ledger *ledger)
         if (i + PREFETCH_AHEAD < ledger->request_count)
             prefetch(ledger, &ledger->requests[i + PREFETCH_AHEAD]);
         ledger->verdicts[i] = judge(ledger, &ledger->requests[i]);
+        if (ledger->requests[i].journey)
+            note_journey(ledger, i);
     }
 }

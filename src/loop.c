@@ -105,6 +105,7 @@ static void *loop_run(void *context)
         if (loop->quit)
             break;
         waker_prepare(&loop->waker);
+        loop->woken_ns = 0;
         int flags = EVLOOP_ONCE | (more || has_work(loop) ? EVLOOP_NONBLOCK : 0);
         if (event_base_loop(loop->base, flags) < 0) /* it would only fail again, at once */
             log_fatal("can't wait for events: stopping error=%s", strerror(errno));
@@ -144,6 +145,14 @@ void loop_post(struct loop *loop, struct loop_task *task)
     atomic_store_explicit(&loop->inbox_filled, true, memory_order_release);
     pthread_mutex_unlock(&loop->inbox_mutex);
     waker_wake(&loop->waker);
+}
+
+/* Read once a round, by whoever asks first. */
+uint64_t loop_woken_ns(struct loop *loop)
+{
+    if (loop->woken_ns == 0)
+        loop->woken_ns = clock_monotonic_ns();
+    return loop->woken_ns;
 }
 
 void loop_set_timer(struct event *timer, uint64_t wait_ns)

@@ -36,7 +36,8 @@ struct loop {
     pthread_t thread; /* for joining */
     pthread_t owner;  /* the same, as the loop's thread itself knows it */
     bool started;
-    bool quit; /* loop's thread */
+    bool quit;         /* loop's thread */
+    uint64_t woken_ns; /* see loop_woken_ns */
     pthread_mutex_t inbox_mutex;
     STAILQ_HEAD(loop_task_list, loop_task) inbox; /* under inbox_mutex */
     _Atomic bool inbox_filled;
@@ -60,6 +61,10 @@ void loop_quit(struct loop *loop);
 /* Any thread: has the loop run a task. Tasks of one thread run in the order in which they were
  * posted. */
 void loop_post(struct loop *loop, struct loop_task *task);
+
+/* Loop's thread, in an event's callback: when the first of this round's events was looked at, on
+ * the monotonic clock; which is when epoll returned, but for what it takes to come here. */
+uint64_t loop_woken_ns(struct loop *loop);
 
 /* Loop's thread: sets a timer of the server's own, made with evtimer_assign, in `wait_ns` from now.
  * It must not be lost: where there is no memory for it (which loop_init has kept for the first

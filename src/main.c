@@ -197,7 +197,8 @@ static int make(struct server *server, struct event_base *base)
         return -1;
     server->admission = admission_new(config->max_connections, config->max_per_address);
     server->tally = tally_new(config->broadcast_threads);
-    if (!server->admission || !server->tally) {
+    server->journey_stats = calloc(1, sizeof *server->journey_stats);
+    if (!server->admission || !server->tally || !server->journey_stats) {
         log_error("out of memory");
         return -1;
     }
@@ -222,6 +223,7 @@ static void unmake(struct server *server)
         store_close(server->store);
     if (server->admission)
         admission_free(server->admission);
+    free(server->journey_stats);
 }
 
 /* ---- running ---- */

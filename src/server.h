@@ -9,6 +9,7 @@
 
 struct admission;
 struct config;
+struct journey_stats;
 struct ledger;
 struct listener;
 struct store;
@@ -22,6 +23,7 @@ struct server {
     struct store *store;
     struct tally *tally;
     struct ledger *ledger;
+    struct journey_stats *journey_stats;
     struct admission *admission;
     struct listener *listener;
     struct voter_key key;

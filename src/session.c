@@ -157,6 +157,12 @@ static bool take_http(struct session *session)
     return true;
 }
 
+/* No web page reaches the admin socket; and there TRACE is a command. */
+static bool may_be_http(const struct session *session, const char *line, size_t len)
+{
+    return !session->spoke && !session->client.admin && line_is_http(line, len);
+}
+
 static bool is_allowed(const struct session *session, enum command_id id)
 {
     return session->client.admin || command_info[id].access == COMMAND_EVERYONE;
@@ -182,7 +188,7 @@ static bool take_line(struct session *session, const char *line, size_t len)
         return true;
     if (session->client.late || session->client.worker->stage >= WORKER_QUIET)
         return take_late_line(session);
-    if (!session->spoke && line_is_http(line, len))
+    if (may_be_http(session, line, len))
         return take_http(session);
     session->spoke = true;
     if (!line_is_text(line, len))
@@ -194,7 +200,7 @@ static bool take_line(struct session *session, const char *line, size_t len)
         return take_bad_line(session, ERR_NOT_ALLOWED, NULL);
     if (error != 0)
         return take_bad_line(session, (enum error)error, why);
-    if (command.id == CMD_VOTE)
+    if (command.id == CMD_VOTE || command.id == CMD_TRACE)
         return take_vote(session, &command);
     return !pauses_for_answers(session, 0) && take_command(session, &command);
 }
@@ -202,7 +208,7 @@ static bool take_line(struct session *session, const char *line, size_t len)
 /* Deals with the beginning of a line that is too long; its rest is discarded. */
 static bool take_long_line(struct session *session, const char *line, size_t len)
 {
-    if (!session->spoke && line_is_http(line, len))
+    if (may_be_http(session, line, len))
         return take_http(session);
     session->spoke = true;
     return take_bad_line(session, ERR_LINE_TOO_LONG, NULL);
@@ -243,7 +249,6 @@ static size_t on_input(struct conn *conn, char *bytes, size_t len)
     struct session *session = session_of(conn);
     if (session->deaf)
         return len;
-    session->client.active_ns = clock_monotonic_ns();
     size_t used = 0;
     while (used < len && conn->state == CONN_OPEN && !session->deaf) {
         /* A new subscriber's first tallies come before the reply to its next command. */

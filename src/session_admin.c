@@ -4,9 +4,11 @@
 #include "session_internal.h"
 
 #include "inquiry.h"
+#include "journey_view.h"
 #include "log.h"
 #include "stats.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,6 +113,60 @@ int session_stats(struct session *session, const struct command *command, const 
     (void)why;
     stats_each(session->client.worker->server, stats_row, session);
     session_reply_ok(session);
+    return 0;
+}
+
+static unsigned figure_rows(struct session *session, const struct journey_view *view)
+{
+    for (unsigned i = 0; i < JOURNEY_FIGURES; i++)
+        session_row(session,
+                    "=%s %s count=%" PRIu64 " p50_ns=%" PRIu64 " p99_ns=%" PRIu64
+                    " max_ns=%" PRIu64,
+                    journey_figure_is_stage(i) ? "stage" : "span", journey_figures[i].name,
+                    view->figures[i].count, view->figures[i].p50_ns, view->figures[i].p99_ns,
+                    view->figures[i].max_ns);
+    return JOURNEY_FIGURES;
+}
+
+static unsigned ballot_rows(struct session *session, const struct journey_view *view)
+{
+    if (!view->has_ballot)
+        return 0;
+    session_row(session, "=ballot seq=%" PRIu64 " poll=%s traced=%s complete=%s", view->seq,
+                view->poll, view->traced ? "yes" : "no", view->complete ? "yes" : "no");
+    unsigned rows = 1;
+    for (unsigned i = 0; i < JOURNEY_STAGES; i++) {
+        if (view->at_ns[i] == JOURNEY_NOT_REACHED)
+            continue;
+        session_row(session, "=stamp %s %" PRIu64, journey_stage_name(i), view->at_ns[i]);
+        rows++;
+    }
+    return rows;
+}
+
+static unsigned kernel_rows(struct session *session, const struct journey_view *view)
+{
+    session_row(session, "=kernel accept_queue %" PRIu64 " connections", view->accept_queue);
+    unsigned rows = 1;
+    for (unsigned i = 0; i < SOCKET_STATE_COUNT && view->has_socket; i++) {
+        if (view->socket[i] == SOCKET_STATE_UNKNOWN)
+            continue;
+        session_row(session, "=kernel %s %" PRIu64 " %s", socket_state_info[i].name,
+                    view->socket[i], socket_state_info[i].unit);
+        rows++;
+    }
+    return rows;
+}
+
+int session_journey(struct session *session, const struct command *command, const char **why)
+{
+    (void)why;
+    struct journey_view view;
+    journey_look(session->client.worker->server, command->number, &view);
+    unsigned rows = figure_rows(session, &view);
+    rows += ballot_rows(session, &view);
+    rows += kernel_rows(session, &view);
+    session_reply_number(session, rows, false);
     return 0;
 }
 

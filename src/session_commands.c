@@ -62,6 +62,7 @@ int session_vote(struct session *session, const struct command *command, const c
         .choice = (unsigned)choice,
         .voter = voter_words(session, poll, named, text),
         .key = command->key,
+        .traced = command->id == CMD_TRACE,
     };
     return ballot_send(&session->client, &ballot);
 }
@@ -271,6 +272,7 @@ session_execute *const session_commands[CMD_COUNT] = {
     [CMD_STATS] = session_stats,
     [CMD_CLIENTS] = session_clients,
     [CMD_KICK] = session_kick,
+    [CMD_JOURNEY] = session_journey,
     [CMD_BACKUP] = session_backup,
     [CMD_SHUTDOWN] = session_shutdown,
 };

@@ -11,12 +11,12 @@
 typedef int session_execute(struct session *session, const struct command *command,
                             const char **why);
 
-/* By command; NULL for VOTE. */
+/* By command; NULL for VOTE and TRACE. */
 extern session_execute *const session_commands[CMD_COUNT];
 
 /* The administrator's commands, in session_admin.c. */
 session_execute session_create, session_title, session_label, session_open_poll, session_close_poll,
-    session_stats, session_clients, session_kick, session_backup, session_shutdown;
+    session_stats, session_journey, session_clients, session_kick, session_backup, session_shutdown;
 
 /* Casts a ballot: it is on its way to the ledger when this returns 0. Returns an enum error to
  * refuse it. */

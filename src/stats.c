@@ -53,6 +53,7 @@ void stats_gather(const struct server *server, struct stats *stats)
     *stats = (struct stats){.server = server,
                             .ledger = ledger_stats(server->ledger),
                             .tally = tally_stats(server->tally),
+                            .journeys = server->journey_stats,
                             .fds_open = open_descriptors(),
                             .fds_max = descriptor_limit()};
     listener_stats(server->listener, &stats->listener);

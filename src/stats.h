@@ -3,6 +3,7 @@
 #ifndef TALLYCAST_STATS_H
 #define TALLYCAST_STATS_H
 
+#include "journey.h"
 #include "ledger.h"
 #include "listener.h"
 #include "server.h"
@@ -14,6 +15,7 @@ struct stats {
     const struct server *server;
     const struct ledger_stats *ledger;
     const struct tally_stats *tally;
+    const struct journey_stats *journeys;
     struct listener_stats listener;
     struct { /* the workers' counters, summed */
 #define COUNTER(name) uint64_t name;

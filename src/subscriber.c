@@ -27,13 +27,17 @@ struct gathered {
     struct {
         size_t end;
         struct subscription *subscription;
+        struct topic *topic;
         uint64_t sent;
     } tallies[GATHER_TALLIES];
 };
 
-static void mark_sent(struct broadcast *broadcast, struct subscription *subscription, uint64_t sent)
+static void mark_sent(struct broadcast *broadcast, struct subscription *subscription,
+                      struct topic *topic, uint64_t sent)
 {
     subscription->sent = sent;
+    if (topic->watch)
+        push_watch_pushed(topic->watch);
     if (subscription->every_ms > 0)
         subscription->not_before_ns =
             clock_monotonic_ns() + (uint64_t)subscription->every_ms * NS_PER_MS;
@@ -49,7 +53,8 @@ static void gather_send(struct broadcast *broadcast, struct conn *conn,
     size_t end = 0;
     for (unsigned i = 0; i < gathered->count && end < sent; i++) {
         end = gathered->tallies[i].end;
-        mark_sent(broadcast, gathered->tallies[i].subscription, gathered->tallies[i].sent);
+        mark_sent(broadcast, gathered->tallies[i].subscription, gathered->tallies[i].topic,
+                  gathered->tallies[i].sent);
     }
     if (end > sent)
         conn_keep_unsent(conn, broadcast->gather + sent, end - sent);
@@ -76,6 +81,7 @@ static bool gather_add(struct broadcast *broadcast, struct gathered *gathered,
     gathered->len += form->len;
     gathered->tallies[gathered->count].end = gathered->len;
     gathered->tallies[gathered->count].subscription = subscription;
+    gathered->tallies[gathered->count].topic = topic;
     gathered->tallies[gathered->count++].sent = sent;
     return true;
 }
@@ -187,7 +193,7 @@ static void send_topic(struct broadcast *broadcast, struct subscription *subscri
     if (sent == 0)
         return;
     conn_keep_unsent(conn, form->bytes + sent, form->len - sent);
-    mark_sent(broadcast, subscription, topic->latest->seq);
+    mark_sent(broadcast, subscription, topic, topic->latest->seq);
 }
 
 static bool is_due(const struct broadcast *broadcast, const struct subscription *subscription)

@@ -76,6 +76,7 @@ struct snapshot *snapshot_copy(const struct snapshot *from)
     copy->seq = from->seq;
     copy->state_seq = from->state_seq;
     copy->ballots = from->ballots;
+    copy->mark = from->mark;
     memcpy(copy->counts, from->counts, from->poll->choice_count * sizeof from->counts[0]);
     return copy;
 }
@@ -202,7 +203,7 @@ static void outlet_publish_locked(struct tally *tally, struct outlet *outlet,
 
 /* Puts one change in place, and what it replaces into `before`. */
 static void change_apply_locked(struct tally *tally, const struct tally_change *change,
-                                struct tally_change *before)
+                                uint64_t now_ns, struct tally_change *before)
 {
     struct shown_poll *shown = &tally->polls[change->poll - 1];
     *before = (struct tally_change){.poll = change->poll};
@@ -212,6 +213,8 @@ static void change_apply_locked(struct tally *tally, const struct tally_change *
     }
     if (!change->snapshot)
         return;
+    if (change->snapshot->mark.counted_ns == 0)
+        change->snapshot->mark.counted_ns = now_ns;
     before->snapshot = shown->snapshot;
     shown->snapshot = change->snapshot;
     if (change->poll > atomic_load_explicit(&tally->poll_count, memory_order_relaxed))
@@ -230,7 +233,7 @@ static void publish_chunk(struct tally *tally, const struct tally_change *change
 
     struct held held = tally_lock(tally);
     for (size_t i = 0; i < count; i++)
-        change_apply_locked(tally, &changes[i], &replaced[i]);
+        change_apply_locked(tally, &changes[i], held.had_ns, &replaced[i]);
     for (unsigned i = 0; i < tally->outlet_count; i++)
         outlet_publish_locked(tally, &tally->outlets[i], changes, count);
     tally_unlock(tally, held);

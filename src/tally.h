@@ -18,6 +18,17 @@
 struct tally;
 struct waker;
 
+/* Which sampled ballots (journey.h) a snapshot is the first to show: those of one batch, the last
+ * one with any. A newer snapshot has the mark of the one before unless it has its own, so that a
+ * receiver to which one is lost still finds it; the sequences tell it what it knows already. */
+struct snapshot_mark {
+    uint64_t first_seq;    /* of the batch */
+    uint64_t last_seq;     /* of the snapshot; 0 where there is no mark */
+    uint64_t committed_ns; /* monotonic clock */
+    uint64_t counted_ns;   /* set by tally_publish */
+    bool traced;           /* some of them is */
+};
+
 /* One poll's counts at one point of the ledger. Immutable once published, and reference-counted. */
 struct snapshot {
     _Atomic unsigned refs;
@@ -26,7 +37,8 @@ struct snapshot {
     uint64_t seq; /* of the last entry that changed the tally; rises with each snapshot of a poll */
     uint64_t state_seq; /* of the entry that opened or closed the poll */
     uint64_t ballots;   /* that count */
-    uint64_t counts[];  /* by choice, poll->choice_count of them */
+    struct snapshot_mark mark;
+    uint64_t counts[]; /* by choice, poll->choice_count of them */
 };
 
 /* A snapshot of a new poll, or a copy to be changed before it is published. The caller owns one

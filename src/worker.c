@@ -69,6 +69,21 @@ struct request *worker_request(struct worker *worker)
     return request;
 }
 
+void worker_sample(struct worker *worker, const struct conn *conn, struct request *request,
+                   bool traced)
+{
+    struct journeys *journeys = &worker->journeys;
+    if (journeys_sample(journeys) || traced)
+        request->journey = journey_begin(journeys, conn->read_ns - conn->readable_for_ns,
+                                         conn->read_ns, request->poll, traced);
+}
+
+static void send_requests(struct worker *worker)
+{
+    journeys_send(&worker->journeys);
+    ledger_send(worker->server->ledger, worker->number);
+}
+
 void worker_wait(struct worker *worker, struct conn *conn)
 {
     counter_add(&worker->counters.ring_full, 1);
@@ -96,20 +111,43 @@ static void resume_waiting(struct worker *worker)
 
 /* ---- answers ---- */
 
+/* Of an answer that carries a journey. */
+static void note_journey(struct worker *worker, const struct conn *conn,
+                         const struct answer *answer)
+{
+    if (!conn || answer->error != 0 || answer->duplicate)
+        journey_drop(&worker->journeys, answer->journey);
+    else
+        journey_answer(&worker->journeys, answer->journey, answer->number);
+}
+
+/* Writes a connection's answers. */
+static void settle(struct worker *worker, struct conn *conn)
+{
+    struct conn_ref ref = conn->ref;
+    conn_settle(conn);
+    if (worker->journeys.answered_count == 0)
+        return;
+    conn = conn_find(&worker->pool, ref); /* it may be gone */
+    journeys_written(&worker->journeys, conn && !conn->blocked ? conn->fd : -1);
+}
+
 static void take_answers(struct worker *worker, const struct answer *answers, size_t count)
 {
     struct conn *current = NULL;
     for (size_t i = 0; i < count; i++) {
         struct conn *conn = conn_find(&worker->pool, answers[i].to);
         if (current && conn != current)
-            conn_settle(current);
+            settle(worker, current);
         current = conn;
         worker->in_flight--;
+        if (answers[i].journey)
+            note_journey(worker, conn, &answers[i]);
         if (conn)
             conn->handler->answer(conn, &answers[i]);
     }
     if (current)
-        conn_settle(current);
+        settle(worker, current);
 }
 
 static bool receive_answers(struct worker *worker)
@@ -150,12 +188,12 @@ static void note_quiet(struct worker *worker)
 static bool worker_work(void *context)
 {
     struct worker *worker = context;
-    ledger_send(worker->server->ledger, worker->number);
+    send_requests(worker);
     bool more = receive_answers(worker);
     more |= conn_pool_run_later(&worker->pool);
     if (worker->broadcast)
         more |= broadcast_work(worker->broadcast);
-    ledger_send(worker->server->ledger, worker->number);
+    send_requests(worker);
     if (worker->stage == WORKER_STOPPING)
         note_quiet(worker);
     if (worker->stage == WORKER_FINISHING && worker->pool.count == 0)
@@ -290,6 +328,8 @@ int worker_init(struct worker *worker, struct server *server, unsigned number)
     const struct config *config = server->config;
     *worker = (struct worker){.server = server, .number = number};
     TAILQ_INIT(&worker->waiting);
+    journeys_init(&worker->journeys, server->journey_stats, &worker->counters.journeys_open,
+                  number + 1);
     const struct loop_source source = {worker, worker_work, worker_pending};
     if (loop_init(&worker->loop, &source) != 0)
         return -1;
@@ -304,7 +344,7 @@ int worker_init(struct worker *worker, struct server *server, unsigned number)
     if (is_broadcast(server, number)) {
         unsigned outlet = number - server->ingest_count;
         worker->broadcast = broadcast_new(&worker->loop, server->tally, outlet, &worker->counters,
-                                          config->push_interval_ms);
+                                          server->journey_stats, config->push_interval_ms);
         if (!worker->broadcast)
             goto err_after_pool;
         tally_outlet_attach(server->tally, outlet, &worker->loop.waker);

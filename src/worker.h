@@ -8,6 +8,7 @@
 #include "conn.h"
 #include "counters.h"
 #include "directory.h"
+#include "journey.h"
 #include "ledger.h"
 #include "loop.h"
 #include "server.h"
@@ -29,6 +30,7 @@ struct worker {
     struct server *server;
     unsigned number; /* its place in server->workers, and its port */
     struct directory directory;
+    struct journeys journeys;
     uint32_t in_flight; /* requests that the ledger has not answered: at most LEDGER_PORT_SLOTS */
     struct conn_list waiting;    /* connections that found the ring full, first come first */
     struct broadcast *broadcast; /* NULL on an ingest worker */
@@ -66,6 +68,11 @@ uint32_t worker_know_polls(struct worker *worker);
 /* Own thread: a request to fill, or NULL if the ring is full. It is sent with the others of this
  * round. */
 struct request *worker_request(struct worker *worker);
+
+/* Own thread: samples a ballot of this connection, whose request is filled, if it is its turn or it
+ * is traced. */
+void worker_sample(struct worker *worker, const struct conn *conn, struct request *request,
+                   bool traced);
 
 /* Own thread: resumes the connection, which it has paused, when the ring has room again. */
 void worker_wait(struct worker *worker, struct conn *conn);

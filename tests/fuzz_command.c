@@ -92,6 +92,7 @@ static void require_command(const struct command *command, const char *line, siz
 {
     switch (command->id) {
     case CMD_VOTE:
+    case CMD_TRACE:
         require_name(&command->poll);
         require_name(&command->choice);
         if (command->voter.at)
@@ -143,6 +144,7 @@ static void require_command(const struct command *command, const char *line, siz
     case CMD_STATS:
     case CMD_CLIENTS:
     case CMD_KICK:
+    case CMD_JOURNEY:
     case CMD_SHUTDOWN:
         break;
     case CMD_COUNT:

@@ -161,6 +161,20 @@ static struct answer judge(struct request *request)
     }
 }
 
+/* A record is the ledger's until the answer: it must be one of the pool that is sent back. */
+static uint16_t stamp_journey(const struct request *request)
+{
+    struct journey *journey = request->journey;
+    if (!journey)
+        return 0;
+    uint64_t queued_ns = journey->at_ns[JOURNEY_queued];
+    REQUIRE(request->kind == REQUEST_BALLOT && journey->poll == request->poll);
+    REQUIRE(journey->at_ns[JOURNEY_parsed] <= queued_ns);
+    for (int i = JOURNEY_judged; i <= JOURNEY_counted; i++)
+        journey->at_ns[i] = queued_ns;
+    return journey->number;
+}
+
 static void answer_next(unsigned number)
 {
     struct port *port = &ports[number];
@@ -170,6 +184,7 @@ static void answer_next(unsigned number)
     struct answer answer = judge(request);
     kernel_memory_release(held);
     answer.to = request->from;
+    answer.journey = stamp_journey(request);
     free(request->detail);
     request->detail = NULL;
     port->answers[slot] = answer;

@@ -127,6 +127,7 @@ static void expect_command(struct peer *peer, const struct command *command)
         break;
     case CMD_POLLS:
     case CMD_CLIENTS:
+    case CMD_JOURNEY:
         expect(peer)->what = EXPECT_ROWS;
         break;
     case CMD_SHOW:
@@ -151,6 +152,8 @@ static void send_long_line(struct peer *peer)
 {
     if (peer->spoke)
         expect_error(peer, ERR_LINE_TOO_LONG);
+    else if (peer->kind == PEER_ADMIN)
+        expect_error(peer, ERR_LINE_TOO_LONG);
     else
         expect(peer)->what = EXPECT_LONG_HTTP;
     peer->spoke = true;
@@ -164,7 +167,7 @@ static void send_line(struct peer *peer, size_t len)
         len--;
     if (line_is_empty(peer->line, len))
         return;
-    if (!peer->spoke && line_is_http(peer->line, len)) {
+    if (!peer->spoke && peer->kind != PEER_ADMIN && line_is_http(peer->line, len)) {
         expect_http(peer);
         return;
     }

@@ -31,6 +31,7 @@
 #include "fuzz_kernel.h"
 #include "fuzz_ledger.h"
 #include "fuzz_peer.h"
+#include "journey_view.h"
 #include "log.h"
 #include "session.h"
 #include "stats.h"
@@ -45,6 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 void __wrap_stats_each(const struct server *server,
                        void (*row)(void *context, const char *name, uint64_t value), void *context);
+void __wrap_journey_look(const struct server *server, uint64_t seq, struct journey_view *view);
 int __real_directory_add(struct directory *directory, const struct poll *poll);
 int __wrap_directory_add(struct directory *directory, const struct poll *poll);
 size_t __real_tally_receive(struct tally *tally, unsigned outlet, struct snapshot **snapshots,
@@ -80,6 +82,7 @@ static const struct config config = {
 
 static struct server server;
 static struct worker workers[WORKERS];
+static struct journey_stats journey_stats;
 static uint64_t next_id;
 static unsigned connected_ever;
 static bool memory_failed;
@@ -95,6 +98,12 @@ void __wrap_stats_each(const struct server *asked,
 {
     row(context, "polls", tally_poll_count(asked->tally));
     row(context, "ballots_accepted", UINT64_MAX);
+}
+
+void __wrap_journey_look(const struct server *asked, uint64_t seq, struct journey_view *view)
+{
+    *view = (struct journey_view){
+        .has_ballot = true, .seq = seq, .poll = tally_peek(asked->tally, 1)->poll->name.text};
 }
 
 /* ---- memory without which the server ends itself ---- */
@@ -138,6 +147,7 @@ static void make_server(void)
                              .workers = workers,
                              .worker_count = WORKERS,
                              .ingest_count = 1,
+                             .journey_stats = &journey_stats,
                              .tally = tally_new(1),
                              .admission = admission_new(CONNECTIONS_MAX, PER_ADDRESS_MAX)};
     REQUIRE(server.tally && server.admission);
@@ -201,6 +211,8 @@ static void check(void)
     for (unsigned i = 0; i < WORKERS; i++) {
         const struct conn_pool *pool = &workers[i].pool;
         REQUIRE(workers[i].in_flight == fuzz_ledger_in_flight(i));
+        /* No record is lost, whatever became of its ballot. */
+        REQUIRE(counter_get(&workers[i].counters.journeys_open) <= workers[i].in_flight);
         REQUIRE(!pool->out_conn && pool->out.len == 0);
         for (uint32_t slot = 0, seen = 0; seen < pool->count; slot++) {
             if (!pool->slots[slot].conn)
@@ -231,6 +243,7 @@ static bool run_round(unsigned worker)
     struct loop *loop = &workers[worker].loop;
     if (loop->quit)
         return false;
+    loop->woken_ns = 0;
     bool more = loop->source.work(loop->source.context);
     return !loop->quit && (more || loop->source.pending(loop->source.context));
 }

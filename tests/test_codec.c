@@ -440,7 +440,7 @@ END_TEST
 /* Every usage begins with its own word, and every command is found by it in any case. */
 START_TEST(command_list)
 {
-    ck_assert_int_eq(CMD_COUNT, 20);
+    ck_assert_int_eq(CMD_COUNT, 22);
     for (int i = 0; i < CMD_COUNT; i++) {
         const struct command_info *info = &command_info[i];
         char line[64];
@@ -824,6 +824,38 @@ START_TEST(kick)
 }
 END_TEST
 
+START_TEST(trace)
+{
+    assert_parses("trace  Vote lunch 2 as=ann id=7", CMD_TRACE);
+    assert_name(&command.poll, "lunch");
+    assert_name(&command.choice, "2");
+    assert_span(command.voter, "ann");
+    assert_span(command.key, "7");
+    assert_parses("TRACE VOTE lunch pizza", CMD_TRACE);
+    ck_assert_ptr_null(command.voter.at);
+    assert_refused("TRACE", "usage: TRACE VOTE poll");
+    assert_refused("TRACE VOTE", "usage: TRACE VOTE poll");
+    assert_refused("TRACE VOTE lunch", "usage: TRACE VOTE poll");
+    assert_refused("TRACE PING lunch pizza", "usage: TRACE VOTE poll");
+    assert_refused("TRACE VOTED lunch pizza", "usage: TRACE VOTE poll");
+    assert_refused("TRACE TRACE VOTE lunch pizza", "usage: TRACE VOTE poll");
+    assert_refused("TRACE VOTE lunch pizza as=ann as=bob", "given twice");
+}
+END_TEST
+
+START_TEST(journey)
+{
+    command.number = 7;
+    assert_parses("JOURNEY", CMD_JOURNEY);
+    ck_assert_uint_eq(command.number, 0);
+    assert_parses("journey 18446744073709551615 ", CMD_JOURNEY);
+    ck_assert_uint_eq(command.number, UINT64_MAX);
+    assert_refused("JOURNEY lunch", "its sequence, a number");
+    assert_refused("JOURNEY 18446744073709551616", "its sequence, a number");
+    assert_refused("JOURNEY 1 2", "usage: JOURNEY [seq]");
+}
+END_TEST
+
 START_TEST(backup)
 {
     assert_parses("BACKUP  /var/a file.db \t", CMD_BACKUP);
@@ -1201,7 +1233,8 @@ static Suite *codec_suite(void)
           only_what_a_vote_uses_is_written}},
         {"administration",
          {create, create_with_settings_anywhere, create_with_every_value, create_refused,
-          create_with_256_choices, title, label, captions_at_their_bound, kick, backup}},
+          create_with_256_choices, title, label, captions_at_their_bound, kick, trace, journey,
+          backup}},
         {"replies",
          {encoded_replies, encoded_errors, longest_replies, put_numbers, parsed_ok,
           parsed_numbers_are_whole_words, parsed_errors, parsed_rows_and_pushes,

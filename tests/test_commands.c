@@ -142,6 +142,11 @@ static const char *const bad_arguments[] = {
     "KICK 18446744073709551616",
     "BACKUP",
     "BACKUP votes",
+    "TRACE",
+    "TRACE VOTE lunch",
+    "TRACE PING",
+    "JOURNEY lunch",
+    "JOURNEY 1 2",
     "SHUTDOWN now",
 };
 
@@ -172,6 +177,8 @@ static const struct {
     {"VOTE lunch 4294967297", "NO-SUCH-CHOICE"},
     {"VOTE lunch 18446744073709551617", "NO-SUCH-CHOICE"},
     {"LABEL lunch tea Tea", "NO-SUCH-CHOICE"},
+    {"TRACE VOTE tea green", "NO-SUCH-POLL"},
+    {"TRACE VOTE lunch tea", "NO-SUCH-CHOICE"},
     {"KICK 0", "NO-SUCH-CLIENT"},
     {"KICK 4711", "NO-SUCH-CLIENT"},
     {"CREATE LUNCH tea coffee", "POLL-EXISTS"},

@@ -2,6 +2,7 @@
  * and what it takes back. The test is the loop of port 0. Commits, allocations and threads can be
  * made to fail through the linker's --wrap. */
 #include "ledger.h"
+#include "clock.h"
 
 #include "proto/error.h"
 #include "temporary.h"
@@ -658,6 +659,65 @@ START_TEST(what_changes_nothing_is_not_committed)
 }
 END_TEST
 
+/* ---- journeys ---- */
+
+static struct request sampled(struct request request, struct journey *journey)
+{
+    *journey = (struct journey){.poll = request.poll, .number = 9, .traced = true};
+    request.journey = journey;
+    return request;
+}
+
+START_TEST(the_journey_of_a_ballot_is_stamped_and_marked)
+{
+    struct journey journeys[2];
+    ASSERT_ACCEPTED(create("CREATE p a b"), 1);
+    uint64_t before_ns = clock_monotonic_ns();
+    const struct request requests[] = {ballot(1, 0, 10), sampled(ballot(1, 1, 11), &journeys[0]),
+                                       ballot(1, 0, 12), sampled(ballot(1, 1, 13), &journeys[1])};
+    struct answer answers[4];
+    ask_batch(requests, answers, 4);
+    for (unsigned i = 0; i < 2; i++) {
+        const uint64_t *at_ns = journeys[i].at_ns;
+        ck_assert_uint_eq(answers[2 * i].journey, 0);
+        ck_assert_uint_eq(answers[2 * i + 1].journey, 9);
+        ck_assert_uint_ge(at_ns[JOURNEY_judged], before_ns);
+        ck_assert_uint_ge(at_ns[JOURNEY_committed], at_ns[JOURNEY_judged]);
+        ck_assert_uint_ge(at_ns[JOURNEY_counted], at_ns[JOURNEY_committed]);
+        ck_assert_uint_le(at_ns[JOURNEY_counted], clock_monotonic_ns());
+        ck_assert_uint_eq(at_ns[JOURNEY_answered], 0);
+    }
+    const struct snapshot_mark mark = tally_peek(tally, 1)->mark;
+    ck_assert_uint_le(mark.first_seq, 5);
+    ck_assert_uint_ge(mark.last_seq, 5);
+    ck_assert_uint_eq(mark.committed_ns, journeys[1].at_ns[JOURNEY_committed]);
+    ck_assert_uint_eq(mark.counted_ns, journeys[1].at_ns[JOURNEY_counted]);
+    ck_assert(mark.traced);
+}
+END_TEST
+
+START_TEST(a_ballot_that_changes_nothing_gives_its_journey_back_unmarked)
+{
+    struct journey repeated, closed, unstored;
+    ASSERT_ACCEPTED(create("CREATE p a b"), 1);
+    ASSERT_ACCEPTED(ballot(1, 0, 10), 2);
+    struct answer answer = ask(sampled(ballot(1, 0, 10), &repeated));
+    assert_answer(answer, 0, 2, true);
+    ck_assert_uint_eq(answer.journey, 9);
+    commits_to_refuse = 1;
+    answer = ask(sampled(ballot(1, 1, 11), &unstored));
+    ck_assert_int_eq(answer.error, ERR_STORAGE);
+    ck_assert_uint_eq(answer.journey, 9);
+    ASSERT_ACCEPTED(state(REQUEST_CLOSE, 1), 3);
+    answer = ask(sampled(ballot(1, 1, 12), &closed));
+    ck_assert_int_eq(answer.error, ERR_POLL_CLOSED);
+    ck_assert_uint_eq(answer.journey, 9);
+    ck_assert_uint_eq(repeated.at_ns[JOURNEY_judged] | closed.at_ns[JOURNEY_judged], 0);
+    ck_assert_uint_eq(unstored.at_ns[JOURNEY_committed], 0);
+    ck_assert_uint_eq(tally_peek(tally, 1)->mark.last_seq, 0);
+}
+END_TEST
+
 /* ---- memory ---- */
 
 /* Each allocation of the ledger's thread fails in turn while it works on one batch. Whatever it
@@ -907,6 +967,8 @@ static TCase *judging(void)
     tcase_add_test(tests, a_restart_changes_nothing);
     tcase_add_test(tests, recorded_names_are_hashed_again);
     tcase_add_test(tests, polls_are_made_before_the_start);
+    tcase_add_test(tests, the_journey_of_a_ballot_is_stamped_and_marked);
+    tcase_add_test(tests, a_ballot_that_changes_nothing_gives_its_journey_back_unmarked);
     return tests;
 }
 

@@ -1,5 +1,6 @@
 /* The tally: publishing, references, and an outlet that falls behind. */
 #include "tally.h"
+#include "clock.h"
 #include "scale.h"
 #include "waker.h"
 
@@ -86,6 +87,31 @@ START_TEST(texts_are_the_names_until_they_are_changed)
     ck_assert_uint_eq(snapshot->seq, 1); /* no change of the tally */
     snapshot_unref(snapshot);
     poll_texts_unref(texts);
+    tally_free(tally);
+}
+END_TEST
+
+/* A receiver that misses a snapshot finds its mark in the next one, and knows it by its sequence.
+ */
+START_TEST(a_mark_stays_until_the_next_one)
+{
+    struct tally *tally = tally_new(0);
+    publish_new(tally, 1, 1);
+    struct snapshot *snapshot = snapshot_copy(tally_peek(tally, 1));
+    snapshot->seq = 5;
+    snapshot->mark = (struct snapshot_mark){.first_seq = 3, .last_seq = 5, .committed_ns = 1};
+    uint64_t before_ns = clock_monotonic_ns();
+    const struct tally_change change = {1, snapshot, NULL};
+    tally_publish(tally, &change, 1);
+    const struct snapshot_mark mark = tally_peek(tally, 1)->mark;
+    ck_assert_uint_ge(mark.counted_ns, before_ns);
+    ck_assert_uint_le(mark.counted_ns, clock_monotonic_ns());
+    publish_ballot(tally, 1, 0, 6);
+    const struct snapshot_mark *kept = &tally_peek(tally, 1)->mark;
+    ck_assert_uint_eq(tally_peek(tally, 1)->seq, 6);
+    ck_assert_uint_eq(kept->first_seq, 3);
+    ck_assert_uint_eq(kept->last_seq, 5);
+    ck_assert_uint_eq(kept->counted_ns, mark.counted_ns);
     tally_free(tally);
 }
 END_TEST
@@ -233,6 +259,7 @@ int main(void)
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, a_snapshot_is_shown_and_the_one_before_stays_whole);
     tcase_add_test(tests, texts_are_the_names_until_they_are_changed);
+    tcase_add_test(tests, a_mark_stays_until_the_next_one);
     tcase_add_test(tests, results_are_hidden_only_while_the_poll_is_open_and_says_so);
     tcase_add_test(tests, every_outlet_gets_every_snapshot_in_order);
     tcase_add_test(tests, an_outlet_that_falls_behind_gets_the_newest_of_each_poll);
