@@ -272,8 +272,8 @@ static void setup_pushes(void)
 {
     setup();
     TAILQ_INIT(&busy);
-    fanout_init(&named, &busy);
-    fanout_init(&all, &busy);
+    fanout_init(&named, &busy, NULL);
+    fanout_init(&all, &busy, NULL);
     waiting = active = NULL;
     for (unsigned i = 0; i < MEMBERS; i++)
         fanout_join(i == 0 ? &all : &named, &members[i]);

@@ -17,7 +17,9 @@
 
 static struct ledger_stats ledger;
 static struct tally_stats tally;
-static const struct server server = {.started_real_ns = UINT64_C(1700000000250000000)};
+static struct journey_stats journeys;
+static const struct server server = {.started_real_ns = UINT64_C(1700000000250000000),
+                                     .journey_stats = &journeys};
 static struct buffer out;
 static bool no_memory;
 

@@ -20,6 +20,7 @@ enum command_option {
     OPTION_TIMEOUT = 2,
     OPTION_WATCH = 4,
     OPTION_FORMAT = 8,
+    OPTION_VOTER = 32,
     OPTIONS_BEFORE =
         16, /* what follows the first argument is text, even if it begins with a dash */
 };
@@ -57,6 +58,7 @@ static const struct option_info {
     {"count", "N", 'c', OPTION_COUNT, "end after N changes, or N more samples"},
     {"timeout", "S", 't', OPTION_TIMEOUT, "end after S seconds"},
     {"format", "csv|json", 'f', OPTION_FORMAT, "default: csv"},
+    {"voter", "VOTER", 'o', OPTION_VOTER, "who votes, in polls with voters=named"},
 };
 enum { OPTION_INFO_COUNT = sizeof(options) / sizeof(options[0]) };
 
@@ -155,6 +157,9 @@ static enum status apply_option(int letter, struct invocation *invocation, struc
         return STATUS_DONE;
     case 'w':
         invocation->watch = true;
+        return STATUS_DONE;
+    case 'o':
+        invocation->voter = optarg;
         return STATUS_DONE;
     case 'c':
         return set_count(invocation, optarg);

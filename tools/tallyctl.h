@@ -25,6 +25,7 @@ struct invocation {
     const char *admin; /* the path of the admin socket */
     bool json;
     bool watch;
+    const char *voter; /* NULL if none is named */
     enum export_format format;
     uint64_t count;       /* changes after which to end; 0 = no limit */
     uint64_t deadline_ns; /* of the monotonic clock, when to end; UINT64_MAX = never */
