@@ -378,6 +378,7 @@ int main(int argc, char **argv)
     fill_standard_descriptors();
     hook_begin();
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files refuses writes, as a full disk does */
     umask(0077); /* the database may hold names, and the log always holds who voted when */
     struct config config;
     char text[CONFIG_HELP_MAX];

@@ -7,9 +7,10 @@
  *
  * A commit that fails before COMMIT, or in COMMIT because a write to the log was refused, is rolled
  * back: ERR_STORAGE. Refused are SQLITE_FULL, which is ENOSPC, and SQLITE_IOERR_WRITE with EROFS,
- * of a file system that became read-only: neither wrote anything, and the frame that makes a
- * transaction valid is the last one written: without it, whole, a reader of the log ignores the
- * others. A failed sync is neither (os_unix.c, unixSync: SQLITE_IOERR_FSYNC).
+ * of a file system that became read-only, or EFBIG, of a limit on the size of files: none wrote
+ * anything, and the frame that makes a transaction valid is the last one written: without it,
+ * whole, a reader of the log ignores the others. A failed sync is none of these (os_unix.c,
+ * unixSync: SQLITE_IOERR_FSYNC).
  *
  * A COMMIT that fails in any other way (a write, an fsync) leaves unknown what the disk holds, and
  * a second fsync would tell nothing: the process aborts.
@@ -411,8 +412,10 @@ static int log_errno(const struct store *store)
 /* Whether a COMMIT failed because the file system took no write (see the head of this file). */
 static bool was_refused(const struct store *store, int code)
 {
-    return (code & 0xff) == SQLITE_FULL ||
-           (code == SQLITE_IOERR_WRITE && log_errno(store) == EROFS);
+    if (code != SQLITE_IOERR_WRITE)
+        return (code & 0xff) == SQLITE_FULL;
+    int error = log_errno(store);
+    return error == EROFS || error == EFBIG;
 }
 
 int store_commit(struct store *store, const struct store_batch *batch, const char **why)

@@ -881,10 +881,13 @@ static void fail_writes(int error, int *aborted, int *refused)
     vfs->xSetSystemCall(vfs, "pwrite64", NULL);
 }
 
-START_TEST(a_file_system_that_became_read_only_refuses_a_commit)
+/* Of a file system that became read-only, and of a limit on the size of files. */
+static const int refusals[] = {EROFS, EFBIG};
+
+START_TEST(a_write_that_is_refused_refuses_a_commit)
 {
     int aborted = 0, refused = 0;
-    fail_writes(EROFS, &aborted, &refused);
+    fail_writes(refusals[_i], &aborted, &refused);
     ck_assert_int_eq(aborted, 0);
     ck_assert_int_gt(refused, 4);
 }
@@ -1034,7 +1037,8 @@ int main(void)
     tcase_add_test(tests, a_commit_fails_cleanly);
     tcase_add_test(tests, a_commit_that_can_not_be_undone_ends_the_server);
     tcase_add_test(tests, a_full_disk_refuses_a_commit_wherever_it_is_noticed);
-    tcase_add_test(tests, a_file_system_that_became_read_only_refuses_a_commit);
+    tcase_add_loop_test(tests, a_write_that_is_refused_refuses_a_commit, 0,
+                        (int)(sizeof refusals / sizeof refusals[0]));
     tcase_add_test(tests, a_write_that_failed_leaves_the_outcome_of_a_commit_unknown);
     tcase_add_test(tests, a_backup_fails_cleanly);
     tcase_add_test(tests, an_interrupted_call_is_made_again);
