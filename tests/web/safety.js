@@ -1,0 +1,86 @@
+// Texts stay texts, and nothing comes from elsewhere. That no page violates its own policy is checked of every test:
+// Chromium reports violations as errors on the console.
+
+import assert from "node:assert/strict";
+import { shoot, test, until, untilText } from "./harness.js";
+
+const hostile = `</title><script>document.title="taken"</script>"'><img src=x onerror=alert(1)>&lt;b>`;
+const label = `<b onclick=alert(2)>{{title}}</b>`;
+
+async function makeHostilePoll(server) {
+    await server.command("CREATE evil one two");
+    await server.command(`TITLE evil ${hostile}`);
+    await server.command(`LABEL evil one ${label}`);
+}
+
+for (const [path, heading] of [
+    ["/p/evil", "h1"],
+    ["/screen/evil", "h1"],
+    ["/", "h2"],
+]) {
+    test(`a hostile title is shown as text on ${path}`, async ({ start, open }) => {
+        const server = await start();
+        await makeHostilePoll(server);
+        const page = await open(server, path);
+        assert.equal(await page.locator(heading).textContent(), hostile);
+        if (path !== "/") {
+            assert.equal(await page.title(), `${hostile} · tallycast`);
+            assert.equal(await page.locator("[data-label]").first().textContent(), label);
+        }
+        assert.equal(await page.locator("script:not([src])").count(), 0);
+        assert.equal(await page.locator("img[src='x']").count(), 0);
+        await shoot(page, `hostile${path.replaceAll("/", "-")}`);
+    });
+}
+
+test("a hostile title is text where the script puts it, too", async ({ start, open }) => {
+    const server = await start();
+    const list = await open(server, "/");
+    await until(list, () => document.querySelector(".link").dataset.link === "live");
+    // The page asks for the title only once the poll has it.
+    let titled;
+    const whenTitled = new Promise((resolve) => (titled = resolve));
+    await list.route("**/polls/evil", async (route) => {
+        await whenTitled;
+        await route.continue();
+    });
+    await makeHostilePoll(server);
+    titled();
+    await untilText(list, "h2", hostile);
+    assert.equal(await list.locator("img").count(), 0);
+
+    const page = await open(server, "/p/evil");
+    await page.click('button[value="one"]');
+    await untilText(page, "#notice", `Your vote for ${label} is recorded.`);
+    await untilText(page, "#announce", `1 ballot. ${label} leads with 100 percent.`);
+});
+
+test("the policy is strict, and an inline script is refused", async ({ start, open }) => {
+    const server = await start("--poll", "lunch=pizza,sushi");
+    const page = await open(server, "/p/lunch", { tolerate: /Content Security Policy/ });
+    const violated = await page.evaluate(
+        () =>
+            new Promise((resolve) => {
+                document.addEventListener("securitypolicyviolation", (event) => resolve(event.effectiveDirective));
+                const script = document.createElement("script");
+                script.textContent = "document.title = 'taken'";
+                document.body.append(script);
+            }),
+    );
+    assert.equal(violated, "script-src-elem");
+    assert.equal(await page.title(), "lunch · tallycast");
+});
+
+for (const path of ["/", "/p/lunch", "/screen/lunch"]) {
+    test(`everything on ${path} comes from the server itself`, async ({ start, open }) => {
+        const server = await start("--poll", "lunch=pizza,sushi");
+        const page = await open(server, null);
+        const urls = [];
+        page.on("request", (request) => urls.push(request.url()));
+        await page.goto(server.url(path));
+        await until(page, () => document.querySelector(".link").dataset.link === "live");
+        const foreign = urls.filter((url) => !url.startsWith(server.url("/")) && !url.startsWith("data:image/svg+xml;"));
+        assert.deepEqual(foreign, []);
+        assert.ok(urls.includes(server.url("/web/tallycast.css")));
+    });
+}

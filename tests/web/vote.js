@@ -1,0 +1,159 @@
+// Voting, with JavaScript.
+
+import assert from "node:assert/strict";
+import { shoot, test, until, untilText } from "./harness.js";
+
+const lunch = ["--poll", "lunch=pizza,sushi,tacos"];
+const row = (choice) => `[data-choice="${choice}"]`;
+
+async function assertVoted(page, choice) {
+    await untilText(page, "#notice", `Your vote for ${choice} is recorded.`);
+    const voted = await page.locator(".choice.voted").evaluateAll((rows) => rows.map((each) => each.dataset.choice));
+    assert.deepEqual(voted, [choice]);
+    assert.equal(await page.locator(`${row(choice)} button`).getAttribute("aria-pressed"), "true");
+    assert.equal(await page.locator('[aria-pressed="true"]').count(), 1);
+}
+
+test("a click votes, and another one changes the vote", async ({ start, open }) => {
+    const server = await start(...lunch);
+    const page = await open(server, "/p/lunch");
+    await page.click(`${row("sushi")} button`);
+    await assertVoted(page, "sushi");
+    await untilText(page, `${row("sushi")} [data-percent]`, "100");
+    assert.match(await server.tally("lunch"), /pizza=0 sushi=1 tacos=0$/);
+    await shoot(page, "voted");
+
+    await page.click(`${row("tacos")} button`);
+    await assertVoted(page, "tacos");
+    await untilText(page, `${row("sushi")} [data-percent]`, "0");
+    assert.match(await server.tally("lunch"), /^open \d+ 1 pizza=0 sushi=0 tacos=1$/);
+});
+
+test("the whole row is the button", async ({ start, open }) => {
+    const server = await start(...lunch);
+    const page = await open(server, "/p/lunch");
+    const box = await page.locator(`.choice${row("pizza")}`).boundingBox();
+    await page.mouse.click(box.x + box.width - 8, box.y + 8);
+    await assertVoted(page, "pizza");
+});
+
+test("the keyboard votes, and shows where it is", async ({ start, open }) => {
+    const server = await start(...lunch);
+    const page = await open(server, "/p/lunch");
+    const focused = () => page.evaluate(() => document.activeElement.value);
+    for (let i = 0; i < 10 && (await focused()) !== "pizza"; i++) {
+        await page.keyboard.press("Tab");
+    }
+    assert.equal(await focused(), "pizza");
+    const outline = await page.locator(`.choice${row("pizza")}`).evaluate((each) => getComputedStyle(each).outlineStyle);
+    assert.equal(outline, "solid");
+    await shoot(page, "focus");
+    await page.keyboard.press("Enter");
+    await assertVoted(page, "pizza");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Space");
+    await assertVoted(page, "sushi");
+});
+
+test("a browser is one voter, also after a reload and in another tab", async ({ start, open }) => {
+    const server = await start(...lunch);
+    const page = await open(server, "/p/lunch");
+    await page.click(`${row("sushi")} button`);
+    await assertVoted(page, "sushi");
+    await page.reload();
+    await untilText(page, "#notice", "Your vote is for sushi.");
+    const tab = await page.context().newPage();
+    await tab.goto(server.url("/p/lunch"));
+    await tab.click(`${row("pizza")} button`);
+    await assertVoted(tab, "pizza");
+    assert.match(await server.tally("lunch"), /^open \d+ 1 pizza=1 sushi=0 tacos=0$/);
+});
+
+test("named voters give their name; a refusal is told in words", async ({ start, open }) => {
+    const server = await start();
+    await server.command("CREATE board yes no voters=named ballots=once");
+    const page = await open(server, "/p/board", { tolerate: /status of 409/ });
+    await page.click(`${row("yes")} button`);
+    assert.equal(await page.evaluate(() => document.activeElement.id), "voter"); // the browser asks for it
+    assert.match(await server.tally("board"), /^open \d+ 0 yes=0 no=0$/);
+    await page.fill("#voter", "ann");
+    await page.click(`${row("yes")} button`);
+    await assertVoted(page, "yes");
+    await page.click(`${row("no")} button`);
+    await until(page, () => document.getElementById("notice").dataset.kind === "error");
+    assert.match(await page.locator("#notice").textContent(), /^Not counted: .*another choice was recorded first/);
+    await shoot(page, "refused");
+    assert.match(await server.tally("board"), /^open \d+ 1 yes=1 no=0$/);
+});
+
+test("where every ballot counts, each click is one", async ({ start, open }) => {
+    const server = await start();
+    await server.command("CREATE applause clap cheer ballots=unlimited");
+    const page = await open(server, "/p/applause");
+    for (const total of ["1", "2", "3"]) {
+        await page.click(`${row("clap")} button`);
+        await untilText(page, "[data-total]", total);
+        await until(page, () => !document.querySelector("form").hasAttribute("aria-busy"));
+    }
+    assert.match(await server.tally("applause"), /^open \d+ 3 clap=3 cheer=0$/);
+});
+
+test("a ballot whose answer was lost counts once when it is sent again", async ({ start, open }) => {
+    const server = await start();
+    await server.command("CREATE applause clap cheer ballots=unlimited");
+    const page = await open(server, "/p/applause", { tolerate: /ERR_FAILED/ });
+    // The first request reaches the server, and its answer does not reach the page.
+    await page.route("**/ballots", async (route) => {
+        await route.fetch();
+        await route.abort();
+    }, { times: 1 });
+    await page.click(`${row("clap")} button`);
+    await untilText(page, "#notice", "The server can’t be reached. Try again in a moment.");
+    await untilText(page, "[data-total]", "1");
+    await page.click(`${row("clap")} button`);
+    await untilText(page, "#notice", "Your vote for clap is recorded.");
+    assert.match(await server.tally("applause"), /^open \d+ 1 clap=1 cheer=0$/);
+});
+
+test("a poll that closes takes no more ballots, until it opens", async ({ start, open }) => {
+    const server = await start(...lunch);
+    const page = await open(server, "/p/lunch");
+    await until(page, () => document.querySelector(".link").dataset.link === "live");
+    assert.equal(await page.locator(".state").innerText(), "Open");
+    await server.command("CLOSE lunch");
+    await until(page, () => [...document.querySelectorAll("button")].every((each) => each.disabled));
+    assert.equal(await page.locator(".state").innerText(), "Closed");
+    assert.equal(await page.locator("#notice").innerText(), "The poll is closed: it takes no ballots now.");
+    await shoot(page, "closed");
+    await page.reload();
+    assert.equal(await page.locator("button:enabled").count(), 0);
+    await server.command("OPEN lunch");
+    await until(page, () => [...document.querySelectorAll("button")].every((each) => !each.disabled));
+});
+
+test("a ballot that comes too late is refused in words", async ({ start, open }) => {
+    const server = await start(...lunch);
+    const page = await open(server, "/p/lunch", { tolerate: /status of 409|ERR_FAILED/ });
+    await page.route("**/events", (route) => route.abort());
+    await page.reload();
+    await server.command("CLOSE lunch");
+    await page.click(`${row("pizza")} button`);
+    await until(page, () => /^Not counted: /.test(document.getElementById("notice").textContent));
+    assert.equal(await page.locator(".voted").count(), 0);
+});
+
+test("hidden results stay hidden until the poll closes", async ({ start, open }) => {
+    const server = await start();
+    await server.command("CREATE award film book reveal=closed");
+    const page = await open(server, "/p/award");
+    await page.click(`${row("film")} button`);
+    await untilText(page, "#notice", "Your vote for film is recorded.");
+    await untilText(page, "[data-total]", "1");
+    assert.equal(await page.locator(".figures:visible").count(), 0);
+    assert.equal(await page.locator(`${row("film")} [data-count]`).textContent(), "0");
+    assert.ok(await page.getByText("The results are hidden until the poll closes.").isVisible());
+    await shoot(page, "hidden");
+    await server.command("CLOSE award");
+    await untilText(page, `${row("film")} [data-percent]`, "100");
+    assert.equal(await page.locator(".figures:visible").count(), 2);
+});
