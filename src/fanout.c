@@ -23,6 +23,8 @@ void fanout_begin(struct fanout *fanout)
     if (fanout->is_busy || fanout->count == 0)
         return;
     fanout->is_busy = true;
+    fanout->cursor = fanout->start;
+    fanout->turn = (uint32_t)((uint64_t)fanout->count * 618 / 1000);
     TAILQ_INSERT_TAIL(fanout->busy, fanout, busy_link);
 }
 
@@ -33,6 +35,8 @@ struct fanout_member *fanout_next(struct fanout *fanout)
         return NULL;
     }
     struct fanout_member *member = fanout->cursor ? fanout->cursor : TAILQ_FIRST(&fanout->members);
+    if (fanout->remaining == fanout->turn)
+        fanout->start = member;
     fanout->cursor = TAILQ_NEXT(member, link);
     fanout->remaining--;
     fanout->visits++;
@@ -52,6 +56,8 @@ static void take_out(struct fanout *fanout, struct fanout_member *member)
 {
     if (fanout->cursor == member)
         fanout->cursor = TAILQ_NEXT(member, link);
+    if (fanout->start == member)
+        fanout->start = TAILQ_NEXT(member, link);
     TAILQ_REMOVE(&fanout->members, member, link);
     if (--fanout->count == 0)
         end(fanout);

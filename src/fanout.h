@@ -1,7 +1,8 @@
-/* A round over many members, a slice at a time: each publication owes every member one visit, and
- * the round goes on where it stopped, so that nobody is always first. A member that can't be served
- * is parked: rounds pass it without a look, and so thousands of them cost nothing, until it is
- * taken back. One thread. */
+/* A round over many members, a slice at a time: each publication owes every member one visit. A
+ * round that is begun anew goes on where it stopped; one after a whole one begins further on, by
+ * the golden section, which spreads the beginnings evenly. So nobody is always first, or always
+ * last. A member that can't be served is parked: rounds pass it without a look, and so thousands of
+ * them cost nothing, until it is taken back. One thread. */
 #ifndef TALLYCAST_FANOUT_H
 #define TALLYCAST_FANOUT_H
 
@@ -28,7 +29,9 @@ struct fanout {
     uint32_t parked;
     uint32_t remaining;           /* visits owed since the last publication */
     uint64_t visits;              /* ever */
+    uint32_t turn;                /* when so many are owed, the next one to visit is `start` */
     struct fanout_member *cursor; /* the next to visit; NULL means the first */
+    struct fanout_member *start;  /* the first of the next round; the same */
     struct fanout_queue *busy;    /* those that owe visits */
     TAILQ_ENTRY(fanout) busy_link;
     bool is_busy;

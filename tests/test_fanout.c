@@ -73,6 +73,39 @@ START_TEST(goes_on_where_it_stopped_when_begun_anew)
 }
 END_TEST
 
+/* Else those who came first would always be served first, and the others always wait. */
+START_TEST(everyone_is_first_in_turn_and_last_in_turn)
+{
+    unsigned first[MEMBERS] = {0}, last[MEMBERS] = {0};
+    for (unsigned round = 0; round < MEMBERS; round++) {
+        struct guest *guest;
+        fanout_begin(&fanout);
+        first[(guest = next()) - guests]++;
+        for (unsigned i = 1; i < MEMBERS; i++)
+            guest = next();
+        last[guest - guests]++;
+        ck_assert_ptr_null(next());
+    }
+    for (unsigned i = 0; i < MEMBERS; i++) {
+        ck_assert_uint_eq(first[i], 1);
+        ck_assert_uint_eq(last[i], 1);
+        ck_assert_uint_eq(guests[i].visits, MEMBERS);
+    }
+}
+END_TEST
+
+START_TEST(the_first_of_the_next_round_may_leave)
+{
+    fanout_begin(&fanout);
+    visit_all();
+    struct guest *start = (struct guest *)((char *)fanout.start - offsetof(struct guest, member));
+    fanout_leave(&fanout, &start->member);
+    fanout_begin(&fanout);
+    ck_assert_ptr_eq(next(), start + 1);
+    ck_assert_uint_eq(visit_all(), MEMBERS - 2);
+}
+END_TEST
+
 START_TEST(passes_over_those_who_are_parked)
 {
     fanout_park(&fanout, &guests[1].member);
@@ -185,6 +218,8 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_test(tests, visits_everyone_once_a_round);
     tcase_add_test(tests, goes_on_where_it_stopped_when_begun_anew);
+    tcase_add_test(tests, everyone_is_first_in_turn_and_last_in_turn);
+    tcase_add_test(tests, the_first_of_the_next_round_may_leave);
     tcase_add_test(tests, passes_over_those_who_are_parked);
     tcase_add_test(tests, a_round_of_nobody_is_over);
     tcase_add_test(tests, ends_when_the_last_is_parked_or_leaves);
