@@ -81,7 +81,6 @@ static void show_socket(struct journey_view *view, const struct journey_kept *ke
 void journey_look(const struct server *server, uint64_t seq, struct journey_view *view)
 {
     *view = (struct journey_view){0};
-    summarize(server->journey_stats, view);
     struct listener_stats listener;
     listener_stats(server->listener, &listener);
     view->accept_queue = listener.queue;
@@ -98,4 +97,5 @@ void journey_look(const struct server *server, uint64_t seq, struct journey_view
     /* A traced ballot comes over a Unix socket, of which there is little to tell. */
     if (has_sampled && sampled.socket[SOCKET_STATE_rtt] != SOCKET_STATE_UNKNOWN)
         show_socket(view, &sampled);
+    summarize(server->journey_stats, view); /* last: what is shown is in the figures */
 }

@@ -83,6 +83,18 @@ static bool is_over(const struct push_watch *watch)
     return true;
 }
 
+static void count(struct push_watches *watches, const struct push_watch *watch)
+{
+    const uint64_t at_ns[JOURNEY_STAGES] = {
+        [JOURNEY_committed] = watch->mark.committed_ns,
+        [JOURNEY_counted] = watch->mark.counted_ns,
+        [JOURNEY_first_push] = watch->first_ns,
+        [JOURNEY_last_push] = watch->last_ns,
+    };
+    journey_count(watches->stats, at_ns, JOURNEY_first_push, JOURNEY_last_push);
+}
+
+/* After they are counted: who sees the report sees the figures too. */
 static void report(struct push_watches *watches, const struct push_watch *watch)
 {
     const struct push_report words = {
@@ -93,15 +105,6 @@ static void report(struct push_watches *watches, const struct push_watch *watch)
         .last_ns = watch->last_ns,
     };
     seqlog_add(watch->mark.traced ? &watches->traced : &watches->sampled, &words, sizeof words);
-    if (watch->last_ns == 0)
-        return;
-    const uint64_t at_ns[JOURNEY_STAGES] = {
-        [JOURNEY_committed] = watch->mark.committed_ns,
-        [JOURNEY_counted] = watch->mark.counted_ns,
-        [JOURNEY_first_push] = watch->first_ns,
-        [JOURNEY_last_push] = watch->last_ns,
-    };
-    journey_count(watches->stats, at_ns, JOURNEY_first_push, JOURNEY_last_push);
 }
 
 /* One look at the clock for the pushes of a slice, not one a push: "last" is exact to the time that
@@ -120,6 +123,8 @@ void push_watches_look(struct push_watches *watches)
         watch->pushed = false;
         if (!is_over(watch))
             continue;
+        if (watch->last_ns > 0)
+            count(watches, watch);
         report(watches, watch);
         give_back(watches, watch);
     }

@@ -683,6 +683,110 @@ static struct row await_stalled(void)
     return first;
 }
 
+/* ---- journey ---- */
+
+/* The stages in the order in which they are shown. */
+static const char *const stages[] = {"readable",  "read",    "parsed",   "queued",     "judged",
+                                     "committed", "counted", "answered", "first_push", "last_push"};
+enum { STAGE_COUNT = sizeof stages / sizeof stages[0] };
+
+/* Subscribes, so that there is somebody to push to. */
+static void subscribe(void)
+{
+    client_ask(client, "SUBSCRIBE lunch", "+OK 1");
+    client_line(client);
+}
+
+START_TEST(journey_without_a_ballot)
+{
+    RUN(STATUS_DONE, "journey");
+    ck_assert_str_eq(ctl_line(), "read\t0\t0\t0\t0");
+    ck_assert_ptr_nonnull(strstr(ctl.out.bytes + ctl.taken, "\nfreshness\t0\t0\t0\t0\n\n"));
+    ck_assert_ptr_nonnull(strstr(ctl.out.bytes + ctl.taken, "\naccept_queue\t0\tconnections\n"));
+    RUN(STATUS_DONE, "journey", "--json");
+    json_t *journey = json_line();
+    ck_assert(json_is_null(json_object_get(journey, "trace")));
+    ck_assert_uint_eq(json_array_size(json_object_get(journey, "stages")), STAGE_COUNT - 1);
+    ck_assert_uint_eq(json_array_size(json_object_get(journey, "spans")), 2);
+    json_decref(journey);
+}
+END_TEST
+
+START_TEST(journey_of_a_ballot_to_a_pipe)
+{
+    subscribe();
+    RUN(STATUS_DONE, "journey", "lunch", "sushi");
+    client_expect(client, "> lunch open 2 1 pizza=0 sushi=1");
+    for (unsigned i = 0; i < STAGE_COUNT; i++) {
+        char pattern[64];
+        snprintf(pattern, sizeof pattern, "^%s\t[0-9]+$", stages[i]);
+        assert_match(ctl_line(), pattern);
+    }
+    ck_assert_str_eq(ctl_line(), "");
+    for (unsigned i = 1; i < STAGE_COUNT; i++) {
+        char pattern[64];
+        snprintf(pattern, sizeof pattern, "^%s\t1(\t[0-9]+){3}$", stages[i]);
+        assert_match(ctl_line(), pattern);
+    }
+}
+END_TEST
+
+START_TEST(journey_of_a_ballot_in_json)
+{
+    EXPECT("2\n", "create", "board", "yes", "no", "voters=named", "ballots=once");
+    RUN(STATUS_DONE, "journey", "board", "yes", "--voter", "ann", "--json");
+    json_t *journey = json_line(), *trace = json_object_get(journey, "trace");
+    ck_assert_int_eq(json_integer_value(json_object_get(trace, "seq")), 3);
+    ck_assert_str_eq(json_string_value(json_object_get(trace, "poll")), "board");
+    ck_assert(json_is_true(json_object_get(trace, "traced")));
+    ck_assert(json_is_true(json_object_get(trace, "complete")));
+    json_t *stamps = json_object_get(trace, "stamps");
+    ck_assert_uint_eq(json_array_size(stamps), STAGE_COUNT - 2); /* nobody is pushed to */
+    for (size_t i = 0; i < json_array_size(stamps); i++)
+        ck_assert_str_eq(json_string_value(json_object_get(json_array_get(stamps, i), "stage")),
+                         stages[i]);
+    json_decref(journey);
+    EXPECT_FAILURE(STATUS_REFUSED, "already", "journey", "board", "yes", "--voter", "ann");
+    EXPECT_FAILURE(STATUS_REFUSED, "ALREADY-VOTED", "journey", "board", "no", "--voter", "ann");
+    EXPECT_FAILURE(STATUS_REFUSED, "VOTER-REQUIRED", "journey", "board", "no");
+}
+END_TEST
+
+/* Each stage has a bar, which begins no further left than the one of the stage that it follows. */
+static void assert_waterfall(const char *block)
+{
+    assert_match(ctl_line(), "^ballot [0-9]+ of lunch, traced$");
+    ck_assert_str_eq(ctl_line(), "");
+    ptrdiff_t before = 0;
+    for (unsigned i = 0; i < STAGE_COUNT; i++) {
+        const char *line = ctl_line();
+        ck_assert_msg(strncmp(line, stages[i], strlen(stages[i])) == 0, "%s", line);
+        assert_match(line, " [0-9.]+ (ns|us|ms|s) ");
+        ck_assert_ptr_nonnull(strstr(line, block));
+        ptrdiff_t at = strstr(line, block) - line;
+        if (strcmp(stages[i], "first_push") != 0) /* beside the answer */
+            ck_assert_msg(at >= before, "%s", line);
+        before = at;
+    }
+    ck_assert_str_eq(ctl_line(), "");
+    assert_match(ctl_line(), "^STAGE +COUNT +P50 +P99 +MAX$");
+    assert_match(ctl_line(), "^read +[12]  +[0-9.]+ [num]s +[0-9.]+ [num]s +[0-9.]+ [num]s$");
+}
+
+START_TEST(journey_on_a_terminal_is_a_waterfall)
+{
+    subscribe();
+    run(TO_TERMINAL, STATUS_DONE, ARGUMENTS("journey", "lunch", "pizza"));
+    assert_waterfall("\u2588");
+    setenv("LC_ALL", "C", 1);
+    run(TO_TERMINAL, STATUS_DONE, ARGUMENTS("journey"));
+    assert_waterfall("#");
+    EXPECT("3\n", "vote", "lunch", "pizza");
+    run(TO_TERMINAL, STATUS_DONE, ARGUMENTS("journey"));
+    ck_assert_str_eq(ctl_line(), "ballot 2 of lunch, traced");
+}
+END_TEST
+
 START_TEST(clients_lists_those_first_that_hold_the_most_back)
 {
     char pattern[64];
@@ -1017,6 +1121,11 @@ static const char *const misuses[][5] = {
     {"watch", "--timeout"},
     {"stats", "lunch"},
     {"stats", "--watch=1"},
+    {"journey", "lunch"},
+    {"journey", "--voter", "ann"},
+    {"journey", "lunch", "pizza", "sushi"},
+    {"journey", "lunch", "two words"},
+    {"vote", "lunch", "pizza", "--voter", "ann"},
     {"kick"},
     {"backup"},
     {"backup", ""},
@@ -1090,6 +1199,7 @@ static const char *const without_server[][5] = {
     {"watch"},
     {"vote", "lunch", "pizza"},
     {"stats"},
+    {"journey"},
     {"clients"},
     {"kick", "1"},
     {"backup", "copy"},
@@ -1192,6 +1302,10 @@ static void add_server(Suite *suite)
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, stats_to_a_pipe);
     tcase_add_test(tests, stats_are_watched);
+    tcase_add_test(tests, journey_without_a_ballot);
+    tcase_add_test(tests, journey_of_a_ballot_to_a_pipe);
+    tcase_add_test(tests, journey_of_a_ballot_in_json);
+    tcase_add_test(tests, journey_on_a_terminal_is_a_waterfall);
     tcase_add_test(tests, clients_lists_those_first_that_hold_the_most_back);
     tcase_add_test(tests, kick_closes_a_connection);
     tcase_add_test(tests, shutdown_stops_the_server);

@@ -291,7 +291,7 @@ START_TEST(a_conflated_tally_still_shows_the_ballot)
 {
     server_end(&server);
     server_init(&server);
-    server_start(&server, "--broadcast-threads", "1", "--push-interval", "300", NULL);
+    server_start(&server, "--broadcast-threads", "1", "--push-interval", "1000", NULL);
     admin = server_admin(&server);
     voter = server_client(&server);
     client_ask(admin, "CREATE lunch pizza sushi ballots=unlimited", "+OK 1");
@@ -301,9 +301,8 @@ START_TEST(a_conflated_tally_still_shows_the_ballot)
     client_ask(voter, "VOTE lunch pizza", "+OK 2"); /* is pushed, and the interval begins */
     client_expect(subscriber, "> lunch open 2 1 pizza=1 sushi=0");
     uint64_t seq = trace("pizza");
-    for (unsigned i = 0; i < 20; i++)
-        client_ask_number(voter, "VOTE lunch sushi");
-    client_expect(subscriber, "> lunch open 23 22 pizza=2 sushi=20");
+    client_ask(voter, "VOTE lunch sushi", "+OK 4"); /* two commits in an interval */
+    client_expect_match(subscriber, "^> lunch open [34] [23] ");
     struct journey journey = look_when_complete(seq);
     ck_assert_uint_eq(journey.seq, seq);
     assert_stamps_rise(&journey, STAGES - 1);

@@ -2,6 +2,7 @@
  * waits until its last push was written; then, or without arguments, it draws the stamps of one
  * ballot as a waterfall, and lists the percentiles of every stage. */
 #include "clock.h"
+#include "journey.h"
 #include "tools/tallyctl_client.h"
 #include "tools/tallyctl_columns.h"
 #include "tools/tallyctl_output.h"
@@ -220,14 +221,18 @@ static uint64_t end_of(const struct journey_reply *journey)
     return end_ns;
 }
 
-/* A stage's beginning is the latest stamp before its own. */
+/* A stage begins where the one that it follows ended, which need not be the one above it; one that
+ * this program does not know, where that ended. */
 static uint64_t begin_of(const struct journey_reply *journey, size_t place)
 {
-    uint64_t begin_ns = 0, own_ns = journey->stamps[place].at_ns;
+    const char *since = place > 0 ? journey->stamps[place - 1].stage : "";
+    for (unsigned i = 0; i < JOURNEY_FIGURES; i++)
+        if (strcmp(journey_figures[i].name, journey->stamps[place].stage) == 0)
+            since = journey_stage_name(journey_figures[i].from);
     for (size_t i = 0; i < place; i++)
-        if (journey->stamps[i].at_ns > begin_ns && journey->stamps[i].at_ns <= own_ns)
-            begin_ns = journey->stamps[i].at_ns;
-    return begin_ns;
+        if (strcmp(journey->stamps[i].stage, since) == 0)
+            return journey->stamps[i].at_ns;
+    return 0;
 }
 
 /* However short a stage, its bar has one column at least. */
@@ -263,12 +268,12 @@ static void draw_ballot(const struct journey_reply *journey)
     putchar('\n');
 }
 
-static void add_time(struct columns *columns, uint64_t ns)
+static void add_time(struct columns *columns, uint64_t count, uint64_t ns)
 {
-    char text[32];
-    if (output_is_terminal())
+    char text[32] = "-";
+    if (output_is_terminal() && count > 0)
         time_text(ns, text);
-    else
+    else if (!output_is_terminal())
         snprintf(text, sizeof text, "%" PRIu64, ns);
     columns_add_string(columns, text);
 }
@@ -297,9 +302,9 @@ static void print_figures(const struct journey_reply *journey)
         snprintf(count, sizeof count, "%" PRIu64, figure->count);
         columns_add_string(columns, figure->name);
         columns_add_string(columns, count);
-        add_time(columns, figure->p50_ns);
-        add_time(columns, figure->p99_ns);
-        add_time(columns, figure->max_ns);
+        add_time(columns, figure->count, figure->p50_ns);
+        add_time(columns, figure->count, figure->p99_ns);
+        add_time(columns, figure->count, figure->max_ns);
     }
     print_table(columns);
 }
