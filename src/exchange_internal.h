@@ -47,9 +47,10 @@ enum route_result {
 /* Executes a request; nothing of the connection is in flight. */
 typedef enum route_result route_execute(struct exchange *exchange, const struct call *call);
 
-route_execute exchange_index, exchange_poll_page, exchange_screen, exchange_asset, exchange_polls,
-    exchange_poll, exchange_vote, exchange_events, exchange_all_events, exchange_metrics,
-    exchange_healthz, exchange_readyz, exchange_hello, exchange_about, exchange_journey;
+route_execute exchange_index, exchange_poll_page, exchange_screen, exchange_journey, exchange_asset,
+    exchange_polls, exchange_poll, exchange_vote, exchange_events, exchange_all_events,
+    exchange_metrics, exchange_healthz, exchange_readyz, exchange_hello, exchange_about,
+    exchange_journey;
 
 static inline struct exchange *exchange_of(struct conn *conn)
 {

@@ -3,6 +3,7 @@
 
 #include "asset.h"
 #include "config.h"
+#include "journey_view.h"
 #include "json.h"
 #include "ledger.h"
 #include "metrics.h"
@@ -89,6 +90,16 @@ enum route_result exchange_screen(struct exchange *exchange, const struct call *
     struct buffer body = {0};
     json_t *json = exchange_read_poll(exchange, poll->id, &seq);
     int result = json ? page_screen(&body, json, url) : TEMPLATE_NO_MEMORY;
+    json_decref(json);
+    return reply_page(exchange, &body, result);
+}
+
+enum route_result exchange_journey(struct exchange *exchange, const struct call *call)
+{
+    (void)call;
+    struct buffer body = {0};
+    json_t *json = journey_json(exchange->client.worker->server);
+    int result = json ? page_journey(&body, json) : TEMPLATE_NO_MEMORY;
     json_decref(json);
     return reply_page(exchange, &body, result);
 }

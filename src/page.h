@@ -30,6 +30,9 @@ int page_screen(struct buffer *out, const json_t *poll, const char *url)
 int page_error(struct buffer *out, int status, const char *title, const char *detail,
                const char *poll) __attribute__((warn_unused_result));
 
+/* Where the time of a ballot goes: the object of journey_json. */
+int page_journey(struct buffer *out, const json_t *journey) __attribute__((warn_unused_result));
+
 /* Shares of 100 that add up to 100, or are all 0 where all counts are: each rounded down, then one
  * more for those that lost most, the earlier of two that lost the same. web/tally.js does the same.
  * `percents` has room for `count`, which is at most PROTO_CHOICES_MAX; the sum of the counts is

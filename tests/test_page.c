@@ -287,6 +287,80 @@ START_TEST(hostile_texts_stay_text)
 }
 END_TEST
 
+/* What journey_json makes, cut short: with figures for `read` only, and a ballot that was answered.
+ */
+static json_t *make_journey(bool with_trace)
+{
+    json_t *journey = json_pack(
+        "{s:[{s:s, s:i, s:i, s:i, s:i}, {s:s, s:i, s:i, s:i, s:i}], s:[{s:s, s:i, s:i, s:i, s:I}],"
+        " s:n, s:[{s:s, s:i, s:s}]}",
+        "stages", "stage", "read", "count", 9, "p50_ns", 850, "p99_ns", 12345, "max_ns", 1999999,
+        "stage", "last_push", "count", 0, "p50_ns", 0, "p99_ns", 0, "max_ns", 0, "spans", "span",
+        "freshness", "count", 4, "p50_ns", 1000000, "p99_ns", 100000000, "max_ns",
+        (json_int_t)1500000000, "trace", "kernel", "name", "rtt", "value", 21, "unit", "us");
+    ck_assert_ptr_nonnull(journey);
+    if (with_trace)
+        json_object_set_new(
+            journey, "trace",
+            json_pack("{s:i, s:s, s:b, s:b, s:[{s:s, s:i}, {s:s, s:i}, {s:s, s:i}]}", "seq", 7,
+                      "poll", "lunch", "traced", 1, "complete", 0, "stamps", "stage", "readable",
+                      "at_ns", 0, "stage", "read", "at_ns", 2000, "stage", "parsed", "at_ns",
+                      8000));
+    return journey;
+}
+
+static const char *journey_page(json_t *journey)
+{
+    return finish(page_journey(&out, journey), journey);
+}
+
+START_TEST(a_journey_shows_times_as_people_read_them)
+{
+    const char *page = journey_page(make_journey(false));
+    assert_has(page, "<td class=\"time\">850 ns</td><td class=\"time\">12.3 µs</td>"
+                     "<td class=\"time\">2.00 ms</td>");
+    assert_has(page, "<td class=\"time\">1.00 ms</td><td class=\"time\">100 ms</td>"
+                     "<td class=\"time\">1.50 s</td>");
+    assert_has(page, "<dt>rtt</dt><dd><b>21</b> us</dd>");
+    assert_lacks(page, "One ballot</h2>");
+    assert_lacks(page, ">0 ns<"); /* of a stage without figures, none is shown */
+}
+END_TEST
+
+/* From 100 ns to 10 s there are eight decades. */
+START_TEST(a_journeys_scale_holds_all_its_figures)
+{
+    const char *page = journey_page(make_journey(false));
+    assert_has(page, "<text x=\"0%\" y=\"1em\">100 ns</text>");
+    assert_has(page, "<text x=\"12%\" y=\"1em\">1 µs</text>");
+    assert_has(page, "<text x=\"87%\" y=\"1em\">1 s</text>");
+    assert_has(page, "translate(0.5000 0) scale(0.2500 1)"); /* 1 ms to 100 ms */
+}
+END_TEST
+
+START_TEST(a_ballots_journey_is_a_waterfall)
+{
+    const char *page = journey_page(make_journey(true));
+    assert_has(page, "<span>Number <b>7</b></span>");
+    assert_has(page, "<span>traced</span>");
+    assert_has(page, "<span><b>8.00 µs</b> in all</span>");
+    assert_has(page, "translate(0.0000 0) scale(0.2500 1)");
+    assert_has(page, "translate(0.2500 0) scale(0.7500 1)");
+    assert_has(page, "<td class=\"time\">6.00 µs</td><td class=\"time\">8.00 µs</td>");
+}
+END_TEST
+
+START_TEST(a_journey_without_ballots_says_so)
+{
+    json_t *journey = make_journey(false);
+    json_object_set_new(json_array_get(json_object_get(journey, "stages"), 0), "count",
+                        json_integer(0));
+    const char *page = journey_page(journey);
+    assert_has(page, "No ballot was looked at yet.");
+    assert_lacks(page, "All that were looked at");
+}
+END_TEST
+
 static void assert_percents(size_t count, const uint64_t *counts, const unsigned *expected)
 {
     unsigned percents[PROTO_CHOICES_MAX];
@@ -323,7 +397,7 @@ START_TEST(percents_of_many_add_up)
 END_TEST
 
 /* Each page, for the next test. */
-static int make_page(int which, json_t *poll, json_t *listing)
+static int make_page(int which, json_t *poll, json_t *listing, json_t *journey)
 {
     switch (which) {
     case 0:
@@ -332,6 +406,8 @@ static int make_page(int which, json_t *poll, json_t *listing)
         return page_screen(&out, poll, "http://localhost:3000/p/lunch");
     case 2:
         return page_index(&out, listing);
+    case 3:
+        return page_journey(&out, journey);
     default:
         return page_error(&out, 404, "Not Found", "no such page", "lunch");
     }
@@ -341,16 +417,18 @@ START_TEST(a_shortage_of_memory_is_told)
 {
     json_t *poll = make_poll("Lunch?", true, false, "once", "connection");
     json_t *listing = json_pack("{s:[O], s:s}", "polls", poll, "next", "/polls?after=1");
+    json_t *journey = make_journey(true);
     json_set_alloc_funcs(scarce_malloc, free);
     int tries = 0, result;
     do {
         buffer_free(&out);
         allocations = ++tries;
-        result = make_page(_i, poll, listing);
+        result = make_page(_i, poll, listing, journey);
         allocations = -1;
         ck_assert(result == 0 || (result == TEMPLATE_NO_MEMORY && out.len == 0));
     } while (result != 0);
     ck_assert_int_gt(tries, 10);
+    json_decref(journey);
     json_decref(listing);
     json_decref(poll);
 }
@@ -375,9 +453,13 @@ static Suite *page_suite(void)
     tcase_add_test(tcase, one_ballot_is_one_ballot);
     tcase_add_test(tcase, numbers_are_grouped);
     tcase_add_test(tcase, hostile_texts_stay_text);
+    tcase_add_test(tcase, a_journey_shows_times_as_people_read_them);
+    tcase_add_test(tcase, a_journeys_scale_holds_all_its_figures);
+    tcase_add_test(tcase, a_ballots_journey_is_a_waterfall);
+    tcase_add_test(tcase, a_journey_without_ballots_says_so);
     tcase_add_test(tcase, percents_add_up);
     tcase_add_test(tcase, percents_of_many_add_up);
-    tcase_add_loop_test(tcase, a_shortage_of_memory_is_told, 0, 4);
+    tcase_add_loop_test(tcase, a_shortage_of_memory_is_told, 0, 5);
     suite_add_tcase(suite, tcase);
     return suite;
 }

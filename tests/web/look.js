@@ -11,7 +11,7 @@ const sizes = {
     desk: { width: 1280, height: 800 },
     wall: { width: 1920, height: 1080 },
 };
-const pages = ["/", "/p/lunch", "/p/board", "/p/award", "/p/done", "/screen/lunch", "/screen/done", "/p/none"];
+const pages = ["/", "/p/lunch", "/p/board", "/p/award", "/p/done", "/screen/lunch", "/screen/done", "/journey", "/p/none"];
 
 async function makePolls(server) {
     for (const line of [
