@@ -231,6 +231,8 @@ static void parse_ready(struct server *server, const char *line)
     if (strncmp(line, "ready ", 6) != 0 || port == NULL || admin == NULL)
         fail_with_log(server, "the server did not become ready");
     server->port = (unsigned)strtoul(port + strlen(" listen=127.0.0.1:"), NULL, 10);
+    const char *http = strstr(line, " http=127.0.0.1:");
+    server->http_port = http ? (unsigned)strtoul(http + strlen(" http=127.0.0.1:"), NULL, 10) : 0;
     snprintf(server->admin, sizeof server->admin, "%s", admin + strlen(" admin="));
 }
 
@@ -407,12 +409,12 @@ uint64_t server_await_sleep(const struct server *server)
 
 /* ---- connecting ---- */
 
-int server_socket_from(const struct server *server, const char *from)
+static int connect_port(unsigned port, const char *from)
 {
     struct sockaddr_in own = {.sin_family = AF_INET, .sin_addr.s_addr = inet_addr(from)};
     struct sockaddr_in address = {
         .sin_family = AF_INET,
-        .sin_port = htons((uint16_t)server->port),
+        .sin_port = htons((uint16_t)port),
         .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
     };
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -427,6 +429,11 @@ int server_socket_from(const struct server *server, const char *from)
     close(fd);
     errno = error;
     return -1;
+}
+
+int server_socket_from(const struct server *server, const char *from)
+{
+    return connect_port(server->port, from);
 }
 
 int server_socket(const struct server *server)
@@ -447,6 +454,11 @@ static struct client *client_new(struct server *server, int fd)
 struct client *server_connect(struct server *server, const char *from)
 {
     return client_new(server, server_socket_from(server, from));
+}
+
+struct client *server_connect_http(struct server *server, const char *from)
+{
+    return client_new(server, connect_port(server->http_port, from));
 }
 
 struct client *server_client(struct server *server)

@@ -34,6 +34,7 @@ struct server {
     pid_t pid;           /* 0 while none runs */
     int out;             /* its standard output */
     unsigned port;       /* the line port's, on 127.0.0.1 */
+    unsigned http_port;  /* the web's there; 0 unless it was started with --http */
     unsigned open_files; /* the limit for the next start; 0 for the test's own */
     char directory[SERVER_PATH_MAX];
     char database[SERVER_PATH_MAX];
@@ -117,6 +118,9 @@ struct client *server_admin(struct server *server);
 /* The same without taking the greeting; to the line port from an address of this machine. */
 struct client *server_connect_admin(struct server *server);
 struct client *server_connect(struct server *server, const char *from);
+
+/* To the web's port. */
+struct client *server_connect_http(struct server *server, const char *from);
 
 /* The same, just a socket; -1 with errno set where that fails. */
 int server_socket(const struct server *server);
