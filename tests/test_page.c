@@ -356,8 +356,8 @@ START_TEST(a_journey_without_ballots_says_so)
     json_object_set_new(json_array_get(json_object_get(journey, "stages"), 0), "count",
                         json_integer(0));
     const char *page = journey_page(journey);
-    assert_has(page, "No ballot was looked at yet.");
-    assert_lacks(page, "All that were looked at");
+    assert_has(page, "No ballot was sampled yet.");
+    assert_lacks(page, "All sampled ballots");
 }
 END_TEST
 
