@@ -71,7 +71,8 @@ struct request {
 /* One slot of the ring back. */
 struct answer {
     struct conn_ref to;
-    uint64_t number; /* the sequence (of the entry, or of the earlier ballot); BACKUP: bytes */
+    uint64_t number; /* the sequence (of the entry, or of the earlier ballot); BACKUP: bytes, or if
+                        it is a BAD_ARGUMENT the errno that says why */
     int32_t error;   /* 0, or an enum error */
     bool duplicate;
     uint16_t journey; /* the number of the request's; 0 for none */

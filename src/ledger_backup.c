@@ -6,6 +6,7 @@
 #include "hook.h"
 #include "log.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 static void *backup_run(void *context)
@@ -13,6 +14,8 @@ static void *backup_run(void *context)
     struct backup *backup = context;
     backup->error =
         store_backup_copy(backup->store, backup->path->bytes, &backup->cancelled, &backup->bytes);
+    if (backup->error == ERR_BAD_ARGUMENT)
+        backup->bytes = (uint64_t)errno;
     atomic_store_explicit(&backup->done, true, memory_order_release);
     waker_wake(backup->ledger);
     return NULL;

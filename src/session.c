@@ -289,15 +289,18 @@ static void on_overdue(struct conn *conn)
 /* ---- answers ---- */
 
 /* What a person is told where an error's own text would not do. */
-static const char *answer_text(const struct session *session, int32_t error)
+static const char *backup_text(const struct answer *answer)
 {
-    if (session->asked == CMD_BACKUP && error == ERR_BAD_ARGUMENT)
-        return "the file exists already, or can't be made there";
-    if (session->asked == CMD_BACKUP && error == ERR_LIMIT)
+    switch (answer->error) {
+    case ERR_BAD_ARGUMENT:
+        return strerrordesc_np((int)answer->number);
+    case ERR_LIMIT:
         return "another backup is being made";
-    if (session->asked == CMD_BACKUP && error == ERR_STORAGE)
+    case ERR_STORAGE:
         return "the copy could not be written; there is no backup";
-    return NULL;
+    default:
+        return NULL;
+    }
 }
 
 void session_answered(struct session *session)
@@ -316,7 +319,7 @@ static void on_answer(struct conn *conn, const struct answer *answer)
     if (conn->state != CONN_DOOMED) {
         if (answer->error)
             session_refuse(session, (enum error)answer->error, answer->number,
-                           answer_text(session, answer->error));
+                           session->asked == CMD_BACKUP ? backup_text(answer) : NULL);
         else
             session_reply_number(session, answer->number, answer->duplicate);
     }

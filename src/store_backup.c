@@ -78,24 +78,37 @@ static int copy_database(int from, int to, uint64_t size, const atomic_bool *can
     return result;
 }
 
+/* Makes a new file whose name begins with `path`, unless that is taken. Returns it, or -1 with errno
+ * set. */
+static int make_partial(const char *path, char partial[PATH_MAX])
+{
+    errno = ENAMETOOLONG;
+    if (snprintf(partial, PATH_MAX, "%s.partial-XXXXXX", path) >= PATH_MAX)
+        return -1;
+    errno = EEXIST;
+    if (access(path, F_OK) == 0)
+        return -1;
+    return mkostemp(partial, O_CLOEXEC);
+}
+
 int store_backup_copy(const struct store *store, const char *path, const atomic_bool *cancelled,
                       uint64_t *bytes)
 {
     char partial[PATH_MAX];
-    if (snprintf(partial, sizeof partial, "%s.partial-XXXXXX", path) >= (int)sizeof partial ||
-        access(path, F_OK) == 0)
-        return ERR_BAD_ARGUMENT;
-    int to = mkostemp(partial, O_CLOEXEC);
+    int to = make_partial(path, partial);
     if (to < 0) {
-        log_warning("backup refused file=%s error=%s", path, strerror(errno));
+        int reason = errno;
+        log_warning("backup refused file=%s error=%s", path, strerror(reason));
+        errno = reason;
         return ERR_BAD_ARGUMENT;
     }
-    int result = ERR_STORAGE;
+    int result = ERR_STORAGE, reason = 0;
     struct stat status;
     if (fstat(store->file, &status) != 0 ||
         copy_database(store->file, to, (uint64_t)status.st_size, cancelled) != 0) {
         log_warning("backup failed file=%s error=%s", path, strerror(errno));
     } else if (link(partial, path) != 0) {
+        reason = errno;
         log_warning("backup failed file=%s error=%s", path, strerror(errno));
         result = ERR_BAD_ARGUMENT;
     } else if (file_sync_directory(path) != 0) { /* its name might not outlast the machine */
@@ -108,5 +121,6 @@ int store_backup_copy(const struct store *store, const char *path, const atomic_
     }
     close(to);
     unlink(partial);
+    errno = reason;
     return result;
 }
