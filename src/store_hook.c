@@ -74,6 +74,8 @@ void store_hook(void)
     if (system_vfs)
         return;
     system_vfs = sqlite3_vfs_find(NULL);
+    if (!system_vfs)
+        return; /* memory is short, as the opening will find too */
     hooked = *system_vfs;
     hooked.zName = "tallycast-hooked";
     hooked.pNext = NULL;

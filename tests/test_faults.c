@@ -34,6 +34,11 @@ static const char *const points[] = {
     "fresh:pipe:pipe:*:EMFILE:once",
     "fresh:fdatasync:database:*:EIO:once",
     "fresh:malloc:libevent:*:ENOMEM:once",
+    /* A commit that fails, and must not be acknowledged. */
+    "existing:fdatasync:wal:3:EIO:on",
+    "existing:pwrite:wal:5:ENOSPC:once",
+    /* A start before SQLite has its first memory. */
+    "fresh:malloc:sqlite:1:ENOMEM:once",
     /* What happens to connections every day. */
     "fresh:recv:socket:3:EINTR:once",
     "fresh:recv:socket:6:ECONNRESET:once",
