@@ -186,7 +186,9 @@ bool broadcast_work(struct broadcast *broadcast)
         budget -= fanout_slice(fanout, budget);
     }
     push_watches_look(&broadcast->watches);
-    return !TAILQ_EMPTY(&broadcast->busy);
+    bool more = !TAILQ_EMPTY(&broadcast->busy);
+    tally_outlet_set_behind(broadcast->tally, broadcast->outlet, more);
+    return more;
 }
 
 bool broadcast_is_pending(struct broadcast *broadcast)

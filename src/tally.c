@@ -32,6 +32,7 @@ struct outlet {
     struct ring snapshots; /* of struct snapshot *, ledger thread → broadcast loop */
     struct waker *waker;
     size_t staged;               /* changes of a chunk that are dealt with; ledger thread */
+    _Atomic bool behind;         /* set by the outlet's thread */
     _Atomic bool any_stale;      /* some bit below is set */
     uint64_t stale[STALE_WORDS]; /* by poll id - 1; guarded by the mutex */
 };
@@ -319,6 +320,21 @@ bool tally_outlet_is_empty(struct tally *tally, unsigned outlet_index)
     struct outlet *outlet = &tally->outlets[outlet_index];
     return ring_is_empty(&outlet->snapshots) &&
            !atomic_load_explicit(&outlet->any_stale, memory_order_acquire);
+}
+
+void tally_outlet_set_behind(struct tally *tally, unsigned outlet_index, bool behind)
+{
+    struct outlet *outlet = &tally->outlets[outlet_index];
+    if (atomic_load_explicit(&outlet->behind, memory_order_relaxed) != behind)
+        atomic_store_explicit(&outlet->behind, behind, memory_order_relaxed);
+}
+
+bool tally_is_behind(const struct tally *tally)
+{
+    for (unsigned i = 0; i < tally->outlet_count; i++)
+        if (atomic_load_explicit(&tally->outlets[i].behind, memory_order_relaxed))
+            return true;
+    return false;
 }
 
 const struct tally_stats *tally_stats(const struct tally *tally)

@@ -91,6 +91,12 @@ size_t tally_receive(struct tally *tally, unsigned outlet, struct snapshot **sna
 /* Outlet's thread: whether tally_receive would find something. */
 bool tally_outlet_is_empty(struct tally *tally, unsigned outlet);
 
+/* Outlet's thread: whether subscribers are left that have yet to be told the newest. */
+void tally_outlet_set_behind(struct tally *tally, unsigned outlet, bool behind);
+
+/* Ledger thread: whether some outlet is behind. */
+bool tally_is_behind(const struct tally *tally);
+
 /* Any thread: how long threads waited for the mutex and held it, in ns, and what passed. */
 struct tally_stats {
     struct histogram lock_wait_ns;

@@ -521,6 +521,34 @@ START_TEST(a_full_port_takes_no_more)
 }
 END_TEST
 
+/* ---- beside a crowd ---- */
+
+/* How long ballots take that come one by one, each when the one before is answered. */
+static uint64_t time_one_by_one(unsigned count)
+{
+    static uint64_t voter;
+    uint64_t begin_ns = clock_monotonic_ns();
+    for (unsigned i = 0; i < count; i++)
+        ck_assert_int_eq(ask(ballot(1, 0, ++voter)).error, 0);
+    return clock_monotonic_ns() - begin_ns;
+}
+
+/* Between two commits pass 2 ms then; else a commit, which is not synced here, takes a tenth. */
+START_TEST(ballots_gather_while_a_crowd_is_told)
+{
+    enum { BALLOTS = 20, AT_LEAST_NS = (BALLOTS - 1) * 2 * NS_PER_MS, ATTEMPTS = 100 };
+    unsigned attempts = 1;
+    ASSERT_ACCEPTED(create("CREATE lunch a b"), 1);
+    while (time_one_by_one(BALLOTS) >= AT_LEAST_NS)
+        ck_assert_uint_lt(attempts++, ATTEMPTS); /* the machine is busy */
+    tally_outlet_set_behind(tally, 0, true);
+    ck_assert_uint_ge(time_one_by_one(BALLOTS), AT_LEAST_NS);
+    tally_outlet_set_behind(tally, 0, false);
+    while (time_one_by_one(BALLOTS) >= AT_LEAST_NS)
+        ck_assert_uint_lt(attempts++, ATTEMPTS);
+}
+END_TEST
+
 /* ---- starting again ---- */
 
 START_TEST(a_restart_changes_nothing)
@@ -964,6 +992,7 @@ static TCase *judging(void)
     tcase_add_test(tests, every_port_is_answered_in_its_own_order);
     tcase_add_test(tests, ports_take_turns);
     tcase_add_test(tests, a_full_port_takes_no_more);
+    tcase_add_test(tests, ballots_gather_while_a_crowd_is_told);
     tcase_add_test(tests, a_restart_changes_nothing);
     tcase_add_test(tests, recorded_names_are_hashed_again);
     tcase_add_test(tests, polls_are_made_before_the_start);
