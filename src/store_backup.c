@@ -78,8 +78,8 @@ static int copy_database(int from, int to, uint64_t size, const atomic_bool *can
     return result;
 }
 
-/* Makes a new file whose name begins with `path`, unless that is taken. Returns it, or -1 with errno
- * set. */
+/* Makes a new file whose name begins with `path`, unless that is taken. Returns it, or -1 with
+ * errno set. */
 static int make_partial(const char *path, char partial[PATH_MAX])
 {
     errno = ENAMETOOLONG;
