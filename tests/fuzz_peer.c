@@ -5,6 +5,7 @@
 
 #include "fuzz_kernel.h"
 #include "fuzz_ledger.h"
+#include "fuzz_web.h"
 #include "proto/reply.h"
 
 #include <stdlib.h>
@@ -32,6 +33,7 @@ static struct peer {
     int fd; /* -1 before it is connected */
     enum peer_kind kind;
     size_t sent;
+    struct web web; /* PEER_WEB: what follows is the others' */
 
     /* The line that it is sending. */
     char line[PROTO_LINE_MAX];
@@ -380,6 +382,11 @@ static void receive_line(struct peer *peer, const char *line, size_t len)
     }
 }
 
+static bool is_web(const struct peer *peer)
+{
+    return peer->kind >= PEER_WEB;
+}
+
 static struct peer *peer_of(int fd)
 {
     for (unsigned i = 0; i < PEERS; i++)
@@ -391,6 +398,10 @@ static struct peer *peer_of(int fd)
 void peer_receive(int fd, const char *bytes, size_t len)
 {
     struct peer *peer = peer_of(fd);
+    if (is_web(peer)) {
+        web_receives(&peer->web, bytes, len);
+        return;
+    }
     peer->received = kernel_allocate(peer->received, peer->received_len + len);
     memcpy(peer->received + peer->received_len, bytes, len);
     len += peer->received_len;
@@ -404,6 +415,10 @@ void peer_receive(int fd, const char *bytes, size_t len)
 void peer_note_answer(int fd, const struct answer *answer)
 {
     struct peer *peer = peer_of(fd);
+    if (is_web(peer)) {
+        web_answered(&peer->web, answer);
+        return;
+    }
     size_t count = peer->answer_count++;
     if ((count & (count + 1)) == 0)
         peer->answers = kernel_allocate(peer->answers, 2 * (count + 1) * sizeof *peer->answers);
@@ -419,6 +434,7 @@ static void peer_free(struct peer *peer)
     free(peer->expected);
     free(peer->answers);
     free(peer->received);
+    web_free(&peer->web);
     *peer = (struct peer){.fd = -1};
 }
 
@@ -455,6 +471,15 @@ void peer_connect(unsigned number, int fd, enum peer_kind kind)
     peers[number].fd = fd;
     peers[number].kind = kind;
     peers[number].excused = all_excused;
+    peers[number].web.tally = tally;
+    peers[number].web.one_too_many = kind == PEER_WEB_ONE_TOO_MANY;
+    peers[number].web.stopped = stopping;
+    peers[number].web.short_of_memory = memory_short;
+}
+
+bool peer_is_web(unsigned number)
+{
+    return is_web(&peers[number]);
 }
 
 /* Whether what it does still reaches the server. */
@@ -472,7 +497,9 @@ void peer_send(unsigned number, const char *bytes, size_t len)
     if (!is_sending(peer) || peer->sent + len > PEER_INPUT_MAX)
         return;
     peer->sent += len;
-    for (size_t i = 0; i < len; i++)
+    if (is_web(peer))
+        web_sends(&peer->web, bytes, len);
+    for (size_t i = 0; i < len && !is_web(peer); i++)
         send_byte(peer, bytes[i]);
     kernel_peer_sends(peer->fd, bytes, len);
 }
@@ -485,6 +512,7 @@ void peer_half_close(unsigned number)
     if (peer->line_len > 0)
         expect_error(peer, ERR_BAD_LINE);
     peer->line_len = 0;
+    peer->web.ended = true;
     kernel_socket(peer->fd)->peer_ended = true;
 }
 
@@ -514,6 +542,7 @@ void peers_pass_time(uint64_t ms, uint64_t stall_ms, uint64_t stop_ms)
     for (unsigned i = 0; i < PEERS; i++) {
         struct peer *peer = &peers[i];
         peer->starved_ms += peer->limited ? ms : 0;
+        peer->web.waited_ms += ms;
         peer->excused |= peer->starved_ms >= stall_ms || stopping_ms >= stop_ms;
     }
 }
@@ -528,12 +557,16 @@ void peers_excuse(void)
 void peers_excuse_memory(void)
 {
     memory_short = true;
+    for (unsigned i = 0; i < PEERS; i++)
+        peers[i].web.short_of_memory = true;
     peers_excuse();
 }
 
 void peers_note_stop(void)
 {
     stopping = true;
+    for (unsigned i = 0; i < PEERS; i++)
+        peers[i].web.stopped = true;
 }
 
 /* ---- what must be so in the end ---- */
@@ -552,6 +585,10 @@ void peers_require_told(bool stopped)
         const struct peer *peer = &peers[i];
         if (peer->fd < 0 || peer->excused)
             continue;
+        if (is_web(peer)) {
+            web_require_told(&peer->web, stopped);
+            continue;
+        }
         REQUIRE(peer->greeted || stopped);
         REQUIRE(peer->received_len == 0);
         REQUIRE(peer->answer_at == peer->answer_count);

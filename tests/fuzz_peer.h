@@ -1,5 +1,6 @@
 /* The clients of the session's fuzzer: what each sent, hence what it must be told and in which
- * order, and what it was told. Judges by PROTOCOL.md alone, with a reader of lines of its own. */
+ * order, and what it was told. Judges by PROTOCOL.md alone, with a reader of lines of its own; the
+ * web's clients are judged by fuzz_web.c. */
 #ifndef TALLYCAST_FUZZ_PEER_H
 #define TALLYCAST_FUZZ_PEER_H
 
@@ -11,7 +12,7 @@
 
 enum { PEERS = 8, PEER_INPUT_MAX = 32 * 1024, PEER_ERRORS_MAX = 20 };
 
-enum peer_kind { PEER_VOTER, PEER_ADMIN, PEER_ONE_TOO_MANY };
+enum peer_kind { PEER_VOTER, PEER_ADMIN, PEER_ONE_TOO_MANY, PEER_WEB, PEER_WEB_ONE_TOO_MANY };
 
 void peers_reset(struct tally *tally);
 /* Checks nothing, frees everything. */
@@ -21,6 +22,7 @@ void peers_finish(void);
 bool peer_is_connected(unsigned number);
 void peer_connect(unsigned number, int fd, enum peer_kind kind);
 int peer_fd(unsigned number); /* -1 if it never connected */
+bool peer_is_web(unsigned number);
 
 void peer_send(unsigned number, const char *bytes, size_t len);
 void peer_half_close(unsigned number);

@@ -3,6 +3,9 @@
  * event; N is a client, 0 to 7, and C a count:
  *
  *   cN aN xN     client N connects: to the public port, as administrator, as one too many
+ *   uN           to the web's
+ *   rNTEXT       N sends the web a request: TEXT is the method and the target
+ *   vNPOLL TEXT  N sends it a ballot for POLL: TEXT is the form
  *   >NTEXT       N sends a line          .NTEXT    N sends text without an end
  *   *NC TEXT     N sends a line C times  =NC       N sends C letters without an end
  *   sNC          a read gives N's input C bytes at a time (0: all)
@@ -28,11 +31,14 @@
 #include "admission.h"
 #include "clock.h"
 #include "config.h"
+#include "exchange.h"
 #include "fuzz_kernel.h"
 #include "fuzz_ledger.h"
 #include "fuzz_peer.h"
+#include "fuzz_web.h"
 #include "journey_view.h"
 #include "log.h"
+#include "metrics.h"
 #include "session.h"
 #include "stats.h"
 
@@ -47,6 +53,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv);
 void __wrap_stats_each(const struct server *server,
                        void (*row)(void *context, const char *name, uint64_t value), void *context);
 void __wrap_journey_look(const struct server *server, uint64_t seq, struct journey_view *view);
+int __wrap_metrics_append(struct buffer *out, const struct server *server);
+bool __wrap_ledger_is_writable(const struct ledger *ledger);
 int __real_directory_add(struct directory *directory, const struct poll *poll);
 int __wrap_directory_add(struct directory *directory, const struct poll *poll);
 size_t __real_tally_receive(struct tally *tally, unsigned outlet, struct snapshot **snapshots,
@@ -78,6 +86,9 @@ static const struct config config = {
     .max_per_address = PER_ADDRESS_MAX,
     .max_errors = PEER_ERRORS_MAX,
     .max_in_flight = IN_FLIGHT_MAX,
+    .request_timeout_s = WEB_REQUEST_TIMEOUT_MS / 1000,
+    .http_on = true,
+    .http = {.host = "127.0.0.1", .port = 80},
 };
 
 static struct server server;
@@ -104,6 +115,18 @@ void __wrap_journey_look(const struct server *asked, uint64_t seq, struct journe
 {
     *view = (struct journey_view){
         .has_ballot = true, .seq = seq, .poll = tally_peek(asked->tally, 1)->poll->name.text};
+}
+
+int __wrap_metrics_append(struct buffer *out, const struct server *asked)
+{
+    (void)asked;
+    return buffer_append(out, "# none\n", 7);
+}
+
+bool __wrap_ledger_is_writable(const struct ledger *ledger)
+{
+    (void)ledger;
+    return true;
 }
 
 /* ---- memory without which the server ends itself ---- */
@@ -330,23 +353,54 @@ static void connect_peer(unsigned number, enum peer_kind kind)
     union peer address = address_of(number, kind);
     if (kind == PEER_VOTER && !admission_enter(server.admission, &address))
         kind = PEER_ONE_TOO_MANY;
-    if (kind == PEER_ONE_TOO_MANY && !admission_turn_away(server.admission))
+    if (kind == PEER_WEB && !admission_enter(server.admission, &address))
+        kind = PEER_WEB_ONE_TOO_MANY;
+    bool too_many = kind == PEER_ONE_TOO_MANY || kind == PEER_WEB_ONE_TOO_MANY;
+    if (too_many && !admission_turn_away(server.admission))
         return;
     connected_ever++;
     int fd = kernel_connect();
     peer_connect(number, fd, kind);
-    enum client_origin origin = kind == PEER_ADMIN          ? CLIENT_ADMIN
-                                : kind == PEER_ONE_TOO_MANY ? CLIENT_ONE_TOO_MANY
-                                                            : CLIENT_PUBLIC;
+    enum client_origin origin = kind == PEER_ADMIN ? CLIENT_ADMIN
+                                : too_many         ? CLIENT_ONE_TOO_MANY
+                                                   : CLIENT_PUBLIC;
+    const struct client_protocol *protocol =
+        peer_is_web(number) ? &exchange_protocol : &session_protocol;
     long held = kernel_memory_hold();
-    REQUIRE(client_open(&server, &session_protocol, fd, &address, next_id++, origin) == 0);
+    REQUIRE(client_open(&server, protocol, fd, &address, next_id++, origin) == 0);
     kernel_memory_release(held);
 }
 
 static void send_line(unsigned number, const char *text, size_t len)
 {
     peer_send(number, text, len);
-    peer_send(number, "\n", 1);
+    const char *end = peer_is_web(number) ? "\r\n" : "\n";
+    peer_send(number, end, strlen(end));
+}
+
+static void send_text(unsigned number, const char *text)
+{
+    peer_send(number, text, strlen(text));
+}
+
+static void send_request(unsigned number, const char *at, const char *end)
+{
+    peer_send(number, at, (size_t)(end - at));
+    send_text(number, " HTTP/1.1\r\nHost: localhost\r\n\r\n");
+}
+
+static void send_ballot(unsigned number, const char *at, const char *end)
+{
+    const char *blank = memchr(at, ' ', (size_t)(end - at));
+    const char *form = blank ? blank + 1 : end;
+    char length[64];
+    snprintf(length, sizeof length, "Content-Length: %zu\r\n\r\n", (size_t)(end - form));
+    send_text(number, "POST /polls/");
+    peer_send(number, at, (size_t)((blank ? blank : end) - at));
+    send_text(number, "/ballots HTTP/1.1\r\nHost: localhost\r\n"
+                      "Content-Type: application/x-www-form-urlencoded\r\n");
+    send_text(number, length);
+    peer_send(number, form, (size_t)(end - form));
 }
 
 /* Reads digits from *at on. */
@@ -389,10 +443,9 @@ static void run_client(char event, unsigned number, const char *at, const char *
     size_t count = read_count(&digits, end);
     struct kernel_socket *socket =
         peer_is_connected(number) ? kernel_socket(peer_fd(number)) : NULL;
-    if (event == 'c' || event == 'a' || event == 'x')
-        connect_peer(number, event == 'c'   ? PEER_VOTER
-                             : event == 'a' ? PEER_ADMIN
-                                            : PEER_ONE_TOO_MANY);
+    static const char connects[] = "caxu"; /* by enum peer_kind */
+    if (event && strchr(connects, event))
+        connect_peer(number, (enum peer_kind)(strchr(connects, event) - connects));
     if (!socket)
         return;
     switch (event) {
@@ -401,6 +454,12 @@ static void run_client(char event, unsigned number, const char *at, const char *
         break;
     case '.':
         peer_send(number, at, (size_t)(end - at));
+        break;
+    case 'r':
+        send_request(number, at, end);
+        break;
+    case 'v':
+        send_ballot(number, at, end);
         break;
     case '*':
         send_often(number, at, end);
@@ -484,7 +543,7 @@ static void run_event(const char *at, const char *end)
     if (fuzz_traces)
         fprintf(stderr, "---- %.*s\n", (int)(end - at), at);
     char event = *at++;
-    if (strchr("cax>.*=stonhze", event)) {
+    if (strchr("caxurv>.*=stonhze", event)) {
         if (at < end)
             run_client(event, (unsigned char)*at % PEERS, at + 1, end);
     } else {
