@@ -288,7 +288,7 @@ def test_reading(test, server):
     def get(path, target, expected=200, **headers):
         return test.check("get", path, expected, server.send("get", target, None, headers))
 
-    for path in ("/", "/metrics", "/healthz", "/readyz", "/hello", "/about", "/polls", "/events"):
+    for path in ("/", "/journey", "/metrics", "/healthz", "/readyz", "/hello", "/about", "/polls", "/events"):
         get(path, path)
     for poll in ("lunch", "LUNCH", "board", "secret", "over", "applause", "many"):
         for path in ("/p/{poll}", "/screen/{poll}", "/polls/{poll}", "/polls/{poll}/events"):
