@@ -89,6 +89,7 @@ static void topic_watch(struct broadcast *broadcast, struct topic *topic,
 
 static void topic_publish(struct broadcast *broadcast, struct topic *topic)
 {
+    topic->replaced_seq = topic->published_seq;
     topic->published_seq = topic->latest->seq;
     topic->number = ++broadcast->last_number;
     TAILQ_REMOVE(&broadcast->published, topic, published_link);

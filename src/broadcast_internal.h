@@ -28,9 +28,9 @@ struct form {
 struct topic {
     struct snapshot *latest; /* owned */
     struct form forms[ENCODING_COUNT];
-    uint64_t published_seq;
-    uint64_t number;  /* of its last publication */
-    uint64_t cool_ns; /* until then no publication; only where cooling */
+    uint64_t published_seq, replaced_seq; /* the last one that was published; the one before */
+    uint64_t number;                      /* of its last publication */
+    uint64_t cool_ns;                     /* until then no publication; only where cooling */
     bool cooling;
     uint64_t mark_seq;                 /* of the newest mark that is known */
     struct push_watch *waiting;        /* for publication; or NULL */

@@ -203,6 +203,14 @@ static bool is_due(const struct broadcast *broadcast, const struct subscription 
     return subscription->sent < subscription->topic->published_seq;
 }
 
+/* Whether it is owed one already that the last one has replaced. */
+static bool has_missed(const struct broadcast *broadcast, const struct subscription *subscription)
+{
+    if (!subscription->topic)
+        return subscription->sent + 1 < broadcast->last_number;
+    return subscription->sent < subscription->topic->replaced_seq;
+}
+
 void subscription_visit(struct fanout_member *member)
 {
     struct subscription *subscription =
@@ -211,8 +219,9 @@ void subscription_visit(struct fanout_member *member)
     struct conn *conn = subscription->subscriber->conn;
     if (!is_due(broadcast, subscription))
         return;
-    if (!conn_takes_push(conn)) {
-        counter_add(&broadcast->counters->updates_conflated, 1);
+    if (!conn_takes_push(conn)) { /* this tally may be sent yet, if no newer one comes before */
+        if (has_missed(broadcast, subscription))
+            counter_add(&broadcast->counters->updates_conflated, 1);
         fanout_park(fanout_of(subscription), &subscription->member);
         return;
     }

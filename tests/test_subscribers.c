@@ -462,6 +462,24 @@ START_TEST(a_subscriber_that_reads_again_gets_the_newest)
 }
 END_TEST
 
+/* Everyone is owed each of these tallies before the next one is: it is pushed, or left out. */
+START_TEST(a_push_that_is_left_out_is_counted_once)
+{
+    create_wide();
+    struct client *stalled = subscribe_narrow();
+    struct client *reader = subscribe("SUBSCRIBE wide", "+OK 1");
+    unsigned votes = 0;
+    client_line(reader);
+    for (unsigned left = 20; left > 0; votes++) {
+        vote_wide(1);
+        client_line(reader);
+        left -= left < 20 || count_stalled() > 0;
+    }
+    unsigned pushes = read_until(stalled, "wide", current_seq("wide")) - 1; /* but for the first */
+    ck_assert_uint_eq(pushes + client_stat(admin, "updates_conflated"), votes);
+}
+END_TEST
+
 START_TEST(a_stalled_subscriber_of_all_gets_the_newest_of_each)
 {
     enum { POLLS = 300 };
@@ -579,6 +597,7 @@ int main(void)
     tcase_add_checked_fixture(slow, set_up, tear_down);
     tcase_add_test(slow, a_subscriber_that_never_reads_harms_nobody);
     tcase_add_test(slow, a_subscriber_that_reads_again_gets_the_newest);
+    tcase_add_test(slow, a_push_that_is_left_out_is_counted_once);
     tcase_add_test(slow, a_stalled_subscriber_of_all_gets_the_newest_of_each);
     tcase_add_test(slow, a_stalled_subscriber_is_closed_in_time);
     tcase_add_test(slow, a_thousand_stalled_subscribers_cost_little);
