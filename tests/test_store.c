@@ -2,6 +2,7 @@
  * what can't be opened is refused with a reason and left as it was. */
 #include "store.h"
 
+#include "capture.h"
 #include "coverage.h"
 #include "proto/error.h"
 #include "temporary.h"
@@ -434,7 +435,12 @@ START_TEST(a_cancelled_backup_leaves_no_file)
     snprintf(copy, sizeof copy, "%s.copy", path);
     atomic_bool cancelled = true;
     uint64_t bytes;
-    ck_assert_int_eq(store_backup_copy(store, copy, &cancelled, &bytes), ERR_STORAGE);
+    char log[PATH_MAX];
+    struct capture capture = capture_begin();
+    int result = store_backup_copy(store, copy, &cancelled, &bytes);
+    capture_end(&capture, log, sizeof log);
+    ck_assert_int_eq(result, ERR_STORAGE);
+    ck_assert_ptr_nonnull(strstr(log, strerror(ECANCELED)));
     ck_assert_int_ne(access(copy, F_OK), 0);
     store_backup_end(store);
     store_close(store);
@@ -690,6 +696,9 @@ START_TEST(a_database_that_another_server_made_meanwhile_is_opened)
     ck_assert(!store_has_ballots(store));
     store_close(store);
     ck_assert_int_eq(count_files(), 2); /* it, and its log */
+    struct stat status;
+    ck_assert_int_eq(stat(path, &status), 0);
+    ck_assert_uint_eq(status.st_mode & 0777, 0600); /* who votes is nobody else's business */
 }
 END_TEST
 
@@ -972,7 +981,11 @@ START_TEST(a_failed_checkpoint_is_tried_again_later)
     struct poll *poll = make_poll();
     ck_assert_int_eq(commit_sample(store, poll), 0);
     uint64_t log = store_log_bytes(store);
-    ck_assert_uint_gt(log, 0);
+    struct stat status;
+    char name[PATH_MAX + 8];
+    snprintf(name, sizeof name, "%s-wal", path);
+    ck_assert_int_eq(stat(name, &status), 0);
+    ck_assert_uint_eq(log, (uint64_t)status.st_size);
     ck_assert(!tries_a_checkpoint(store, 1000)); /* it is too short for that */
     ck_assert(tries_a_checkpoint(store, 1));
     ck_assert(!tries_a_checkpoint(store, 1));

@@ -204,6 +204,21 @@ START_TEST(an_existing_key_is_never_overwritten)
 }
 END_TEST
 
+/* The key's own name fits, and that under which it is made first does not. */
+START_TEST(a_key_needs_room_for_its_first_name)
+{
+    struct voter_key unused;
+    char name[PATH_MAX], said[PATH_MAX + sizeof why];
+    size_t len = strlen(directory);
+    memcpy(name, directory, len);
+    while (len + 2 < PATH_MAX - sizeof "key")
+        len += (size_t)sprintf(name + len, "/.");
+    snprintf(name + len, sizeof name - len, "/key");
+    ck_assert_int_eq(voter_key_create(name, &unused, said, sizeof said), -1);
+    ck_assert_msg(strstr(said, strerror(ENAMETOOLONG)), "said: %s", said);
+}
+END_TEST
+
 START_TEST(a_key_needs_its_directory)
 {
     struct voter_key unused;
@@ -393,6 +408,7 @@ int main(void)
     tcase_add_test(file, a_key_that_was_made_can_be_read);
     tcase_add_test(file, keys_are_random);
     tcase_add_test(file, an_existing_key_is_never_overwritten);
+    tcase_add_test(file, a_key_needs_room_for_its_first_name);
     tcase_add_test(file, a_key_needs_its_directory);
     tcase_add_test(file, a_relative_path_is_synced_where_it_is);
     tcase_add_test(file, a_key_file_holds_hexadecimal_digits);
