@@ -72,7 +72,9 @@ bool victim_has_ended(const struct victim *victim);
 /* The whole of its log, NUL-terminated; freed by the caller. */
 char *victim_log(const struct victim *victim);
 
-/* The share of one processor that it takes in the next `ms` milliseconds, in percent. */
+/* The share of a processor that its busiest thread takes in the next `ms` milliseconds, in percent
+ * of the time that it did not wait for one: 100 for a spin, also where others keep the machine
+ * busy. */
 unsigned victim_load(const struct victim *victim, unsigned ms);
 
 /* torture_fail, with the case and the log. */
