@@ -815,6 +815,7 @@ START_TEST(trusted_proxy)
     vote_from(client, "X-Forwarded-For: 192.0.2.2\r\n", NEW_VOTER);
     /* what stands before the last one anybody may have written */
     vote_from(client, "X-Forwarded-For: 192.0.2.9, 192.0.2.1\r\n", KNOWN_VOTER);
+    vote_from(client, "X-Forwarded-For: 192.0.2.9,192.0.2.7 ,\t192.0.2.1\r\n", KNOWN_VOTER);
     vote_from(client, "X-Forwarded-For: 192.0.2.8\r\nX-Forwarded-For: 192.0.2.1\r\n", KNOWN_VOTER);
     vote_from(client, "X-Forwarded-For: x, 192.0.2.1\r\n", KNOWN_VOTER);
     /* unless it is another proxy's */
@@ -832,6 +833,16 @@ START_TEST(trusted_proxy)
 }
 END_TEST
 
+/* Takes lines until one that begins so. */
+static const char *await_line(struct client *client, const char *begin)
+{
+    const char *line;
+    do
+        line = client_line(client);
+    while (strncmp(line, begin, strlen(begin)) != 0);
+    return line;
+}
+
 /* ---- Time, and the end ---- */
 
 static void expect_overdue(struct client *client, int64_t began)
@@ -842,7 +853,8 @@ static void expect_overdue(struct client *client, int64_t began)
     client_expect_end(client);
 }
 
-/* However it trickles, and wherever it stopped. Who has asked nothing may wait. */
+/* Wherever it stopped. Who has asked nothing may wait, and what a reader of events sends is no
+ * request. */
 START_TEST(deadlines)
 {
     static const char *const parts[] = {
@@ -855,6 +867,10 @@ START_TEST(deadlines)
     struct client *clients[COUNT_OF(parts)];
     START("--request-timeout=1");
     struct client *idle = web_client(&server), *quiet = web_client(&server);
+    struct client *reader = web_client(&server);
+    web_ask(reader, "GET", "/events", "");
+    web_send(reader, "GET");
+    web_head(reader);
     web_get(idle, "/hello");
     int64_t began = server_now_ms();
     for (size_t i = 0; i < COUNT_OF(parts); i++) {
@@ -866,6 +882,9 @@ START_TEST(deadlines)
         expect_overdue(clients[i], began);
     ck_assert_int_eq(web_get(idle, "/hello")->status, 200);
     ck_assert_int_eq(web_get(quiet, "/hello")->status, 200);
+    vote_with(idle, "", NEW_VOTER);
+    while (!strstr(await_line(reader, "data: "), "\"ballots\":1,"))
+        ;
 }
 END_TEST
 
@@ -929,16 +948,6 @@ START_TEST(stop_in_the_middle)
 END_TEST
 
 /* ---- Readers ---- */
-
-/* Takes lines until one that begins so. */
-static const char *await_line(struct client *client, const char *begin)
-{
-    const char *line;
-    do
-        line = client_line(client);
-    while (strncmp(line, begin, strlen(begin)) != 0);
-    return line;
-}
 
 START_TEST(events)
 {
