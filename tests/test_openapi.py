@@ -139,11 +139,16 @@ class Server:
             return response.status, response.headers, response.read()
 
     def stop(self):
+        """Has it end, as it must: a sanitizer that found something shows here."""
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(60)
+        status = self.process.wait(60)
         self.process.stdout.close()
+        self.log.seek(0)
+        log = self.log.read()
         self.log.close()
         shutil.rmtree(self.directory)
+        if status != 0:
+            raise RuntimeError(f"the server ended with status {status}: {log[-4000:]}")
 
 
 def first_event(response):
