@@ -76,6 +76,12 @@ const struct poll *exchange_poll_of_ballot(const struct exchange *exchange);
 /* The answer to the ballot in flight. */
 void exchange_voted(struct exchange *exchange, const struct answer *answer);
 
+/* The part of the list of polls that a query asks for, or all that one list takes. Returns whether
+ * its numbers are fine; else the rule says how they are to be. */
+bool exchange_read_range(const struct call *call, uint64_t *after, uint64_t *limit)
+    __attribute__((warn_unused_result));
+#define EXCHANGE_RANGE_RULE "after is a number from 0, and limit one from 1 to 100"
+
 /* Polls as GET /polls lists them: up to `limit` after the one with the id `after`; *newest is the
  * latest sequence among them. The caller owns it. NULL if memory is short. */
 json_t *exchange_list(struct exchange *exchange, uint64_t after, uint64_t limit, uint64_t *newest);

@@ -30,10 +30,11 @@ static enum route_result reply_page(struct exchange *exchange, struct buffer *bo
 
 enum route_result exchange_index(struct exchange *exchange, const struct call *call)
 {
-    (void)call;
-    uint64_t newest;
+    uint64_t after, limit, newest;
+    if (!exchange_read_range(call, &after, &limit))
+        return exchange_refuse(exchange, ERR_BAD_ARGUMENT, 0, EXCHANGE_RANGE_RULE);
     struct buffer body = {0};
-    json_t *list = exchange_list(exchange, 0, EXCHANGE_POLLS_MAX, &newest);
+    json_t *list = exchange_list(exchange, after, limit, &newest);
     int result = list ? page_index(&body, list) : TEMPLATE_NO_MEMORY;
     json_decref(list);
     return reply_page(exchange, &body, result);

@@ -92,6 +92,14 @@ static bool read_number(struct span query, const char *wanted, uint64_t least, u
     return true;
 }
 
+bool exchange_read_range(const struct call *call, uint64_t *after, uint64_t *limit)
+{
+    *after = 0;
+    *limit = EXCHANGE_POLLS_MAX;
+    return read_number(call->request->query, "after", 0, POLLS_MAX, after) &&
+           read_number(call->request->query, "limit", 1, EXCHANGE_POLLS_MAX, limit);
+}
+
 /* Adds the polls after the one with the id `after`. Returns 0, or -1 if memory is short. */
 static int add_polls(struct exchange *exchange, json_t *polls, uint64_t after, uint64_t limit,
                      uint64_t *newest)
@@ -128,11 +136,9 @@ json_t *exchange_list(struct exchange *exchange, uint64_t after, uint64_t limit,
 
 enum route_result exchange_polls(struct exchange *exchange, const struct call *call)
 {
-    uint64_t after = 0, limit = EXCHANGE_POLLS_MAX, newest;
-    if (!read_number(call->request->query, "after", 0, POLLS_MAX, &after) ||
-        !read_number(call->request->query, "limit", 1, EXCHANGE_POLLS_MAX, &limit))
-        return exchange_refuse(exchange, ERR_BAD_ARGUMENT, 0,
-                               "after is a number from 0, and limit one from 1 to 100");
+    uint64_t after, limit, newest;
+    if (!exchange_read_range(call, &after, &limit))
+        return exchange_refuse(exchange, ERR_BAD_ARGUMENT, 0, EXCHANGE_RANGE_RULE);
     json_t *list = exchange_list(exchange, after, limit, &newest);
     return reply_json(exchange, call, list, newest);
 }

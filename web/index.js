@@ -5,6 +5,8 @@ import { showLink, showStack } from "./rows.js";
 
 const main = document.querySelector("main");
 const list = main.querySelector(".cards");
+// A part of a longer list shows its own polls only.
+const whole = "whole" in main.dataset && !location.search;
 const cards = new Map([...list.children].map((card) => [card.dataset.poll, card]));
 
 function newPart(choice) {
@@ -44,14 +46,12 @@ async function addCard(tally) {
 }
 
 function show(tally) {
-    // A page of a longer list shows its own polls only.
-    if (!cards.has(tally.poll)) {
-        if (!("whole" in main.dataset)) {
-            return;
-        }
+    if (whole && !cards.has(tally.poll)) {
         addCard(tally);
     }
-    showStack(cards.get(tally.poll), tally);
+    if (cards.has(tally.poll)) {
+        showStack(cards.get(tally.poll), tally);
+    }
 }
 
 follow("/events", { onTally: show, onLink: showLink });

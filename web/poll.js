@@ -77,6 +77,7 @@ async function reason(response) {
     }
 }
 
+// Returns the recorded ballot's sequence, or throws why there is none, in words.
 async function post(ballot) {
     let response;
     try {
@@ -86,10 +87,13 @@ async function post(ballot) {
             body: JSON.stringify(ballot),
         });
     } catch {
-        return "The server can’t be reached. Try again in a moment.";
+        throw new Error("The server can’t be reached. Try again in a moment.");
     }
     key = null;
-    return response.ok ? null : `Not counted: ${await reason(response)}.`;
+    if (!response.ok) {
+        throw new Error(`Not counted: ${await reason(response)}.`);
+    }
+    return (await response.json()).seq;
 }
 
 async function vote(choice) {
@@ -99,18 +103,19 @@ async function vote(choice) {
     busy = true;
     form.setAttribute("aria-busy", "true");
     const slow = setTimeout(() => say("busy", "Sending your vote…"), 300);
-    const refusal = await post(ballotFor(choice));
-    clearTimeout(slow);
-    busy = false;
-    form.removeAttribute("aria-busy");
-    if (refusal) {
-        say("error", refusal);
-        return;
-    }
-    say("done", `Your vote for ${labels.get(choice)} is recorded.`);
-    markVoted(choice);
-    if (!named && !unlimited) {
-        remembered.set(choice);
+    try {
+        const seq = await post(ballotFor(choice));
+        say("done", `Your vote for ${labels.get(choice)} is recorded.`);
+        markVoted(choice);
+        if (!named && !unlimited) {
+            remembered.set(`${seq} ${choice}`);
+        }
+    } catch (refusal) {
+        say("error", refusal.message);
+    } finally {
+        clearTimeout(slow);
+        busy = false;
+        form.removeAttribute("aria-busy");
     }
 }
 
@@ -126,9 +131,11 @@ function recall() {
         history.replaceState(null, "", location.pathname);
         return;
     }
-    const choice = remembered.get();
-    markVoted(choice);
-    if (labels.has(choice)) {
+    // A ballot that the poll has not come to yet was another poll's of that name, in another database.
+    const [seq, choice] = remembered.get()?.split(" ") ?? [];
+    const known = labels.has(choice) && Number(seq) <= Number(main.dataset.seq);
+    markVoted(known ? choice : null);
+    if (known) {
         say("done", `Your vote is for ${labels.get(choice)}.`);
     }
 }

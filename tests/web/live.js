@@ -133,6 +133,22 @@ test("the list of polls follows, and shows a new one", async ({ start, open }) =
     assert.equal(await page.locator("h1").textContent(), "board");
 });
 
+test("a long list goes on, and each part shows its own polls", async ({ start, open }) => {
+    const server = await start();
+    for (let i = 1; i <= 101; i++) {
+        await server.command(`CREATE poll-${i} yes no`);
+    }
+    const page = await open(server, "/");
+    assert.equal(await page.locator(".card").count(), 100);
+    await page.click("text=More polls");
+    await page.waitForURL("**/?after=100*");
+    await server.command("VOTE poll-1 yes");
+    await server.command("VOTE poll-101 yes");
+    await untilText(page, '[data-poll="poll-101"] [data-total]', "1");
+    assert.equal(await page.locator(".card").count(), 1);
+    assert.equal(await page.getByText("More polls").count(), 0);
+});
+
 test("a list without polls gets its first card", async ({ start, open }) => {
     const server = await start();
     const page = await open(server, "/");

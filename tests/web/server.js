@@ -49,11 +49,16 @@ export class Server {
         await this.exited;
     }
 
+    // Stops it and removes its database: the next start begins anew, at the same address.
     async end() {
+        if (!this.directory) {
+            return;
+        }
         if (this.process?.exitCode === null && this.process.signalCode === null) {
             await this.stop();
         }
         await rm(this.directory, { recursive: true, force: true });
+        this.directory = null;
     }
 
     url(path) {

@@ -69,6 +69,18 @@ test("a browser is one voter, also after a reload and in another tab", async ({ 
     assert.match(await server.tally("lunch"), /^open \d+ 1 pizza=1 sushi=0 tacos=0$/);
 });
 
+test("a vote in another database is not remembered", async ({ start, open }) => {
+    const server = await start(...lunch);
+    const page = await open(server, "/p/lunch", { tolerate: /ERR_CONNECTION|ERR_INCOMPLETE/ });
+    await page.click(`${row("sushi")} button`);
+    await assertVoted(page, "sushi");
+    await server.end();
+    await server.start();
+    await page.reload();
+    await untilText(page, "#notice .when-open", "Choose one to vote.");
+    assert.equal(await page.locator(".voted").count(), 0);
+});
+
 test("named voters give their name; a refusal is told in words", async ({ start, open }) => {
     const server = await start();
     await server.command("CREATE board yes no voters=named ballots=once");
