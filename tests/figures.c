@@ -5,6 +5,9 @@
  * A figure that falls short fails its test, after all of its row's figures are printed. */
 #include "server.h"
 
+#include "clock.h"
+#include "poll_json.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -53,6 +56,13 @@ static void remark(const char *what, double measured, const char *unit)
 {
     printf("%-58s %12.1f %s\n", what, measured, unit);
     fflush(stdout);
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    const double *left = a;
+    const double *right = b;
+    return (*left > *right) - (*left < *right);
 }
 
 static void assert_no_shortfall(void)
@@ -369,6 +379,44 @@ START_TEST(start_with_ten_million_ballots)
 }
 END_TEST
 
+/* The median time of encoding a poll's tally as an event, which a broadcast loop does once for each
+ * snapshot that it sends. */
+static double encoding_us(unsigned choice_count)
+{
+    enum { ROUNDS = 101, EVENTS = 50 };
+    struct name name = {.len = 4, .text = "poll"}, choices[PROTO_CHOICES_MAX];
+    for (unsigned i = 0; i < choice_count; i++)
+        choices[i].len = (uint8_t)snprintf(choices[i].text, sizeof choices[i].text, "choice-%u", i);
+    struct poll *poll = poll_new(&name, &(struct settings){{0}}, choices, choice_count);
+    struct snapshot *snapshot = snapshot_new(poll);
+    struct buffer out = {0};
+    double rounds_us[ROUNDS];
+    for (unsigned i = 0; i < choice_count; i++)
+        snapshot->counts[i] = 1000 + i;
+    for (int round = 0; round < ROUNDS; round++) {
+        uint64_t began_ns = clock_monotonic_ns();
+        for (int i = 0; i < EVENTS; i++) {
+            out.len = 0;
+            ck_assert_int_eq(poll_json_event(&out, snapshot), 0);
+        }
+        rounds_us[round] = (double)(clock_monotonic_ns() - began_ns) / EVENTS / 1000;
+    }
+    qsort(rounds_us, ROUNDS, sizeof rounds_us[0], compare_doubles);
+    buffer_free(&out);
+    snapshot_unref(snapshot);
+    poll_free(poll);
+    return rounds_us[ROUNDS / 2];
+}
+
+START_TEST(events_of_many_choices)
+{
+    remark("encoding an event of 3 choices", encoding_us(3), "us");
+    remark("encoding an event of 20 choices", encoding_us(20), "us");
+    figure("encoding an event of 64 choices", encoding_us(64), "<=", 500, "us");
+    assert_no_shortfall();
+}
+END_TEST
+
 /* CK_RUN_CASE=NAME measures one alone. */
 static void add_case(Suite *suite, const char *name, const TTest *test)
 {
@@ -383,6 +431,7 @@ int main(void)
     add_case(suite, "idle", idle_connections);
     add_case(suite, "load", full_load_with_subscribers);
     add_case(suite, "stalled", stalled_subscribers);
+    add_case(suite, "events", events_of_many_choices);
     add_case(suite, "start", start_with_ten_million_ballots);
     return server_tests_run(suite);
 }
