@@ -346,6 +346,7 @@ def test_listing(test, server):
     test.expect(len(json.loads(server.send("get", "/polls")[2])["polls"]) == 100, "the default limit")
     for query in ("limit=0", "limit=101", "limit=", "limit=x", "after=-1", "after=10001", "limit=1&limit=1x"):
         test.check("get", "/polls", 400, server.send("get", f"/polls?{query}"))
+        test.check("get", "/", 400, server.send("get", f"/?{query}"))
 
 
 def test_voting(test, server):
