@@ -69,13 +69,11 @@ struct request *worker_request(struct worker *worker)
     return request;
 }
 
-void worker_sample(struct worker *worker, const struct conn *conn, struct request *request,
-                   bool traced)
+void worker_begin_journey(struct worker *worker, const struct conn *conn, struct request *request,
+                          bool traced)
 {
-    struct journeys *journeys = &worker->journeys;
-    if (journeys_sample(journeys) || traced)
-        request->journey = journey_begin(journeys, conn->read_ns - conn->readable_for_ns,
-                                         conn->read_ns, request->poll, traced);
+    request->journey = journey_begin(&worker->journeys, conn->read_ns - conn->readable_for_ns,
+                                     conn->read_ns, request->poll, traced);
 }
 
 static void send_requests(struct worker *worker)
@@ -112,8 +110,8 @@ static void resume_waiting(struct worker *worker)
 /* ---- answers ---- */
 
 /* Of an answer that carries a journey. */
-static void note_journey(struct worker *worker, const struct conn *conn,
-                         const struct answer *answer)
+__attribute__((noinline)) static void note_journey(struct worker *worker, const struct conn *conn,
+                                                   const struct answer *answer)
 {
     if (!conn || answer->error != 0 || answer->duplicate)
         journey_drop(&worker->journeys, answer->journey);

@@ -69,10 +69,18 @@ uint32_t worker_know_polls(struct worker *worker);
  * round. */
 struct request *worker_request(struct worker *worker);
 
-/* Own thread: samples a ballot of this connection, whose request is filled, if it is its turn or it
- * is traced. */
-void worker_sample(struct worker *worker, const struct conn *conn, struct request *request,
-                   bool traced);
+/* Own thread: has a request that is filled, of this connection's ballot, take a journey's record
+ * along. */
+void worker_begin_journey(struct worker *worker, const struct conn *conn, struct request *request,
+                          bool traced) __attribute__((cold));
+
+/* Own thread: the same if it is the ballot's turn to be sampled, or it is traced. */
+static inline void worker_sample(struct worker *worker, const struct conn *conn,
+                                 struct request *request, bool traced)
+{
+    if (journeys_sample(&worker->journeys) || traced)
+        worker_begin_journey(worker, conn, request, traced);
+}
 
 /* Own thread: resumes the connection, which it has paused, when the ring has room again. */
 void worker_wait(struct worker *worker, struct conn *conn);
