@@ -445,6 +445,16 @@ bool kernel_run_tasks(struct loop *loop)
     return any;
 }
 
+void kernel_clock_begin(void)
+{
+    now_ns = (uint64_t)CLOCK_START_S * NS_PER_S;
+}
+
+bool kernel_clock_is_late(void)
+{
+    return now_ns >= UINT64_MAX / 2;
+}
+
 bool kernel_is_idle(void)
 {
     return waiting_count == 0;

@@ -58,6 +58,11 @@ bool kernel_deliver(int fd);
 /* Moves the clock; timers that become due run in order. */
 void kernel_pass_time(uint64_t ms);
 
+/* The clock goes on from run to run, as long as a server is used, and would come round after some
+ * five million of them. */
+void kernel_clock_begin(void);
+bool kernel_clock_is_late(void);
+
 /* Runs the tasks that were posted to a loop. Returns whether there were any. */
 bool kernel_run_tasks(struct loop *loop);
 

@@ -196,8 +196,10 @@ static void begin(void)
     kernel_reset();
     kernel_on_output = peer_receive;
     fuzz_ledger_on_answer = on_answer;
-    if (!server.tally)
+    if (!server.tally) {
+        kernel_clock_begin();
         make_server();
+    }
     fuzz_ledger_reset(server.tally);
     peers_reset(server.tally);
     sem_init(&quiet, 0, 0);
@@ -213,7 +215,8 @@ static void finish(void)
     fuzz_ledger_finish();
     peers_finish();
     sem_destroy(&quiet);
-    if (stage != RUNNING || memory_failed || !fuzz_ledger_is_reusable() || !kernel_is_idle())
+    if (stage != RUNNING || memory_failed || !fuzz_ledger_is_reusable() || !kernel_is_idle() ||
+        kernel_clock_is_late())
         unmake_server();
 }
 
