@@ -21,9 +21,3 @@ int problem_append(struct buffer *out, int status, const char *code, const char 
     json_decref(problem);
     return result;
 }
-
-int problem_append_error(struct buffer *out, enum error error, const char *detail, uint64_t seq)
-{
-    return problem_append(out, error_status(error), error_code(error),
-                          detail ? detail : error_detail(error), seq);
-}

@@ -3,7 +3,6 @@
 #define TALLYCAST_PROBLEM_H
 
 #include "buffer.h"
-#include "proto/error.h"
 
 #include <stdint.h>
 
@@ -17,10 +16,5 @@
  * the buffer holds what it held. Any thread. */
 int problem_append(struct buffer *out, int status, const char *code, const char *detail,
                    uint64_t seq) __attribute__((warn_unused_result));
-
-/* The same for an error of the line protocol, with its status; a NULL `detail` stands for the
- * error's own. */
-int problem_append_error(struct buffer *out, enum error error, const char *detail, uint64_t seq)
-    __attribute__((warn_unused_result));
 
 #endif
