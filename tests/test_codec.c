@@ -1212,6 +1212,12 @@ START_TEST(what_is_in_no_list_aborts)
     case 5:
         ck_assert_uint_eq(reply_ok_text(out, "", PROTO_LINE_MAX + 1), 0);
         break;
+    case 6:
+        ck_assert_int_eq(error_status(0), 0);
+        break;
+    case 7:
+        ck_assert_str_eq(error_detail((enum error)(-1 - ERROR_COUNT)), "");
+        break;
     }
 }
 END_TEST
@@ -1252,7 +1258,7 @@ static Suite *codec_suite(void)
         suite_add_tcase(suite, group);
     }
     TCase *invariants = tcase_create("invariants");
-    tcase_add_loop_test_raise_signal(invariants, what_is_in_no_list_aborts, SIGABRT, 0, 6);
+    tcase_add_loop_test_raise_signal(invariants, what_is_in_no_list_aborts, SIGABRT, 0, 8);
     suite_add_tcase(suite, invariants);
     return suite;
 }
