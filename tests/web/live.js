@@ -96,11 +96,14 @@ test("a page in the background lets go of its connection", async ({ start, open 
     const page = await open(server, "/p/lunch");
     await untilLink(page, "live");
     const ended = page.waitForEvent("requestfailed", (request) => request.url().endsWith("/events"));
+    const connections = [];
+    page.on("request", (request) => request.url().endsWith("/events") && connections.push(request));
     await setHidden(page, true);
     await ended;
     await server.command("VOTE lunch tacos");
     await setHidden(page, false);
     await untilText(page, count("tacos"), "1");
+    assert.equal(connections.length, 1); // and made one only when it was looked at again
 });
 
 test("an older tally is not shown after a newer one", async ({ start, open }) => {
