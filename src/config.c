@@ -19,6 +19,7 @@
 
 enum {
     THREADS_MAX = 64,
+    HOST_MAX = 261, /* bytes: a DNS name of 255 and a port */
     SHOWN_MAX = 80, /* bytes of a wrong value that an error shows */
     ADMIN_PATH_MAX = sizeof((struct sockaddr_un){0}).sun_path - 1,
 };
@@ -200,12 +201,22 @@ static int set_http_host(struct reader *reader, const char *value)
     return 0;
 }
 
+/* A name or address, perhaps with a port, as it may stand in a header. */
+static bool is_host(const char *host)
+{
+    size_t len = strlen(host);
+    for (size_t i = 0; i < len; i++)
+        if (host[i] <= ' ' || host[i] > '~' || host[i] == '/')
+            return false;
+    return len > 0 && len <= HOST_MAX;
+}
+
 static int set_cors(struct reader *reader, const char *value)
 {
     const char *host = strncmp(value, "http://", 7) == 0    ? value + 7
                        : strncmp(value, "https://", 8) == 0 ? value + 8
                                                             : "";
-    if (strcmp(value, "*") != 0 && (host[0] == '\0' || strpbrk(host, "/ \t")))
+    if (strcmp(value, "*") != 0 && !is_host(host))
         return fail(reader, "'%.*s' is neither an origin (https://example.org) nor *", SHOWN_MAX,
                     value);
     return replace_string(reader, &reader->config->cors, value);

@@ -24,8 +24,9 @@
 enum {
     NO_SLOT = UINT32_MAX,
     PARTIAL_MAX_BYTES = CONN_READ_BYTES, /* kept input that is put before the next read */
-    TURNS_A_ROUND = 8,     /* of connections that want much, between two looks at the others */
-    EXPIRIES_A_ROUND = 64, /* that may come at once, and delay the others on the loop */
+    TURNS_A_ROUND = 8,        /* of connections that want much, between two looks at the others */
+    TURNS_NS = 2 * NS_PER_MS, /* after which it is time to look, however few turns there were */
+    EXPIRIES_A_ROUND = 64,    /* that may come at once, and delay the others on the loop */
 };
 
 static void on_event(evutil_socket_t fd, short what, void *context);
@@ -504,11 +505,16 @@ static bool can_go_on(const struct conn *conn)
            (conn->wants_writable || (conn->held && !conn->paused && !conn->mid_reply));
 }
 
+static uint64_t made_bytes(const struct conn *conn)
+{
+    return conn->bytes_out + conn->pool->unsent_made;
+}
+
 static void go_on(struct conn *conn)
 {
-    uint64_t turn_began = conn->bytes_out;
+    uint64_t turn_began = made_bytes(conn);
     conn_flush(conn);
-    while (can_go_on(conn) && conn->bytes_out - turn_began < CONN_TURN_BYTES) {
+    while (can_go_on(conn) && made_bytes(conn) - turn_began < CONN_TURN_BYTES) {
         if (conn->wants_writable) {
             conn->wants_writable = false;
             conn->handler->writable(conn);
@@ -520,12 +526,18 @@ static void go_on(struct conn *conn)
     set_later(conn, can_go_on(conn));
 }
 
+/* A connection has one turn a round: who wants more comes after the last that waited before. */
 bool conn_pool_run_later(struct conn_pool *pool)
 {
+    const uint64_t began_ns = clock_monotonic_ns();
+    const struct conn *last = TAILQ_LAST(&pool->later, conn_list); /* compared, and never read */
     struct conn *conn;
     for (int i = 0; i < TURNS_A_ROUND && (conn = TAILQ_FIRST(&pool->later)); i++) {
+        bool all_had_theirs = conn == last;
         set_later(conn, false);
         conn_settle(conn);
+        if (all_had_theirs || clock_monotonic_ns() - began_ns >= TURNS_NS)
+            break;
     }
     return !TAILQ_EMPTY(&pool->later);
 }

@@ -132,6 +132,7 @@ struct conn_pool {
     uint32_t free_slot;    /* UINT32_MAX if none */
     uint32_t count;        /* connections */
     char *read_buffer;     /* CONN_READ_BYTES and room for a kept partial message */
+    uint64_t unsent_made;  /* bytes of replies that were made and not sent: they take time, too */
     struct buffer out;     /* replies of the round */
     struct conn *out_conn; /* whose they are; NULL if `out` is empty */
     uint64_t stall_ns;

@@ -109,6 +109,8 @@ enum route_result exchange_reply(struct exchange *exchange, const struct respons
     bool has_body = !exchange->head && response->status != 304;
     exchange->closes |=
         (response->endless && has_body) || exchange->client.worker->stage >= WORKER_STOPPING;
+    if (!has_body)
+        conn->pool->unsent_made += response->len;
     char *out = conn_reserve(conn, HTTP_REPLY_HEAD_MAX + response->len);
     if (!out)
         return ROUTE_REPLIED;
@@ -316,15 +318,17 @@ static void take_malformed(struct exchange *exchange, int status, const char *wh
     exchange_refuse_status(exchange, status, why);
 }
 
-/* Whether the next request must wait for the output, or the answer, of the one before it. */
-static bool must_wait(struct exchange *exchange)
+/* Whether the next request must wait for the output, or the answer, of the one before it.
+ * `unsent_made` is the pool's as this connection's turn began. */
+static bool must_wait(struct exchange *exchange, uint64_t unsent_made)
 {
     struct conn *conn = &exchange->client.conn;
     if (exchange->client.in_flight > 0) {
         conn_pause(conn);
         return true;
     }
-    if (conn->blocked || conn->pool->out.len >= CONN_ROUND_BYTES) {
+    uint64_t made = conn->pool->out.len + conn->pool->unsent_made - unsent_made;
+    if (conn->blocked || made >= CONN_ROUND_BYTES) {
         conn_hold(conn);
         return true;
     }
@@ -334,9 +338,10 @@ static bool must_wait(struct exchange *exchange)
 static size_t on_input(struct conn *conn, char *bytes, size_t len)
 {
     struct exchange *exchange = exchange_of(conn);
+    const uint64_t unsent_made = conn->pool->unsent_made;
     size_t used = 0;
     while (used < len && conn->state == CONN_OPEN && !exchange->streams) {
-        if (must_wait(exchange))
+        if (must_wait(exchange, unsent_made))
             return used;
         struct http_request request;
         const char *why = NULL;

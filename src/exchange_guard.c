@@ -13,13 +13,17 @@
 #include <strings.h>
 #include <sys/socket.h>
 
-/* A Host without its port. */
+/* A Host without its port. One whose port is no number stays whole, and is nobody's name. */
 static struct span host_name(struct span host)
 {
     const char *colon = host.len > 0 ? memrchr(host.at, ':', host.len) : NULL;
     const char *bracket = host.len > 0 ? memrchr(host.at, ']', host.len) : NULL;
-    if (colon && (!bracket || bracket < colon))
-        host.len = (size_t)(colon - host.at);
+    if (!colon || (bracket && bracket > colon))
+        return host;
+    for (const char *at = colon + 1; at < host.at + host.len; at++)
+        if (*at < '0' || *at > '9')
+            return host;
+    host.len = (size_t)(colon - host.at);
     return host;
 }
 
@@ -88,6 +92,13 @@ bool exchange_is_own_origin(const struct http_request *request)
                                                                                   : NULL;
     return after && host.at && (size_t)(origin.at + origin.len - after) == host.len &&
            strncasecmp(after, host.at, host.len) == 0;
+}
+
+bool exchange_has_sent_cookies(const struct http_request *request)
+{
+    struct span site = request->headers[HTTP_HEADER_SEC_FETCH_SITE];
+    return site.at &&
+           (is_span(site, "same-origin") || is_span(site, "same-site") || is_span(site, "none"));
 }
 
 bool exchange_is_cors(const struct exchange *exchange, const struct http_request *request)

@@ -104,6 +104,9 @@ int exchange_check_host(const struct exchange *exchange, const struct http_reque
 /* Whether a request that changes something comes from a page of this server, or from no page. */
 bool exchange_is_own_origin(const struct http_request *request);
 
+/* Whether the browser says that it has sent the cookies that it has for this server. */
+bool exchange_has_sent_cookies(const struct http_request *request);
+
 /* Whether --cors lets the request's origin read the reply. */
 bool exchange_is_cors(const struct exchange *exchange, const struct http_request *request);
 

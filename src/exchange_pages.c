@@ -56,7 +56,11 @@ enum route_result exchange_poll_page(struct exchange *exchange, const struct cal
     const struct poll *poll = exchange_find_poll(exchange, call);
     if (!poll)
         return exchange_refuse(exchange, ERR_NO_SUCH_POLL, 0, NULL);
-    if (poll_setting(poll, SETTING_VOTERS) == VOTERS_CONNECTION)
+    /* Who comes by another site's link has sent no cookie (SameSite=Strict) and may have one, which
+     * a new one would replace. Of whom that is not known gets his with the first ballot, which
+     * never comes from another site. */
+    if (poll_setting(poll, SETTING_VOTERS) == VOTERS_CONNECTION &&
+        exchange_has_sent_cookies(call->request))
         exchange_know_voter(exchange, call->request);
     uint64_t seq;
     char choice[PROTO_NAME_MAX + 1];

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NUMBER_CHARS = 20, UNKNOWN_TYPE = 1 };
+enum { NUMBER_CHARS = 20, UNKNOWN_TYPE = 1, LIST_CHOICES = 1000 };
 
 /* ---- reading ---- */
 
@@ -100,14 +100,24 @@ bool exchange_read_range(const struct call *call, uint64_t *after, uint64_t *lim
            read_number(call->request->query, "limit", 1, EXCHANGE_POLLS_MAX, limit);
 }
 
-/* Adds the polls after the one with the id `after`. Returns 0, or -1 if memory is short. */
-static int add_polls(struct exchange *exchange, json_t *polls, uint64_t after, uint64_t limit,
+static size_t choice_count(const json_t *poll)
+{
+    return json_array_size(json_object_get(poll, "choices"));
+}
+
+/* Adds the polls after the one with the id *after, which becomes that of the last one: up to
+ * `limit`, and fewer where they have many choices, for others wait while the list is made. Returns
+ * 0, or -1 if memory is short. */
+static int add_polls(struct exchange *exchange, json_t *polls, uint64_t *after, uint64_t limit,
                      uint64_t *newest)
 {
     uint32_t count = worker_know_polls(exchange->client.worker);
-    for (uint64_t id = after + 1; id <= count && id <= after + limit; id++) {
+    size_t choices = 0;
+    while (*after < count && json_array_size(polls) < limit && choices < LIST_CHOICES) {
         uint64_t seq;
-        if (json_array_append_new(polls, exchange_read_poll(exchange, (uint32_t)id, &seq)) != 0)
+        json_t *poll = exchange_read_poll(exchange, (uint32_t)++ * after, &seq);
+        choices += choice_count(poll);
+        if (json_array_append_new(polls, poll) != 0)
             return -1;
         if (seq > *newest)
             *newest = seq;
@@ -115,19 +125,19 @@ static int add_polls(struct exchange *exchange, json_t *polls, uint64_t after, u
     return 0;
 }
 
-/* Where the list goes on, or null. */
+/* Where the list goes on after the poll with this id, or null. */
 static json_t *next_page(struct exchange *exchange, uint64_t after, uint64_t limit)
 {
-    if (after + limit >= worker_know_polls(exchange->client.worker))
+    if (after >= worker_know_polls(exchange->client.worker))
         return json_null();
-    return json_sprintf("/polls?after=%" PRIu64 "&limit=%" PRIu64, after + limit, limit);
+    return json_sprintf("/polls?after=%" PRIu64 "&limit=%" PRIu64, after, limit);
 }
 
 json_t *exchange_list(struct exchange *exchange, uint64_t after, uint64_t limit, uint64_t *newest)
 {
     *newest = 0;
     json_t *polls = json_array();
-    if (!polls || add_polls(exchange, polls, after, limit, newest) != 0) {
+    if (!polls || add_polls(exchange, polls, &after, limit, newest) != 0) {
         json_decref(polls);
         return NULL;
     }

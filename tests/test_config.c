@@ -320,6 +320,8 @@ static const struct {
      "--cors: 'example.org' is neither an origin (https://example.org) nor *"},
     {{"--cors=https://"}, "--cors: 'https://' is neither an origin (https://example.org) nor *"},
     {{"--cors=http://a/"}, "--cors: 'http://a/' is neither an origin (https://example.org) nor *"},
+    {{"--cors=http://a\r\nb"},
+     "--cors: 'http://a\r\nb' is neither an origin (https://example.org) nor *"},
     {{"--cors=null"}, "--cors: 'null' is neither an origin (https://example.org) nor *"},
     {{"--trusted-proxy=proxy"}, "--trusted-proxy: 'proxy' is no IP address"},
     {{"--trusted-proxy=10.0.0.0/8"}, "--trusted-proxy: '10.0.0.0/8' is no IP address"},

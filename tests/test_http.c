@@ -534,6 +534,8 @@ START_TEST(hosts)
         {"evil.example", 421},
         {"localhost.evil.example", 421},
         {"evil.example:3000", 421},
+        {"localhost:80@evil.example", 421},
+        {"localhost:x", 421},
         {"xlocalhost", 421},
         {"localhost@evil.example", 421},
         {"evil.example/localhost", 421},
@@ -635,6 +637,24 @@ START_TEST(cors)
 }
 END_TEST
 
+/* To make a list takes time in which the worker's other clients wait. */
+START_TEST(a_list_of_many_choices_is_shorter)
+{
+    enum { CHOICES = 150, POLLS = 8 };
+    START();
+    for (int poll = 0; poll < POLLS; poll++) {
+        char line[1024], *at = line + sprintf(line, "CREATE big%d", poll);
+        for (int i = 0; i < CHOICES; i++)
+            at += sprintf(at, " c%d", i);
+        administer(line);
+    }
+    const struct web_reply *reply = web_get(web_client(&server), "/polls");
+    ck_assert_ptr_nonnull(strstr(reply->body, "\"poll\":\"big0\""));
+    ck_assert_ptr_null(strstr(reply->body, "\"poll\":\"big7\""));
+    assert_match(reply->body, "\"next\":\"/polls\\?after=[0-9]+&limit=100\"");
+}
+END_TEST
+
 /* ---- Who votes ---- */
 
 enum { COOKIE_MAX = 256 };
@@ -653,6 +673,13 @@ static void take_cookie(const struct web_reply *reply, char fields[COOKIE_MAX])
         ck_assert_msg(strstr(set, attributes[i]), "%s lacks %s", set, attributes[i]);
     ck_assert_ptr_null(strstr(set, "Domain"));
     snprintf(fields, COOKIE_MAX, "Cookie: a=b; %.*s\r\n", (int)strcspn(set, ";"), set);
+}
+
+/* A page asked for by its address, which says that the browser's cookies came along. */
+static const struct web_reply *visit(struct client *client, const char *page)
+{
+    web_ask(client, "GET", page, "Sec-Fetch-Site: none\r\n");
+    return web_expect(client, 200);
 }
 
 /* Whether the ballot's voter has voted so before: it is recorded once. */
@@ -679,14 +706,16 @@ START_TEST(cookies)
     char cookie[COOKIE_MAX], none[COOKIE_MAX];
     START();
     struct client *client = web_client(&server);
-    take_cookie(web_get(client, "/p/lunch"), cookie);
+    take_cookie(visit(client, "/p/lunch"), cookie);
     ck_assert_str_ne(cookie, "");
     take_cookie(vote_with(client, cookie, NEW_VOTER), none);
     ck_assert_str_eq(none, "");
     client_close(client);
     client = web_client(&server);
     vote_with(client, cookie, KNOWN_VOTER);
-    web_ask(client, "GET", "/p/lunch", cookie);
+    char fields[COOKIE_MAX + 32];
+    snprintf(fields, sizeof fields, "%sSec-Fetch-Site: none\r\n", cookie);
+    web_ask(client, "GET", "/p/lunch", fields);
     take_cookie(web_expect(client, 200), none);
     ck_assert_str_eq(none, "");
     ck_assert_uint_eq(pizzas(), 1);
@@ -695,6 +724,22 @@ START_TEST(cookies)
     server_end(&server);
     START();
     vote_with(web_client(&server), cookie, KNOWN_VOTER);
+}
+END_TEST
+
+/* By a link of another site the browser's cookie does not come: a new one would replace it, and
+ * give its owner another vote. */
+START_TEST(no_cookie_for_who_comes_from_elsewhere)
+{
+    static const char *const from[] = {"Sec-Fetch-Site: cross-site\r\n", ""};
+    char cookie[COOKIE_MAX];
+    START();
+    struct client *client = web_client(&server);
+    for (size_t i = 0; i < COUNT_OF(from); i++) {
+        web_ask(client, "GET", "/p/lunch", from[i]);
+        take_cookie(web_expect(client, 200), cookie);
+        ck_assert_str_eq(cookie, "");
+    }
 }
 END_TEST
 
@@ -719,7 +764,7 @@ START_TEST(forged_cookies)
     char good[COOKIE_MAX], cookie[COOKIE_MAX], given[COOKIE_MAX];
     START();
     struct client *client = web_client(&server);
-    take_cookie(web_get(client, "/p/lunch"), good);
+    take_cookie(visit(client, "/p/lunch"), good);
     const char *value = strchr(good, '.') - 22;
     for (size_t at = (size_t)(value - good); good[at] != '\r'; at++) {
         memcpy(cookie, good, sizeof cookie);
@@ -750,7 +795,7 @@ START_TEST(one_ballot_a_browser)
     START();
     administer("CREATE chair ballots=once a b");
     struct client *client = web_client(&server);
-    take_cookie(web_get(client, "/p/chair"), cookie);
+    take_cookie(visit(client, "/p/chair"), cookie);
     web_post(client, "/polls/chair/ballots", JSON, cookie, "{\"choice\": \"a\"}");
     expect_vote(client, NEW_VOTER);
     web_post(client, "/polls/chair/ballots", JSON, cookie, "{\"choice\": \"b\"}");
@@ -1099,7 +1144,8 @@ static Suite *http_suite(void)
           one_connection_too_many, stop_in_the_middle}},
         {"malformed", {malformed, nul, too_long}},
         {"safety",
-         {hosts, origins, cors, cookies, cookie_with_the_ballot, forged_cookies,
+         {a_list_of_many_choices_is_shorter, hosts, origins, cors, cookies,
+          no_cookie_for_who_comes_from_elsewhere, cookie_with_the_ballot, forged_cookies,
           one_ballot_a_browser, named_voters, forwarded_is_not_believed, trusted_proxy}},
         {"readers", {events, events_of_all_polls, events_behind_other_requests, slow_reader}},
         {"curl", {curl}},
