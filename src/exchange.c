@@ -209,9 +209,10 @@ enum { GET_ = 1 << HTTP_GET | 1 << HTTP_HEAD, POST_ = 1 << HTTP_POST };
 static const struct route {
     unsigned methods; /* bits by enum http_method */
     const char *path;
+    const char *type; /* of its replies; NULL if that is not to be asked for */
     route_execute *execute;
 } routes[] = {
-#define ROUTE(methods, path, execute) {methods, path, execute},
+#define ROUTE(methods, path, type, execute) {methods, path, type, execute},
 #include "routes.def"
 #undef ROUTE
 };
@@ -278,6 +279,9 @@ static enum route_result route(struct exchange *exchange, const struct http_requ
         return take_options(exchange, found->methods);
     if (!(found->methods & 1u << request->method))
         return refuse_method(exchange, found->methods);
+    if (found->type && !http_accepts(request->headers[HTTP_HEADER_ACCEPT], found->type))
+        return exchange_refuse_status(exchange, 406,
+                                      "what there is has a type that Accept excludes");
     return found->execute(exchange, &call);
 }
 

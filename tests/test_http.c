@@ -637,6 +637,32 @@ START_TEST(cors)
 }
 END_TEST
 
+START_TEST(what_is_not_accepted)
+{
+    static const struct {
+        const char *target, *accept;
+        int status;
+    } asked[] = {
+        {"/polls", "text/html", 406},
+        {"/polls/lunch", "application/*", 200},
+        {"/polls/lunch", "application/json;q=0, */*", 406},
+        {"/p/lunch", "application/json", 406},
+        {"/p/lunch", "text/html;q=0.1", 200},
+        {"/polls/lunch/events", "application/json", 406},
+        {"/metrics", "application/openmetrics-text;version=1.0.0,text/plain;q=0.5", 200},
+        {"/healthz", "application/json", 200}, /* a probe is not to fail for that */
+    };
+    START();
+    struct client *client = web_client(&server);
+    for (size_t i = 0; i < COUNT_OF(asked); i++) {
+        char fields[128];
+        snprintf(fields, sizeof fields, "Accept: %s\r\n", asked[i].accept);
+        web_ask(client, "GET", asked[i].target, fields);
+        web_expect(client, asked[i].status);
+    }
+}
+END_TEST
+
 /* To make a list takes time in which the worker's other clients wait. */
 START_TEST(a_list_of_many_choices_is_shorter)
 {
@@ -1144,7 +1170,7 @@ static Suite *http_suite(void)
           one_connection_too_many, stop_in_the_middle}},
         {"malformed", {malformed, nul, too_long}},
         {"safety",
-         {a_list_of_many_choices_is_shorter, hosts, origins, cors, cookies,
+         {what_is_not_accepted, a_list_of_many_choices_is_shorter, hosts, origins, cors, cookies,
           no_cookie_for_who_comes_from_elsewhere, cookie_with_the_ballot, forged_cookies,
           one_ballot_a_browser, named_voters, forwarded_is_not_believed, trusted_proxy}},
         {"readers", {events, events_of_all_polls, events_behind_other_requests, slow_reader}},

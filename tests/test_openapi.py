@@ -302,7 +302,7 @@ def test_reading(test, server):
         for poll in ("none", "%00", "a%2Fb", "-", "x" * 65):
             get(path, path.replace("{poll}", poll), 404)
         # A person is shown a page.
-        _, headers, _ = server.send("get", path.replace("{poll}", "none"), None, {"Accept": "text/html"})
+        _, headers, _ = server.send("get", path.replace("{poll}", "none"), None, {"Accept": "text/html,*/*;q=0.8"})
         test.expect(headers["Content-Type"].startswith("text/html"), f"{path}: 404 for a browser")
     get("/p/{poll}", "/p/lunch?voted=pizza")
     _, headers, _ = get("/p/{poll}", "/p/board")
