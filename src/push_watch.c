@@ -46,6 +46,46 @@ void push_watch_wait(struct push_watches *watches, struct push_watch **waiting, 
     *waiting = watch;
 }
 
+/* After its figures are counted: who sees the report sees them too. */
+static void report(struct push_watches *watches, const struct push_watch *watch)
+{
+    const struct push_report words = {
+        .poll = watch->poll,
+        .first_seq = watch->mark.first_seq,
+        .last_seq = watch->mark.last_seq,
+        .first_ns = watch->first_ns,
+        .last_ns = watch->last_ns,
+    };
+    seqlog_add(watch->mark.traced ? &watches->traced : &watches->sampled, &words, sizeof words);
+}
+
+/* Ends a watch without its pushes. Its ballots are reported all the same: who asks for one must not
+ * wait for ever. */
+static void give_up(struct push_watches *watches, struct push_watch *watch)
+{
+    watch->first_ns = watch->last_ns = 0;
+    report(watches, watch);
+    give_back(watches, watch);
+}
+
+static void watch_rounds(struct push_watch *watch, const struct fanout *const fanouts[PUSH_FANOUTS])
+{
+    for (int i = 0; i < PUSH_FANOUTS; i++) {
+        watch->fanouts[i] = fanouts[i];
+        watch->until[i] = fanouts[i]->visits + fanouts[i]->remaining;
+    }
+}
+
+/* Nothing that shows the first watch's ballots has gone out yet: the same pushes will show those of
+ * the second. */
+static void merge(struct push_watch *watch, const struct push_watch *other,
+                  const struct fanout *const fanouts[PUSH_FANOUTS])
+{
+    watch->mark.last_seq = other->mark.last_seq;
+    watch->mark.traced |= other->mark.traced;
+    watch_rounds(watch, fanouts);
+}
+
 void push_watch_begin(struct push_watches *watches, struct push_watch **waiting,
                       struct push_watch **active, const struct fanout *const fanouts[PUSH_FANOUTS])
 {
@@ -53,19 +93,21 @@ void push_watch_begin(struct push_watches *watches, struct push_watch **waiting,
     if (!watch)
         return;
     *waiting = NULL;
-    if (*active && ((*active)->mark.traced || !watch->mark.traced)) {
+    if (*active && (*active)->first_ns == 0) {
+        merge(*active, watch, fanouts);
         give_back(watches, watch);
         return;
     }
+    if (*active && ((*active)->mark.traced || !watch->mark.traced)) {
+        give_up(watches, watch);
+        return;
+    }
     if (*active)
-        give_back(watches, *active);
+        give_up(watches, *active);
     *active = watch;
     watch->place = active;
     watches->active_count++;
-    for (int i = 0; i < PUSH_FANOUTS; i++) {
-        watch->fanouts[i] = fanouts[i];
-        watch->until[i] = fanouts[i]->visits + fanouts[i]->remaining;
-    }
+    watch_rounds(watch, fanouts);
 }
 
 void push_watch_pushed(struct push_watch *watch)
@@ -92,19 +134,6 @@ static void count(struct push_watches *watches, const struct push_watch *watch)
         [JOURNEY_last_push] = watch->last_ns,
     };
     journey_count(watches->stats, at_ns, JOURNEY_first_push, JOURNEY_last_push);
-}
-
-/* After they are counted: who sees the report sees the figures too. */
-static void report(struct push_watches *watches, const struct push_watch *watch)
-{
-    const struct push_report words = {
-        .poll = watch->poll,
-        .first_seq = watch->mark.first_seq,
-        .last_seq = watch->mark.last_seq,
-        .first_ns = watch->first_ns,
-        .last_ns = watch->last_ns,
-    };
-    seqlog_add(watch->mark.traced ? &watches->traced : &watches->sampled, &words, sizeof words);
 }
 
 /* One look at the clock for the pushes of a slice, not one a push: "last" is exact to the time that

@@ -49,8 +49,9 @@ void push_watches_init(struct push_watches *watches, struct journey_stats *stats
 void push_watch_wait(struct push_watches *watches, struct push_watch **waiting, uint32_t poll,
                      const struct snapshot_mark *mark);
 
-/* The poll was published, and these fan-outs have begun. *waiting becomes *active; if there is such
- * a one already, one of them is given up. */
+/* The poll was published, and these fan-outs have begun. *waiting becomes *active. If there is such
+ * a one already, the two become one as long as nothing was pushed; else one of them is given up,
+ * and reported without pushes. */
 void push_watch_begin(struct push_watches *watches, struct push_watch **waiting,
                       struct push_watch **active, const struct fanout *const fanouts[PUSH_FANOUTS]);
 
