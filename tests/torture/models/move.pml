@@ -1,12 +1,13 @@
 /* A connection's move from its ingest loop to a broadcast loop: it has one owner at every instant,
  * and each of its lines is answered once, in order, whatever is in flight and whoever hangs up.
  *
- * Models take_vote, take_command, must_move, pauses_for_answers, session_answered, on_answer, on_leave,
- * arrive and on_close of src/session.c; conn_attach, conn_detach, conn_find and conn_settle of
- * src/conn.c; worker_request, worker_wait, worker_forget, take_answers and resume_waiting of
- * src/worker.c; loop_post and run_inbox of src/loop.c. Two workers and the ledger are threads. One
- * peer sends VOTE, SUBSCRIBE, VOTE, the other two VOTEs, at once; each may hang up at any time. The
- * second one's connection takes a free slot of the pool, also one that the first has left.
+ * Models take_vote, take_command, must_move, pauses_for_answers, session_answered and on_answer of
+ * src/session.c; client_leave, arrive and client_close of src/client.c; conn_attach, conn_detach,
+ * conn_find and conn_settle of src/conn.c; worker_request, worker_wait, worker_forget, take_answers
+ * and resume_waiting of src/worker.c; loop_post and run_inbox of src/loop.c. Two workers and the
+ * ledger are threads. One peer sends VOTE, SUBSCRIBE, VOTE, the other two VOTEs, at once; each may
+ * hang up at any time. The second one's connection takes a free slot of the pool, also one that the
+ * first has left.
  *
  * A connection's fields are not atomic: each use of them by a thread that does not know of the one
  * before is a race, and that is what a second owner would be.
@@ -237,7 +238,7 @@ inline take_line(self, c)
     fi
 }
 
-/* A peer hung up: conn_doom, and what conn_settle then does, on_close first. */
+/* A peer hung up: conn_doom, and what conn_settle then does, client_close first. */
 inline close(self, c)
 {
     touch(self, c);
