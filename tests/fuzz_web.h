@@ -17,7 +17,7 @@ struct web {
     bool streams;      /* is sent events */
     bool stopped;      /* the server stops: it may be refused */
     bool short_of_memory;
-    uint64_t waited_ms; /* since it sent something */
+    uint64_t waited_ms; /* since it began to send what is not answered */
     char *sent;         /* owned; what it sent, from the first request that has no reply on */
     size_t sent_len;
     char *received; /* owned; what it was sent, from the first reply on that is not whole */
