@@ -49,8 +49,7 @@ typedef enum route_result route_execute(struct exchange *exchange, const struct 
 
 route_execute exchange_index, exchange_poll_page, exchange_screen, exchange_journey, exchange_asset,
     exchange_polls, exchange_poll, exchange_vote, exchange_events, exchange_all_events,
-    exchange_metrics, exchange_healthz, exchange_readyz, exchange_hello, exchange_about,
-    exchange_journey;
+    exchange_metrics, exchange_healthz, exchange_readyz, exchange_hello, exchange_about;
 
 static inline struct exchange *exchange_of(struct conn *conn)
 {
