@@ -72,11 +72,21 @@ static int fail_memory(struct reader *reader)
     return fail(reader, "out of memory");
 }
 
-/* Half the cores for each kind of loop. */
-static unsigned default_threads(void)
+static unsigned threads_for(long processors)
 {
-    long threads = sysconf(_SC_NPROCESSORS_ONLN) / 2;
-    return threads < 1 ? 1 : threads > THREADS_MAX ? THREADS_MAX : (unsigned)threads;
+    return processors < 1 ? 1 : processors > THREADS_MAX ? THREADS_MAX : (unsigned)processors;
+}
+
+/* Requests over HTTP end in the loop that took them, so each processor gets one. */
+static unsigned default_ingest_threads(void)
+{
+    return threads_for(sysconf(_SC_NPROCESSORS_ONLN));
+}
+
+/* Half the processors, so that a storm of pushes leaves some to those who vote. */
+static unsigned default_broadcast_threads(void)
+{
+    return threads_for(sysconf(_SC_NPROCESSORS_ONLN) / 2);
 }
 
 static int replace_string(struct reader *reader, char **string, const char *value)

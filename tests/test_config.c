@@ -88,10 +88,11 @@ START_TEST(defaults)
     ck_assert_str_eq(config.database, "tallycast.db");
     ck_assert_str_eq(config.admin, "tallycast.db.sock");
     ck_assert_int_eq(config.durability, DURABILITY_DISK);
-    long half = sysconf(_SC_NPROCESSORS_ONLN) / 2;
-    unsigned threads = half < 1 ? 1 : half > 64 ? 64 : (unsigned)half;
-    ck_assert_uint_eq(config.ingest_threads, threads);
-    ck_assert_uint_eq(config.broadcast_threads, threads);
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    ck_assert_uint_eq(config.ingest_threads, processors > 64 ? 64 : (unsigned)processors);
+    ck_assert_uint_eq(config.broadcast_threads, processors < 2     ? 1
+                                                : processors > 128 ? 64
+                                                                   : (unsigned)processors / 2);
     ck_assert_uint_eq(config.push_interval_ms, 50);
     ck_assert_uint_eq(config.stall_timeout_s, 300);
     ck_assert_uint_eq(config.max_connections, 10000);
