@@ -187,9 +187,9 @@ bool broadcast_work(struct broadcast *broadcast)
         budget -= fanout_slice(fanout, budget);
     }
     push_watches_look(&broadcast->watches);
-    bool more = !TAILQ_EMPTY(&broadcast->busy);
-    tally_outlet_set_behind(broadcast->tally, broadcast->outlet, more);
-    return more;
+    fanout = TAILQ_FIRST(&broadcast->busy);
+    tally_outlet_set_crowd(broadcast->tally, broadcast->outlet, fanout ? fanout->count : 0);
+    return fanout;
 }
 
 bool broadcast_is_pending(struct broadcast *broadcast)

@@ -32,7 +32,7 @@ struct outlet {
     struct ring snapshots; /* of struct snapshot *, ledger thread → broadcast loop */
     struct waker *waker;
     size_t staged;               /* changes of a chunk that are dealt with; ledger thread */
-    _Atomic bool behind;         /* set by the outlet's thread */
+    _Atomic uint32_t crowd;      /* set by the outlet's thread */
     _Atomic bool any_stale;      /* some bit below is set */
     uint64_t stale[STALE_WORDS]; /* by poll id - 1; guarded by the mutex */
 };
@@ -322,19 +322,19 @@ bool tally_outlet_is_empty(struct tally *tally, unsigned outlet_index)
            !atomic_load_explicit(&outlet->any_stale, memory_order_acquire);
 }
 
-void tally_outlet_set_behind(struct tally *tally, unsigned outlet_index, bool behind)
+void tally_outlet_set_crowd(struct tally *tally, unsigned outlet_index, uint32_t crowd)
 {
     struct outlet *outlet = &tally->outlets[outlet_index];
-    if (atomic_load_explicit(&outlet->behind, memory_order_relaxed) != behind)
-        atomic_store_explicit(&outlet->behind, behind, memory_order_relaxed);
+    if (atomic_load_explicit(&outlet->crowd, memory_order_relaxed) != crowd)
+        atomic_store_explicit(&outlet->crowd, crowd, memory_order_relaxed);
 }
 
-bool tally_is_behind(const struct tally *tally)
+uint32_t tally_crowd(const struct tally *tally)
 {
+    uint32_t crowd = 0;
     for (unsigned i = 0; i < tally->outlet_count; i++)
-        if (atomic_load_explicit(&tally->outlets[i].behind, memory_order_relaxed))
-            return true;
-    return false;
+        crowd += atomic_load_explicit(&tally->outlets[i].crowd, memory_order_relaxed);
+    return crowd;
 }
 
 const struct tally_stats *tally_stats(const struct tally *tally)

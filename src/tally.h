@@ -91,11 +91,11 @@ size_t tally_receive(struct tally *tally, unsigned outlet, struct snapshot **sna
 /* Outlet's thread: whether tally_receive would find something. */
 bool tally_outlet_is_empty(struct tally *tally, unsigned outlet);
 
-/* Outlet's thread: whether subscribers are left that have yet to be told the newest. */
-void tally_outlet_set_behind(struct tally *tally, unsigned outlet, bool behind);
+/* Outlet's thread: among how many subscribers some have yet to be told the newest; 0 if none. */
+void tally_outlet_set_crowd(struct tally *tally, unsigned outlet, uint32_t crowd);
 
-/* Ledger thread: whether some outlet is behind. */
-bool tally_is_behind(const struct tally *tally);
+/* Ledger thread: the same, over all outlets. */
+uint32_t tally_crowd(const struct tally *tally);
 
 /* Any thread: how long threads waited for the mutex and held it, in ns, and what passed. */
 struct tally_stats {

@@ -533,19 +533,29 @@ static uint64_t time_one_by_one(unsigned count)
     return clock_monotonic_ns() - begin_ns;
 }
 
-/* Between two commits pass 2 ms then; else a commit, which is not synced here, takes a tenth. */
+/* 1 us for each who is told, and at most 8 ms, pass between two commits then; else a commit, which
+ * is not synced here, takes a tenth of what is looked for. */
 START_TEST(ballots_gather_while_a_crowd_is_told)
 {
-    enum { BALLOTS = 20, AT_LEAST_NS = (BALLOTS - 1) * 2 * NS_PER_MS, ATTEMPTS = 100 };
+    enum { BALLOTS = 20, GAPS = BALLOTS - 1, ATTEMPTS = 100 };
+    static const struct {
+        uint32_t crowd;
+        uint64_t at_least_ns, less_than_ns;
+    } crowds[] = {
+        {0, 0, GAPS * 2 * NS_PER_MS},
+        {2000, GAPS * 2 * NS_PER_MS, GAPS * 8 * NS_PER_MS},
+        {UINT32_MAX, GAPS * 8 * NS_PER_MS, GAPS * 16 * NS_PER_MS},
+        {0, 0, GAPS * 2 * NS_PER_MS},
+    };
     unsigned attempts = 1;
     ASSERT_ACCEPTED(create("CREATE lunch a b"), 1);
-    while (time_one_by_one(BALLOTS) >= AT_LEAST_NS)
-        ck_assert_uint_lt(attempts++, ATTEMPTS); /* the machine is busy */
-    tally_outlet_set_behind(tally, 0, true);
-    ck_assert_uint_ge(time_one_by_one(BALLOTS), AT_LEAST_NS);
-    tally_outlet_set_behind(tally, 0, false);
-    while (time_one_by_one(BALLOTS) >= AT_LEAST_NS)
-        ck_assert_uint_lt(attempts++, ATTEMPTS);
+    for (size_t i = 0; i < sizeof crowds / sizeof crowds[0]; i++) {
+        tally_outlet_set_crowd(tally, 0, crowds[i].crowd);
+        uint64_t took_ns;
+        while ((took_ns = time_one_by_one(BALLOTS)) >= crowds[i].less_than_ns)
+            ck_assert_uint_lt(attempts++, ATTEMPTS); /* the machine is busy */
+        ck_assert_uint_ge(took_ns, crowds[i].at_least_ns);
+    }
 }
 END_TEST
 

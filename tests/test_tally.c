@@ -185,16 +185,15 @@ START_TEST(an_outlet_that_falls_behind_gets_the_newest_of_each_poll)
 }
 END_TEST
 
-START_TEST(the_tally_is_behind_while_an_outlet_is)
+START_TEST(the_crowd_is_that_of_all_outlets)
 {
     struct tally *tally = tally_new(2);
-    ck_assert(!tally_is_behind(tally));
-    tally_outlet_set_behind(tally, 0, true);
-    tally_outlet_set_behind(tally, 1, true);
-    tally_outlet_set_behind(tally, 0, false);
-    ck_assert(tally_is_behind(tally));
-    tally_outlet_set_behind(tally, 1, false);
-    ck_assert(!tally_is_behind(tally));
+    ck_assert_uint_eq(tally_crowd(tally), 0);
+    tally_outlet_set_crowd(tally, 0, 300);
+    tally_outlet_set_crowd(tally, 1, 200);
+    ck_assert_uint_eq(tally_crowd(tally), 500);
+    tally_outlet_set_crowd(tally, 0, 0);
+    ck_assert_uint_eq(tally_crowd(tally), 200);
     tally_free(tally);
 }
 END_TEST
@@ -277,7 +276,7 @@ int main(void)
     tcase_add_test(tests, results_are_hidden_only_while_the_poll_is_open_and_says_so);
     tcase_add_test(tests, every_outlet_gets_every_snapshot_in_order);
     tcase_add_test(tests, an_outlet_that_falls_behind_gets_the_newest_of_each_poll);
-    tcase_add_test(tests, the_tally_is_behind_while_an_outlet_is);
+    tcase_add_test(tests, the_crowd_is_that_of_all_outlets);
     tcase_add_test(tests, what_an_outlet_never_took_is_released_with_the_tally);
     tcase_add_test(tests, a_sleeping_outlet_ends_with_the_last_snapshot);
     suite_add_tcase(suite, tests);
