@@ -1,6 +1,7 @@
 /* Tests of what tallybench rests on: the histogram's error, the options, the arithmetic of a steady
  * rate, the plan of ballots, the check of pushes, events and replies of HTTP, marks, figures,
- * source addresses. */
+ * source addresses, the wait of a crowd's reader. */
+#include "clock.h"
 #include "proto/command.h"
 #include "proto/http.h"
 #include "tools/bench_event.h"
@@ -16,12 +17,15 @@
 #include "tools/bench_tally.h"
 #include "tools/bench_target.h"
 #include "tools/bench_units.h"
+#include "tools/bench_wait.h"
 
 #include <arpa/inet.h>
 #include <check.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 /* ---- the histogram ---- */
 
@@ -189,6 +193,39 @@ END_TEST
 START_TEST(options_help)
 {
     ck_assert_int_eq(parse(OPTIONS_LIMITS, "--sockets 5 --help"), OPTIONS_HELP);
+}
+END_TEST
+
+/* ---- waiting ---- */
+
+static uint64_t time_wait_ns(struct input_wait *wait)
+{
+    struct epoll_event event;
+    uint64_t began_ns = clock_monotonic_ns();
+    ck_assert_int_eq(input_wait(wait, &event, 1, -1), 1);
+    return clock_monotonic_ns() - began_ns;
+}
+
+/* Something is there at every look. */
+START_TEST(only_a_crowds_reader_that_has_caught_up_rests)
+{
+    unsigned attempts = 1;
+    int ready = eventfd(1, 0), epoll = epoll_create1(0);
+    struct epoll_event event = {.events = EPOLLIN};
+    ck_assert_int_eq(epoll_ctl(epoll, EPOLL_CTL_ADD, ready, &event), 0);
+
+    struct input_wait few = {.epoll = epoll}, crowd = {.epoll = epoll, .crowd = true};
+    ck_assert_uint_ge(time_wait_ns(&crowd), WAIT_REST_NS);
+    ck_assert_uint_ge(time_wait_ns(&crowd), WAIT_REST_NS);
+    while (time_wait_ns(&few) >= WAIT_REST_NS)
+        ck_assert_uint_lt(attempts++, 100); /* the machine is busy */
+    do {
+        ck_assert_uint_lt(attempts++, 100);
+        crowd.before = WAIT_CAUGHT_UP;
+    } while (time_wait_ns(&crowd) >= WAIT_REST_NS);
+    ck_assert_int_eq(crowd.before, 1);
+    close(ready);
+    close(epoll);
 }
 END_TEST
 
@@ -761,6 +798,7 @@ int main(void)
     tcase_add_loop_test(tests, options_that_are_wrong, 0,
                         (int)(sizeof wrong_options / sizeof wrong_options[0]));
     tcase_add_test(tests, options_help);
+    tcase_add_test(tests, only_a_crowds_reader_that_has_caught_up_rests);
     tcase_add_loop_test(tests, pace_due_agrees_with_times, 0,
                         (int)(sizeof rates / sizeof rates[0]));
     tcase_add_test(tests, pace_shares_add_up);

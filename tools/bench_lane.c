@@ -11,6 +11,7 @@
 #include "tools/bench_memory.h"
 #include "tools/bench_readers.h"
 #include "tools/bench_voters.h"
+#include "tools/bench_wait.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -289,11 +290,13 @@ static void *lane_main(void *context)
 {
     struct lane *lane = context;
     struct epoll_event events[EVENTS_MAX];
+    struct input_wait wait = {.epoll = lane->epoll,
+                              .crowd = !lane->voters && lane->subscribed_wanted >= WAIT_CROWD};
     open_more(lane);
     while (lane->phase != PHASE_STOP) {
         arm(lane, clock_monotonic_ns());
         tell_if_done(lane);
-        int count = epoll_wait(lane->epoll, events, EVENTS_MAX, -1);
+        int count = input_wait(&wait, events, EVENTS_MAX, -1);
         for (int i = 0; i < count; i++) {
             if (events[i].data.ptr == &lane->wake)
                 drain_counter(lane->wake);

@@ -14,6 +14,7 @@
 #include "tools/bench_plan.h"
 #include "tools/bench_result.h"
 #include "tools/bench_units.h"
+#include "tools/bench_wait.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -233,8 +234,9 @@ static void *drain(void *context)
     struct sender *sender = context;
     const uint64_t one = 1;
     struct epoll_event events[256];
+    struct input_wait wait = {.epoll = sender->epoll, .crowd = sender->count >= WAIT_CROWD};
     while (!atomic_load_explicit(&sender->stop, memory_order_relaxed)) {
-        int count = epoll_wait(sender->epoll, events, 256, 50);
+        int count = input_wait(&wait, events, 256, 50);
         uint64_t received = atomic_load_explicit(&sender->received, memory_order_relaxed);
         uint64_t before = received;
         for (int i = 0; i < count; i++)
