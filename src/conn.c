@@ -157,9 +157,10 @@ static void set_blocked(struct conn *conn, bool blocked)
     }
     conn_end_message(conn); /* it can't be read now; its time begins anew when it can */
     conn->blocked = true;
-    conn->blocked_since_ns = clock_monotonic_ns();
+    uint64_t now_ns = clock_monotonic_ns();
+    conn->blocked_since_ms = (uint32_t)(now_ns / NS_PER_MS);
     conn->blocked_outq = conn_kernel_unsent(conn);
-    conn->deadline_ns = conn->blocked_since_ns + conn->pool->stall_ns;
+    conn->deadline_ns = now_ns + conn->pool->stall_ns;
     TAILQ_INSERT_TAIL(&conn->pool->blocked, conn, timed_link);
     counter_add(&conn->pool->counters->writes_blocked, 1);
     set_timer(conn->pool);

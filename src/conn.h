@@ -104,12 +104,12 @@ struct conn {
     bool later : 1;      /* has had its turn: on pool->later */
     bool waiting : 1;    /* on the worker's list of those that wait for room in the ledger's ring */
     union peer peer;
+    uint32_t blocked_outq; /* where blocked: bytes that the kernel held when it last took some */
     struct buffer unread;
     struct buffer unsent;
     uint64_t deadline_ns; /* begun: end of the message; blocked: stall timeout; draining: end of
                              lingering */
-    uint64_t blocked_since_ns; /* where blocked */
-    uint32_t blocked_outq;     /* bytes that the kernel held then */
+    uint32_t blocked_since_ms; /* where blocked: on the monotonic clock, the lower 32 bits */
     uint32_t readable_for_ns;  /* before the last read; UINT32_MAX for longer */
     uint64_t read_ns;          /* of the last input, on the monotonic clock */
     uint64_t bytes_out;
