@@ -5,7 +5,7 @@
 
 enum {
     LOG_LIMIT_BYTES = 64 * 1 << 20, /* a log that a burst made larger is cut back to this */
-    CACHE_KIB = 16 * 1024,
+    CACHE_KIB = 2 * 1024,           /* rows are only appended: the pages in use are few */
 };
 
 /* The exclusive lock comes before WAL mode is asked for: then the log's index is in this process's
