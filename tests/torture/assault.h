@@ -49,6 +49,11 @@ struct assault_totals {
     double worst_ratio; /* of the acknowledgements' 99th percentiles, in rounds within bounds */
 };
 
+/* How much more memory the server may keep, in KiB: for the attack, and at full size for what the
+ * healthy ballots of so long a time touch first: 1.7 MiB of rings for each of two ingest threads,
+ * and 2 MiB of SQLite's pages. */
+uint64_t assault_memory_kib(const struct assault *assault);
+
 /* Whether the attack is to go on. */
 bool assault_goes_on(const struct assault *assault);
 

@@ -231,7 +231,9 @@ static void endless_line(struct assault *assault)
     }
     flock_await_ends(&flock);
     ck_assert_uint_ge(ended, ENDLESS_PEERS);
-    ck_assert(SERVER_SANITIZED || most <= rss + assault->attack->memory_kib * 1024);
+    ck_assert_msg(SERVER_SANITIZED || most <= rss + assault_memory_kib(assault) * 1024,
+                  "%" PRIu64 " KiB more while the lines went on, %" PRIu64 " are allowed",
+                  (most - rss) / 1024, assault_memory_kib(assault));
     flock_free(&flock);
     TELL(assault,
          "%.1f GB without an end of line, %" PRIu64 " closed for it, +%" PRIu64 " KiB meanwhile",
