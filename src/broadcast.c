@@ -189,7 +189,7 @@ bool broadcast_work(struct broadcast *broadcast)
     push_watches_look(&broadcast->watches);
     fanout = TAILQ_FIRST(&broadcast->busy);
     tally_outlet_set_crowd(broadcast->tally, broadcast->outlet, fanout ? fanout->count : 0);
-    return fanout;
+    return fanout != NULL;
 }
 
 bool broadcast_is_pending(struct broadcast *broadcast)
