@@ -157,8 +157,8 @@ static void judge_ballot(struct web *web, const struct head *head, struct span b
 static void judge_reply(struct web *web, const struct http_request *request,
                         const struct head *head, struct span body)
 {
-    REQUIRE(web->answer_count - web->answer_at <=
-            1); /* no more are executed behind a reply that waits */
+    /* No more are executed behind a reply that waits. */
+    REQUIRE(web->answer_count - web->answer_at <= 1);
     if (request->method == HTTP_POST)
         judge_ballot(web, head, body);
     else
