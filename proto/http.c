@@ -9,8 +9,8 @@
  *
  * The first fault from the left decides, so that the answer does not depend on how the bytes came
  * split: a part of a request is refused only if, and only as, the whole is. The rules about fields
- * wait for the end of the head. A head that comes in pieces is looked at anew with each;
- * HTTP_HEAD_MAX bounds what that costs. */
+ * wait for the end of the head. A head that comes in pieces is looked at from its beginning each
+ * time, but not with each piece: 8 KiB of short fields take 80 us, and would with every byte. */
 #include "proto/http.h"
 
 #include "proto/ascii.h"
@@ -335,6 +335,43 @@ int http_request_parse(const char *bytes, size_t len, struct http_request *reque
     }
     const char *end = parse.end + request->body.len;
     return end <= bytes + len ? (int)(end - bytes) : 0;
+}
+
+/* ---- Requests in pieces ---- */
+
+enum { SHORT_HEAD = 256 }; /* bytes: up to there each piece is looked at, and faults told at once */
+
+static bool holds_head_end(const char *bytes, size_t len, size_t searched)
+{
+    static const char head_end[] = "\r\n\r\n";
+    const size_t end_len = sizeof head_end - 1;
+    size_t from = searched < end_len ? 0 : searched - (end_len - 1);
+    return from < len && memmem(bytes + from, len - from, head_end, end_len);
+}
+
+/* What a look at these bytes has shown, which are not a whole request. */
+static struct http_part part_of(const char *bytes, size_t len, const struct http_request *request)
+{
+    struct span body = request->body;
+    if (body.at)
+        return (struct http_part){HTTP_PART_HEAD_FOUND, (uint16_t)(body.at + body.len - bytes)};
+    size_t enough = len < SHORT_HEAD ? len + 1 : 2 * len;
+    if (enough > HTTP_HEAD_MAX)
+        enough = HTTP_HEAD_MAX;
+    return (struct http_part){(uint16_t)len, (uint16_t)enough};
+}
+
+int http_request_resume(const char *bytes, size_t len, struct http_part *part,
+                        struct http_request *request, const char **why)
+{
+    if (len < part->enough && !holds_head_end(bytes, len, part->searched)) {
+        if (part->searched != HTTP_PART_HEAD_FOUND)
+            part->searched = (uint16_t)len;
+        return 0;
+    }
+    int result = http_request_parse(bytes, len, request, why);
+    *part = result == 0 ? part_of(bytes, len, request) : (struct http_part){0};
+    return result;
 }
 
 /* ---- Replies ---- */

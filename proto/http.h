@@ -44,6 +44,22 @@ struct http_request {
 int http_request_parse(const char *bytes, size_t len, struct http_request *request,
                        const char **why) __attribute__((warn_unused_result));
 
+/* What the last look has shown of a request that was not whole; all 0 before the first. */
+struct http_part {
+    uint16_t searched; /* bytes without the head's end in them, or HTTP_PART_HEAD_FOUND */
+    uint16_t enough;   /* bytes that are worth another look, whatever they hold */
+};
+
+enum { HTTP_PART_HEAD_FOUND = UINT16_MAX };
+
+/* The same for a request that comes in pieces; each call offers all of it that has come. It is
+ * looked at again once it may be whole, or its head has doubled, so that a head that comes byte by
+ * byte costs a few looks, not one for each byte; a refusal may come so much later. Where nothing
+ * more will come, http_request_parse has the last word. */
+int http_request_resume(const char *bytes, size_t len, struct http_part *part,
+                        struct http_request *request, const char **why)
+    __attribute__((warn_unused_result));
+
 /* "Created". The status is one of http_status.def. */
 const char *http_reason(int status);
 

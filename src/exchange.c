@@ -1,6 +1,6 @@
 /* Requests in, replies out. Runs on the thread of the worker that owns the connection.
  *
- * Happy path: conn gives bytes to on_input → http_request_parse → the guard (exchange_guard.c) →
+ * Happy path: conn gives bytes to on_input → http_request_resume → the guard (exchange_guard.c) →
  * the route → its reply. A POST of a ballot is answered by the ledger; until then the connection's
  * next request waits.
  *
@@ -349,7 +349,7 @@ static size_t on_input(struct conn *conn, char *bytes, size_t len)
             return used;
         struct http_request request;
         const char *why = NULL;
-        int n = http_request_parse(bytes + used, len - used, &request, &why);
+        int n = http_request_resume(bytes + used, len - used, &exchange->part, &request, &why);
         if (n == 0)
             return used;
         if (n < 0) {
@@ -364,17 +364,31 @@ static size_t on_input(struct conn *conn, char *bytes, size_t len)
     return exchange->streams ? len : used;
 }
 
+/* Refuses a request that will not be whole: for the fault in what has come of it, if there is one,
+ * and else for what it lacks. */
+static void take_part(struct exchange *exchange, int status, const char *why)
+{
+    struct http_request request;
+    const struct buffer *unread = &exchange->client.conn.unread;
+    const char *fault;
+    int n = unread->len > 0 ? http_request_parse(unread->bytes, unread->len, &request, &fault) : 0;
+    if (n < 0)
+        take_malformed(exchange, -n, fault);
+    else
+        take_malformed(exchange, status, why);
+}
+
 static void on_unfinished(struct conn *conn, size_t len)
 {
     (void)len;
-    take_malformed(exchange_of(conn), 400, "the request has no end");
+    take_part(exchange_of(conn), 400, "the request has no end");
 }
 
 static void on_overdue(struct conn *conn)
 {
     struct exchange *exchange = exchange_of(conn);
     counter_add(&exchange->client.worker->counters.slow_lines, 1);
-    take_malformed(exchange, 408, "the request was not whole in time");
+    take_part(exchange, 408, "the request was not whole in time");
 }
 
 static void on_answer(struct conn *conn, const struct answer *answer)

@@ -9,6 +9,7 @@
 #define TALLYCAST_EXCHANGE_H
 
 #include "client.h"
+#include "proto/http.h"
 #include "web_voter.h"
 
 #include <stdbool.h>
@@ -24,6 +25,7 @@ struct exchange {
     bool streams : 1;       /* is sent events from now on; more input is dropped */
     uint16_t choice;        /* of the ballot in flight */
     uint32_t poll;          /* of the ballot in flight */
+    struct http_part part;  /* of the next request, which is not whole yet */
     struct web_voter voter; /* of the present request, where sets_cookie */
 };
 

@@ -195,6 +195,24 @@ static void require_parts(const uint8_t *data, size_t size, int whole)
         require(parse_copy(data, end - 1) == 0 && parse_copy(data, end) == whole);
 }
 
+/* The same, byte by byte. Where nothing more comes, the whole is looked at once more. */
+static void require_resumed(const uint8_t *data, size_t size, int whole)
+{
+    struct http_request request;
+    struct http_part part = {0};
+    const char *why;
+    int result = 0;
+    char *bytes = copy(data, size);
+    for (size_t come = 1; result == 0 && come <= size; come++) {
+        result = http_request_resume(bytes, come, &part, &request, &why);
+        require(result <= 0 || (size_t)result == come);
+    }
+    if (result == 0)
+        result = http_request_parse(bytes, size, &request, &why);
+    require(result == whole);
+    free(bytes);
+}
+
 static void require_rest(const uint8_t *data, size_t size, int whole)
 {
     static const uint8_t rest[] = "\r\n\r\nGET / HTTP/1.1\r\n \0";
@@ -219,6 +237,7 @@ static void fuzz_request(const uint8_t *data, size_t size)
                 memcmp(again.headers, request.headers, sizeof request.headers) == 0);
     free(bytes);
     require_parts(data, size, whole);
+    require_resumed(data, size, whole);
     if (whole != 0)
         require_rest(data, size, whole);
 }

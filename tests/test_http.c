@@ -352,6 +352,17 @@ START_TEST(half_closed)
     web_expect(client, 400);
     client_expect_end(client);
 
+    client = web_client(&server); /* behind a fault that was not looked for yet */
+    char fields[400];
+    memset(fields, 'x', sizeof fields);
+    web_send(client, "GET /hello HTTP/1.1\r\nHost: localhost\r\nX: %.*s", (int)sizeof fields,
+             fields);
+    server_await_sleep(&server);
+    web_send(client, "\r\nno field\r\n");
+    client_finish(client);
+    assert_match(web_expect(client, 400)->body, "Invalid header token");
+    client_expect_end(client);
+
     client = web_client(&server); /* nothing at all */
     client_finish(client);
     client_expect_end(client);

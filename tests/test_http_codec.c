@@ -70,6 +70,24 @@ static void assert_rest(const char *bytes, size_t len, int whole)
     free(longer);
 }
 
+/* Byte by byte: a request is taken with its last byte, and a refusal of the whole comes from
+ * whatever is looked at last. */
+static void assert_resumed(const char *bytes, size_t len, int whole)
+{
+    struct http_part part = {0};
+    int result = 0;
+    size_t come = 0;
+    while (result == 0 && come < len)
+        result = http_request_resume(bytes, ++come, &part, &request, &why);
+    if (whole > 0)
+        ck_assert_uint_eq(come, (size_t)whole);
+    if (result != 0) /* so that the next request begins anew */
+        ck_assert(part.searched == 0 && part.enough == 0);
+    else /* the last look was before the last byte */
+        result = http_request_parse(bytes, len, &request, &why);
+    ck_assert_msg(result == whole, "'%.300s' byte by byte gave %d, not %d", bytes, result, whole);
+}
+
 /* Leaves the whole request parsed. */
 static void assert_result(const char *bytes, size_t len, int expected)
 {
@@ -79,6 +97,7 @@ static void assert_result(const char *bytes, size_t len, int expected)
     if (expected < 0)
         ck_assert_msg(why && *why, "'%.300s' is refused without a word", bytes);
     assert_parts(bytes, len, expected);
+    assert_resumed(bytes, len, expected);
     if (expected != 0)
         assert_rest(bytes, len, expected);
     ck_assert_int_eq(parse_bytes(bytes, len), expected);
@@ -759,6 +778,57 @@ END_TEST
 
 /* ---- Replies ---- */
 
+/* How often a request is looked at that comes byte by byte: each look tells anew how many bytes are
+ * enough for the next. */
+static unsigned count_looks(const char *bytes, size_t len)
+{
+    struct http_part part = {0};
+    unsigned looks = 0;
+    for (size_t come = 1; come <= len; come++) {
+        unsigned enough = part.enough;
+        ck_assert_int_eq(http_request_resume(bytes, come, &part, &request, &why), 0);
+        looks += part.enough != enough;
+    }
+    return looks;
+}
+
+/* 8 KiB of fields, or a body with what ends a head in it, are not looked at byte by byte. */
+START_TEST(pieces)
+{
+    char text[HTTP_HEAD_MAX];
+    size_t len = (size_t)sprintf(text, HOST);
+    while (len + 5 < sizeof text)
+        len += (size_t)sprintf(text + len, "a:\r\n");
+    ck_assert_uint_le(count_looks(text, len), 256 + 5);
+
+    len = (size_t)sprintf(text, POST "Content-Length: 4096\r\n\r\n");
+    const size_t head_len = len;
+    while (len < head_len + 4000)
+        len += (size_t)sprintf(text + len, "\r\n\r\n");
+    ck_assert_uint_le(count_looks(text, len), (unsigned)head_len);
+}
+END_TEST
+
+/* A fault is told at once where the head is short, and with the 8 KiB at the latest. */
+START_TEST(faults_in_pieces)
+{
+    struct http_part part = {0};
+    char text[HTTP_HEAD_MAX + 1] = HOST "no field\r\n";
+    size_t len = strlen(text), come = 0;
+    int result = 0;
+    while (result == 0 && come < len)
+        result = http_request_resume(text, ++come, &part, &request, &why);
+    ck_assert_int_eq(result, -400);
+
+    len = (size_t)sprintf(text, HOST "a: ");
+    memset(text + len, 'x', sizeof text - len);
+    part = (struct http_part){0};
+    for (come = 1; come < HTTP_HEAD_MAX; come++)
+        ck_assert_int_eq(http_request_resume(text, come, &part, &request, &why), 0);
+    ck_assert_int_eq(http_request_resume(text, come, &part, &request, &why), -431);
+}
+END_TEST
+
 START_TEST(reply_heads)
 {
     char head[HTTP_REPLY_HEAD_MAX];
@@ -830,6 +900,7 @@ static Suite *http_suite(void)
         {"limits",
          {longest_head, too_long_head, too_many_fields, endless_words, targets_at_their_bound,
           bodies_at_their_bound, longest_request}},
+        {"pieces", {pieces, faults_in_pieces}},
         {"replies", {reply_heads, lengths_of_replies, reasons}},
     };
     Suite *suite = suite_create("http_codec");
