@@ -26,12 +26,13 @@ extern bool fuzz_traces;
 struct kernel_socket {
     char *input; /* sent by the peer, not read yet from input_at on; owned */
     size_t input_size, input_len, input_at;
-    size_t read_most;   /* bytes that one read gives; 0 for no bound */
-    size_t room;        /* bytes that it takes before a write would block */
-    int unsent;         /* what SIOCOUTQ says */
-    bool peer_ended;    /* half-closed, after its input */
-    bool peer_reset;    /* every call fails from now on */
-    bool interrupted;   /* the next call gets EINTR */
+    size_t read_most; /* bytes that one read gives; 0 for no bound */
+    size_t room;      /* bytes that it takes before a write would block */
+    int unsent;       /* what SIOCOUTQ says */
+    bool peer_ended;  /* half-closed, after its input */
+    bool peer_reset;  /* every call fails from now on */
+    bool interrupted; /* the next call gets EINTR */
+    bool ever_interrupted;
     bool open;          /* not closed by the server yet */
     bool said_goodbye;  /* the server's shutdown(SHUT_WR) */
     bool told_of_end;   /* the server has read the peer's end, */

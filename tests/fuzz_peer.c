@@ -534,6 +534,16 @@ void peer_take(unsigned number, size_t room)
     peer->limited = room != SIZE_MAX;
     if (!peer->limited)
         peer->starved_ms = 0;
+    peer->web.silent_ms = 0;
+}
+
+/* Whether it is sent whatever the server has for it. */
+static bool listens(const struct peer *peer)
+{
+    if (peer->fd < 0 || peer->limited || peer->excused)
+        return false;
+    const struct kernel_socket *socket = kernel_socket(peer->fd);
+    return socket->open && !socket->peer_reset && !socket->ever_interrupted;
 }
 
 void peers_pass_time(uint64_t ms, uint64_t stall_ms, uint64_t stop_ms)
@@ -542,8 +552,8 @@ void peers_pass_time(uint64_t ms, uint64_t stall_ms, uint64_t stop_ms)
     for (unsigned i = 0; i < PEERS; i++) {
         struct peer *peer = &peers[i];
         peer->starved_ms += peer->limited ? ms : 0;
-        peer->web.waited_ms += ms;
         peer->excused |= peer->starved_ms >= stall_ms || stopping_ms >= stop_ms;
+        web_pass_time(&peer->web, ms, listens(peer));
     }
 }
 

@@ -480,7 +480,7 @@ static void run_client(char event, unsigned number, const char *at, const char *
         socket->unsent = (int)count;
         break;
     case 'n':
-        socket->interrupted = true;
+        socket->interrupted = socket->ever_interrupted = true;
         break;
     case 'h':
         peer_half_close(number);

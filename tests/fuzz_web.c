@@ -287,9 +287,22 @@ static bool take_event(struct web *web)
 void web_receives(struct web *web, const char *bytes, size_t len)
 {
     REQUIRE(!web->over || web->streams);
+    web->silent_ms = 0;
     append(&web->received, &web->received_len, bytes, len);
     while (web->received_len > 0 && (web->streams ? take_event(web) : take_reply(web)))
         ;
+}
+
+/* A stream is never silent for longer than between two heartbeats. */
+void web_pass_time(struct web *web, uint64_t ms, bool listens)
+{
+    web->waited_ms += ms;
+    if (!web->streams || !listens || web->stopped || web->short_of_memory) {
+        web->silent_ms = 0;
+        return;
+    }
+    REQUIRE(web->silent_ms < WEB_BEAT_MS);
+    web->silent_ms += ms;
 }
 
 /* ---- the end ---- */

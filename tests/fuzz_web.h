@@ -7,7 +7,7 @@
 #include "fuzz_ledger.h"
 #include "proto/http.h"
 
-enum { WEB_REQUEST_TIMEOUT_MS = 10000 };
+enum { WEB_REQUEST_TIMEOUT_MS = 10000, WEB_BEAT_MS = 15000 /* doc/HTTP.md */ };
 
 /* One client. */
 struct web {
@@ -18,6 +18,7 @@ struct web {
     bool stopped;      /* the server stops: it may be refused */
     bool short_of_memory;
     uint64_t waited_ms; /* since it began to send what is not answered */
+    uint64_t silent_ms; /* since it was sent something, or what it takes changed */
     char *sent;         /* owned; what it sent, from the first request that has no reply on */
     size_t sent_len;
     char *received; /* owned; what it was sent, from the first reply on that is not whole */
@@ -34,6 +35,9 @@ void web_free(struct web *web);
 void web_sends(struct web *web, const char *bytes, size_t len);
 void web_answered(struct web *web, const struct answer *answer);
 void web_receives(struct web *web, const char *bytes, size_t len);
+/* Time is about to pass, for a client of a server that has done what it could until now. Whether it
+ * `listens`: takes everything, and nothing came between. */
+void web_pass_time(struct web *web, uint64_t ms, bool listens);
 /* All that was to be said was; unless the server `stopped`, every request has its reply. */
 void web_require_told(const struct web *web, bool stopped);
 
