@@ -470,6 +470,7 @@ static void read_input(struct conn *conn, uint64_t readable_ns)
     }
     if (n == 0) {
         conn->ended = true;
+        conn->wants_writable = true; /* whatever it is still owed goes out now */
         return;
     }
     note_read(conn, readable_ns);

@@ -357,6 +357,24 @@ START_TEST(a_subscriber_that_half_closes_is_sent_the_current_tally)
 }
 END_TEST
 
+/* Nor does it wait for an interval that began before: its own, after it was passed over. */
+START_TEST(a_subscriber_that_half_closes_waits_for_no_interval)
+{
+    static const char *const lines[] = {"SUBSCRIBE lunch every=3600000",
+                                        "SUBSCRIBE * every=3600000"};
+    struct client *patient = subscribe(lines[_i], "+OK 1");
+    struct client *other = subscribe("SUBSCRIBE lunch", "+OK 1");
+    client_line(patient);
+    client_line(other);
+    client_ask(voter, "VOTE lunch pizza", "+OK 2");
+    client_expect(other, "> lunch open 2 1 pizza=1 sushi=0");
+    server_await_sleep(&server); /* it has been passed over */
+    client_finish(patient);
+    client_expect(patient, "> lunch open 2 1 pizza=1 sushi=0");
+    client_expect_end(patient);
+}
+END_TEST
+
 START_TEST(a_stop_sends_the_last_tallies)
 {
     struct client *subscribers[3] = {
@@ -591,6 +609,7 @@ int main(void)
     TCase *ends = server_tests_case(suite, "ends");
     tcase_add_checked_fixture(ends, set_up, tear_down);
     tcase_add_test(ends, a_subscriber_that_half_closes_is_sent_the_current_tally);
+    tcase_add_loop_test(ends, a_subscriber_that_half_closes_waits_for_no_interval, 0, 2);
     tcase_add_test(ends, a_stop_sends_the_last_tallies);
 
     TCase *slow = server_tests_case(suite, "slow readers");
