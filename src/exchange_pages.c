@@ -2,7 +2,6 @@
 #include "exchange_internal.h"
 
 #include "asset.h"
-#include "config.h"
 #include "journey_view.h"
 #include "json.h"
 #include "ledger.h"
@@ -72,16 +71,15 @@ enum route_result exchange_poll_page(struct exchange *exchange, const struct cal
     return reply_page(exchange, &body, result);
 }
 
-/* The voting page's address as this browser would write it. */
+/* The voting page's address as this browser would write it; where it names no host (HTTP/1.0), by
+ * the address at which it arrived. */
 static void make_url(char url[URL_MAX], const struct exchange *exchange, struct span host,
                      const struct poll *poll)
 {
-    if (host.at)
-        snprintf(url, URL_MAX, "http://%.*s/p/%s", (int)host.len, host.at, poll->name.text);
-    else
-        snprintf(url, URL_MAX, "http://%s:%u/p/%s",
-                 exchange->client.worker->server->config->http.host,
-                 exchange->client.worker->server->config->http.port, poll->name.text);
+    char local[PEER_TEXT_MAX];
+    if (!host.at)
+        host = (struct span){local, strlen(client_local_text(&exchange->client, local))};
+    snprintf(url, URL_MAX, "http://%.*s/p/%s", (int)host.len, host.at, poll->name.text);
 }
 
 enum route_result exchange_screen(struct exchange *exchange, const struct call *call)

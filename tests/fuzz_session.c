@@ -42,6 +42,7 @@
 #include "session.h"
 #include "stats.h"
 
+#include <jansson.h>
 #include <semaphore.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -625,6 +626,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     (void)argc;
     (void)argv;
     REQUIRE(sodium_init() >= 0);
+    json_set_alloc_funcs(malloc, free); /* the kernel's, here, which fail */
     fuzz_traces = getenv("FUZZ_TRACE") != NULL;
     log_set_level(LOG_LEVEL_ERROR);
     return 0;

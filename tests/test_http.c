@@ -438,6 +438,56 @@ START_TEST(byte_by_byte)
 }
 END_TEST
 
+/* ---- Pages ---- */
+
+/* A page may be longer than what a failed test can tell. */
+static bool page_has(const struct web_reply *reply, const char *text)
+{
+    ck_assert_int_eq(reply->status, 200);
+    return strstr(reply->body, text) != NULL;
+}
+
+/* After the form's redirection the page says what was voted for. */
+START_TEST(the_vote_is_confirmed)
+{
+    static const char pizza[] = "Your vote for <b dir=\"auto\">pizza</b> is recorded.";
+    START();
+    struct client *client = web_client(&server);
+    ck_assert(page_has(web_get(client, "/p/lunch?voted=pizza"), pizza));
+    ck_assert(page_has(web_get(client, "/p/lunch?x&thing=sushi&voted=%70izza"), pizza));
+    ck_assert(!page_has(web_get(client, "/p/lunch?votes=pizza"), "is recorded"));
+    ck_assert(!page_has(web_get(client, "/p/lunch?voted="), "is recorded"));
+}
+END_TEST
+
+/* By the name that the screen was asked under; without one, the server's own address. */
+START_TEST(the_screen_tells_where_to_vote)
+{
+    START();
+    struct client *client = web_client(&server);
+    web_send(client, "GET /screen/lunch HTTP/1.1\r\nHost: localhost:8080\r\n\r\n");
+    ck_assert(page_has(web_reply(client), "\"http://localhost:8080/p/lunch\""));
+    web_send(client, "GET /screen/lunch HTTP/1.0\r\n\r\n");
+    char address[64];
+    snprintf(address, sizeof address, "\"http://127.0.0.1:%u/p/lunch\"", server.http_port);
+    ck_assert(page_has(web_reply(client), address));
+}
+END_TEST
+
+START_TEST(a_ballots_journey)
+{
+    START();
+    struct client *client = web_client(&server);
+    ck_assert(page_has(web_get(client, "/journey"), "No ballot was sampled yet"));
+    administer("TRACE VOTE lunch pizza");
+    const struct web_reply *reply = web_get(client, "/journey");
+    while (!page_has(reply, "<span>traced</span>")) /* what comes after the answer takes its time */
+        reply = web_get(client, "/journey");
+    ck_assert(page_has(reply, "its bytes were received"));
+    ck_assert(!page_has(reply, "No ballot was sampled yet"));
+}
+END_TEST
+
 /* ---- Malformed requests ---- */
 
 /* Each is refused, ends the connection, and keeps what is behind it from being executed. */
@@ -1179,6 +1229,7 @@ static Suite *http_suite(void)
         {"connections",
          {closing, half_closed, pipelined, split_at_every_byte, byte_by_byte, deadlines, trickling,
           one_connection_too_many, stop_in_the_middle}},
+        {"pages", {the_vote_is_confirmed, the_screen_tells_where_to_vote, a_ballots_journey}},
         {"malformed", {malformed, nul, too_long}},
         {"safety",
          {what_is_not_accepted, a_list_of_many_choices_is_shorter, hosts, origins, cors, cookies,

@@ -6,7 +6,9 @@
 
 #include <arpa/inet.h>
 #include <check.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -459,6 +461,18 @@ END_TEST
 
 /* ---- sockets ---- */
 
+/* A kernel from before 4.10 fills less of struct tcp_info: nothing of how long it was busy. */
+static bool old_kernel;
+
+int __real_getsockopt(int fd, int level, int name, void *value, socklen_t *len);
+int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *len);
+int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *len)
+{
+    if (old_kernel && level == IPPROTO_TCP && name == TCP_INFO)
+        *len = offsetof(struct tcp_info, tcpi_total_retrans) + sizeof(uint32_t);
+    return __real_getsockopt(fd, level, name, value, len);
+}
+
 START_TEST(a_unix_socket_has_queues_alone)
 {
     int pair[2];
@@ -500,6 +514,13 @@ START_TEST(of_tcp_everything_is_known)
         ck_assert_msg(values[i] != SOCKET_STATE_UNKNOWN, "%s", socket_state_info[i].name);
     ck_assert_uint_eq(values[SOCKET_STATE_receive_queue], 5);
     ck_assert_uint_lt(values[SOCKET_STATE_rtt], 10000000);
+
+    old_kernel = true;
+    socket_state_read(accepted, values);
+    ck_assert_uint_lt(values[SOCKET_STATE_rtt], 10000000);
+    ck_assert_uint_eq(values[SOCKET_STATE_retransmits], 0);
+    ck_assert_uint_eq(values[SOCKET_STATE_busy], SOCKET_STATE_UNKNOWN);
+    ck_assert_uint_eq(values[SOCKET_STATE_window_limited], SOCKET_STATE_UNKNOWN);
     close(client);
     close(accepted);
     close(listener);

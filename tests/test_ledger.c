@@ -734,6 +734,27 @@ START_TEST(the_journey_of_a_ballot_is_stamped_and_marked)
 }
 END_TEST
 
+/* One that was asked for is shown rather than a sampled one of the same commit, wherever it stands;
+ * the next commit's mark is its own. */
+START_TEST(a_traced_ballot_marks_its_commit)
+{
+    struct journey traced, other;
+    ASSERT_ACCEPTED(create("CREATE p a b"), 1);
+    for (unsigned i = 0; i < 2; i++) {
+        struct request requests[] = {sampled(ballot(1, 0, 10 + 2 * i), i ? &other : &traced),
+                                     sampled(ballot(1, 1, 11 + 2 * i), i ? &traced : &other)};
+        other.traced = false;
+        struct answer answers[2];
+        ask_batch(requests, answers, 2);
+        ck_assert(tally_peek(tally, 1)->mark.traced);
+    }
+    struct request last = sampled(ballot(1, 0, 20), &other);
+    other.traced = false;
+    ASSERT_ACCEPTED(last, 6);
+    ck_assert(!tally_peek(tally, 1)->mark.traced);
+}
+END_TEST
+
 START_TEST(a_ballot_that_changes_nothing_gives_its_journey_back_unmarked)
 {
     struct journey repeated, closed, unstored;
@@ -1007,6 +1028,7 @@ static TCase *judging(void)
     tcase_add_test(tests, recorded_names_are_hashed_again);
     tcase_add_test(tests, polls_are_made_before_the_start);
     tcase_add_test(tests, the_journey_of_a_ballot_is_stamped_and_marked);
+    tcase_add_test(tests, a_traced_ballot_marks_its_commit);
     tcase_add_test(tests, a_ballot_that_changes_nothing_gives_its_journey_back_unmarked);
     return tests;
 }

@@ -6,10 +6,13 @@
 #include "store.h"
 
 #include <check.h>
+#include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -72,6 +75,33 @@ void *__wrap_realloc(void *block, size_t size)
     return no_memory ? NULL : __real_realloc(block, size);
 }
 
+/* A kernel from before 6.2 does not tell the size of /proc/self/fd. */
+static bool old_kernel, no_directory, no_limit;
+
+int __real_stat(const char *path, struct stat *info);
+int __wrap_stat(const char *path, struct stat *info);
+int __wrap_stat(const char *path, struct stat *info)
+{
+    int result = __real_stat(path, info);
+    if (old_kernel)
+        info->st_size = 0;
+    return result;
+}
+
+DIR *__real_opendir(const char *path);
+DIR *__wrap_opendir(const char *path);
+DIR *__wrap_opendir(const char *path)
+{
+    return no_directory ? NULL : __real_opendir(path);
+}
+
+int __real_getrlimit(int resource, struct rlimit *limit);
+int __wrap_getrlimit(int resource, struct rlimit *limit);
+int __wrap_getrlimit(int resource, struct rlimit *limit)
+{
+    return no_limit ? -1 : __real_getrlimit(resource, limit);
+}
+
 /* ---- reading it ---- */
 
 static const char *metrics(void)
@@ -124,23 +154,42 @@ START_TEST(a_refusing_ledger_is_not_writable)
 }
 END_TEST
 
-/* What the kernel tells of this process. */
+static double gauge(const char *name)
+{
+    char pattern[64];
+    double value;
+    snprintf(pattern, sizeof pattern, "\n%s ", name);
+    const char *line = strstr(metrics(), pattern);
+    ck_assert_msg(line && sscanf(line, "%*s %lf", &value) == 1, "%s", name);
+    return value;
+}
+
+/* What the kernel tells of this process; the descriptors also by counting them. */
 START_TEST(the_process)
 {
-    double value;
-    const char *text = metrics();
-    ck_assert_int_eq(sscanf(strstr(text, "\nprocess_resident_memory_bytes "), "%*s %lf", &value),
-                     1);
-    ck_assert(value > 100e3 && value < 10e9);
-    ck_assert_int_eq(sscanf(strstr(text, "\nprocess_open_fds "), "%*s %lf", &value), 1);
     int more[8];
+    ck_assert_double_gt(gauge("process_resident_memory_bytes"), 100e3);
+    ck_assert_double_lt(gauge("process_resident_memory_bytes"), 10e9);
+    old_kernel = _i;
+    double open_before = gauge("process_open_fds");
+    ck_assert_double_ge(open_before, 3);
     for (int i = 0; i < 8; i++)
         ck_assert_int_ge(more[i] = dup(0), 0);
-    double with_more;
-    ck_assert_int_eq(sscanf(strstr(metrics(), "\nprocess_open_fds "), "%*s %lf", &with_more), 1);
+    double open_with_more = gauge("process_open_fds");
     for (int i = 0; i < 8; i++)
         close(more[i]);
-    ck_assert(with_more == value + 8);
+    ck_assert_double_eq(open_with_more, open_before + 8);
+    old_kernel = !old_kernel;
+    ck_assert_double_eq(gauge("process_open_fds"), open_before);
+}
+END_TEST
+
+START_TEST(what_is_not_known_is_0)
+{
+    ck_assert_double_gt(gauge("process_max_fds"), 3);
+    old_kernel = no_directory = no_limit = true;
+    ck_assert_double_eq(gauge("process_open_fds"), 0);
+    ck_assert_double_eq(gauge("process_max_fds"), 0);
 }
 END_TEST
 
@@ -257,7 +306,8 @@ int main(void)
     tcase_add_checked_fixture(tcase, NULL, free_metrics);
     tcase_add_test(tcase, numbers);
     tcase_add_test(tcase, a_refusing_ledger_is_not_writable);
-    tcase_add_test(tcase, the_process);
+    tcase_add_loop_test(tcase, the_process, false, true + 1);
+    tcase_add_test(tcase, what_is_not_known_is_0);
     tcase_add_test(tcase, an_empty_histogram);
     tcase_add_test(tcase, durations_in_seconds);
     tcase_add_test(tcase, numbers_of_entries);
