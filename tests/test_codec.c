@@ -225,6 +225,7 @@ START_TEST(http_lines)
     ck_assert(is_http("GET /a-line-that-was-cut-off"));
     ck_assert(is_http(" GET /a-line-that-was-cut-off"));
     ck_assert(is_http("\t \tPOST /"));
+    ck_assert(is_http(" BREW /pot HTTP/1.1"));
     ck_assert(is_http("POST \x01\xff"));
 }
 END_TEST

@@ -933,6 +933,21 @@ START_TEST(a_backup_without_a_thread)
 }
 END_TEST
 
+/* A checkpoint is held back as long as a backup is under way, and no longer. */
+START_TEST(after_a_backup_the_log_does_not_grow)
+{
+    enum { COMMITS = LEDGER_BUSY_CHECKPOINT * 2 / 3, LOG_PAGE_BYTES = 24 + 4096 };
+    ASSERT_ACCEPTED(create("CREATE p a b"), 1);
+    threads_fail = _i;
+    struct answer answer = ask(text(REQUEST_BACKUP, 0, 0, copy_path()));
+    ck_assert_int_eq(answer.error, threads_fail ? ERR_LIMIT : 0);
+    threads_fail = false;
+    for (uint64_t voter = 1; voter <= COMMITS; voter++) /* two pages or more each */
+        ASSERT_ACCEPTED(ballot(1, voter % 2, voter), 1 + voter);
+    ck_assert_uint_lt(store_log_bytes(store), (LEDGER_BUSY_CHECKPOINT + 100) * LOG_PAGE_BYTES);
+}
+END_TEST
+
 START_TEST(a_stop_ends_a_backup)
 {
     ASSERT_ACCEPTED(create("CREATE p a b"), 1);
@@ -1047,6 +1062,7 @@ static TCase *failing(void)
     tcase_add_test(tests, a_backup_is_answered_with_its_size);
     tcase_add_test(tests, one_backup_at_a_time);
     tcase_add_test(tests, a_backup_without_a_thread);
+    tcase_add_loop_test(tests, after_a_backup_the_log_does_not_grow, false, true + 1);
     tcase_add_test(tests, a_stop_ends_a_backup);
     tcase_add_loop_test(tests, a_database_that_can_not_be_is_refused, 0,
                         (int)(sizeof damages / sizeof damages[0]));

@@ -131,12 +131,9 @@ static void teardown(void)
     ck_assert_int_eq(rmdir(directory), 0); /* nothing is left behind */
 }
 
-static struct answer cast(uint64_t voter)
+static struct answer take_answer(void)
 {
     struct answer answer;
-    *ledger_request(ledger, 0) =
-        (struct request){.kind = REQUEST_BALLOT, .poll = 1, .voter = {voter, voter}};
-    ledger_send(ledger, 0);
     while (ledger_receive(ledger, 0, &answer, 1) == 0) {
         waker_prepare(&waker);
         if (ledger_port_is_empty(ledger, 0))
@@ -145,6 +142,14 @@ static struct answer cast(uint64_t voter)
             waker_cancel(&waker);
     }
     return answer;
+}
+
+static struct answer cast(uint64_t voter)
+{
+    *ledger_request(ledger, 0) =
+        (struct request){.kind = REQUEST_BALLOT, .poll = 1, .voter = {voter, voter}};
+    ledger_send(ledger, 0);
+    return take_answer();
 }
 
 /* How often `part` is in `text`. */
@@ -166,8 +171,9 @@ START_TEST(it_is_told_once_when_it_begins_and_once_when_it_ends)
     ck_assert_int_eq(ledger_start(ledger), 0);
     struct capture capture = capture_begin();
     bool as_expected = cast(voter++).error == 0;
-    commits_to_refuse = 2;
-    as_expected &= cast(voter++).error == ERR_STORAGE && cast(voter++).error == ERR_STORAGE;
+    commits_to_refuse = 3;
+    for (unsigned i = 0; i < 3; i++)
+        as_expected &= cast(voter++).error == ERR_STORAGE;
     as_expected &= cast(voter++).error == 0 && cast(voter++).error == 0;
     capture_end(&capture, told, sizeof told);
     ck_assert(as_expected);
@@ -246,6 +252,35 @@ START_TEST(a_refused_batch_leaves_no_memory_behind)
 }
 END_TEST
 
+/* Both are there when the ledger looks, if it was not started before. Returns whether both were
+ * taken. */
+static bool title_twice(bool start)
+{
+    for (unsigned i = 0; i < 2; i++)
+        *ledger_request(ledger, 0) = (struct request){
+            .kind = REQUEST_TITLE, .poll = 1, .detail = request_text_new("Lunch?", 6)};
+    ledger_send(ledger, 0);
+    if (start && ledger_start(ledger) != 0)
+        return false;
+    int first = take_answer().error;
+    return first == 0 && take_answer().error == 0;
+}
+
+/* Of two titles in a batch the second replaces the first before anybody saw it. */
+START_TEST(a_title_that_is_replaced_leaves_no_memory_behind)
+{
+    ck_assert_int_eq(create_poll(), 0);
+    bool titled = title_twice(true); /* whatever is made once is made now */
+    long before = blocks_in_use;
+    for (unsigned i = 0; i < 100; i++)
+        titled &= title_twice(false);
+    long after = blocks_in_use;
+    ck_assert(titled);
+    ck_assert_int_eq(after, before);
+    ledger_stop(ledger);
+}
+END_TEST
+
 START_TEST(without_memory_for_the_tallies_nothing_is_recorded)
 {
     realloc_fails = true;
@@ -286,6 +321,7 @@ int main(void)
     tcase_add_test(refusals, a_repeat_does_not_make_it_writable);
     tcase_add_test(refusals, a_doubt_ends_though_nobody_votes);
     tcase_add_test(refusals, a_refused_batch_leaves_no_memory_behind);
+    tcase_add_test(refusals, a_title_that_is_replaced_leaves_no_memory_behind);
     tcase_add_test(refusals, without_memory_for_the_tallies_nothing_is_recorded);
     tcase_add_test(refusals, a_start_goes_on_after_the_last_ballot);
     suite_add_tcase(suite, refusals);
