@@ -334,8 +334,8 @@ static int run_server(struct run *run, bool *started)
     run->closed = run->stopped = false;
     if (*started)
         use_service(run);
-    bool alone = *started && !victim_has_ended(&run->victim);
-    if (alone)
+    bool alone = *started && !run->victim.says_it_stops && !victim_has_ended(&run->victim);
+    if (alone) /* one that says that it stops must end without */
         victim_signal(&run->victim, SIGTERM);
     take_last_words(run);
     int status = victim_wait(&run->victim, VICTIM_STOP_MS);

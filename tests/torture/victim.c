@@ -217,6 +217,7 @@ bool victim_start(struct victim *victim, bool preloaded)
     memset((void *)victim->plan->calls, 0, sizeof victim->plan->calls);
     atomic_store(&victim->plan->fired, 0);
     victim->port = 0;
+    victim->says_it_stops = false;
     require(victim, pipe2(ends, O_CLOEXEC) == 0, "pipe");
     victim->pid = fork();
     require(victim, victim->pid >= 0, "fork");
@@ -445,12 +446,14 @@ static char *whole_line(struct peer *peer)
 const char *peer_line_now(struct peer *peer)
 {
     const char *line = whole_line(peer);
-    if (line || peer->fd < 0)
-        return line;
-    bool more = take(peer);
-    line = whole_line(peer);
-    if (!line && !more)
-        hang_up(peer);
+    if (!line && peer->fd >= 0) {
+        bool more = take(peer);
+        line = whole_line(peer);
+        if (!line && !more)
+            hang_up(peer);
+    }
+    if (line && strncmp(line, "-SHUTTING-DOWN ", 15) == 0)
+        peer->victim->says_it_stops = true;
     return line;
 }
 

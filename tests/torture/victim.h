@@ -27,6 +27,7 @@ struct victim {
     pid_t pid;            /* 0 while none runs */
     int out;              /* its standard output */
     unsigned port;        /* the line port's, on 127.0.0.1; 0 if it never told */
+    bool says_it_stops;   /* has told a client so */
     int64_t greeting_ms;  /* how long clients that may wait in vain do so */
     rlim_t address_space; /* limits for the next start; 0 for the driver's own */
     rlim_t open_files;
