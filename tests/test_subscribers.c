@@ -341,6 +341,34 @@ START_TEST(with_the_default_interval_everyone_has_the_last_tally_too)
 }
 END_TEST
 
+static void raise_open_files(void)
+{
+    struct rlimit limit;
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = limit.rlim_max;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+/* The ledger knows how many are being told: ballots that come one by one are committed 1 us apart
+ * for each, so that the pushes have the processor. Without that a ballot takes a sync. */
+START_TEST(commits_wait_for_a_crowd)
+{
+    enum { CROWD = 3000, BALLOTS = 50, CROWD_GAP_US = 1 };
+    raise_open_files();
+    for (unsigned i = 0; i < CROWD; i++)
+        client_send(server_client(&server), "SUBSCRIBE lunch");
+    while (client_stat(admin, "updates_sent") < CROWD)
+        ;
+    client_ask(voter, "VOTE lunch pizza", "+OK 2");
+    int64_t began_ms = server_now_ms();
+    for (unsigned i = 0; i < BALLOTS; i++) /* each while the one before it is told */
+        client_ask_number(voter, "VOTE lunch pizza");
+    int64_t took_ms = server_now_ms() - began_ms;
+    /* Now and then all have been told before the next ballot comes. */
+    ck_assert_int_ge(took_ms, BALLOTS * CROWD * CROWD_GAP_US / 1000 / 2);
+}
+END_TEST
+
 /* ---- ends ---- */
 
 START_TEST(a_subscriber_that_half_closes_is_sent_the_current_tally)
@@ -555,14 +583,6 @@ START_TEST(a_stalled_subscriber_is_closed_in_time)
 }
 END_TEST
 
-static void raise_open_files(void)
-{
-    struct rlimit limit;
-    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
-    limit.rlim_cur = limit.rlim_max;
-    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-}
-
 START_TEST(a_thousand_stalled_subscribers_cost_little)
 {
     unsigned count = (unsigned)scaled(1000);
@@ -605,6 +625,7 @@ int main(void)
     tcase_add_test(paces, the_push_interval_holds_for_everyone);
     tcase_add_test(paces, after_a_storm_everyone_has_the_last_tally);
     tcase_add_test(paces, with_the_default_interval_everyone_has_the_last_tally_too);
+    tcase_add_test(paces, commits_wait_for_a_crowd);
 
     TCase *ends = server_tests_case(suite, "ends");
     tcase_add_checked_fixture(ends, set_up, tear_down);
