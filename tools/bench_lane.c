@@ -305,6 +305,8 @@ static void *lane_main(void *context)
             else
                 dispatch(lane, events[i].data.ptr, events[i].events);
         }
+        if (lane->voters)
+            voters_cast(lane->voters);
         follow_phase(lane);
         tick(lane, clock_monotonic_ns());
     }

@@ -1,8 +1,9 @@
 /* The voters (see bench_voters.h): when ballots are sent, and what must be true of every
  * acknowledgement. Runs on the voters' lane.
  *
- * Happy path: a read brings replies → each is checked and its ballot's latency recorded → as many
- * new ballots go out in one write. The clock is read once a read. */
+ * Happy path: a read brings replies → each is checked and its ballot's latency recorded → once
+ * whatever has come in this round was read, as many new ballots go out in one write a voter. The
+ * clock is read once a read and once a write. */
 #include "tools/bench_voters_internal.h"
 
 #include "clock.h"
@@ -57,6 +58,7 @@ struct voters *voters_new(struct lane *lane)
                                       options->http_pipeline * voters_http_protocol.ballot_max,
                                   1);
     voters->all = must_calloc(options_voters(options), sizeof *voters->all);
+    voters->turns = must_calloc(options_voters(options), sizeof(struct voter *));
     make(voters, options->voters, options->pipeline, ROLE_VOTER);
     make(voters, options->http_voters, options->http_pipeline, ROLE_HTTP_VOTER);
     return voters;
@@ -72,6 +74,7 @@ void voters_free(struct voters *voters)
         free(voters->all[i].cookie);
     }
     free(voters->all);
+    free(voters->turns);
     free(voters->ballots);
     free(voters);
 }
@@ -249,16 +252,20 @@ void voters_event(struct voters *voters, struct bench_conn *conn, uint32_t event
     struct span input;
     if (events & EPOLLOUT)
         bench_conn_flush(conn, voters->lane);
-    uint64_t now_ns = 0;
     if (events & ~(uint32_t)EPOLLOUT && conn->state == BENCH_CONN_READY &&
-        bench_conn_read(conn, voters->lane, 0, &input)) {
-        now_ns = clock_monotonic_ns();
-        take_replies(voters, voter, input, now_ns);
-    }
+        bench_conn_read(conn, voters->lane, 0, &input))
+        take_replies(voters, voter, input, clock_monotonic_ns());
     if (conn->state == BENCH_CONN_CLOSED)
         voters_finish(voters, voter);
     else
-        cast(voters, voter, now_ns ? now_ns : clock_monotonic_ns());
+        voters->turns[voters->turn_count++] = voter;
+}
+
+void voters_cast(struct voters *voters)
+{
+    for (unsigned i = 0; i < voters->turn_count; i++)
+        cast(voters, voters->turns[i], clock_monotonic_ns());
+    voters->turn_count = 0;
 }
 
 /* ---- the end ---- */

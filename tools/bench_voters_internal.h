@@ -43,6 +43,8 @@ struct voters {
     struct load *load;
     struct voter *all; /* those of the line protocol, then those of HTTP */
     unsigned count;
+    struct voter **turns; /* those that had an event in this round, which comes once for each */
+    unsigned turn_count;
     uint64_t left;                  /* ballots that may still be sent */
     uint64_t acknowledged, seq_sum; /* the sum of their sequences, modulo 2^64 */
     unsigned finished;              /* that need nothing more in PHASE_DRAIN */
