@@ -40,7 +40,8 @@ struct http_request {
  * text for a person; then there is no telling where the next request begins, and the connection
  * must end after the reply. The same bytes may be offered again with more behind them: a request
  * that is whole or refused stays so, and what is behind it makes no difference. `request` is
- * undefined unless a request is returned. */
+ * undefined unless a request is returned; but after 0 its `body` is there if the head was whole and
+ * the body is not. */
 int http_request_parse(const char *bytes, size_t len, struct http_request *request,
                        const char **why) __attribute__((warn_unused_result));
 
@@ -55,7 +56,7 @@ enum { HTTP_PART_HEAD_FOUND = UINT16_MAX };
 /* The same for a request that comes in pieces; each call offers all of it that has come. It is
  * looked at again once it may be whole, or its head has doubled, so that a head that comes byte by
  * byte costs a few looks, not one for each byte; a refusal may come so much later. Where nothing
- * more will come, http_request_parse has the last word. */
+ * more will come, http_request_parse is to have the last word. */
 int http_request_resume(const char *bytes, size_t len, struct http_part *part,
                         struct http_request *request, const char **why)
     __attribute__((warn_unused_result));

@@ -79,7 +79,7 @@ void client_free(struct conn *conn); /* last of all; frees the object */
 enum { PEER_TEXT_MAX = 64 };
 const char *client_peer_text(const struct client *client, char text[PEER_TEXT_MAX]);
 
-/* The address at which it arrived, as `127.0.0.1:3000` or `[::1]:3000`. Returns `text`. */
+/* The address at which it arrived by TCP, as `127.0.0.1:3000` or `[::1]:3000`. Returns `text`. */
 const char *client_local_text(const struct client *client, char text[PEER_TEXT_MAX]);
 
 /* The peer's address alone, as voters=address knows it; `local` on the admin socket. Returns its

@@ -470,7 +470,7 @@ static void read_input(struct conn *conn, uint64_t readable_ns)
     }
     if (n == 0) {
         conn->ended = true;
-        conn->wants_writable = true; /* whatever it is still owed goes out now */
+        conn->wants_writable = true; /* what it is still owed waits for no interval any more */
         return;
     }
     note_read(conn, readable_ns);

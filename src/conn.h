@@ -56,7 +56,8 @@ struct conn_handler {
     bool (*may_read)(struct conn *conn);
     /* The peer sent its last byte, and `len` bytes before it were no whole message. */
     void (*unfinished)(struct conn *conn, size_t len);
-    /* All output was taken after some had to wait, or conn_want_writable was called. */
+    /* All output was taken after some had to wait, the peer sent its last byte, or
+     * conn_want_writable was called. */
     void (*writable)(struct conn *conn);
     /* The peer has not sent the rest of a message in time. The handler owes it no reply now. */
     void (*overdue)(struct conn *conn);

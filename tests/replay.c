@@ -97,7 +97,8 @@ int main(int argc, char **argv)
 {
     static const char prefix[] = "replay_";
     char directory[PATH_MAX];
-    const char *name = strstr(argv[0], prefix), *source = getenv("TALLYCAST_SRCDIR");
+    const char *slash = strrchr(argv[0], '/'), *source = getenv("TALLYCAST_SRCDIR");
+    const char *name = strstr(slash ? slash : argv[0], prefix);
     snprintf(directory, sizeof directory, "%s/tests/corpus/%s", source ? source : ".",
              name ? name + strlen(prefix) : "");
     if (chdir(directory) != 0)

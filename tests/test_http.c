@@ -353,10 +353,7 @@ START_TEST(half_closed)
     client_expect_end(client);
 
     client = web_client(&server); /* behind a fault that was not looked for yet */
-    char fields[400];
-    memset(fields, 'x', sizeof fields);
-    web_send(client, "GET /hello HTTP/1.1\r\nHost: localhost\r\nX: %.*s", (int)sizeof fields,
-             fields);
+    web_send(client, "GET /hello HTTP/1.1\r\nHost: localhost\r\nX: %0400d", 0);
     server_await_sleep(&server);
     web_send(client, "\r\nno field\r\n");
     client_finish(client);
@@ -1020,6 +1017,19 @@ START_TEST(deadlines)
 }
 END_TEST
 
+/* What is wrong with a request and was not looked for yet is told when its time is over. */
+START_TEST(overdue_behind_a_fault)
+{
+    START("--request-timeout=1");
+    struct client *client = web_client(&server);
+    web_send(client, "GET /hello HTTP/1.1\r\nHost: localhost\r\nX: %0400d", 0);
+    server_await_sleep(&server);
+    web_send(client, "\r\nno field\r\n");
+    assert_match(web_expect(client, 400)->body, "Invalid header token");
+    client_expect_end(client);
+}
+END_TEST
+
 /* The deadline is the request's, not the byte's. */
 START_TEST(trickling)
 {
@@ -1227,8 +1237,8 @@ static Suite *http_suite(void)
           entity_tags, etag_changes_with_a_ballot_and_a_title, compressed_files}},
         {"ballots", {ballots, ballots_of_a_browser, refused_ballots, longest_ballot}},
         {"connections",
-         {closing, half_closed, pipelined, split_at_every_byte, byte_by_byte, deadlines, trickling,
-          one_connection_too_many, stop_in_the_middle}},
+         {closing, half_closed, pipelined, split_at_every_byte, byte_by_byte, deadlines,
+          overdue_behind_a_fault, trickling, one_connection_too_many, stop_in_the_middle}},
         {"pages", {the_vote_is_confirmed, the_screen_tells_where_to_vote, a_ballots_journey}},
         {"malformed", {malformed, nul, too_long}},
         {"safety",

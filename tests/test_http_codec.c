@@ -776,18 +776,18 @@ START_TEST(longest_request)
 }
 END_TEST
 
-/* ---- Replies ---- */
+/* ---- Pieces ---- */
 
-/* How often a request is looked at that comes byte by byte: each look tells anew how many bytes are
- * enough for the next. */
+/* How often a request is looked at that comes byte by byte: each look makes `request` anew. */
 static unsigned count_looks(const char *bytes, size_t len)
 {
+    enum { NOT_LOOKED = 99 };
     struct http_part part = {0};
     unsigned looks = 0;
     for (size_t come = 1; come <= len; come++) {
-        unsigned enough = part.enough;
+        request.minor = NOT_LOOKED;
         ck_assert_int_eq(http_request_resume(bytes, come, &part, &request, &why), 0);
-        looks += part.enough != enough;
+        looks += request.minor != NOT_LOOKED;
     }
     return looks;
 }
@@ -828,6 +828,8 @@ START_TEST(faults_in_pieces)
     ck_assert_int_eq(http_request_resume(text, come, &part, &request, &why), -431);
 }
 END_TEST
+
+/* ---- Replies ---- */
 
 START_TEST(reply_heads)
 {

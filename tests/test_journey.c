@@ -521,6 +521,7 @@ START_TEST(of_tcp_everything_is_known)
     ck_assert_uint_eq(values[SOCKET_STATE_retransmits], 0);
     ck_assert_uint_eq(values[SOCKET_STATE_busy], SOCKET_STATE_UNKNOWN);
     ck_assert_uint_eq(values[SOCKET_STATE_window_limited], SOCKET_STATE_UNKNOWN);
+    old_kernel = false;
     close(client);
     close(accepted);
     close(listener);

@@ -181,6 +181,7 @@ START_TEST(the_process)
     ck_assert_double_eq(open_with_more, open_before + 8);
     old_kernel = !old_kernel;
     ck_assert_double_eq(gauge("process_open_fds"), open_before);
+    old_kernel = false;
 }
 END_TEST
 
@@ -190,6 +191,7 @@ START_TEST(what_is_not_known_is_0)
     old_kernel = no_directory = no_limit = true;
     ck_assert_double_eq(gauge("process_open_fds"), 0);
     ck_assert_double_eq(gauge("process_max_fds"), 0);
+    old_kernel = no_directory = no_limit = false;
 }
 END_TEST
 
