@@ -67,6 +67,11 @@ struct subscriber {
     uint32_t excepted;
     uint64_t *named; /* bits by poll id - 1 of the topics in own; NULL until there are some beside
                         `*` */
+    bool leaves;     /* its peer has half-closed: */
+    bool owed_is_published; /* and `*` is owed no more than what is published */
+    uint64_t end_seq;       /* the newest sequence at that instant */
+    uint64_t end_number;    /* of the last publication then or, once owed_is_published, by when
+                               that was found */
 };
 
 struct broadcast {
@@ -77,6 +82,7 @@ struct broadcast {
     uint64_t interval_ns;
     struct topic *topics[POLLS_MAX]; /* by poll id - 1 */
     uint32_t topic_count;
+    uint64_t last_seq;    /* of all topics' tallies */
     uint64_t last_number; /* of a publication */
     TAILQ_HEAD(topic_queue, topic) published;
     struct topic_queue cooling;

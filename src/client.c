@@ -84,13 +84,16 @@ bool client_may_read(struct conn *conn)
     return false;
 }
 
-/* A subscriber that half-closed is owed the tally as it stands. */
 bool client_is_busy(const struct conn *conn)
 {
+    return ((const struct client *)conn)->in_flight > 0;
+}
+
+/* A subscriber that half-closed is owed the tallies as they stood. */
+bool client_is_behind(const struct conn *conn)
+{
     const struct client *client = (const struct client *)conn;
-    return client->in_flight > 0 ||
-           (conn->state == CONN_OPEN && conn->ended && client->subscriber &&
-            subscriber_is_behind(client->subscriber));
+    return client->subscriber && subscriber_is_behind(client->subscriber);
 }
 
 void client_leave(struct conn *conn)

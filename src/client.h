@@ -70,6 +70,7 @@ int client_subscribe(struct client *client, enum encoding encoding)
 /* Parts of a protocol's handler. */
 bool client_may_read(struct conn *conn);
 bool client_is_busy(const struct conn *conn);
+bool client_is_behind(const struct conn *conn);
 void client_leave(struct conn *conn);
 void client_stop(struct conn *conn);
 void client_close(struct conn *conn);

@@ -544,11 +544,12 @@ bool conn_pool_run_later(struct conn_pool *pool)
     return !TAILQ_EMPTY(&pool->later);
 }
 
-/* No more input will come, what came is executed, and nobody owes the peer a reply. */
+/* No more input will come, what came is executed, and nobody owes the peer anything. */
 static bool is_done(const struct conn *conn)
 {
     return (conn->ended || conn->last_words) && !conn->blocked && !conn->held && !conn->paused &&
-           !conn->mid_reply && !conn->wants_writable && !conn->handler->busy(conn);
+           !conn->mid_reply && !conn->wants_writable && !conn->handler->busy(conn) &&
+           !(conn->ended && conn->handler->behind(conn));
 }
 
 static void end(struct conn *conn)

@@ -70,6 +70,8 @@ struct conn_handler {
     void (*stop)(struct conn *conn);
     /* Whether it still owes its peer a reply. */
     bool (*busy)(const struct conn *conn);
+    /* Whether it owes a peer that sent its last byte something else than a reply. */
+    bool (*behind)(const struct conn *conn);
     /* The connection is about to go; leaves whatever list the handler has it on. */
     void (*close)(struct conn *conn);
     /* The connection is gone; frees the handler's object, in which `conn` is embedded. */

@@ -443,6 +443,7 @@ const struct client_protocol exchange_protocol = {
             .leave = client_leave,
             .stop = client_stop,
             .busy = client_is_busy,
+            .behind = client_is_behind,
             .close = client_close,
             .free = client_free,
         },

@@ -383,6 +383,7 @@ const struct client_protocol session_protocol = {
             .leave = client_leave,
             .stop = client_stop,
             .busy = client_is_busy,
+            .behind = client_is_behind,
             .close = client_close,
             .free = on_free,
         },

@@ -196,11 +196,14 @@ static void send_topic(struct broadcast *broadcast, struct subscription *subscri
     mark_sent(broadcast, subscription, topic, topic->latest->seq);
 }
 
+/* A reader that leaves does not wait for a poll to be published. */
 static bool is_due(const struct broadcast *broadcast, const struct subscription *subscription)
 {
-    if (!subscription->topic)
+    const struct topic *topic = subscription->topic;
+    if (!topic)
         return subscription->sent < broadcast->last_number;
-    return subscription->sent < subscription->topic->published_seq;
+    bool leaves = subscription->subscriber->conn->ended;
+    return subscription->sent < (leaves ? topic->latest->seq : topic->published_seq);
 }
 
 /* Whether it is owed one already that the last one has replaced. */
@@ -234,27 +237,61 @@ void subscription_visit(struct fanout_member *member)
     conn_settle(conn);
 }
 
-static bool is_behind(const struct subscription *subscription)
+/* ---- leaving ---- */
+
+/* A reader that half-closed is owed the tallies of that instant. Those that come later don't keep
+ * it, or it would stay as long as there are ballots. */
+static void note_end(struct subscriber *subscriber)
 {
-    return !subscription->except && subscription->sent < subscription->topic->latest->seq;
+    if (!subscriber->conn->ended || subscriber->leaves)
+        return;
+    subscriber->leaves = true;
+    subscriber->end_seq = subscriber->broadcast->last_seq;
+    subscriber->end_number = subscriber->broadcast->last_number;
+}
+
+/* Sequences rise over all polls: whatever is newer than the end was sent after it. */
+static bool is_behind(const struct subscription *own)
+{
+    return !own->except && own->sent < own->topic->latest->seq &&
+           own->sent <= own->subscriber->end_seq;
+}
+
+/* Whether a poll that `*` must tell of cools since before the end, and has changed meanwhile:
+ * perhaps before the end, too. */
+static bool awaits_cooling(const struct subscriber *subscriber)
+{
+    const struct topic *topic;
+    TAILQ_FOREACH (topic, &subscriber->broadcast->cooling, cooling_link)
+        if (topic->number <= subscriber->end_number && topic->published_seq < topic->latest->seq &&
+            !is_named(subscriber, topic))
+            return true;
+    return false;
+}
+
+static bool all_is_behind(struct subscriber *subscriber)
+{
+    if (!subscriber->owed_is_published) {
+        if (awaits_cooling(subscriber))
+            return true;
+        subscriber->owed_is_published = true;
+        subscriber->end_number = subscriber->broadcast->last_number;
+    }
+    return subscriber->all->sent < subscriber->end_number;
 }
 
 bool subscriber_is_behind(struct subscriber *subscriber)
 {
-    struct broadcast *broadcast = subscriber->broadcast;
-    broadcast_receive(broadcast);
+    broadcast_receive(subscriber->broadcast);
+    note_end(subscriber);
     const struct subscription *own;
-    const struct topic *topic;
     TAILQ_FOREACH (own, &subscriber->own, own_link)
         if (is_behind(own))
             return true;
-    if (!subscriber->all)
-        return false;
-    TAILQ_FOREACH (topic, &broadcast->cooling, cooling_link)
-        if (topic->published_seq < topic->latest->seq && !is_named(subscriber, topic))
-            return true;
-    return is_due(broadcast, subscriber->all);
+    return subscriber->all && all_is_behind(subscriber);
 }
+
+/* ---- catching up ---- */
 
 static void unpark(struct subscriber *subscriber)
 {
@@ -294,6 +331,7 @@ void subscriber_catch_up(struct subscriber *subscriber)
     struct broadcast *broadcast = subscriber->broadcast;
     /* What a reply has just shown must not be followed by an older tally. */
     broadcast_receive(broadcast);
+    note_end(subscriber);
     if (!conn_takes_push(subscriber->conn))
         return;
     unpark(subscriber);

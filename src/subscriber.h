@@ -26,8 +26,8 @@ int subscriber_add(struct subscriber *subscriber, const struct poll *poll, uint3
 /* Ends that. Returns the number of polls still subscribed, or ERR_LIMIT if memory is short. */
 int subscriber_remove(struct subscriber *subscriber, const struct poll *poll);
 
-/* Whether a tally that was published is still to be sent to it, if only when its poll's interval is
- * over. */
+/* Of one whose peer half-closed: whether a tally of before that is still to be sent to it, if only
+ * when its poll's interval is over. */
 bool subscriber_is_behind(struct subscriber *subscriber);
 
 /* The connection takes output: sends the newest of what it has not seen. */

@@ -403,6 +403,55 @@ START_TEST(a_subscriber_that_half_closes_waits_for_no_interval)
 }
 END_TEST
 
+/* What it is owed was known when it half-closed: ballots that go on don't keep it, though there is
+ * always a poll that has changed since it was last published. */
+START_TEST(a_subscriber_that_half_closes_leaves_while_others_vote)
+{
+    enum { INTERVAL_MS = 200 };
+    static const char *const lines[] = {"SUBSCRIBE *", "SUBSCRIBE * every=3600000"};
+    tear_down();
+    start("200");
+    client_ask(admin, "CREATE dinner soup salad ballots=unlimited", "+OK 2");
+    struct client *leaving = subscribe(lines[_i], "+OK 2");
+    int64_t began_ms = server_now_ms();
+    /* One begins half an interval after the other is published: they stay out of step. */
+    while (server_now_ms() < began_ms + 3 * INTERVAL_MS / 2)
+        client_ask_number(voter, "VOTE lunch pizza");
+    while (server_now_ms() < began_ms + 3 * INTERVAL_MS) {
+        client_ask_number(voter, "VOTE lunch pizza");
+        client_ask_number(voter, "VOTE dinner soup");
+    }
+    client_finish(leaving);
+    int64_t finished_ms = server_now_ms();
+    while (!leaving->ended) {
+        ck_assert_int_lt(server_now_ms() - finished_ms, 20 * INTERVAL_MS);
+        client_ask_number(voter, "VOTE lunch pizza");
+        client_ask_number(voter, "VOTE dinner soup");
+        client_receive(leaving);
+    }
+}
+END_TEST
+
+/* In the push interval of a poll, too: a stop does not wait for it, and does not drop the reader.
+ */
+START_TEST(a_stop_sends_who_half_closed_the_last_tally)
+{
+    tear_down();
+    start("60000");
+    struct client *leaving = subscribe("SUBSCRIBE *", "+OK 1");
+    client_expect(leaving, "> lunch open 1 0 pizza=0 sushi=0");
+    client_ask(voter, "VOTE lunch pizza", "+OK 2");
+    client_ask(voter, "VOTE lunch pizza", "+OK 3");
+    client_finish(leaving);
+    server_await_sleep(&server);
+    server_signal(&server, SIGTERM);
+    client_expect(leaving, "> lunch open 3 2 pizza=2 sushi=0");
+    client_expect_end(leaving);
+    server_wait(&server);
+    ck_assert(!server_logged(&server, "did not take their last replies"));
+}
+END_TEST
+
 START_TEST(a_stop_sends_the_last_tallies)
 {
     struct client *subscribers[3] = {
@@ -631,6 +680,8 @@ int main(void)
     tcase_add_checked_fixture(ends, set_up, tear_down);
     tcase_add_test(ends, a_subscriber_that_half_closes_is_sent_the_current_tally);
     tcase_add_loop_test(ends, a_subscriber_that_half_closes_waits_for_no_interval, 0, 2);
+    tcase_add_loop_test(ends, a_subscriber_that_half_closes_leaves_while_others_vote, 0, 2);
+    tcase_add_test(ends, a_stop_sends_who_half_closed_the_last_tally);
     tcase_add_test(ends, a_stop_sends_the_last_tallies);
 
     TCase *slow = server_tests_case(suite, "slow readers");
