@@ -58,12 +58,6 @@ const struct buffer *broadcast_form(struct topic *topic, enum encoding encoding)
     return &form->bytes;
 }
 
-static void note_seq(struct broadcast *broadcast, const struct snapshot *snapshot)
-{
-    if (broadcast->last_seq < snapshot->seq)
-        broadcast->last_seq = snapshot->seq;
-}
-
 /* Takes over the snapshot of a poll that has no topic yet. All that showing the poll will take is
  * allocated here: its subscribers are owed each last tally, and perhaps no later one comes. NULL if
  * memory is short. */
@@ -77,7 +71,6 @@ static struct topic *topic_new(struct broadcast *broadcast, struct snapshot *sna
         return NULL;
     }
     topic->latest = snapshot;
-    note_seq(broadcast, snapshot);
     topic->mark_seq = snapshot->mark.last_seq;
     fanout_init(&topic->fanout, &broadcast->busy, subscription_visit);
     TAILQ_INSERT_TAIL(&broadcast->published, topic, published_link);
@@ -140,7 +133,6 @@ static void topic_update(struct broadcast *broadcast, struct snapshot *snapshot)
         topic_watch(broadcast, topic, snapshot);
     snapshot_unref(topic->latest);
     topic->latest = snapshot;
-    note_seq(broadcast, snapshot);
     if (!topic->cooling)
         topic_publish(broadcast, topic);
 }

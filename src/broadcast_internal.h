@@ -48,6 +48,7 @@ struct subscription {
     struct subscriber *subscriber;
     struct topic *topic; /* NULL for `*` */
     uint64_t sent;
+    uint64_t owed_seq; /* of a subscriber that leaves: of the tally that it is owed at least */
     uint64_t not_before_ns;
     uint32_t every_ms;
     bool except;
@@ -67,9 +68,9 @@ struct subscriber {
     uint32_t excepted;
     uint64_t *named; /* bits by poll id - 1 of the topics in own; NULL until there are some beside
                         `*` */
-    bool leaves;     /* its peer has half-closed: */
-    bool owed_is_published; /* and `*` is owed no more than what is published */
-    uint64_t end_seq;       /* the newest sequence at that instant */
+    /* Its peer has half-closed and had its replies; it is owed what there was then. */
+    bool leaves;
+    bool owed_is_published; /* of `*`, all of that */
     uint64_t end_number;    /* of the last publication then or, once owed_is_published, by when
                                that was found */
 };
@@ -82,7 +83,6 @@ struct broadcast {
     uint64_t interval_ns;
     struct topic *topics[POLLS_MAX]; /* by poll id - 1 */
     uint32_t topic_count;
-    uint64_t last_seq;    /* of all topics' tallies */
     uint64_t last_number; /* of a publication */
     TAILQ_HEAD(topic_queue, topic) published;
     struct topic_queue cooling;

@@ -309,6 +309,8 @@ void session_answered(struct session *session)
     session->client.in_flight--;
     if (session->client.in_flight == 0)
         session->asked = 0;
+    if (session->client.in_flight == 0 && conn->ended)
+        conn_want_writable(conn); /* a subscriber is owed the tally with its last ballot */
     if (conn->paused && !conn->waiting && session->client.in_flight <= session->resume_at)
         conn_resume(conn);
 }

@@ -151,7 +151,7 @@ static int named_reserve(struct subscriber *subscriber)
     return subscriber->all && !subscriber->named ? -1 : 0;
 }
 
-/* ---- visits ---- */
+/* ---- sending a subscription what it lacks ---- */
 
 static struct fanout *fanout_of(struct subscription *subscription)
 {
@@ -196,14 +196,66 @@ static void send_topic(struct broadcast *broadcast, struct subscription *subscri
     mark_sent(broadcast, subscription, topic, topic->latest->seq);
 }
 
-/* A reader that leaves does not wait for a poll to be published. */
+/* ---- leaving ---- */
+
+/* Whether a poll that `*` must tell of cools since before the end, and has changed meanwhile:
+ * perhaps before the end, too. */
+static bool awaits_cooling(const struct subscriber *subscriber)
+{
+    const struct topic *topic;
+    TAILQ_FOREACH (topic, &subscriber->broadcast->cooling, cooling_link) {
+        if (topic->number > subscriber->end_number)
+            break; /* they are in the order of their publications */
+        if (topic->published_seq < topic->latest->seq && !is_named(subscriber, topic))
+            return true;
+    }
+    return false;
+}
+
+/* A reader that half-closed, and has had its replies, is owed the tallies of that instant: a poll
+ * by name at once, though it cools; of `*`, when it is published. It is sent no more than that, or
+ * it would stay as long as there are ballots. */
+static void note_end(struct subscriber *subscriber)
+{
+    struct conn *conn = subscriber->conn;
+    if (!conn->ended || conn->handler->busy(conn))
+        return;
+    if (!subscriber->leaves) {
+        struct subscription *own;
+        TAILQ_FOREACH (own, &subscriber->own, own_link)
+            own->owed_seq = own->except ? 0 : own->topic->latest->seq;
+        subscriber->end_number = subscriber->broadcast->last_number;
+        subscriber->leaves = true;
+    }
+    if (subscriber->owed_is_published || awaits_cooling(subscriber))
+        return;
+    subscriber->owed_is_published = true;
+    subscriber->end_number = subscriber->broadcast->last_number;
+}
+
+bool subscriber_is_behind(struct subscriber *subscriber)
+{
+    broadcast_receive(subscriber->broadcast);
+    note_end(subscriber);
+    const struct subscription *own;
+    TAILQ_FOREACH (own, &subscriber->own, own_link)
+        if (own->sent < own->owed_seq)
+            return true;
+    return subscriber->all &&
+           (!subscriber->owed_is_published || subscriber->all->sent < subscriber->end_number);
+}
+
+/* ---- visits ---- */
+
 static bool is_due(const struct broadcast *broadcast, const struct subscription *subscription)
 {
     const struct topic *topic = subscription->topic;
-    if (!topic)
-        return subscription->sent < broadcast->last_number;
-    bool leaves = subscription->subscriber->conn->ended;
-    return subscription->sent < (leaves ? topic->latest->seq : topic->published_seq);
+    const struct subscriber *subscriber = subscription->subscriber;
+    if (topic)
+        return subscription->sent <
+               (subscriber->leaves ? subscription->owed_seq : topic->published_seq);
+    return subscription->sent <
+           (subscriber->owed_is_published ? subscriber->end_number : broadcast->last_number);
 }
 
 /* Whether it is owed one already that the last one has replaced. */
@@ -220,6 +272,7 @@ void subscription_visit(struct fanout_member *member)
         (struct subscription *)((char *)member - offsetof(struct subscription, member));
     struct broadcast *broadcast = subscription->subscriber->broadcast;
     struct conn *conn = subscription->subscriber->conn;
+    note_end(subscription->subscriber);
     if (!is_due(broadcast, subscription))
         return;
     if (!conn_takes_push(conn)) { /* this tally may be sent yet, if no newer one comes before */
@@ -235,60 +288,6 @@ void subscription_visit(struct fanout_member *member)
     else
         send_published(broadcast, subscription);
     conn_settle(conn);
-}
-
-/* ---- leaving ---- */
-
-/* A reader that half-closed is owed the tallies of that instant. Those that come later don't keep
- * it, or it would stay as long as there are ballots. */
-static void note_end(struct subscriber *subscriber)
-{
-    if (!subscriber->conn->ended || subscriber->leaves)
-        return;
-    subscriber->leaves = true;
-    subscriber->end_seq = subscriber->broadcast->last_seq;
-    subscriber->end_number = subscriber->broadcast->last_number;
-}
-
-/* Sequences rise over all polls: whatever is newer than the end was sent after it. */
-static bool is_behind(const struct subscription *own)
-{
-    return !own->except && own->sent < own->topic->latest->seq &&
-           own->sent <= own->subscriber->end_seq;
-}
-
-/* Whether a poll that `*` must tell of cools since before the end, and has changed meanwhile:
- * perhaps before the end, too. */
-static bool awaits_cooling(const struct subscriber *subscriber)
-{
-    const struct topic *topic;
-    TAILQ_FOREACH (topic, &subscriber->broadcast->cooling, cooling_link)
-        if (topic->number <= subscriber->end_number && topic->published_seq < topic->latest->seq &&
-            !is_named(subscriber, topic))
-            return true;
-    return false;
-}
-
-static bool all_is_behind(struct subscriber *subscriber)
-{
-    if (!subscriber->owed_is_published) {
-        if (awaits_cooling(subscriber))
-            return true;
-        subscriber->owed_is_published = true;
-        subscriber->end_number = subscriber->broadcast->last_number;
-    }
-    return subscriber->all->sent < subscriber->end_number;
-}
-
-bool subscriber_is_behind(struct subscriber *subscriber)
-{
-    broadcast_receive(subscriber->broadcast);
-    note_end(subscriber);
-    const struct subscription *own;
-    TAILQ_FOREACH (own, &subscriber->own, own_link)
-        if (is_behind(own))
-            return true;
-    return subscriber->all && all_is_behind(subscriber);
 }
 
 /* ---- catching up ---- */

@@ -432,6 +432,25 @@ START_TEST(a_subscriber_that_half_closes_leaves_while_others_vote)
 }
 END_TEST
 
+/* Its own ballots are in what it is sent last, though the poll cools. */
+START_TEST(a_subscriber_that_votes_and_half_closes_sees_its_ballots)
+{
+    static const char lines[] = "SUBSCRIBE lunch\nVOTE lunch pizza\nVOTE lunch sushi\n";
+    tear_down();
+    start("60000");
+    struct client *leaving = server_client(&server);
+    client_write(leaving, lines, sizeof lines - 1);
+    client_finish(leaving);
+    const char *line;
+    char last[64] = "";
+    while ((line = client_line_or_end(leaving)))
+        if (line[0] == '>')
+            snprintf(last, sizeof last, "%s", line);
+    ck_assert_str_eq(last, "> lunch open 3 2 pizza=1 sushi=1");
+    ck_assert_int_eq(leaving->error, 0);
+}
+END_TEST
+
 /* In the push interval of a poll, too: a stop does not wait for it, and does not drop the reader.
  */
 START_TEST(a_stop_sends_who_half_closed_the_last_tally)
@@ -681,6 +700,7 @@ int main(void)
     tcase_add_test(ends, a_subscriber_that_half_closes_is_sent_the_current_tally);
     tcase_add_loop_test(ends, a_subscriber_that_half_closes_waits_for_no_interval, 0, 2);
     tcase_add_loop_test(ends, a_subscriber_that_half_closes_leaves_while_others_vote, 0, 2);
+    tcase_add_test(ends, a_subscriber_that_votes_and_half_closes_sees_its_ballots);
     tcase_add_test(ends, a_stop_sends_who_half_closed_the_last_tally);
     tcase_add_test(ends, a_stop_sends_the_last_tallies);
 
