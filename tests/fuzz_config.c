@@ -3,6 +3,7 @@
  * its name. What comes out is a configuration in which everything is in range, or one line that
  * says what is wrong; and the same configuration, written as a file, is read as the same again. */
 #include "config.h"
+#include "early.h"
 #include "proto/limits.h"
 
 #include <stdio.h>
@@ -24,7 +25,7 @@ static char program[] = "tallycast";
 static const char *file_bytes;
 static size_t file_len;
 
-FILE *__wrap_fopen(const char *path, const char *mode)
+CALLED_EARLY FILE *__wrap_fopen(const char *path, const char *mode)
 {
     if (strcmp(mode, "re") != 0) /* libFuzzer's own */
         return __real_fopen(path, mode);
@@ -32,7 +33,7 @@ FILE *__wrap_fopen(const char *path, const char *mode)
 }
 
 /* The kernel would be asked for a file's worth of text, which takes longer than all the rest. */
-long __wrap_sysconf(int name)
+CALLED_EARLY long __wrap_sysconf(int name)
 {
     return name == _SC_NPROCESSORS_ONLN ? PROCESSORS : __real_sysconf(name);
 }

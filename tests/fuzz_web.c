@@ -100,7 +100,9 @@ static bool take_head(const struct web *web, struct head *head)
     struct span line = take_line(&at, end);
     *head = (struct head){.len = (size_t)(end - web->received)};
     REQUIRE(begins(line, "HTTP/1.1 ") && line.len > 13 && line.at[12] == ' ');
-    head->status = atoi(line.at + 9);
+    uint64_t status;
+    REQUIRE(number_parse(line.at + 9, 3, 999, &status));
+    head->status = (int)status;
     REQUIRE(strlen(http_reason(head->status)) == line.len - 13);
     while ((line = take_line(&at, end)).len > 0)
         take_field(head, line);

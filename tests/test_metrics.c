@@ -2,6 +2,7 @@
  * word is promtool's to say, where it is installed. */
 #include "metrics.h"
 
+#include "early.h"
 #include "stats.h"
 #include "store.h"
 
@@ -80,7 +81,7 @@ static bool old_kernel, no_directory, no_limit;
 
 int __real_stat(const char *path, struct stat *info);
 int __wrap_stat(const char *path, struct stat *info);
-int __wrap_stat(const char *path, struct stat *info)
+CALLED_EARLY int __wrap_stat(const char *path, struct stat *info)
 {
     int result = __real_stat(path, info);
     if (old_kernel)
@@ -90,14 +91,14 @@ int __wrap_stat(const char *path, struct stat *info)
 
 DIR *__real_opendir(const char *path);
 DIR *__wrap_opendir(const char *path);
-DIR *__wrap_opendir(const char *path)
+CALLED_EARLY DIR *__wrap_opendir(const char *path)
 {
     return no_directory ? NULL : __real_opendir(path);
 }
 
 int __real_getrlimit(int resource, struct rlimit *limit);
 int __wrap_getrlimit(int resource, struct rlimit *limit);
-int __wrap_getrlimit(int resource, struct rlimit *limit)
+CALLED_EARLY int __wrap_getrlimit(int resource, struct rlimit *limit)
 {
     return no_limit ? -1 : __real_getrlimit(resource, limit);
 }
