@@ -457,14 +457,6 @@ const char *peer_line_now(struct peer *peer)
     return line;
 }
 
-static bool is_dead(const struct victim *victim)
-{
-    siginfo_t end = {.si_pid = 0};
-    return victim->pid <= 0 ||
-           (waitid(P_PID, (id_t)victim->pid, &end, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-            end.si_pid != 0);
-}
-
 /* A connection that was made in the instant in which a server died may have no other end: the
  * kernel let the server's half go with the listener, and told nobody (seen on Linux 6.18 in a few
  * of 25,000 cases: the server a zombie, the client's socket ESTAB). */
@@ -477,7 +469,7 @@ const char *peer_line(struct peer *peer)
         int64_t left = deadline - victim_now_ms();
         if (left > 0 && poll(&readable, 1, (int)left) != 0)
             continue;
-        if (!is_dead(peer->victim))
+        if (peer->victim->pid > 0 && !victim_has_ended(peer->victim))
             victim_fail(peer->victim, "a client waits for a line, and nothing comes");
         hang_up(peer);
     }
