@@ -9,22 +9,22 @@
  * read and close → broadcast workers answer what was read → the ledger ends, so every tally there
  * will be is published → broadcast workers push the last ones and close → the database's log is
  * moved into its file. */
-#include "admission.h"
-#include "clock.h"
-#include "config.h"
-#include "database.h"
-#include "hook.h"
-#include "ledger.h"
-#include "listener.h"
-#include "log.h"
+#include "net/admission.h"
+#include "base/clock.h"
+#include "config/config.h"
+#include "store/database.h"
+#include "base/failpoint.h"
+#include "ledger/ledger.h"
+#include "serve/listener.h"
+#include "base/log.h"
 #include "notify.h"
-#include "poll.h"
+#include "poll/poll.h"
 #include "proto/settings.h"
-#include "ring.h"
-#include "server.h"
-#include "store.h"
-#include "tally.h"
-#include "worker.h"
+#include "base/ring.h"
+#include "serve/server.h"
+#include "store/store.h"
+#include "tally/tally.h"
+#include "serve/worker.h"
 
 #include <errno.h>
 #include <event2/event.h>

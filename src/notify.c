@@ -3,7 +3,7 @@
  * thread. Whatever fails is logged and changes nothing else. */
 #include "notify.h"
 
-#include "log.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <stddef.h>

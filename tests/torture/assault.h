@@ -15,7 +15,7 @@
 #ifndef TALLYCAST_TESTS_TORTURE_ASSAULT_H
 #define TALLYCAST_TESTS_TORTURE_ASSAULT_H
 
-#include "tests/server.h"
+#include "tests/support/server.h"
 #include "tests/torture/healthy.h"
 #include "tests/torture/torture.h"
 

@@ -1,5 +1,5 @@
 /* What was cast, answered and shown, and whether the database agrees. */
-#include "book.h"
+#include "tests/torture/book.h"
 
 #include <inttypes.h>
 #include <sqlite3.h>

@@ -7,7 +7,7 @@
 #ifndef TALLYCAST_TESTS_BOOK_H
 #define TALLYCAST_TESTS_BOOK_H
 
-#include "victim.h"
+#include "tests/torture/victim.h"
 
 enum { BOOK_POLLS = 2, BOOK_LINE_MAX = 128 };
 

@@ -16,7 +16,7 @@ enum { FAULT_SHORT = -1 }; /* in place of an errno: half of the bytes that were 
 
 enum fault_call {
 #define FAULT_CALL(name, ...) FAULT_CALL_##name,
-#include "fault_calls.def"
+#include "tests/torture/fault_calls.def"
 #undef FAULT_CALL
     FAULT_CALLS
 };

@@ -7,7 +7,7 @@
  *
  * Any thread. Nothing is locked: what is shared are atomics. A wrapper must not allocate: the
  * functions that it stands before are looked up when the library is loaded. */
-#include "fault.h"
+#include "tests/torture/fault.h"
 
 #include <dlfcn.h>
 #include <errno.h>

@@ -17,7 +17,7 @@
  * N, one after the other until one is not reached. TALLYCAST_FAULT_SHARE=K/N leaves out all points
  * but an N-th, the K-th from 0: cases wait more than they work, so N programs make a sweep shorter.
  */
-#include "book.h"
+#include "tests/torture/book.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -53,7 +53,7 @@ static const struct {
     int errors[ERRORS_MAX]; /* 0 ends them */
 } calls[FAULT_CALLS] = {
 #define FAULT_CALL(name, ...) {#name, {__VA_ARGS__}},
-#include "fault_calls.def"
+#include "tests/torture/fault_calls.def"
 #undef FAULT_CALL
 };
 

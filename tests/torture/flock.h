@@ -3,7 +3,7 @@
 #ifndef TALLYCAST_TESTS_TORTURE_FLOCK_H
 #define TALLYCAST_TESTS_TORTURE_FLOCK_H
 
-#include "tests/server.h"
+#include "tests/support/server.h"
 
 enum { FLOCK_HEAD_MAX = 64 };
 

@@ -8,7 +8,7 @@
 #ifndef TALLYCAST_TESTS_TORTURE_HEALTHY_H
 #define TALLYCAST_TESTS_TORTURE_HEALTHY_H
 
-#include "tests/server.h"
+#include "tests/support/server.h"
 
 enum { HEALTHY_WINDOW_MS = 500, HEALTHY_VOTERS = 8, HEALTHY_BALLOTS_A_SECOND = 800 };
 

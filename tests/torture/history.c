@@ -10,7 +10,7 @@
  * Threads record, and note in `failure` what makes no sense at all; the test's own thread judges.
  */
 #include "proto/reply.h"
-#include "tests/server.h"
+#include "tests/support/server.h"
 #include "tests/torture/history_check.h"
 #include "tests/torture/torture.h"
 

@@ -1,11 +1,11 @@
 /* Kills the server, again and again, on a database that goes on growing: with SIGKILL at random
- * instants (also while it starts and while it stops) and at the points of src/hook.def. After each
- * death the oracle compares what the clients were told with what the disk holds, and after each
- * start with what the server says.
+ * instants (also while it starts and while it stops) and at the points of src/base/failpoint.def.
+ * After each death the oracle compares what the clients were told with what the disk holds, and
+ * after each start with what the server says.
  *
  * A case is one life of a server, from start to death. `tallyctl recount` runs after every death.
  * SIGKILL takes nothing from the kernel's cache: that a sync was done is for another part. */
-#include "src/hook.h"
+#include "base/failpoint.h"
 #include "tests/torture/kill_load.h"
 #include "tests/torture/kill_oracle.h"
 #include "tests/torture/kill_process.h"
@@ -42,7 +42,7 @@ static const struct point {
     enum passages passages;
 } points[] = {
 #define HOOK(identifier, name, passages, where) [HOOK_##identifier] = {name, passages},
-#include "src/hook.def"
+#include "base/failpoint.def"
 #undef HOOK
 };
 

@@ -13,7 +13,7 @@
 #include "tests/torture/kill_oracle.h"
 #include "tests/torture/kill_process.h"
 
-#include "voter.h"
+#include "poll/voter.h"
 
 #include <inttypes.h>
 #include <sqlite3.h>

@@ -20,7 +20,7 @@
 #include "tests/torture/power_run.h"
 #include "tests/torture/power_server.h"
 
-#include "log.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <inttypes.h>

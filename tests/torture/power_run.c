@@ -7,12 +7,12 @@
  * does anything else to the disk. */
 #include "tests/torture/power_run.h"
 
-#include "database.h"
-#include "ledger_internal.h" /* whether the ledger sleeps */
-#include "log.h"
+#include "store/database.h"
+#include "ledger/ledger_internal.h" /* whether the ledger sleeps */
+#include "base/log.h"
 #include "proto/error.h"
-#include "tally.h"
-#include "waker.h"
+#include "tally/tally.h"
+#include "base/waker.h"
 
 #include <limits.h>
 #include <pthread.h>

@@ -6,10 +6,10 @@
 
 #include "tests/torture/disk.h"
 
-#include "hash.h"
-#include "ledger.h"
+#include "base/hash.h"
+#include "ledger/ledger.h"
 #include "proto/settings.h"
-#include "voter.h"
+#include "poll/voter.h"
 
 #include <stdbool.h>
 #include <stddef.h>

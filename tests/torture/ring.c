@@ -1,8 +1,8 @@
 /* The ring under helgrind, which looks for accesses of two threads that nothing orders. It sees no
- * order in C11's atomics by itself; here it is told of one where, and only where, src/ring.c asks
- * for it: an acquiring load comes after the releasing store whose value it read, and a relaxed one
- * after nothing. So a slot that is touched without the right memory order is reported, though this
- * machine and its compiler may do what was meant.
+ * order in C11's atomics by itself; here it is told of one where, and only where, src/base/ring.c
+ * asks for it: an acquiring load comes after the releasing store whose value it read, and a relaxed
+ * one after nothing. So a slot that is touched without the right memory order is reported, though
+ * this machine and its compiler may do what was meant.
  *
  * A case is a ring of a random size, through which two threads pass numbers in runs of random
  * lengths. It is tried as it is, which must pass, and then with each of its four orders weakened to
@@ -11,7 +11,7 @@
  * The program runs itself under valgrind, with the case as arguments. */
 #include "tests/torture/torture.h"
 
-#include "log.h"
+#include "base/log.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -49,7 +49,7 @@ static void ordered_store(_Atomic uint64_t *index, uint64_t value, memory_order 
 #undef atomic_store_explicit
 #define atomic_load_explicit  ordered_load
 #define atomic_store_explicit ordered_store
-#include "src/ring.c"
+#include "base/ring.c"
 #undef atomic_load_explicit
 #undef atomic_store_explicit
 

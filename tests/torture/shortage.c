@@ -8,7 +8,7 @@
  *
  * Small and read-only file systems need the right to mount. Where there is none, that is said, and
  * counted as not run. */
-#include "book.h"
+#include "tests/torture/book.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,5 +1,5 @@
 /* Starting a server, with or without faults, and talking to it. */
-#include "victim.h"
+#include "tests/torture/victim.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>

@@ -7,8 +7,8 @@
 #ifndef TALLYCAST_TESTS_VICTIM_H
 #define TALLYCAST_TESTS_VICTIM_H
 
-#include "fault.h"
-#include "torture.h"
+#include "tests/torture/fault.h"
+#include "tests/torture/torture.h"
 
 #include <stddef.h>
 #include <sys/queue.h>

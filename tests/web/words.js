@@ -5,7 +5,7 @@ import { test } from "./harness.js";
 
 const start = ["--poll", "lunch=pizza,sushi"];
 
-// tests/test_page.c has the same cases.
+// tests/unit/test_page.c has the same cases.
 const shares = [
     [[0, 0], [0, 0]],
     [[1, 0], [100, 0]],

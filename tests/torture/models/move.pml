@@ -2,9 +2,9 @@
  * and each of its lines is answered once, in order, whatever is in flight and whoever hangs up.
  *
  * Models take_vote, take_command, must_move, pauses_for_answers, session_answered and on_answer of
- * src/session.c; client_leave, arrive and client_close of src/client.c; conn_attach, conn_detach,
- * conn_find and conn_settle of src/conn.c; worker_request, worker_wait, worker_forget, take_answers
- * and resume_waiting of src/worker.c; loop_post and run_inbox of src/loop.c. Two workers and the
+ * src/line/session.c; client_leave, arrive and client_close of src/serve/client.c; conn_attach, conn_detach,
+ * conn_find and conn_settle of src/net/conn.c; worker_request, worker_wait, worker_forget, take_answers
+ * and resume_waiting of src/serve/worker.c; loop_post and run_inbox of src/net/loop.c. Two workers and the
  * ledger are threads. One peer sends VOTE, SUBSCRIBE, VOTE, the other two VOTEs, at once; each may
  * hang up at any time. The second one's connection takes a free slot of the pool, also one that the
  * first has left.
@@ -85,7 +85,7 @@ bit may_reset[CONNS];
 chan requests[2] = [ROOM + 1] of { byte, byte, byte, byte };
 chan answers[2] = [ROOM + 1] of { byte, byte, byte, byte };
 
-/* ---- src/conn.c ---- */
+/* ---- src/net/conn.c ---- */
 
 inline touch(self, c)
 {
@@ -120,7 +120,7 @@ inline conn_detach(self, c)
     }
 }
 
-/* ---- src/loop.c: the broadcast worker's inbox ---- */
+/* ---- src/net/loop.c: the broadcast worker's inbox ---- */
 
 inline loop_post(self, c)
 {
@@ -136,7 +136,7 @@ inline loop_post(self, c)
 #endif
 }
 
-/* ---- src/session.c ---- */
+/* ---- src/line/session.c ---- */
 
 inline reply(c, n)
 {
@@ -249,7 +249,7 @@ inline close(self, c)
     conns[c].state = GONE
 }
 
-/* ---- src/worker.c ---- */
+/* ---- src/serve/worker.c ---- */
 
 /* One answer: take_answers, with conn_find, on_answer and session_answered. */
 inline take_answer(self, c)

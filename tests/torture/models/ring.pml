@@ -2,7 +2,7 @@
  * read.
  *
  * Models free_slots, ring_slot, ring_publish, ring_push, ring_peek, ring_consume, ring_pop and
- * ring_is_empty of src/ring.c, with their memory orders; one producer and one consumer that mix them
+ * ring_is_empty of src/base/ring.c, with their memory orders; one producer and one consumer that mix them
  * as they like, in batches of any size. Indices wrap around on the way, at INDEX_END in place of
  * 2^64.
  *

@@ -1,10 +1,10 @@
 /* Sleeping and waking: no wake-up is lost between a loop, the ledger and the main thread, and a stop
  * leaves nothing unanswered.
  *
- * Models waker_prepare, waker_cancel, waker_finish, waker_sleep and waker_wake of src/waker.c;
- * loop_run, run_inbox, has_work and loop_post of src/loop.c; worker_work, worker_pending, note_quiet,
- * run_stop, on_stop_deadline, run_finish, worker_stop and worker_finish of src/worker.c; ledger_run,
- * batch_gather, has_work, rest, ledger_send, ledger_flush_answers and ledger_stop of src/ledger.c; all
+ * Models waker_prepare, waker_cancel, waker_finish, waker_sleep and waker_wake of src/base/waker.c;
+ * loop_run, run_inbox, has_work and loop_post of src/net/loop.c; worker_work, worker_pending, note_quiet,
+ * run_stop, on_stop_deadline, run_finish, worker_stop and worker_finish of src/serve/worker.c; ledger_run,
+ * batch_gather, has_work, rest, ledger_send, ledger_flush_answers and ledger_stop of src/ledger/ledger.c; all
  * with their memory orders. Three threads: a loop whose peers send lines, each of which becomes a
  * request; the ledger; and the main thread, which posts a task, stops the worker and the ledger, and
  * ends the loop, as a stopping server does.
@@ -81,7 +81,7 @@ bit patient;      /* the stop comes when everything is answered, so nothing but 
 byte answered;
 bit ledger_ended, loop_ended;
 
-/* ---- src/waker.c ---- */
+/* ---- src/base/waker.c ---- */
 
 inline waker_prepare(self)
 {
@@ -123,7 +123,7 @@ inline waker_wake(self, sleeper)
     was = 0
 }
 
-/* ---- src/loop.c ---- */
+/* ---- src/net/loop.c ---- */
 
 inline loop_post(self, task)
 {
@@ -137,7 +137,7 @@ inline loop_post(self, task)
 #endif
 }
 
-/* ---- src/ledger.c ---- */
+/* ---- src/ledger/ledger.c ---- */
 
 inline ledger_send()
 {
@@ -225,7 +225,7 @@ proctype ledger()
     ledger_ended = 1
 }
 
-/* ---- src/loop.c, src/worker.c ---- */
+/* ---- src/net/loop.c, src/serve/worker.c ---- */
 
 #define RUNNING 0
 #define STOPS 1

@@ -1,0 +1,82 @@
+/* The configuration: defaults, then a file, then the command line. One table (options.def) gives
+ * the names, the parsing, --help and the file's keys. Main thread, before the others start;
+ * read-only afterwards. */
+#ifndef TALLYCAST_CONFIG_H
+#define TALLYCAST_CONFIG_H
+
+#include "proto/command.h"
+#include "base/log.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    CONFIG_LISTEN_MAX = 16,
+    CONFIG_HTTP_HOSTS_MAX = 16,
+    CONFIG_PROXIES_MAX = 16,
+    CONFIG_ADDRESS_CHARS = 45, /* of an IP address */
+    CONFIG_ERROR_MAX = 512,
+};
+
+enum durability { DURABILITY_DISK, DURABILITY_OS };
+
+/* An address to listen on, as given; resolved by the listener. */
+struct config_address {
+    char host[256]; /* without the brackets of an IPv6 address */
+    uint16_t port;  /* 0 takes a free one */
+};
+
+/* A poll to make at start unless it exists. */
+struct config_poll {
+    struct name name;
+    unsigned choice_count;
+    struct name *choices; /* owned by the config */
+};
+
+struct config {
+    struct config_address listen[CONFIG_LISTEN_MAX];
+    size_t listen_count;
+    bool http_on;
+    struct config_address http;
+    char *http_hosts[CONFIG_HTTP_HOSTS_MAX]; /* owned; without a port */
+    size_t http_host_count;
+    char *cors; /* owned; an origin, `*`, or NULL for none */
+    char proxies[CONFIG_PROXIES_MAX][CONFIG_ADDRESS_CHARS + 1]; /* as inet_ntop writes them */
+    size_t proxy_count;
+    char *database; /* owned */
+    char *admin;    /* owned; the database's path with .sock appended unless given */
+    enum durability durability;
+    unsigned ingest_threads;
+    unsigned broadcast_threads;
+    unsigned push_interval_ms;
+    unsigned stall_timeout_s;
+    unsigned line_timeout_s; /* 0 = no limit */
+    unsigned request_timeout_s;
+    unsigned max_connections;
+    unsigned max_per_address;  /* 0 = no limit */
+    unsigned max_errors;       /* in a row, of a connection; fits into 16 bits */
+    unsigned max_in_flight;    /* ballots of a connection */
+    struct config_poll *polls; /* owned */
+    size_t poll_count;
+    enum log_level log_level;
+};
+
+enum config_outcome {
+    CONFIG_RUN,     /* start the server */
+    CONFIG_CHECKED, /* --check-config, and the configuration is good */
+    CONFIG_HELP,    /* --help or --version: text holds what to print on standard output, as it is */
+    CONFIG_ERROR,   /* text holds one line for standard error, without the program's name and LF */
+};
+
+enum { CONFIG_HELP_MAX = 8192 };
+
+/* Reads the command line and the file that it names. On every outcome `config` must be freed by
+ * config_free. `text` takes what there is to print: at most CONFIG_ERROR_MAX bytes of an error, NUL
+ * included. */
+enum config_outcome config_load(struct config *config, int argc, char **argv,
+                                char text[CONFIG_HELP_MAX]);
+
+void config_free(struct config *config);
+
+#endif

@@ -1,0 +1,60 @@
+/* BACKUP: a copy of the database, made by a thread of its own while ballots go on (store_backup.c
+ * says how). One at a time. The copying thread says that it is done and wakes the ledger, which
+ * answers. */
+#include "ledger/ledger_internal.h"
+
+#include "base/failpoint.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static void *backup_run(void *context)
+{
+    struct backup *backup = context;
+    backup->error =
+        store_backup_copy(backup->store, backup->path->bytes, &backup->cancelled, &backup->bytes);
+    if (backup->error == ERR_BAD_ARGUMENT)
+        backup->bytes = (uint64_t)errno;
+    atomic_store_explicit(&backup->done, true, memory_order_release);
+    waker_wake(backup->ledger);
+    return NULL;
+}
+
+int ledger_backup_start(struct ledger *ledger, unsigned port, struct request *request)
+{
+    struct backup *backup = &ledger->backup;
+    if (backup->running)
+        return ERR_LIMIT;
+    int error = store_backup_begin(ledger->store);
+    if (error != 0)
+        return error;
+    *backup = (struct backup){.port = port,
+                              .to = request->from,
+                              .path = request->detail,
+                              .store = ledger->store,
+                              .ledger = &ledger->waker};
+    if (pthread_create(&backup->thread, NULL, backup_run, backup) != 0) {
+        store_backup_end(ledger->store);
+        return ERR_LIMIT;
+    }
+    backup->running = true;
+    request->detail = NULL;
+    return 0;
+}
+
+void ledger_backup_finish(struct ledger *ledger, bool wait)
+{
+    struct backup *backup = &ledger->backup;
+    if (!backup->running || (!wait && !atomic_load_explicit(&backup->done, memory_order_acquire)))
+        return;
+    pthread_join(backup->thread, NULL);
+    store_backup_end(ledger->store);
+    backup->running = false;
+    hook_point(HOOK_BACKUP_DONE);
+    ledger_answer(
+        ledger, backup->port,
+        (struct answer){.to = backup->to, .number = backup->bytes, .error = backup->error});
+    free(backup->path);
+    ledger_flush_answers(ledger);
+}

@@ -1,0 +1,346 @@
+/* The electorate: an extendible hash table from voters to the ballots that count (see
+ * electorate.h). The ledger thread runs all of it.
+ *
+ * The top bits of hash.high pick the segment; hash.low picks where in it the search begins (linear
+ * probing). A full segment is split in two, after the directory was doubled if it told no halves
+ * apart. Hashes are keyed, so their bits are uniform and segments fill evenly; should they not be,
+ * the directory stays small all the same: it is doubled only while it has few pointers a segment,
+ * and past that the crowded segment itself grows.
+ *
+ * Memory is the only thing that can fail, and everything that an insert needs is allocated before
+ * it changes what can be found. */
+#include "ledger/electorate.h"
+
+#include "base/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum {
+    SEGMENT_SLOTS = 4096,  /* of a new segment; a power of two */
+    BLOCK_BYTES = 2 << 20, /* a huge page: without, most lookups in a large table miss the TLB too,
+                              which took half of the time of loading 10 million ballots */
+    POINTERS_PER_SEGMENT =
+        16,                 /* that the directory may have on average; uniform hashes need 2 to 4 */
+    DEPTH_MIN = 1,          /* so that a shift by 64 - depth is always defined */
+    DEPTH_OF_HINT_MAX = 16, /* what electorate_new reserves at most: 6 GiB would be a wrong hint */
+    FORGOTTEN = UINT16_MAX, /* the choice of an entry whose seq is 0; an empty slot's is 0 */
+};
+
+struct entry {
+    struct hash voter;
+    struct vote vote;
+};
+_Static_assert(sizeof(struct entry) == 24, "an entry is 24 bytes");
+
+struct segment {
+    unsigned depth; /* top bits of the hash that all of its entries share */
+    size_t slots;   /* a power of two */
+    size_t used;    /* entries, those forgotten included */
+    struct entry entries[];
+};
+
+struct electorate {
+    unsigned depth;             /* the directory has 2^depth pointers */
+    size_t segment_count;       /* distinct ones */
+    size_t count;               /* entries in all segments */
+    struct segment **directory; /* a segment has 2^(depth - its own) neighbouring pointers */
+    struct block *blocks;       /* memory for segments of SEGMENT_SLOTS */
+    struct free_segment {
+        struct free_segment *next;
+    } * free_segments; /* in the blocks */
+};
+
+enum { SEGMENT_BYTES = sizeof(struct segment) + SEGMENT_SLOTS * sizeof(struct entry) };
+
+/* Segments side by side in one huge page. Given back when the electorate is freed. */
+struct block {
+    struct block *next;
+    char segments[BLOCK_BYTES / SEGMENT_BYTES][SEGMENT_BYTES];
+};
+_Static_assert(sizeof(struct block) <= BLOCK_BYTES, "a block is a huge page at most");
+
+static bool slot_is_empty(const struct entry *entry)
+{
+    return entry->vote.seq == 0 && entry->vote.choice == 0;
+}
+
+static size_t directory_index(const struct electorate *electorate, struct hash voter)
+{
+    return voter.high >> (64 - electorate->depth);
+}
+
+/* The slot that holds the voter, or else the empty one where it would go. There always is an empty
+ * one. */
+static struct entry *segment_slot(struct segment *segment, struct hash voter)
+{
+    for (size_t i = voter.low;; i++) {
+        struct entry *entry = &segment->entries[i & (segment->slots - 1)];
+        if (slot_is_empty(entry) ||
+            (entry->voter.low == voter.low && entry->voter.high == voter.high))
+            return entry;
+    }
+}
+
+static bool segment_is_full(const struct segment *segment)
+{
+    return segment->used >= segment->slots / 4 * 3;
+}
+
+static int block_add(struct electorate *electorate)
+{
+    struct block *block = aligned_alloc(BLOCK_BYTES, BLOCK_BYTES);
+    if (block == NULL)
+        return -1;
+    madvise(block, BLOCK_BYTES, MADV_HUGEPAGE); /* small pages do too */
+    block->next = electorate->blocks;
+    electorate->blocks = block;
+    for (size_t i = 0; i < BLOCK_BYTES / SEGMENT_BYTES; i++) {
+        struct free_segment *free_segment = (struct free_segment *)block->segments[i];
+        free_segment->next = electorate->free_segments;
+        electorate->free_segments = free_segment;
+    }
+    return 0;
+}
+
+/* Takes an empty segment of the usual size from the blocks. NULL if memory is short. */
+static struct segment *segment_take(struct electorate *electorate)
+{
+    if (electorate->free_segments == NULL && block_add(electorate) != 0)
+        return NULL;
+    struct free_segment *taken = electorate->free_segments;
+    electorate->free_segments = taken->next;
+    return memset(taken, 0, SEGMENT_BYTES);
+}
+
+static struct segment *segment_new(struct electorate *electorate, unsigned depth, size_t slots)
+{
+    struct segment *segment = slots == SEGMENT_SLOTS
+                                  ? segment_take(electorate)
+                                  : calloc(1, sizeof *segment + slots * sizeof(struct entry));
+    if (segment != NULL) {
+        segment->depth = depth;
+        segment->slots = slots;
+    }
+    return segment;
+}
+
+static void segment_free(struct electorate *electorate, struct segment *segment)
+{
+    if (segment == NULL)
+        return;
+    if (segment->slots != SEGMENT_SLOTS) {
+        free(segment);
+        return;
+    }
+    struct free_segment *free_segment = (struct free_segment *)segment;
+    free_segment->next = electorate->free_segments;
+    electorate->free_segments = free_segment;
+}
+
+static void segment_insert(struct segment *segment, const struct entry *entry)
+{
+    *segment_slot(segment, entry->voter) = *entry;
+    segment->used++;
+}
+
+/* Copies the entries of `from` that count to `zero` or `one`, by the first bit of the hash that
+ * `from` doesn't decide. They may be the same segment. The forgotten ones stay behind. */
+static void segment_deal(const struct segment *from, struct segment *zero, struct segment *one)
+{
+    for (size_t i = 0; i < from->slots; i++) {
+        const struct entry *entry = &from->entries[i];
+        if (entry->vote.seq == 0)
+            continue;
+        bool bit = entry->voter.high >> (63 - from->depth) & 1;
+        segment_insert(bit ? one : zero, entry);
+    }
+}
+
+/* Makes `segment` the one that `count` pointers from `first` on lead to. */
+static void directory_fill(struct electorate *electorate, size_t first, size_t count,
+                           struct segment *segment)
+{
+    for (size_t i = 0; i < count; i++)
+        electorate->directory[first + i] = segment;
+}
+
+/* How many pointers lead to the segment, and the first of them. */
+static size_t directory_span(const struct electorate *electorate, const struct segment *segment,
+                             struct hash voter, size_t *first)
+{
+    size_t count = (size_t)1 << (electorate->depth - segment->depth);
+    *first = directory_index(electorate, voter) & ~(count - 1);
+    return count;
+}
+
+static bool directory_may_double(const struct electorate *electorate)
+{
+    return (size_t)2 << electorate->depth <= electorate->segment_count * POINTERS_PER_SEGMENT;
+}
+
+static int directory_double(struct electorate *electorate)
+{
+    size_t count = (size_t)1 << electorate->depth;
+    struct segment **directory = malloc(2 * count * sizeof *directory);
+    if (directory == NULL)
+        return -1;
+    for (size_t i = 0; i < count; i++)
+        directory[2 * i] = directory[2 * i + 1] = electorate->directory[i];
+    free(electorate->directory);
+    electorate->directory = directory;
+    electorate->depth++;
+    return 0;
+}
+
+/* Splits the voter's segment in two. The directory must have more than one pointer to it. */
+static int segment_split(struct electorate *electorate, struct segment *segment, struct hash voter)
+{
+    struct segment *zero = segment_new(electorate, segment->depth + 1, segment->slots);
+    struct segment *one = segment_new(electorate, segment->depth + 1, segment->slots);
+    if (zero == NULL || one == NULL) {
+        segment_free(electorate, zero);
+        segment_free(electorate, one);
+        return -1;
+    }
+    segment_deal(segment, zero, one);
+    size_t first;
+    size_t count = directory_span(electorate, segment, voter, &first);
+    directory_fill(electorate, first, count / 2, zero);
+    directory_fill(electorate, first + count / 2, count / 2, one);
+    electorate->segment_count++;
+    electorate->count -= segment->used - zero->used - one->used;
+    segment_free(electorate, segment);
+    return 0;
+}
+
+/* Gives the voter's segment twice the slots. */
+static int segment_grow(struct electorate *electorate, struct segment *segment, struct hash voter)
+{
+    struct segment *bigger = segment_new(electorate, segment->depth, 2 * segment->slots);
+    if (bigger == NULL)
+        return -1;
+    segment_deal(segment, bigger, bigger);
+    size_t first;
+    size_t count = directory_span(electorate, segment, voter, &first);
+    directory_fill(electorate, first, count, bigger);
+    electorate->count -= segment->used - bigger->used;
+    segment_free(electorate, segment);
+    return 0;
+}
+
+/* Makes room in the voter's segment, which is full. One step may not be enough if all went to one
+ * half. */
+static int make_room(struct electorate *electorate, struct segment *segment, struct hash voter)
+{
+    if (segment->depth == electorate->depth) {
+        if (!directory_may_double(electorate))
+            return segment_grow(electorate, segment, voter);
+        if (directory_double(electorate) != 0)
+            return -1;
+    }
+    return segment_split(electorate, segment, voter);
+}
+
+/* The least depth at which so many entries fill the segments to five eighths, where three quarters
+ * split them: chance does not fill one of thousands by so much more than the others. */
+static unsigned depth_for(size_t expected)
+{
+    unsigned depth = DEPTH_MIN;
+    while (depth < DEPTH_OF_HINT_MAX && expected >> depth > SEGMENT_SLOTS / 8 * 5)
+        depth++;
+    return depth;
+}
+
+struct electorate *electorate_new(size_t expected)
+{
+    struct electorate *electorate = calloc(1, sizeof *electorate);
+    if (electorate == NULL)
+        return NULL;
+    electorate->depth = depth_for(expected);
+    size_t count = (size_t)1 << electorate->depth;
+    electorate->directory = calloc(count, sizeof(struct segment *));
+    if (electorate->directory == NULL)
+        goto err;
+    for (; electorate->segment_count < count; electorate->segment_count++) {
+        struct segment *segment = segment_new(electorate, electorate->depth, SEGMENT_SLOTS);
+        if (segment == NULL)
+            goto err;
+        electorate->directory[electorate->segment_count] = segment;
+    }
+    return electorate;
+
+err:
+    electorate_free(electorate);
+    return NULL;
+}
+
+void electorate_free(struct electorate *electorate)
+{
+    if (electorate == NULL)
+        return;
+    size_t count = electorate->directory != NULL ? (size_t)1 << electorate->depth : 0;
+    for (size_t i = 0; i < count;) {
+        struct segment *segment = electorate->directory[i];
+        if (segment == NULL) /* electorate_new got no further */
+            break;
+        i += (size_t)1 << (electorate->depth - segment->depth);
+        segment_free(electorate, segment);
+    }
+    while (electorate->blocks != NULL) {
+        struct block *block = electorate->blocks;
+        electorate->blocks = block->next;
+        free(block);
+    }
+    free(electorate->directory);
+    free(electorate);
+}
+
+void electorate_prefetch(const struct electorate *electorate, struct hash voter)
+{
+    const struct segment *segment = electorate->directory[directory_index(electorate, voter)];
+    /* As if the segment had not grown by itself: to read its size would be a miss of its own. */
+    __builtin_prefetch(&segment->entries[voter.low & (SEGMENT_SLOTS - 1)]);
+}
+
+struct vote electorate_find(const struct electorate *electorate, struct hash voter)
+{
+    struct segment *segment = electorate->directory[directory_index(electorate, voter)];
+    struct vote vote = segment_slot(segment, voter)->vote;
+    return vote.seq != 0 ? vote : (struct vote){0};
+}
+
+/* Records the vote of a voter who is not in the table yet. */
+static int insert(struct electorate *electorate, struct hash voter, struct vote vote)
+{
+    struct segment *segment = electorate->directory[directory_index(electorate, voter)];
+    while (segment_is_full(segment)) {
+        if (make_room(electorate, segment, voter) != 0)
+            return -1;
+        segment = electorate->directory[directory_index(electorate, voter)];
+    }
+    segment_insert(segment, &(struct entry){.voter = voter, .vote = vote});
+    electorate->count++;
+    return 0;
+}
+
+int electorate_set(struct electorate *electorate, struct hash voter, struct vote vote,
+                   struct vote *before)
+{
+    struct segment *segment = electorate->directory[directory_index(electorate, voter)];
+    struct entry *entry = segment_slot(segment, voter);
+    struct vote old = entry->vote.seq != 0 ? entry->vote : (struct vote){0};
+    if (!slot_is_empty(entry))
+        entry->vote = vote.seq != 0 ? vote : (struct vote){.choice = FORGOTTEN};
+    else if (vote.seq != 0 && insert(electorate, voter, vote) != 0)
+        return -1;
+    if (before != NULL)
+        *before = old;
+    return 0;
+}
+
+size_t electorate_count(const struct electorate *electorate)
+{
+    return electorate->count;
+}

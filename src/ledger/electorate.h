@@ -1,0 +1,51 @@
+/* The electorate: which voter has which ballot. A hash table from a 128-bit hash (which covers the
+ * poll too) to the ballot that counts. Owned by the ledger thread; no other may call.
+ *
+ * It grows in steps: extendible hashing. A directory of 2^n pointers is indexed by the hash's top n
+ * bits; each points to a segment, an open-addressing table of 4,096 entries. A full segment is
+ * split in two by the next bit, which moves a few thousand entries (tens of microseconds); the
+ * directory doubles by copying pointers. So no insert ever waits for the whole table. 24 bytes an
+ * entry. */
+#ifndef TALLYCAST_ELECTORATE_H
+#define TALLYCAST_ELECTORATE_H
+
+#include "base/hash.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The ballot of a voter that counts. seq 0 stands for none. */
+struct vote {
+    uint64_t seq : 48;
+    uint64_t choice : 16;
+};
+
+static inline struct vote vote_make(uint64_t seq, unsigned choice)
+{
+    return (struct vote){.seq = seq & 0xffffffffffffu, .choice = choice & 0xffffu};
+}
+
+struct electorate;
+
+/* Makes a table with room for about `expected` entries (it may be 0, and is only a hint). NULL if
+ * memory is short. */
+struct electorate *electorate_new(size_t expected);
+void electorate_free(struct electorate *electorate);
+
+/* Asks the processor to load what electorate_find or _set will read for this hash. */
+void electorate_prefetch(const struct electorate *electorate, struct hash voter);
+
+/* The voter's ballot; seq is 0 if there is none. */
+struct vote electorate_find(const struct electorate *electorate, struct hash voter);
+
+/* Records, replaces or (with seq 0) forgets the voter's ballot, and gives the one before in *before
+ * if that is not NULL. Returns 0, or -1 if memory is short: then nothing has changed. Forgetting
+ * never fails. */
+int electorate_set(struct electorate *electorate, struct hash voter, struct vote vote,
+                   struct vote *before) __attribute__((warn_unused_result));
+
+/* Entries in use, those forgotten included. */
+size_t electorate_count(const struct electorate *electorate);
+
+#endif

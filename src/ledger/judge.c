@@ -1,0 +1,264 @@
+/* Judging: goes through a batch in order and decides on each request. What it changes it changes in
+ * private: drafts are copies of the polls' snapshots and texts that nobody sees before they are
+ * durable, and each entry of the electorate that is changed is noted in a journal, so that
+ * ledger_commit can take it back.
+ *
+ * Fails: memory that is short refuses the one request with LIMIT. */
+#include "ledger/ledger_internal.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <string.h>
+
+enum { PREFETCH_AHEAD = 8 }; /* ballots between asking for an electorate's entry and using it */
+
+/* ---- drafts ---- */
+
+/* The poll as this batch has left it so far. */
+static const struct snapshot *poll_now(const struct ledger *ledger, uint32_t poll)
+{
+    const struct snapshot *draft = ledger->drafts[poll - 1].snapshot;
+    return draft ? draft : tally_peek(ledger->tally, poll);
+}
+
+struct draft *ledger_draft_touch(struct ledger *ledger, uint32_t poll)
+{
+    struct draft *draft = &ledger->drafts[poll - 1];
+    if (!draft->touched) {
+        draft->touched = true;
+        ledger->touched[ledger->touched_count++] = poll;
+    }
+    return draft;
+}
+
+/* A snapshot of the poll that this batch may change; NULL if memory is short. */
+static struct snapshot *draft_snapshot(struct ledger *ledger, uint32_t poll)
+{
+    struct draft *draft = ledger_draft_touch(ledger, poll);
+    if (!draft->snapshot)
+        draft->snapshot = snapshot_copy(tally_peek(ledger->tally, poll));
+    return draft->snapshot;
+}
+
+void ledger_drafts_forget(struct ledger *ledger)
+{
+    for (size_t i = 0; i < ledger->touched_count; i++)
+        ledger->drafts[ledger->touched[i] - 1] = (struct draft){0};
+    ledger->touched_count = 0;
+}
+
+void ledger_drafts_drop(struct ledger *ledger)
+{
+    for (size_t i = 0; i < ledger->touched_count; i++) {
+        snapshot_unref(ledger->drafts[ledger->touched[i] - 1].snapshot);
+        poll_texts_unref(ledger->drafts[ledger->touched[i] - 1].texts);
+    }
+    ledger_drafts_forget(ledger);
+}
+
+/* ---- judging ---- */
+
+static struct verdict refused(enum error error, uint64_t rests_on)
+{
+    return (struct verdict){.error = error, .number = rests_on, .rests_on = rests_on};
+}
+
+static struct verdict repeated(uint64_t seq)
+{
+    return (struct verdict){.duplicate = true, .number = seq, .rests_on = seq};
+}
+
+static struct verdict accepted(uint64_t seq)
+{
+    return (struct verdict){.number = seq, .rests_on = seq};
+}
+
+bool ledger_ballot_identity(const struct poll *poll, const struct hash *voter, bool has_key,
+                            const struct hash *key, struct hash *identity)
+{
+    bool unlimited = poll_setting(poll, SETTING_BALLOTS) == BALLOTS_UNLIMITED;
+    *identity = unlimited ? *key : *voter;
+    return !unlimited || has_key;
+}
+
+void ledger_count_ballot(struct snapshot *snapshot, struct vote before, unsigned choice,
+                         uint64_t seq)
+{
+    if (before.seq)
+        snapshot->counts[before.choice]--;
+    else
+        snapshot->ballots++;
+    snapshot->counts[choice]++;
+    snapshot->seq = seq;
+}
+
+static void record_ballot(struct ledger *ledger, const struct request *request, uint64_t seq)
+{
+    const struct request_text *name = request->detail;
+    ledger->ballots[ledger->ballot_count++] = (struct store_ballot){
+        .seq = seq,
+        .poll = request->poll,
+        .choice = request->choice,
+        .has_key = request->has_key,
+        .voter = request->voter,
+        .key = request->key,
+        .voter_name = name ? name->bytes : NULL,
+        .voter_name_len = name ? name->len : 0,
+    };
+}
+
+static struct verdict judge_ballot(struct ledger *ledger, const struct request *request)
+{
+    const struct snapshot *now = poll_now(ledger, request->poll);
+    struct hash identity;
+    bool identified = ledger_ballot_identity(now->poll, &request->voter, request->has_key,
+                                             &request->key, &identity);
+    struct vote before = {0};
+    if (identified)
+        before = electorate_find(ledger->electorate, identity);
+
+    if (before.seq && before.choice == request->choice)
+        return repeated(before.seq);
+    if (!now->open)
+        return refused(ERR_POLL_CLOSED, now->state_seq);
+    if (before.seq && poll_setting(now->poll, SETTING_BALLOTS) != BALLOTS_CHANGEABLE)
+        return refused(ERR_ALREADY_VOTED, before.seq);
+
+    struct snapshot *draft = draft_snapshot(ledger, request->poll);
+    struct vote vote = vote_make(ledger->next_seq, request->choice);
+    if (!draft || (identified && electorate_set(ledger->electorate, identity, vote, NULL) != 0))
+        return refused(ERR_LIMIT, 0);
+    if (identified)
+        ledger->undos[ledger->undo_count++] = (struct undo){identity, before};
+    ledger_count_ballot(draft, before, request->choice, vote.seq);
+    record_ballot(ledger, request, vote.seq);
+    ledger->next_seq++;
+    return accepted(vote.seq);
+}
+
+static struct store_event *record_event(struct ledger *ledger, enum store_event_kind kind,
+                                        const struct poll *poll)
+{
+    struct store_event *event = &ledger->events[ledger->event_count++];
+    *event = (struct store_event){.seq = ledger->next_seq++, .kind = kind, .poll = poll};
+    return event;
+}
+
+/* The poll of that name, durable or of this batch; NULL if there is none. */
+static const struct poll *poll_named(const struct ledger *ledger, const struct name *name)
+{
+    for (uint32_t i = 0; i < ledger->created_count; i++)
+        if (strcmp(ledger->created[i]->name.text, name->text) == 0)
+            return ledger->created[i];
+    return directory_find(&ledger->directory, name);
+}
+
+/* Takes over the request's poll if it is accepted. */
+static struct verdict judge_create(struct ledger *ledger, struct request *request)
+{
+    struct poll *poll = request->detail;
+    const struct poll *existing = poll_named(ledger, &poll->name);
+    if (existing)
+        return refused(ERR_POLL_EXISTS,
+                       existing->id > ledger->directory.count ? ledger->first_seq : 0);
+    uint32_t id = ledger->directory.count + ledger->created_count + 1;
+    if (id > POLLS_MAX)
+        return refused(ERR_LIMIT, 0);
+    poll->id = id;
+    struct snapshot *snapshot = snapshot_new(poll);
+    if (!snapshot)
+        return refused(ERR_LIMIT, 0);
+    request->detail = NULL;
+    ledger->created[ledger->created_count++] = poll;
+    uint64_t seq = record_event(ledger, STORE_CREATE, poll)->seq;
+    snapshot->seq = snapshot->state_seq = seq;
+    ledger_draft_touch(ledger, id)->snapshot = snapshot;
+    return accepted(seq);
+}
+
+static struct verdict judge_state(struct ledger *ledger, const struct request *request, bool open)
+{
+    const struct snapshot *now = poll_now(ledger, request->poll);
+    if (now->open == open)
+        return repeated(now->state_seq);
+    struct snapshot *draft = draft_snapshot(ledger, request->poll);
+    if (!draft)
+        return refused(ERR_LIMIT, 0);
+    draft->open = open;
+    draft->seq = draft->state_seq =
+        record_event(ledger, open ? STORE_OPEN : STORE_CLOSE, draft->poll)->seq;
+    return accepted(draft->seq);
+}
+
+/* TITLE and LABEL: an entry, but no change of the tally. */
+static struct verdict judge_text(struct ledger *ledger, const struct request *request,
+                                 enum store_event_kind kind)
+{
+    const struct poll *poll = poll_now(ledger, request->poll)->poll;
+    const struct request_text *text = request->detail;
+    struct draft *draft = ledger_draft_touch(ledger, request->poll);
+    const struct poll_texts *texts = draft->texts;
+    if (!texts && poll->id <= ledger->directory.count)
+        texts = tally_peek_texts(ledger->tally, poll->id);
+    struct poll_texts *changed = poll_texts_change(
+        poll, texts, kind == STORE_LABEL ? 1u + request->choice : 0, text->bytes, text->len);
+    if (!changed)
+        return refused(ERR_LIMIT, 0);
+    poll_texts_unref(draft->texts);
+    draft->texts = changed;
+    struct store_event *event = record_event(ledger, kind, poll);
+    event->choice = request->choice;
+    event->text = text->bytes;
+    event->text_len = text->len;
+    return accepted(event->seq);
+}
+
+static struct verdict judge(struct ledger *ledger, struct request *request)
+{
+    switch ((enum request_kind)request->kind) {
+    case REQUEST_BALLOT:
+        return judge_ballot(ledger, request);
+    case REQUEST_CREATE:
+        return judge_create(ledger, request);
+    case REQUEST_TITLE:
+        return judge_text(ledger, request, STORE_TITLE);
+    case REQUEST_LABEL:
+        return judge_text(ledger, request, STORE_LABEL);
+    case REQUEST_OPEN:
+        return judge_state(ledger, request, true);
+    case REQUEST_CLOSE:
+        return judge_state(ledger, request, false);
+    case REQUEST_BACKUP:
+        break;
+    }
+    log_broken(__FILE__, __LINE__, "a request that can't be judged");
+}
+
+static void prefetch(const struct ledger *ledger, const struct request *request)
+{
+    if (request->kind == REQUEST_BALLOT)
+        electorate_prefetch(ledger->electorate, request->has_key ? request->key : request->voter);
+}
+
+/* Lists the ballots whose journeys go on. One in 256: kept out of the loop over all. */
+__attribute__((noinline)) static void note_journey(struct ledger *ledger, size_t place)
+{
+    const struct verdict *verdict = &ledger->verdicts[place];
+    if (verdict->error != 0 || verdict->duplicate)
+        return;
+    ledger->requests[place].journey->at_ns[JOURNEY_judged] = clock_monotonic_ns();
+    ledger->sampled[ledger->sampled_count++] = (uint16_t)place;
+}
+
+void ledger_judge(struct ledger *ledger)
+{
+    ledger->first_seq = ledger->next_seq;
+    for (size_t i = 0; i < ledger->request_count; i++) {
+        if (i + PREFETCH_AHEAD < ledger->request_count)
+            prefetch(ledger, &ledger->requests[i + PREFETCH_AHEAD]);
+        ledger->verdicts[i] = judge(ledger, &ledger->requests[i]);
+        if (ledger->requests[i].journey)
+            note_journey(ledger, i);
+    }
+}

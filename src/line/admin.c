@@ -1,0 +1,202 @@
+/* The administrator's commands, on the worker's thread. Those that change something are requests to
+ * the ledger; those that look at every connection are inquiries to all workers; both are answered
+ * later, and the session waits. */
+#include "line/session_internal.h"
+
+#include "line/inquiry.h"
+#include "view/journey_view.h"
+#include "base/log.h"
+#include "view/stats.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- requests to the ledger ---- */
+
+/* Sends a request. Takes over `detail` on success. */
+static int ask(struct session *session, const struct command *command, enum request_kind kind,
+               uint32_t poll, uint16_t choice, void *detail)
+{
+    struct request *request = worker_request(session->client.worker);
+    if (!request)
+        return ERR_LIMIT;
+    *request = (struct request){.from = session->client.conn.ref,
+                                .kind = (uint8_t)kind,
+                                .poll = poll,
+                                .choice = choice,
+                                .detail = detail};
+    session->asked = (uint8_t)command->id;
+    session->client.in_flight++;
+    return 0;
+}
+
+/* The same with a detail that was just allocated; frees it on failure. */
+static int ask_with(struct session *session, const struct command *command, enum request_kind kind,
+                    uint32_t poll, uint16_t choice, void *detail)
+{
+    int error = detail ? ask(session, command, kind, poll, choice, detail) : ERR_LIMIT;
+    if (error != 0)
+        free(detail);
+    return error;
+}
+
+int session_create(struct session *session, const struct command *command, const char **why)
+{
+    (void)why;
+    return ask_with(
+        session, command, REQUEST_CREATE, 0, 0,
+        poll_new(&command->poll, &command->settings, command->choices, command->choice_count));
+}
+
+int session_title(struct session *session, const struct command *command, const char **why)
+{
+    (void)why;
+    const struct poll *poll = session_poll(session, command);
+    if (!poll)
+        return ERR_NO_SUCH_POLL;
+    return ask_with(session, command, REQUEST_TITLE, poll->id, 0,
+                    request_text_new(command->text.at, command->text.len));
+}
+
+int session_label(struct session *session, const struct command *command, const char **why)
+{
+    (void)why;
+    const struct poll *poll = session_poll(session, command);
+    if (!poll)
+        return ERR_NO_SUCH_POLL;
+    int choice = poll_choice_find(poll, &command->choice);
+    if (choice < 0)
+        return ERR_NO_SUCH_CHOICE;
+    return ask_with(session, command, REQUEST_LABEL, poll->id, (uint16_t)choice,
+                    request_text_new(command->text.at, command->text.len));
+}
+
+static int change_state(struct session *session, const struct command *command,
+                        enum request_kind kind)
+{
+    const struct poll *poll = session_poll(session, command);
+    return poll ? ask(session, command, kind, poll->id, 0, NULL) : ERR_NO_SUCH_POLL;
+}
+
+int session_open_poll(struct session *session, const struct command *command, const char **why)
+{
+    (void)why;
+    return change_state(session, command, REQUEST_OPEN);
+}
+
+int session_close_poll(struct session *session, const struct command *command, const char **why)
+{
+    (void)why;
+    return change_state(session, command, REQUEST_CLOSE);
+}
+
+int session_backup(struct session *session, const struct command *command, const char **why)
+{
+    (void)why;
+    return ask_with(session, command, REQUEST_BACKUP, 0, 0,
+                    request_text_new(command->text.at, command->text.len));
+}
+
+/* ---- looking ---- */
+
+static void stats_row(void *context, const char *name, uint64_t value)
+{
+    session_row(context, "=%s %llu", name, (unsigned long long)value);
+}
+
+int session_stats(struct session *session, const struct command *command, const char **why)
+{
+    (void)command;
+    (void)why;
+    stats_each(session->client.worker->server, stats_row, session);
+    session_reply_ok(session);
+    return 0;
+}
+
+static unsigned figure_rows(struct session *session, const struct journey_view *view)
+{
+    for (unsigned i = 0; i < JOURNEY_FIGURES; i++)
+        session_row(session,
+                    "=%s %s count=%" PRIu64 " p50_ns=%" PRIu64 " p99_ns=%" PRIu64
+                    " max_ns=%" PRIu64,
+                    journey_figure_is_stage(i) ? "stage" : "span", journey_figures[i].name,
+                    view->figures[i].count, view->figures[i].p50_ns, view->figures[i].p99_ns,
+                    view->figures[i].max_ns);
+    return JOURNEY_FIGURES;
+}
+
+static unsigned ballot_rows(struct session *session, const struct journey_view *view)
+{
+    if (!view->has_ballot)
+        return 0;
+    session_row(session, "=ballot seq=%" PRIu64 " poll=%s traced=%s complete=%s", view->seq,
+                view->poll, view->traced ? "yes" : "no", view->complete ? "yes" : "no");
+    unsigned rows = 1;
+    for (unsigned i = 0; i < JOURNEY_STAGES; i++) {
+        if (view->at_ns[i] == JOURNEY_NOT_REACHED)
+            continue;
+        session_row(session, "=stamp %s %" PRIu64, journey_stage_name(i), view->at_ns[i]);
+        rows++;
+    }
+    return rows;
+}
+
+static unsigned kernel_rows(struct session *session, const struct journey_view *view)
+{
+    session_row(session, "=kernel accept_queue %" PRIu64 " connections", view->accept_queue);
+    unsigned rows = 1;
+    for (unsigned i = 0; i < SOCKET_STATE_COUNT && view->has_socket; i++) {
+        if (view->socket[i] == SOCKET_STATE_UNKNOWN)
+            continue;
+        session_row(session, "=kernel %s %" PRIu64 " %s", socket_state_info[i].name,
+                    view->socket[i], socket_state_info[i].unit);
+        rows++;
+    }
+    return rows;
+}
+
+int session_journey(struct session *session, const struct command *command, const char **why)
+{
+    (void)why;
+    struct journey_view view;
+    journey_look(session->client.worker->server, command->number, &view);
+    unsigned rows = figure_rows(session, &view);
+    rows += ballot_rows(session, &view);
+    rows += kernel_rows(session, &view);
+    session_reply_number(session, rows, false);
+    return 0;
+}
+
+static int inquire(struct session *session, const struct command *command, uint64_t kick_id)
+{
+    if (inquiry_start(session, kick_id) != 0)
+        return ERR_LIMIT;
+    session->asked = (uint8_t)command->id;
+    session->client.in_flight++;
+    return 0;
+}
+
+int session_clients(struct session *session, const struct command *command, const char **why)
+{
+    (void)why;
+    return inquire(session, command, 0);
+}
+
+int session_kick(struct session *session, const struct command *command, const char **why)
+{
+    (void)why;
+    return command->number > 0 ? inquire(session, command, command->number) : ERR_NO_SUCH_CLIENT;
+}
+
+int session_shutdown(struct session *session, const struct command *command, const char **why)
+{
+    (void)command;
+    (void)why;
+    log_info("shutdown asked for on the admin socket");
+    session_reply_ok(session);
+    kill(getpid(), SIGTERM);
+    return 0;
+}

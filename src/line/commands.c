@@ -1,0 +1,278 @@
+/* The commands for everyone. Each is executed on the worker's thread with nothing of the connection
+ * in flight, but VOTE, which pipelines. */
+#include "line/session_internal.h"
+
+#include "serve/ballot.h"
+#include "base/log.h"
+#include "proto/settings.h"
+#include "serve/server.h"
+#include "tally/tally.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- voting ---- */
+
+/* The words that this run's connection votes under, where every connection is a voter. */
+static struct span connection_words(const struct session *session, char text[BALLOT_VOTER_MAX])
+{
+    char *at = text;
+    memcpy(at, "connection:", 11);
+    memcpy(at += 11, session->client.worker->server->boot_id, SERVER_BOOT_ID_CHARS);
+    *(at += SERVER_BOOT_ID_CHARS) = ':';
+    return (struct span){text, (size_t)(put_number(at + 1, session->client.id) - text)};
+}
+
+/* The words that the voter of a poll votes under: its name, its address, or this run's connection.
+ */
+static struct span voter_words(const struct session *session, const struct poll *poll,
+                               struct span named, char text[BALLOT_VOTER_MAX])
+{
+    switch (poll_setting(poll, SETTING_VOTERS)) {
+    case VOTERS_NAMED:
+        return named;
+    case VOTERS_ADDRESS:
+        return (struct span){text, client_address_text(&session->client, text)};
+    default:
+        return connection_words(session, text);
+    }
+}
+
+int session_vote(struct session *session, const struct command *command, const char **why)
+{
+    const struct poll *poll = worker_find_poll(session->client.worker, &command->poll);
+    if (!poll)
+        return ERR_NO_SUCH_POLL;
+    int choice = poll_choice_find(poll, &command->choice);
+    if (choice < 0)
+        return ERR_NO_SUCH_CHOICE;
+    struct span named = command->voter;
+    if (!named.at && session->voter && poll_setting(poll, SETTING_VOTERS) == VOTERS_NAMED)
+        named = (struct span){session->voter, strlen(session->voter)};
+    int error = ballot_check_voter(poll, named);
+    if (error == ERR_BAD_ARGUMENT)
+        *why = "as= is for polls with voters=named";
+    if (error != 0)
+        return error;
+    char text[BALLOT_VOTER_MAX];
+    const struct ballot ballot = {
+        .poll = poll,
+        .choice = (unsigned)choice,
+        .voter = voter_words(session, poll, named, text),
+        .key = command->key,
+        .traced = command->id == CMD_TRACE,
+    };
+    return ballot_send(&session->client, &ballot);
+}
+
+static int execute_as(struct session *session, const struct command *command, const char **why)
+{
+    (void)why;
+    char *voter = malloc(command->voter.len + 1);
+    if (!voter)
+        return ERR_LIMIT;
+    memcpy(voter, command->voter.at, command->voter.len);
+    voter[command->voter.len] = '\0';
+    free(session->voter);
+    session->voter = voter;
+    session_reply_text(session, command->voter.at, command->voter.len);
+    return 0;
+}
+
+/* ---- showing ---- */
+
+const struct poll *session_poll(struct session *session, const struct command *command)
+{
+    return worker_find_poll(session->client.worker, &command->poll);
+}
+
+int session_tally(struct session *session, const char *prefix, uint32_t poll)
+{
+    struct snapshot *snapshot = tally_snapshot(session->client.worker->server->tally, poll, NULL);
+    struct tally_view view;
+    snapshot_view(snapshot, &view);
+    char *out = conn_reserve(&session->client.conn, tally_line_max(view.choice_count));
+    if (out)
+        conn_wrote(&session->client.conn, tally_encode(out, prefix, &view));
+    snapshot_unref(snapshot);
+    return out ? 0 : ERR_LIMIT;
+}
+
+static int execute_show(struct session *session, const struct command *command, const char **why)
+{
+    (void)why;
+    const struct poll *poll = session_poll(session, command);
+    if (!poll)
+        return ERR_NO_SUCH_POLL;
+    session->errors_in_row = 0;
+    return session_tally(session, "+OK ", poll->id);
+}
+
+/* A title or label; the name where none was given. */
+static struct span poll_text(const struct poll_texts *texts, unsigned index,
+                             const struct name *name)
+{
+    if (!texts)
+        return (struct span){name->text, name->len};
+    return (struct span){texts->text[index].bytes, texts->text[index].len};
+}
+
+static void describe(struct session *session, const struct snapshot *snapshot,
+                     const struct poll_texts *texts)
+{
+    const struct poll *poll = snapshot->poll;
+    struct span title = poll_text(texts, 0, &poll->name);
+    session_row(session, "=title %.*s", (int)title.len, title.at);
+    for (enum setting setting = 0; setting < SETTING_COUNT; setting++) {
+        unsigned value = setting == SETTING_STATE ? (snapshot->open ? STATE_OPEN : STATE_CLOSED)
+                                                  : poll_setting(poll, setting);
+        session_row(session, "=setting %s %s", setting_name(setting),
+                    setting_value_name(setting, value));
+    }
+    struct tally_view view;
+    snapshot_view(snapshot, &view);
+    for (unsigned i = 0; i < poll->choice_count; i++) {
+        struct span label = poll_text(texts, 1 + i, &poll->choices[i]);
+        if (view.hidden)
+            session_row(session, "=choice %s - %.*s", poll->choices[i].text, (int)label.len,
+                        label.at);
+        else
+            session_row(session, "=choice %s %" PRIu64 " %.*s", poll->choices[i].text,
+                        snapshot->counts[i], (int)label.len, label.at);
+    }
+}
+
+static int execute_describe(struct session *session, const struct command *command,
+                            const char **why)
+{
+    (void)why;
+    const struct poll *poll = session_poll(session, command);
+    if (!poll)
+        return ERR_NO_SUCH_POLL;
+    struct poll_texts *texts;
+    struct snapshot *snapshot =
+        tally_snapshot(session->client.worker->server->tally, poll->id, &texts);
+    describe(session, snapshot, texts);
+    snapshot_unref(snapshot);
+    poll_texts_unref(texts);
+    session_reply_ok(session);
+    return 0;
+}
+
+/* A reply of ten thousand rows is made a round's output at a time, as the peer takes it. */
+void session_list_polls(struct session *session)
+{
+    struct conn *conn = &session->client.conn;
+    uint32_t count = worker_know_polls(session->client.worker);
+    while (session->polls_listed < count && conn->pool->out.len < CONN_ROUND_BYTES)
+        if (session_tally(session, "=", ++session->polls_listed) != 0)
+            return;
+    conn_want_writable(conn); /* for the next rows, or for pushes that were held back */
+    if (session->polls_listed < count)
+        return;
+    conn->mid_reply = false;
+    session_reply_number(session, session->polls_listed, false);
+}
+
+static int execute_polls(struct session *session, const struct command *command, const char **why)
+{
+    (void)command;
+    (void)why;
+    session->polls_listed = 0;
+    session->client.conn.mid_reply = true;
+    session_list_polls(session);
+    return 0;
+}
+
+/* ---- subscribing ---- */
+
+static int execute_subscribe(struct session *session, const struct command *command,
+                             const char **why)
+{
+    const struct poll *poll = command->all ? NULL : session_poll(session, command);
+    if (!command->all && !poll)
+        return ERR_NO_SUCH_POLL;
+    if (client_subscribe(&session->client, ENCODING_LINE) != 0)
+        return ERR_LIMIT;
+    int covered = subscriber_add(session->client.subscriber, poll, (uint32_t)command->number);
+    if (covered < 0) {
+        *why = "too many subscriptions on one connection; * is one";
+        return covered;
+    }
+    session_reply_number(session, (uint64_t)covered, false);
+    return 0;
+}
+
+static int execute_unsubscribe(struct session *session, const struct command *command,
+                               const char **why)
+{
+    (void)why;
+    const struct poll *poll = command->all ? NULL : session_poll(session, command);
+    if (!command->all && !poll)
+        return ERR_NO_SUCH_POLL;
+    int left = session->client.subscriber ? subscriber_remove(session->client.subscriber, poll) : 0;
+    if (left < 0)
+        return left;
+    session_reply_number(session, (uint64_t)left, false);
+    return 0;
+}
+
+/* ---- the rest ---- */
+
+static int execute_ping(struct session *session, const struct command *command, const char **why)
+{
+    (void)why;
+    if (command->text.at)
+        session_reply_text(session, command->text.at, command->text.len);
+    else
+        session_reply_ok(session);
+    return 0;
+}
+
+static int execute_help(struct session *session, const struct command *command, const char **why)
+{
+    (void)why;
+    for (int i = 0; i < CMD_COUNT; i++) {
+        const struct command_info *info = &command_info[i];
+        if (command->help >= 0 ? i != command->help
+                               : info->access == COMMAND_ADMIN && !session->client.admin)
+            continue;
+        session_row(session, "=%s  %s", info->usage, info->meaning);
+    }
+    session_reply_ok(session);
+    return 0;
+}
+
+static int execute_quit(struct session *session, const struct command *command, const char **why)
+{
+    (void)command;
+    (void)why;
+    session_reply_text(session, "bye", 3);
+    conn_finish(&session->client.conn);
+    return 0;
+}
+
+session_execute *const session_commands[CMD_COUNT] = {
+    [CMD_AS] = execute_as,
+    [CMD_SHOW] = execute_show,
+    [CMD_DESCRIBE] = execute_describe,
+    [CMD_POLLS] = execute_polls,
+    [CMD_SUBSCRIBE] = execute_subscribe,
+    [CMD_UNSUBSCRIBE] = execute_unsubscribe,
+    [CMD_PING] = execute_ping,
+    [CMD_HELP] = execute_help,
+    [CMD_QUIT] = execute_quit,
+    [CMD_CREATE] = session_create,
+    [CMD_TITLE] = session_title,
+    [CMD_LABEL] = session_label,
+    [CMD_OPEN] = session_open_poll,
+    [CMD_CLOSE] = session_close_poll,
+    [CMD_STATS] = session_stats,
+    [CMD_CLIENTS] = session_clients,
+    [CMD_KICK] = session_kick,
+    [CMD_JOURNEY] = session_journey,
+    [CMD_BACKUP] = session_backup,
+    [CMD_SHUTDOWN] = session_shutdown,
+};

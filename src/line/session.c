@@ -1,0 +1,396 @@
+/* Lines in, replies out. Runs on the thread of the worker that owns the connection.
+ *
+ * Happy path: conn gives whole lines to on_input → each is parsed; a VOTE becomes a request in the
+ * ledger's ring; its answer comes back to on_answer → the reply. Anything else waits until nothing
+ * is in flight (conn_pause), is parsed again and executed.
+ *
+ * SUBSCRIBE on an ingest worker moves the session: its line stays unread, the connection leaves
+ * with it, and the broadcast worker reads it again and executes it.
+ *
+ * Fails: every bad line gets one error; --max-errors in a row close the connection, and so does a
+ * line that is not whole in time. */
+#include "line/session.h"
+#include "line/session_internal.h"
+
+#include "base/clock.h"
+#include "config/config.h"
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- replies ---- */
+
+void session_reply_ok(struct session *session)
+{
+    session->errors_in_row = 0;
+    char *out = conn_reserve(&session->client.conn, REPLY_MAX);
+    if (out)
+        conn_wrote(&session->client.conn, reply_ok(out));
+}
+
+void session_reply_text(struct session *session, const char *text, size_t len)
+{
+    session->errors_in_row = 0;
+    char *out = conn_reserve(&session->client.conn, REPLY_MAX);
+    if (out)
+        conn_wrote(&session->client.conn, reply_ok_text(out, text, len));
+}
+
+void session_reply_number(struct session *session, uint64_t number, bool duplicate)
+{
+    session->errors_in_row = 0;
+    char *out = conn_reserve(&session->client.conn, REPLY_MAX);
+    if (out)
+        conn_wrote(&session->client.conn, reply_ok_number(out, number, duplicate));
+}
+
+void session_reply_error(struct session *session, enum error error, uint64_t seq, const char *text)
+{
+    session->errors_in_row =
+        error_blames_client(error) ? (uint16_t)(session->errors_in_row + 1) : 0;
+    char *out = conn_reserve(&session->client.conn, REPLY_MAX);
+    if (out)
+        conn_wrote(&session->client.conn, reply_error(out, error, seq, text));
+}
+
+void session_row(struct session *session, const char *format, ...)
+{
+    char row[REPLY_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    int len = vsnprintf(row, sizeof row - 1, format, arguments);
+    va_end(arguments);
+    INVARIANT(len >= 0 && (size_t)len < sizeof row - 1);
+    row[len] = '\n';
+    char *out = conn_reserve(&session->client.conn, (size_t)len + 1);
+    if (!out)
+        return;
+    memcpy(out, row, (size_t)len + 1);
+    conn_wrote(&session->client.conn, (size_t)len + 1);
+}
+
+void session_refuse(struct session *session, enum error error, uint64_t seq, const char *why)
+{
+    session_reply_error(session, error, seq, why);
+    if (session->errors_in_row < session->client.worker->server->config->max_errors)
+        return;
+    session_reply_error(session, ERR_TOO_MANY_ERRORS, 0, NULL);
+    conn_finish(&session->client.conn);
+}
+
+/* ---- lines ---- */
+
+/* Pauses unless no more than `limit` requests are in flight. Returns whether it had to. */
+static bool pauses_for_answers(struct session *session, uint32_t limit)
+{
+    if (session->client.in_flight <= limit)
+        return false;
+    session->resume_at = limit;
+    conn_pause(&session->client.conn);
+    return true;
+}
+
+/* A VOTE goes to the ledger at once if nothing else stands before it. Returns whether the line is
+ * dealt with; if not, the connection is paused. */
+static bool take_vote(struct session *session, const struct command *command)
+{
+    const uint32_t most = session->client.worker->server->config->max_in_flight;
+    if (session->asked && pauses_for_answers(session, 0))
+        return false;
+    if (session->client.in_flight >= most && pauses_for_answers(session, most / 2))
+        return false;
+    if (worker_ring_is_full(session->client.worker)) {
+        worker_wait(session->client.worker, &session->client.conn);
+        conn_pause(&session->client.conn);
+        return false;
+    }
+    const char *why = NULL;
+    int error = session_vote(session, command, &why);
+    if (error == 0)
+        return true;
+    if (pauses_for_answers(session, 0))
+        return false;
+    counter_add(&session->client.worker->counters.refused_here, 1);
+    session_refuse(session, (enum error)error, 0, why);
+    return true;
+}
+
+static bool must_move(const struct session *session, const struct command *command)
+{
+    return command->id == CMD_SUBSCRIBE && !session->client.worker->broadcast;
+}
+
+/* Executes a command that isn't a VOTE. Nothing is in flight. Returns whether the line is dealt
+ * with. */
+static bool take_command(struct session *session, const struct command *command)
+{
+    if (must_move(session, command)) {
+        conn_pause(&session->client.conn);
+        conn_leave(&session->client.conn);
+        return false;
+    }
+    const char *why = NULL;
+    INVARIANT(session_commands[command->id]);
+    int error = session_commands[command->id](session, command, &why);
+    if (error != 0)
+        session_refuse(session, (enum error)error, 0, why);
+    return true;
+}
+
+/* Deals with a line that is no command: refuses it once nothing is in flight. */
+static bool take_bad_line(struct session *session, enum error error, const char *why)
+{
+    if (pauses_for_answers(session, 0))
+        return false;
+    session_refuse(session, error, 0, why);
+    return true;
+}
+
+/* A web page must not be able to vote by posting to this port: not one later line is executed. */
+static bool take_http(struct session *session)
+{
+    session_reply_error(session, ERR_UNKNOWN_COMMAND, 0, "this is not HTTP; closing");
+    conn_finish(&session->client.conn);
+    return true;
+}
+
+/* No web page reaches the admin socket; and there TRACE is a command. */
+static bool may_be_http(const struct session *session, const char *line, size_t len)
+{
+    return !session->spoke && !session->client.admin && line_is_http(line, len);
+}
+
+static bool is_allowed(const struct session *session, enum command_id id)
+{
+    return session->client.admin || command_info[id].access == COMMAND_EVERYONE;
+}
+
+/* Deals with a line that was read after the stop began. A subscriber stays for the last tallies. */
+static bool take_late_line(struct session *session)
+{
+    if (pauses_for_answers(session, 0))
+        return false;
+    session_reply_error(session, ERR_SHUTTING_DOWN, 0, NULL);
+    if (session->client.subscriber)
+        session->deaf = true;
+    else
+        conn_finish(&session->client.conn);
+    return true;
+}
+
+/* Deals with one line, without its end. Returns false if it must wait. */
+static bool take_line(struct session *session, const char *line, size_t len)
+{
+    if (line_is_empty(line, len))
+        return true;
+    if (session->client.late || session->client.worker->stage >= WORKER_QUIET)
+        return take_late_line(session);
+    if (may_be_http(session, line, len))
+        return take_http(session);
+    session->spoke = true;
+    if (!line_is_text(line, len))
+        return take_bad_line(session, ERR_BAD_LINE, NULL);
+    struct command command;
+    const char *why = NULL;
+    int error = command_parse(line, len, &command, &why);
+    if (error != ERR_UNKNOWN_COMMAND && !is_allowed(session, command.id))
+        return take_bad_line(session, ERR_NOT_ALLOWED, NULL);
+    if (error != 0)
+        return take_bad_line(session, (enum error)error, why);
+    if (command.id == CMD_VOTE || command.id == CMD_TRACE)
+        return take_vote(session, &command);
+    return !pauses_for_answers(session, 0) && take_command(session, &command);
+}
+
+/* Deals with the beginning of a line that is too long; its rest is discarded. */
+static bool take_long_line(struct session *session, const char *line, size_t len)
+{
+    if (may_be_http(session, line, len))
+        return take_http(session);
+    session->spoke = true;
+    return take_bad_line(session, ERR_LINE_TOO_LONG, NULL);
+}
+
+/* Deals with input that has no end of line in it. Returns how much of it is done with. */
+static size_t take_partial(struct session *session, const char *bytes, size_t len)
+{
+    if (!session->client.conn.skipping && len >= PROTO_LINE_MAX) {
+        if (!take_long_line(session, bytes, len))
+            return 0;
+        session->client.conn.skipping = true;
+    }
+    return session->client.conn.skipping ? len : 0;
+}
+
+/* Deals with a line that ends at `end`, where its LF is. Returns false if it must wait. */
+static bool take_whole(struct session *session, const char *line, const char *end)
+{
+    if (session->client.conn.skipping) {
+        session->client.conn.skipping = false;
+        return true;
+    }
+    size_t len = (size_t)(end - line);
+    if (len >= PROTO_LINE_MAX)
+        return take_long_line(session, line, len);
+    if (len > 0 && line[len - 1] == '\r')
+        len--;
+    if (!take_line(session, line, len))
+        return false;
+    session->client.messages++;
+    counter_add(&session->client.worker->counters.lines_read, 1);
+    return true;
+}
+
+static size_t on_input(struct conn *conn, char *bytes, size_t len)
+{
+    struct session *session = session_of(conn);
+    if (session->deaf)
+        return len;
+    size_t used = 0;
+    while (used < len && conn->state == CONN_OPEN && !session->deaf) {
+        /* A new subscriber's first tallies come before the reply to its next command. */
+        if (conn->blocked || conn->mid_reply || conn->wants_writable ||
+            conn->pool->out.len >= CONN_ROUND_BYTES) {
+            conn_hold(conn);
+            break;
+        }
+        const char *line = bytes + used;
+        const char *end = memchr(line, '\n', len - used);
+        if (!end)
+            return used + take_partial(session, line, len - used);
+        if (!take_whole(session, line, end))
+            break;
+        conn_end_message(conn);
+        used = (size_t)(end - bytes) + 1;
+    }
+    return used;
+}
+
+static void on_unfinished(struct conn *conn, size_t len)
+{
+    (void)len;
+    struct session *session = session_of(conn);
+    if (!session->deaf) /* else it was told already that this is the end */
+        session_reply_error(session, ERR_BAD_LINE, 0, "the last line has no end");
+}
+
+/* A connection that sends nothing may idle for ever, as subscribers do; half a line may not. */
+static void on_overdue(struct conn *conn)
+{
+    struct session *session = session_of(conn);
+    counter_add(&session->client.worker->counters.slow_lines, 1);
+    session_reply_error(session, ERR_LINE_TOO_SLOW, 0, NULL);
+    conn_finish(conn);
+}
+
+/* ---- answers ---- */
+
+/* What a person is told where an error's own text would not do. */
+static const char *backup_text(const struct answer *answer)
+{
+    switch (answer->error) {
+    case ERR_BAD_ARGUMENT:
+        return strerrordesc_np((int)answer->number);
+    case ERR_LIMIT:
+        return "another backup is being made";
+    case ERR_STORAGE:
+        return "the copy could not be written; there is no backup";
+    default:
+        return NULL;
+    }
+}
+
+void session_answered(struct session *session)
+{
+    struct conn *conn = &session->client.conn;
+    session->client.in_flight--;
+    if (session->client.in_flight == 0)
+        session->asked = 0;
+    if (session->client.in_flight == 0 && conn->ended)
+        conn_want_writable(conn); /* a subscriber is owed the tally with its last ballot */
+    if (conn->paused && !conn->waiting && session->client.in_flight <= session->resume_at)
+        conn_resume(conn);
+}
+
+static void on_answer(struct conn *conn, const struct answer *answer)
+{
+    struct session *session = session_of(conn);
+    if (conn->state != CONN_DOOMED) {
+        if (answer->error)
+            session_refuse(session, (enum error)answer->error, answer->number,
+                           session->asked == CMD_BACKUP ? backup_text(answer) : NULL);
+        else
+            session_reply_number(session, answer->number, answer->duplicate);
+    }
+    session_answered(session);
+}
+
+/* ---- the connection's other events ---- */
+
+static void on_writable(struct conn *conn)
+{
+    struct session *session = session_of(conn);
+    if (conn->mid_reply)
+        session_list_polls(session);
+    else if (session->client.subscriber)
+        subscriber_catch_up(session->client.subscriber);
+}
+
+static void on_free(struct conn *conn)
+{
+    free(session_of(conn)->voter);
+    client_free(conn);
+}
+
+/* ---- the protocol ---- */
+
+static void greet(struct client *client)
+{
+    struct session *session = session_of(&client->conn);
+    if (client->refused) {
+        session_reply_error(session, ERR_TOO_MANY_CONNECTIONS, 0, NULL);
+        conn_finish(&client->conn);
+        return;
+    }
+    char *out = conn_reserve(&client->conn, REPLY_MAX);
+    if (out)
+        conn_wrote(&client->conn, reply_greeting(out));
+}
+
+static const char *kind(const struct client *client)
+{
+    if (client->admin)
+        return "admin";
+    return client->subscriber ? "subscriber" : "voter";
+}
+
+static const char *voter(const struct client *client)
+{
+    return ((const struct session *)client)->voter;
+}
+
+const struct client_protocol session_protocol = {
+    .handler =
+        {
+            .messages = CONN_LINES,
+            .input = on_input,
+            .may_read = client_may_read,
+            .unfinished = on_unfinished,
+            .writable = on_writable,
+            .overdue = on_overdue,
+            .answer = on_answer,
+            .leave = client_leave,
+            .stop = client_stop,
+            .busy = client_is_busy,
+            .behind = client_is_behind,
+            .close = client_close,
+            .free = on_free,
+        },
+    .size = sizeof(struct session),
+    .greet = greet,
+    .kind = kind,
+    .voter = voter,
+};

@@ -1,0 +1,36 @@
+/* A session: what a client of the line protocol means. The handler of a connection: conn knows
+ * bytes, session knows meaning.
+ *
+ * VOTEs pipeline: each is sent to the ledger as it is read. Any other command, and any refusal,
+ * waits until the ballots in flight are answered, so replies are in the order of the commands by
+ * construction, and all that a session keeps of what is in flight is how many. */
+#ifndef TALLYCAST_SESSION_H
+#define TALLYCAST_SESSION_H
+
+#include "serve/client.h"
+#include "proto/command.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct session {
+    struct client client;  /* first: a session is reached by its connection */
+    uint32_t resume_at;    /* where paused: goes on when no more than this are in flight */
+    uint32_t polls_listed; /* of POLLS, where conn.mid_reply */
+    uint16_t errors_in_row;
+    uint8_t
+        asked; /* enum command_id of the request in flight that is not a VOTE; 0 (VOTE) for none */
+    bool spoke : 1; /* has sent a line that is not empty */
+    bool deaf : 1;  /* was told that the server stops: more input is dropped */
+    char *voter;    /* owned; AS; NULL for none */
+};
+
+extern const struct client_protocol session_protocol;
+
+/* Worker's thread: a connection as a session. It must be one. */
+static inline struct session *session_of(struct conn *conn)
+{
+    return (struct session *)conn;
+}
+
+#endif

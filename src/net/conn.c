@@ -1,0 +1,689 @@
+/* Connections' bytes. Runs on the thread of the loop that owns the pool.
+ *
+ * Input: one read into the pool's buffer, behind what the connection kept; the handler executes the
+ * whole messages; the rest is kept. Output: replies gather in the pool's buffer and go out in one
+ * write when the connection settles; what the kernel does not take is kept, and while it is, the
+ * connection is blocked: not read, not pushed to.
+ *
+ * Fails: any error of a read or write dooms this connection alone. Memory that is short dooms it
+ * too. */
+#include "net/conn.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    NO_SLOT = UINT32_MAX,
+    PARTIAL_MAX_BYTES = CONN_READ_BYTES, /* kept input that is put before the next read */
+    TURNS_A_ROUND = 8,        /* of connections that want much, between two looks at the others */
+    TURNS_NS = 2 * NS_PER_MS, /* after which it is time to look, however few turns there were */
+    EXPIRIES_A_ROUND = 64,    /* that may come at once, and delay the others on the loop */
+};
+
+static void on_event(evutil_socket_t fd, short what, void *context);
+static void on_timer(evutil_socket_t fd, short what, void *context);
+
+/* ---- the pool ---- */
+
+int conn_pool_init(struct conn_pool *pool, struct loop *loop, struct counters *counters,
+                   uint64_t stall_ns, const uint64_t message_ns[CONN_MESSAGES])
+{
+    *pool = (struct conn_pool){
+        .loop = loop,
+        .counters = counters,
+        .free_slot = NO_SLOT,
+        .stall_ns = stall_ns,
+        .timer_due_ns = UINT64_MAX,
+    };
+    TAILQ_INIT(&pool->blocked);
+    TAILQ_INIT(&pool->draining);
+    for (int kind = 0; kind < CONN_MESSAGES; kind++) {
+        pool->message_ns[kind] = message_ns[kind];
+        TAILQ_INIT(&pool->begun[kind]);
+    }
+    TAILQ_INIT(&pool->later);
+    pool->read_buffer = malloc(PARTIAL_MAX_BYTES + CONN_READ_BYTES);
+    if (!pool->read_buffer)
+        return -1;
+    evtimer_assign(&pool->timer, loop->base, on_timer, pool);
+    return 0;
+}
+
+void conn_pool_destroy(struct conn_pool *pool)
+{
+    INVARIANT(pool->count == 0);
+    event_del(&pool->timer);
+    free(pool->slots);
+    free(pool->read_buffer);
+    buffer_free(&pool->out);
+}
+
+static int pool_grow(struct conn_pool *pool)
+{
+    uint32_t count = pool->slot_count ? pool->slot_count * 2 : 64;
+    struct conn_slot *slots = realloc(pool->slots, count * sizeof *slots);
+    if (!slots)
+        return -1;
+    for (uint32_t i = count; i-- > pool->slot_count;) {
+        slots[i] = (struct conn_slot){.next_free = pool->free_slot};
+        pool->free_slot = i;
+    }
+    pool->slots = slots;
+    pool->slot_count = count;
+    return 0;
+}
+
+struct conn *conn_find(const struct conn_pool *pool, struct conn_ref ref)
+{
+    const struct conn_slot *slot = &pool->slots[ref.slot];
+    return slot->generation == ref.generation ? slot->conn : NULL;
+}
+
+/* ---- states and interest ---- */
+
+static uint64_t earlier_ns(uint64_t due_ns, const struct conn_list *list)
+{
+    const struct conn *first = TAILQ_FIRST(list);
+    return first && first->deadline_ns < due_ns ? first->deadline_ns : due_ns;
+}
+
+static uint64_t first_deadline_ns(const struct conn_pool *pool)
+{
+    uint64_t due_ns = earlier_ns(UINT64_MAX, &pool->blocked);
+    due_ns = earlier_ns(due_ns, &pool->draining);
+    for (int kind = 0; kind < CONN_MESSAGES; kind++)
+        due_ns = earlier_ns(due_ns, &pool->begun[kind]);
+    return due_ns;
+}
+
+/* The connections that have begun a message of this one's kind. */
+static struct conn_list *begun_list(const struct conn *conn)
+{
+    return &conn->pool->begun[conn->handler->messages];
+}
+
+static uint64_t message_ns(const struct conn *conn)
+{
+    return conn->pool->message_ns[conn->handler->messages];
+}
+
+/* A timer that is set for a longer wait must not hold up a shorter one. One that is set for a
+ * shorter wait stays: who waited is often served by then, and another waits, and the timer is
+ * not touched with each. */
+static void set_timer(struct conn_pool *pool)
+{
+    uint64_t due_ns = first_deadline_ns(pool);
+    if (due_ns >= pool->timer_due_ns)
+        return;
+    uint64_t now_ns = clock_monotonic_ns();
+    loop_set_timer(&pool->timer, (due_ns > now_ns ? due_ns - now_ns : 0) + 1000);
+    pool->timer_due_ns = due_ns;
+}
+
+void conn_end_message(struct conn *conn)
+{
+    if (!conn->begun)
+        return;
+    TAILQ_REMOVE(begun_list(conn), conn, timed_link);
+    conn->begun = false;
+}
+
+static void leave_timed_list(struct conn *conn)
+{
+    conn_end_message(conn);
+    if (conn->blocked)
+        TAILQ_REMOVE(&conn->pool->blocked, conn, timed_link);
+    else if (conn->state == CONN_DRAINING)
+        TAILQ_REMOVE(&conn->pool->draining, conn, timed_link);
+}
+
+static void set_blocked(struct conn *conn, bool blocked)
+{
+    if (conn->blocked == blocked)
+        return;
+    if (!blocked) {
+        TAILQ_REMOVE(&conn->pool->blocked, conn, timed_link);
+        conn->blocked = false;
+        return;
+    }
+    conn_end_message(conn); /* it can't be read now; its time begins anew when it can */
+    conn->blocked = true;
+    uint64_t now_ns = clock_monotonic_ns();
+    conn->blocked_since_ms = (uint32_t)(now_ns / NS_PER_MS);
+    conn->blocked_outq = conn_kernel_unsent(conn);
+    conn->deadline_ns = now_ns + conn->pool->stall_ns;
+    TAILQ_INSERT_TAIL(&conn->pool->blocked, conn, timed_link);
+    counter_add(&conn->pool->counters->writes_blocked, 1);
+    set_timer(conn->pool);
+}
+
+static void set_state(struct conn *conn, enum conn_state state)
+{
+    if (conn->state == state || conn->state == CONN_DOOMED)
+        return;
+    if (state != CONN_CLOSING) { /* which waits for its output as before */
+        leave_timed_list(conn);
+        conn->blocked = false;
+    }
+    conn->state = (uint8_t)state;
+    if (state == CONN_DRAINING) {
+        shutdown(conn->fd, SHUT_WR);
+        conn->deadline_ns = clock_monotonic_ns() + (uint64_t)CONN_LINGER_MS * NS_PER_MS;
+        TAILQ_INSERT_TAIL(&conn->pool->draining, conn, timed_link);
+        set_timer(conn->pool);
+    }
+}
+
+static void begin_message(struct conn *conn, uint64_t now_ns)
+{
+    conn_end_message(conn);
+    conn->begun = true;
+    conn->deadline_ns = now_ns + message_ns(conn);
+    TAILQ_INSERT_TAIL(begun_list(conn), conn, timed_link);
+    set_timer(conn->pool);
+}
+
+/* Sees to the time of a message that is not whole: from its first byte, whatever comes after it. */
+static void update_message(struct conn *conn)
+{
+    if (conn->state != CONN_OPEN || conn->ended || conn->blocked ||
+        (conn->unread.len == 0 && !conn->skipping))
+        conn_end_message(conn);
+    else if (!conn->begun && !conn->held && message_ns(conn) > 0)
+        begin_message(conn, clock_monotonic_ns());
+}
+
+static void update_interest(struct conn *conn)
+{
+    bool reads = !conn->ended &&
+                 (conn->state == CONN_DRAINING || (conn->state == CONN_OPEN && !conn->paused &&
+                                                   !conn->held && !conn->later && !conn->blocked));
+    short wanted = (short)((reads ? EV_READ : 0) | (conn->blocked ? EV_WRITE : 0));
+    short had = (short)(event_get_events(&conn->event) & (EV_READ | EV_WRITE));
+    bool pending = event_pending(&conn->event, EV_READ | EV_WRITE, NULL);
+    if (wanted == (pending ? had : 0))
+        return;
+    if (pending)
+        event_del(&conn->event);
+    if (!wanted)
+        return;
+    event_assign(&conn->event, conn->pool->loop->base, conn->fd, (short)(wanted | EV_PERSIST),
+                 on_event, conn);
+    if (event_add(&conn->event, NULL) != 0)
+        conn_doom(conn);
+}
+
+static void set_later(struct conn *conn, bool later)
+{
+    if (conn->later == later)
+        return;
+    conn->later = later;
+    if (later)
+        TAILQ_INSERT_TAIL(&conn->pool->later, conn, later_link);
+    else
+        TAILQ_REMOVE(&conn->pool->later, conn, later_link);
+}
+
+/* ---- life ---- */
+
+void conn_init(struct conn *conn, const struct conn_handler *handler, int fd,
+               const union peer *peer)
+{
+    *conn = (struct conn){.handler = handler, .fd = fd, .state = CONN_OPEN, .peer = *peer};
+}
+
+int conn_attach(struct conn_pool *pool, struct conn *conn)
+{
+    loop_assert_owner(pool->loop);
+    if (pool->free_slot == NO_SLOT && pool_grow(pool) != 0)
+        return -1;
+    uint32_t index = pool->free_slot;
+    struct conn_slot *slot = &pool->slots[index];
+    pool->free_slot = slot->next_free;
+    slot->conn = conn;
+    pool->count++;
+    counter_add(&pool->counters->connections, 1);
+    conn->ref = (struct conn_ref){index, slot->generation};
+    conn->pool = pool;
+    event_assign(&conn->event, pool->loop->base, conn->fd, EV_READ | EV_PERSIST, on_event, conn);
+    if (conn->unsent.len > 0)
+        set_blocked(conn, true);
+    return 0;
+}
+
+void conn_detach(struct conn *conn)
+{
+    struct conn_pool *pool = conn->pool;
+    loop_assert_owner(pool->loop);
+    INVARIANT(pool->out_conn != conn);
+    event_del(&conn->event);
+    leave_timed_list(conn);
+    set_later(conn, false);
+    conn->blocked = false;
+    struct conn_slot *slot = &pool->slots[conn->ref.slot];
+    slot->conn = NULL;
+    slot->generation++;
+    slot->next_free = pool->free_slot;
+    pool->free_slot = conn->ref.slot;
+    pool->count--;
+    counter_subtract(&pool->counters->connections, 1);
+    conn->pool = NULL;
+}
+
+void conn_abandon(struct conn *conn)
+{
+    close(conn->fd);
+    buffer_free(&conn->unread);
+    buffer_free(&conn->unsent);
+    conn->handler->free(conn);
+}
+
+void conn_doom(struct conn *conn)
+{
+    if (conn->pool && conn->pool->out_conn == conn) {
+        conn->pool->out.len = 0;
+        conn->pool->out_conn = NULL;
+    }
+    set_state(conn, CONN_DOOMED);
+}
+
+void conn_finish(struct conn *conn)
+{
+    if (conn->state == CONN_OPEN)
+        set_state(conn, CONN_CLOSING);
+}
+
+/* ---- output ---- */
+
+char *conn_reserve(struct conn *conn, size_t len)
+{
+    struct conn_pool *pool = conn->pool;
+    char *room;
+    if (conn->blocked) {
+        room = buffer_reserve(&conn->unsent, len);
+    } else {
+        INVARIANT(pool->out_conn == conn || !pool->out_conn);
+        pool->out_conn = conn;
+        room = buffer_reserve(&pool->out, len);
+    }
+    if (!room)
+        conn_doom(conn);
+    return room;
+}
+
+void conn_wrote(struct conn *conn, size_t len)
+{
+    if (conn->blocked)
+        conn->unsent.len += len;
+    else
+        conn->pool->out.len += len;
+}
+
+size_t conn_try_send(struct conn *conn, const char *bytes, size_t len)
+{
+    ssize_t n;
+    do
+        n = send(conn->fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    counter_add(&conn->pool->counters->write_calls, 1);
+    if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
+        conn_doom(conn); /* ENOBUFS too: the socket stays writable, and waiting would be a spin */
+        return 0;
+    }
+    size_t sent = n > 0 ? (size_t)n : 0;
+    conn->bytes_out += sent;
+    counter_add(&conn->pool->counters->bytes_out, sent);
+    if (sent < len)
+        set_blocked(conn, true);
+    return sent;
+}
+
+void conn_keep_unsent(struct conn *conn, const char *bytes, size_t len)
+{
+    if (conn->state != CONN_DOOMED && len > 0 && buffer_append(&conn->unsent, bytes, len) != 0)
+        conn_doom(conn);
+}
+
+void conn_flush(struct conn *conn)
+{
+    struct conn_pool *pool = conn->pool;
+    if (pool->out_conn != conn)
+        return;
+    pool->out_conn = NULL;
+    if (pool->out.len > 0 && conn->state != CONN_DOOMED) {
+        size_t sent = conn_try_send(conn, pool->out.bytes, pool->out.len);
+        conn_keep_unsent(conn, pool->out.bytes + sent, pool->out.len - sent);
+    }
+    pool->out.len = 0;
+}
+
+/* The kernel has room again. */
+static void flush_unsent(struct conn *conn)
+{
+    size_t sent =
+        conn->unsent.len > 0 ? conn_try_send(conn, conn->unsent.bytes, conn->unsent.len) : 0;
+    if (conn->state == CONN_DOOMED)
+        return;
+    bool all = sent == conn->unsent.len;
+    if (sent > 0)
+        buffer_drop(&conn->unsent, sent);
+    if (all) {
+        set_blocked(conn, false);
+        conn->wants_writable = true;
+    } else if (sent > 0) { /* it takes something: the time of a stall starts anew */
+        set_blocked(conn, false);
+        set_blocked(conn, true);
+    }
+}
+
+bool conn_takes_push(const struct conn *conn)
+{
+    return conn->state == CONN_OPEN && !conn->blocked && !conn->mid_reply;
+}
+
+/* ---- input ---- */
+
+void conn_pause(struct conn *conn)
+{
+    conn->paused = true;
+    conn->held = true;
+}
+
+void conn_resume(struct conn *conn)
+{
+    conn->paused = false;
+}
+
+void conn_hold(struct conn *conn)
+{
+    conn->held = true;
+}
+
+void conn_want_writable(struct conn *conn)
+{
+    conn->wants_writable = true;
+}
+
+void conn_leave(struct conn *conn)
+{
+    conn->leaving = true;
+}
+
+void conn_finish_when_done(struct conn *conn)
+{
+    conn->last_words = true;
+}
+
+void conn_stay(struct conn *conn)
+{
+    conn->last_words = false;
+}
+
+/* Keeps what the handler left of input that lies in the pool's buffer. */
+static void keep_unread(struct conn *conn, const char *bytes, size_t len)
+{
+    conn->unread.len = 0;
+    if (len == 0)
+        buffer_free(&conn->unread);
+    else if (buffer_append(&conn->unread, bytes, len) != 0)
+        conn_doom(conn);
+}
+
+static void drain(struct conn *conn)
+{
+    ssize_t n = recv(conn->fd, conn->pool->read_buffer, CONN_READ_BYTES, MSG_DONTWAIT);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n <= 0)
+        conn_doom(conn);
+}
+
+static void note_read(struct conn *conn, uint64_t readable_ns)
+{
+    conn->read_ns = clock_monotonic_ns();
+    uint64_t readable_for_ns = conn->read_ns - readable_ns;
+    conn->readable_for_ns = readable_for_ns < UINT32_MAX ? (uint32_t)readable_for_ns : UINT32_MAX;
+}
+
+static void read_input(struct conn *conn, uint64_t readable_ns)
+{
+    struct conn_pool *pool = conn->pool;
+    if (!conn->handler->may_read(conn))
+        return;
+    size_t kept = conn->unread.len;
+    INVARIANT(kept <= PARTIAL_MAX_BYTES);
+    ssize_t n = recv(conn->fd, pool->read_buffer + kept, CONN_READ_BYTES, MSG_DONTWAIT);
+    counter_add(&pool->counters->read_calls, 1);
+    if (n < 0) {
+        if (errno != EAGAIN && errno != EINTR)
+            conn_doom(conn);
+        return;
+    }
+    if (n == 0) {
+        conn->ended = true;
+        conn->wants_writable = true; /* what it is still owed waits for no interval any more */
+        return;
+    }
+    note_read(conn, readable_ns);
+    counter_add(&pool->counters->bytes_in, (uint64_t)n);
+    if (kept > 0)
+        memcpy(pool->read_buffer, conn->unread.bytes, kept);
+    size_t len = kept + (size_t)n;
+    size_t used = conn->handler->input(conn, pool->read_buffer, len);
+    if (conn->state == CONN_OPEN)
+        keep_unread(conn, pool->read_buffer + used, len - used);
+}
+
+void conn_read_now(struct conn *conn)
+{
+    if (conn->state == CONN_OPEN && !conn->ended && !conn->paused && !conn->held && !conn->blocked)
+        read_input(conn, clock_monotonic_ns());
+}
+
+/* Goes on with whole messages that had to wait. */
+static void input_held(struct conn *conn)
+{
+    conn->held = false;
+    size_t used = conn->handler->input(conn, conn->unread.bytes, conn->unread.len);
+    if (conn->state == CONN_OPEN && used > 0)
+        buffer_drop(&conn->unread, used);
+}
+
+/* ---- settling ---- */
+
+/* Whether there is something to do that does not wait for anybody else. */
+static bool can_go_on(const struct conn *conn)
+{
+    return conn->state == CONN_OPEN && !conn->blocked &&
+           (conn->wants_writable || (conn->held && !conn->paused && !conn->mid_reply));
+}
+
+static uint64_t made_bytes(const struct conn *conn)
+{
+    return conn->bytes_out + conn->pool->unsent_made;
+}
+
+static void go_on(struct conn *conn)
+{
+    uint64_t turn_began = made_bytes(conn);
+    conn_flush(conn);
+    while (can_go_on(conn) && made_bytes(conn) - turn_began < CONN_TURN_BYTES) {
+        if (conn->wants_writable) {
+            conn->wants_writable = false;
+            conn->handler->writable(conn);
+        } else {
+            input_held(conn);
+        }
+        conn_flush(conn);
+    }
+    set_later(conn, can_go_on(conn));
+}
+
+/* A connection has one turn a round: who wants more comes after the last that waited before. */
+bool conn_pool_run_later(struct conn_pool *pool)
+{
+    const uint64_t began_ns = clock_monotonic_ns();
+    const struct conn *last = TAILQ_LAST(&pool->later, conn_list); /* compared, and never read */
+    struct conn *conn;
+    for (int i = 0; i < TURNS_A_ROUND && (conn = TAILQ_FIRST(&pool->later)); i++) {
+        bool all_had_theirs = conn == last;
+        set_later(conn, false);
+        conn_settle(conn);
+        if (all_had_theirs || clock_monotonic_ns() - began_ns >= TURNS_NS)
+            break;
+    }
+    return !TAILQ_EMPTY(&pool->later);
+}
+
+/* No more input will come, what came is executed, and nobody owes the peer anything. */
+static bool is_done(const struct conn *conn)
+{
+    return (conn->ended || conn->last_words) && !conn->blocked && !conn->held && !conn->paused &&
+           !conn->mid_reply && !conn->wants_writable && !conn->handler->busy(conn) &&
+           !(conn->ended && conn->handler->behind(conn));
+}
+
+static void end(struct conn *conn)
+{
+    if (conn->ended && conn->unread.len > 0) {
+        conn->handler->unfinished(conn, conn->unread.len);
+        conn_flush(conn);
+    }
+    conn_finish(conn);
+}
+
+void conn_settle(struct conn *conn)
+{
+    loop_assert_owner(conn->pool->loop);
+    go_on(conn);
+    if (conn->state != CONN_OPEN) /* not earlier: the handler may be in the middle of it */
+        buffer_free(&conn->unread);
+    if (conn->state == CONN_OPEN && conn->leaving) {
+        conn->leaving = false;
+        conn->handler->leave(conn);
+        return;
+    }
+    if (conn->state == CONN_OPEN && is_done(conn))
+        end(conn);
+    if (conn->state == CONN_CLOSING && !conn->blocked && !conn->handler->busy(conn))
+        set_state(conn, conn->ended ? CONN_DOOMED : CONN_DRAINING);
+    update_message(conn);
+    if (conn->state != CONN_DOOMED)
+        update_interest(conn);
+    if (conn->state == CONN_DOOMED) {
+        conn->handler->close(conn);
+        conn_detach(conn);
+        conn_abandon(conn);
+    }
+}
+
+static void on_event(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    struct conn *conn = context;
+    if (what & EV_WRITE)
+        flush_unsent(conn);
+    if (what & EV_READ) {
+        if (conn->state == CONN_DRAINING)
+            drain(conn);
+        else if (conn->state == CONN_OPEN && !conn->blocked)
+            read_input(conn, loop_woken_ns(conn->pool->loop));
+    }
+    conn_settle(conn);
+}
+
+/* ---- deadlines ---- */
+
+/* Closes a reader that has taken nothing since it was blocked; one that has taken something gets
+ * its time again. */
+static void on_stall(struct conn *conn, uint64_t now_ns)
+{
+    uint32_t outq = conn_kernel_unsent(conn);
+    if (outq < conn->blocked_outq) {
+        conn->blocked_outq = outq;
+        conn->deadline_ns = now_ns + conn->pool->stall_ns;
+        TAILQ_REMOVE(&conn->pool->blocked, conn, timed_link);
+        TAILQ_INSERT_TAIL(&conn->pool->blocked, conn, timed_link);
+        return;
+    }
+    counter_add(&conn->pool->counters->slow_readers, 1);
+    conn_doom(conn);
+    conn_settle(conn);
+}
+
+/* Closes a peer that has not sent the rest of a message; one that could not, because it was not
+ * read or is owed a reply, gets its time again. */
+static void on_overdue(struct conn *conn, uint64_t now_ns)
+{
+    if (conn->held || conn->paused || conn->mid_reply || conn->handler->busy(conn)) {
+        begin_message(conn, now_ns);
+        return;
+    }
+    conn_end_message(conn);
+    conn->handler->overdue(conn);
+    conn_settle(conn);
+}
+
+/* Deals with one deadline that has passed. Returns whether there was one. */
+static bool expire_one(struct conn_pool *pool, uint64_t now_ns)
+{
+    struct conn *conn;
+    if ((conn = TAILQ_FIRST(&pool->blocked)) && conn->deadline_ns <= now_ns) {
+        on_stall(conn, now_ns);
+        return true;
+    }
+    if ((conn = TAILQ_FIRST(&pool->draining)) && conn->deadline_ns <= now_ns) {
+        conn_doom(conn);
+        conn_settle(conn);
+        return true;
+    }
+    for (int kind = 0; kind < CONN_MESSAGES; kind++)
+        if ((conn = TAILQ_FIRST(&pool->begun[kind])) && conn->deadline_ns <= now_ns) {
+            on_overdue(conn, now_ns);
+            return true;
+        }
+    return false;
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    struct conn_pool *pool = context;
+    uint64_t now_ns = clock_monotonic_ns();
+    pool->timer_due_ns = UINT64_MAX;
+    for (int i = 0; i < EXPIRIES_A_ROUND && expire_one(pool, now_ns); i++)
+        ;
+    set_timer(pool);
+}
+
+/* ---- the socket ---- */
+
+void conn_limit_buffers(struct conn *conn)
+{
+    int sndbuf = CONN_SUBSCRIBER_SNDBUF_BYTES, lowat = CONN_SUBSCRIBER_LOWAT_BYTES;
+    /* Since Linux 5.11 TCP_USER_TIMEOUT also ends a connection whose peer answers probes but keeps
+     * its window shut (net/ipv4/tcp_timer.c, tcp_probe_timer); a stalled subscriber's time is
+     * --stall-timeout. */
+    unsigned timeout_ms = (unsigned)(conn->pool->stall_ns / NS_PER_MS) + 30000;
+    setsockopt(conn->fd, SOL_SOCKET, SO_SNDBUF, &sndbuf, sizeof sndbuf);
+    if (conn->peer.family != AF_UNIX) {
+        setsockopt(conn->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &lowat, sizeof lowat);
+        setsockopt(conn->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
+    }
+}
+
+uint32_t conn_kernel_unsent(const struct conn *conn)
+{
+    int bytes = 0;
+    return ioctl(conn->fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? (uint32_t)bytes : 0;
+}

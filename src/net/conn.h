@@ -1,0 +1,244 @@
+/* A connection: bytes, and no meaning. What the bytes mean is its handler's business (session.c;
+ * later HTTP).
+ *
+ * One loop owns a connection at every instant, and only that loop's thread may call anything here.
+ * The connections of a loop share a pool: the table of slots by which answers find them, one large
+ * read buffer, and one output buffer for the replies of a round. A connection keeps bytes of its
+ * own only for input that can't be executed yet and output that the kernel did not take.
+ *
+ * Every way into a connection (an event, an answer, a push, a task) ends with conn_settle, which
+ * flushes, goes on with what was held, and closes. Only conn_settle frees: until then a connection
+ * that failed is doomed, and takes and gives nothing. */
+#ifndef TALLYCAST_CONN_H
+#define TALLYCAST_CONN_H
+
+#include "base/buffer.h"
+#include "base/counters.h"
+#include "ledger/ledger.h"
+#include "net/loop.h"
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+enum {
+    /* A read, and the output of a round at which the handler should let it be flushed. What a peer
+     * that pipelines and never reads costs is about the sum of both. */
+    CONN_READ_BYTES = 16 * 1024,
+    CONN_ROUND_BYTES = 16 * 1024,
+    CONN_SUBSCRIBER_SNDBUF_BYTES = 32 * 1024, /* in the kernel, of a subscriber's socket */
+    CONN_SUBSCRIBER_LOWAT_BYTES = 16 * 1024,  /* of unsent output there */
+    CONN_TURN_BYTES = 32 * 1024, /* of output, after which the other connections have their turn */
+    CONN_LINGER_MS = 1000,       /* for which input is drained after the last reply */
+};
+
+enum conn_state {
+    CONN_OPEN,
+    CONN_CLOSING,  /* takes no more input; closes once all output is taken */
+    CONN_DRAINING, /* said goodbye (shutdown); reads and drops what the peer still sends, so that no
+                      reset destroys the last reply */
+    CONN_DOOMED,   /* failed, or was kicked: freed by the next conn_settle */
+};
+
+/* What a peer's messages are, each kind with its own time to be whole. */
+enum conn_messages { CONN_LINES, CONN_REQUESTS, CONN_MESSAGES };
+
+struct conn;
+
+struct conn_handler {
+    enum conn_messages messages;
+    /* Executes the whole messages at the beginning of `bytes`, which it may change. Returns how
+     * many bytes they were. It stops early after conn_pause or conn_hold. */
+    size_t (*input)(struct conn *conn, char *bytes, size_t len);
+    /* Whether a read may follow now. If not, the handler has paused the connection and will resume
+     * it. */
+    bool (*may_read)(struct conn *conn);
+    /* The peer sent its last byte, and `len` bytes before it were no whole message. */
+    void (*unfinished)(struct conn *conn, size_t len);
+    /* All output was taken after some had to wait, the peer sent its last byte, or
+     * conn_want_writable was called. */
+    void (*writable)(struct conn *conn);
+    /* The peer has not sent the rest of a message in time. The handler owes it no reply now. */
+    void (*overdue)(struct conn *conn);
+    /* The ledger answered a request of this connection. */
+    void (*answer)(struct conn *conn, const struct answer *answer);
+    /* conn_leave was called, and what could be sent was: conn_detach it and take it where it goes.
+     */
+    void (*leave)(struct conn *conn);
+    /* The server stops: no new input is to be executed. */
+    void (*stop)(struct conn *conn);
+    /* Whether it still owes its peer a reply. */
+    bool (*busy)(const struct conn *conn);
+    /* Whether it owes a peer that sent its last byte something else than a reply. */
+    bool (*behind)(const struct conn *conn);
+    /* The connection is about to go; leaves whatever list the handler has it on. */
+    void (*close)(struct conn *conn);
+    /* The connection is gone; frees the handler's object, in which `conn` is embedded. */
+    void (*free)(struct conn *conn);
+};
+
+/* A peer's address; family AF_UNIX for the admin socket. */
+union peer {
+    sa_family_t family;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+
+/* Embedded in the handler's object. */
+struct conn {
+    struct event event;
+    const struct conn_handler *handler;
+    struct conn_pool *pool;
+    struct conn_ref ref;
+    int fd;
+    uint8_t state;      /* enum conn_state; changed by set_state alone */
+    bool ended : 1;     /* the peer half-closed */
+    bool paused : 1;    /* the handler waits for something other than output */
+    bool held : 1;      /* whole messages lie in `unread` */
+    bool blocked : 1;   /* waits for the kernel to take output */
+    bool mid_reply : 1; /* the handler has begun a reply of several rounds; no push may come in
+                           between */
+    bool wants_writable : 1;
+    bool begun : 1;      /* the rest of a message is awaited; never while it is blocked */
+    bool skipping : 1;   /* the handler drops a message, whose rest is still to come */
+    bool leaving : 1;    /* to another loop */
+    bool last_words : 1; /* closes when everything that was read is answered */
+    bool later : 1;      /* has had its turn: on pool->later */
+    bool waiting : 1;    /* on the worker's list of those that wait for room in the ledger's ring */
+    union peer peer;
+    uint32_t blocked_outq; /* where blocked: bytes that the kernel held when it last took some */
+    struct buffer unread;
+    struct buffer unsent;
+    uint64_t deadline_ns; /* begun: end of the message; blocked: stall timeout; draining: end of
+                             lingering */
+    uint32_t blocked_since_ms; /* where blocked: on the monotonic clock, the lower 32 bits */
+    uint32_t readable_for_ns;  /* before the last read; UINT32_MAX for longer */
+    uint64_t read_ns;          /* of the last input, on the monotonic clock */
+    uint64_t bytes_out;
+    TAILQ_ENTRY(conn) timed_link;   /* pool->begun, pool->blocked or pool->draining: one of them */
+    TAILQ_ENTRY(conn) later_link;   /* pool->later */
+    TAILQ_ENTRY(conn) waiting_link; /* the worker's */
+};
+
+TAILQ_HEAD(conn_list, conn);
+
+struct conn_pool {
+    struct loop *loop;
+    struct counters *counters;
+    struct conn_slot {
+        struct conn *conn; /* NULL if free */
+        uint32_t generation;
+        uint32_t next_free;
+    } * slots;
+    uint32_t slot_count;   /* allocated */
+    uint32_t free_slot;    /* UINT32_MAX if none */
+    uint32_t count;        /* connections */
+    char *read_buffer;     /* CONN_READ_BYTES and room for a kept partial message */
+    uint64_t unsent_made;  /* bytes of replies that were made and not sent: they take time, too */
+    struct buffer out;     /* replies of the round */
+    struct conn *out_conn; /* whose they are; NULL if `out` is empty */
+    uint64_t stall_ns;
+    uint64_t message_ns[CONN_MESSAGES];    /* time to send a whole message; 0 for no limit */
+    struct conn_list blocked;              /* by deadline */
+    struct conn_list draining;             /* by deadline */
+    struct conn_list begun[CONN_MESSAGES]; /* by deadline */
+    struct conn_list later;                /* that go on in the next round */
+    struct event timer;                    /* for the first of all deadlines */
+    uint64_t timer_due_ns;                 /* UINT64_MAX if it is not set */
+};
+
+/* A reader that takes nothing is closed after stall_ns; who does not send the rest of a message,
+ * after message_ns of its kind, where 0 stands for no limit. Returns 0, or -1 if memory is short.
+ */
+int conn_pool_init(struct conn_pool *pool, struct loop *loop, struct counters *counters,
+                   uint64_t stall_ns, const uint64_t message_ns[CONN_MESSAGES])
+    __attribute__((warn_unused_result));
+/* All connections must be gone. */
+void conn_pool_destroy(struct conn_pool *pool);
+
+/* Goes on with some of the connections that had their turn, those first that have waited longest.
+ * Once a round; returns whether some wait still. */
+bool conn_pool_run_later(struct conn_pool *pool);
+
+/* The connection that `ref` names, or NULL if it is gone. */
+struct conn *conn_find(const struct conn_pool *pool, struct conn_ref ref);
+
+/* Before conn_attach: fills a connection for a connected, non-blocking socket, which it owns from
+ * now on. Any thread. */
+void conn_init(struct conn *conn, const struct conn_handler *handler, int fd,
+               const union peer *peer);
+
+/* Gives the connection to this pool's loop. Returns 0, or -1 if memory is short: then the caller
+ * must conn_abandon it. The caller calls conn_settle when it has done what is to be done first. */
+int conn_attach(struct conn_pool *pool, struct conn *conn) __attribute__((warn_unused_result));
+
+/* Takes the connection out of its pool, with its unread input and unsent output. It belongs to the
+ * caller alone until it is attached elsewhere. */
+void conn_detach(struct conn *conn);
+
+/* Closes and frees a connection that no pool owns. */
+void conn_abandon(struct conn *conn);
+
+/* Does what became due. The connection may be gone afterwards. */
+void conn_settle(struct conn *conn);
+
+/* Room for `len` bytes of output, to be followed by conn_wrote. NULL if memory is short: then the
+ * connection is doomed. */
+char *conn_reserve(struct conn *conn, size_t len);
+void conn_wrote(struct conn *conn, size_t len);
+
+/* Gives the output of the round to the kernel. */
+void conn_flush(struct conn *conn);
+
+/* Whether a push may be tried now: all output was taken and no reply is half said. */
+bool conn_takes_push(const struct conn *conn);
+
+/* Tries to send bytes at once, past the round's output. Returns how many the kernel took. If that
+ * isn't all, the connection is blocked, or doomed, and the caller decides what to do with the rest.
+ */
+size_t conn_try_send(struct conn *conn, const char *bytes, size_t len);
+
+/* Keeps the rest of a line that conn_try_send took the beginning of. */
+void conn_keep_unsent(struct conn *conn, const char *bytes, size_t len);
+
+/* The handler's input stops before a message that must wait: until conn_resume, or (hold) until
+ * output was taken. */
+void conn_pause(struct conn *conn);
+void conn_resume(struct conn *conn);
+void conn_hold(struct conn *conn);
+
+/* The handler's input has come to the end of a message: the time of the next one begins with its
+ * own first byte. */
+void conn_end_message(struct conn *conn);
+
+/* Has conn_settle call the handler's writable. */
+void conn_want_writable(struct conn *conn);
+
+/* Has conn_settle call the handler's leave. The handler's input must have paused. */
+void conn_leave(struct conn *conn);
+
+/* Closes once everything that was read is executed, answered and taken. */
+void conn_finish_when_done(struct conn *conn);
+
+/* Takes that back: there is more to come, whatever was executed. */
+void conn_stay(struct conn *conn);
+
+/* Says no more after what was said: closes once it is taken. */
+void conn_finish(struct conn *conn);
+
+/* Drops the connection at the next conn_settle, without ceremony. */
+void conn_doom(struct conn *conn);
+
+/* Reads what is there already, if the connection is open; for the last look of a stopping server.
+ */
+void conn_read_now(struct conn *conn);
+
+/* Sets what a subscriber's socket needs (DESIGN: slow readers): small buffers, and a peer that
+ * takes nothing is ours to close after the stall timeout. */
+void conn_limit_buffers(struct conn *conn);
+
+/* Bytes that the kernel still holds for the peer. */
+uint32_t conn_kernel_unsent(const struct conn *conn);
+
+#endif

@@ -1,0 +1,74 @@
+/* Polls' definitions and texts. */
+#include "poll/poll.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct poll *poll_new(const struct name *name, const struct settings *settings,
+                      const struct name *choices, unsigned choice_count)
+{
+    struct poll *poll = calloc(1, sizeof *poll + choice_count * sizeof *choices);
+    if (!poll)
+        return NULL;
+    poll->settings = *settings;
+    poll->name = *name;
+    poll->choice_count = choice_count;
+    memcpy(poll->choices, choices, choice_count * sizeof *choices);
+    return poll;
+}
+
+void poll_free(struct poll *poll)
+{
+    free(poll);
+}
+
+int poll_choice_find(const struct poll *poll, const struct name *name)
+{
+    for (unsigned i = 0; i < poll->choice_count; i++)
+        if (poll->choices[i].len == name->len &&
+            memcmp(poll->choices[i].text, name->text, name->len) == 0)
+            return (int)i;
+    uint64_t number;
+    if (number_parse(name->text, name->len, poll->choice_count, &number) && number > 0)
+        return (int)number - 1;
+    return -1;
+}
+
+static void text_set(struct poll_text *text, const char *bytes, size_t len)
+{
+    text->len = (uint8_t)len;
+    memcpy(text->bytes, bytes, len);
+}
+
+struct poll_texts *poll_texts_change(const struct poll *poll, const struct poll_texts *texts,
+                                     unsigned index, const char *bytes, size_t len)
+{
+    unsigned count = 1 + poll->choice_count;
+    struct poll_texts *changed = calloc(1, sizeof *changed + count * sizeof changed->text[0]);
+    if (!changed)
+        return NULL;
+    changed->refs = 1;
+    changed->count = count;
+    if (texts) {
+        memcpy(changed->text, texts->text, count * sizeof changed->text[0]);
+    } else {
+        text_set(&changed->text[0], poll->name.text, poll->name.len);
+        for (unsigned i = 0; i < poll->choice_count; i++)
+            text_set(&changed->text[1 + i], poll->choices[i].text, poll->choices[i].len);
+    }
+    text_set(&changed->text[index], bytes, len);
+    return changed;
+}
+
+struct poll_texts *poll_texts_ref(struct poll_texts *texts)
+{
+    if (texts)
+        atomic_fetch_add_explicit(&texts->refs, 1, memory_order_relaxed);
+    return texts;
+}
+
+void poll_texts_unref(struct poll_texts *texts)
+{
+    if (texts && atomic_fetch_sub_explicit(&texts->refs, 1, memory_order_acq_rel) == 1)
+        free(texts);
+}

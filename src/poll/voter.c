@@ -1,0 +1,188 @@
+/* Who a voter is: keyed hashes, and the file of the key. Hashing is pure and for any thread; the
+ * key's file is read or made once, by the main thread at start.
+ *
+ * What is hashed: one byte for the kind, then for a voter or an id= the poll in 4 bytes,
+ * big-endian, then the name's bytes. So no two kinds, polls or names give the same message. This is
+ * durable: the database holds these hashes, and they must never change.
+ *
+ * The key's file can be missing, damaged, unreadable or unwritable; each is told with the file's
+ * name. */
+#include "poll/voter.h"
+
+#include "base/file.h"
+#include "base/failpoint.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+enum {
+    KIND_KEY_CHECK = 0, /* beside enum voter_hash_kind */
+    NAME_MAX_BYTES = 128,
+    PREFIX_BYTES = 5,
+    KEY_HEX_DIGITS = 2 * VOTER_KEY_BYTES,
+};
+
+_Static_assert(crypto_shorthash_siphashx24_BYTES == HASH_BYTES, "SipHash gives 128 bits");
+_Static_assert(crypto_shorthash_siphashx24_KEYBYTES == VOTER_KEY_BYTES, "SipHash's key fits");
+
+static void put_big_endian(unsigned char *to, uint64_t value, unsigned bytes)
+{
+    for (unsigned i = 0; i < bytes; i++)
+        to[i] = (unsigned char)(value >> (8 * (bytes - 1 - i)));
+}
+
+static uint64_t get_big_endian_64(const unsigned char *from)
+{
+    uint64_t value = 0;
+    for (unsigned i = 0; i < 8; i++)
+        value = value << 8 | from[i];
+    return value;
+}
+
+void hash_to_bytes(struct hash hash, unsigned char bytes[HASH_BYTES])
+{
+    put_big_endian(bytes, hash.high, 8);
+    put_big_endian(bytes + 8, hash.low, 8);
+}
+
+struct hash hash_from_bytes(const unsigned char bytes[HASH_BYTES])
+{
+    return (struct hash){.high = get_big_endian_64(bytes), .low = get_big_endian_64(bytes + 8)};
+}
+
+static struct hash hash_message(const struct voter_key *key, const unsigned char *message,
+                                size_t len)
+{
+    unsigned char bytes[HASH_BYTES];
+    crypto_shorthash_siphashx24(bytes, message, len, key->bytes);
+    return hash_from_bytes(bytes);
+}
+
+struct hash voter_hash(const struct voter_key *key, enum voter_hash_kind kind, uint32_t poll,
+                       const char *name, size_t len)
+{
+    unsigned char message[PREFIX_BYTES + NAME_MAX_BYTES];
+    INVARIANT(len <= NAME_MAX_BYTES);
+    message[0] = (unsigned char)kind;
+    put_big_endian(message + 1, poll, 4);
+    memcpy(message + PREFIX_BYTES, name, len);
+    return hash_message(key, message, PREFIX_BYTES + len);
+}
+
+struct hash voter_key_check(const struct voter_key *key)
+{
+    static const char text[] = {KIND_KEY_CHECK, 't', 'a', 'l', 'l', 'y', 'c', 'a', 's', 't'};
+    return hash_message(key, (const unsigned char *)text, sizeof text);
+}
+
+/* Reads until the buffer is full or the file ends. Returns the bytes read, or -1 with errno set. */
+static ssize_t read_fully(int fd, char *buffer, size_t size)
+{
+    size_t len = 0;
+    while (len < size) {
+        ssize_t n = read(fd, buffer + len, size - len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -1;
+        if (n == 0)
+            break;
+        len += (size_t)n;
+    }
+    return (ssize_t)len;
+}
+
+static bool key_from_text(const char *text, size_t len, struct voter_key *key)
+{
+    size_t key_bytes;
+    const char *end;
+    return len == KEY_HEX_DIGITS + 1 && text[KEY_HEX_DIGITS] == '\n' &&
+           sodium_hex2bin(key->bytes, VOTER_KEY_BYTES, text, KEY_HEX_DIGITS, NULL, &key_bytes,
+                          &end) == 0 &&
+           key_bytes == VOTER_KEY_BYTES && end == text + KEY_HEX_DIGITS;
+}
+
+enum voter_key_result voter_key_read(const char *path, struct voter_key *key, char *why,
+                                     size_t why_size)
+{
+    char text[KEY_HEX_DIGITS + 2]; /* one more than there should be, to notice it */
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT)
+        return VOTER_KEY_MISSING;
+    ssize_t len = fd < 0 ? -1 : read_fully(fd, text, sizeof text);
+    int error = errno;
+    if (fd >= 0)
+        close(fd);
+
+    enum voter_key_result result = VOTER_KEY_FAILED;
+    if (len < 0)
+        snprintf(why, why_size, "can't read the key file %s: %s", path, strerror(error));
+    else if (!key_from_text(text, (size_t)len, key))
+        snprintf(why, why_size, "the key file %s is damaged: it must hold %d hexadecimal digits",
+                 path, KEY_HEX_DIGITS);
+    else
+        result = VOTER_KEY_READ;
+    sodium_memzero(text, sizeof text);
+    return result;
+}
+
+/* Writes the key to a new file beside `path`, whose name goes to `temporary` (PATH_MAX bytes).
+ * Returns 0, or -1 with errno set and no file left. */
+static int write_temporary(const char *path, const struct voter_key *key, char *temporary)
+{
+    char text[KEY_HEX_DIGITS + 1];
+    int n = snprintf(temporary, PATH_MAX, "%s.XXXXXX", path);
+    if (n < 0 || n >= PATH_MAX) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    int fd = mkostemp(temporary, O_CLOEXEC); /* mode 0600 */
+    if (fd < 0)
+        return -1;
+    sodium_bin2hex(text, sizeof text, key->bytes, VOTER_KEY_BYTES);
+    text[KEY_HEX_DIGITS] = '\n'; /* in place of the NUL */
+    int result = file_write(fd, text, sizeof text);
+    sodium_memzero(text, sizeof text);
+    if (result == 0)
+        result = fsync(fd);
+    int error = errno;
+    if (close(fd) != 0 && result == 0) {
+        result = -1;
+        error = errno;
+    }
+    if (result != 0)
+        unlink(temporary);
+    errno = error;
+    return result;
+}
+
+int voter_key_create(const char *path, struct voter_key *key, char *why, size_t why_size)
+{
+    char temporary[PATH_MAX];
+    if (getrandom(key->bytes, sizeof key->bytes, 0) != (ssize_t)sizeof key->bytes) {
+        snprintf(why, why_size, "can't make a random key for %s: %s", path, strerror(errno));
+        return -1;
+    }
+    if (write_temporary(path, key, temporary) != 0)
+        goto err;
+    hook_point(HOOK_START_KEY_WRITTEN);
+    /* Unlike a rename, a link never replaces a file. */
+    int result = link(temporary, path);
+    int error = errno;
+    unlink(temporary);
+    errno = error;
+    if (result == 0 && file_sync_directory(path) == 0)
+        return 0;
+
+err:
+    snprintf(why, why_size, "can't make the key file %s: %s", path, strerror(errno));
+    return -1;
+}

@@ -1,0 +1,306 @@
+/* Topics: what a loop shows of each poll, and when. Runs on the broadcast loop's thread.
+ *
+ * Happy path: broadcast_work takes snapshots off the outlet → topic_update keeps the newest →
+ * topic_publish (at once, or when the topic has cooled) begins fan-outs → slices of them visit the
+ * subscriptions (subscriber.c), which send the topic's line to those that have not got it.
+ *
+ * Topics are listed by their last publication: a `*` subscription catches up by walking that list
+ * from where it stands.
+ *
+ * Memory that is short for a tally's JSON closes the readers of event streams; for a new poll's
+ * topic refuses a SUBSCRIBE that asks for it, and ends the server where its first tally comes: all
+ * who subscribed to `*` are owed that. */
+#include "push/broadcast_internal.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "json/poll_json.h"
+
+#include <stdlib.h>
+
+enum {
+    SLICE_VISITS = 128, /* between two looks at the loop's events: about half a ms of writes */
+    RECEIVE_MAX = 64,   /* snapshots taken off the outlet at once */
+};
+
+/* ---- topics ---- */
+
+/* Never fails: topic_new made room for any line. */
+static int encode_line(struct buffer *out, const struct snapshot *snapshot)
+{
+    struct tally_view view;
+    snapshot_view(snapshot, &view);
+    out->len = tally_encode(out->bytes, "> ", &view);
+    return 0;
+}
+
+static int encode_event(struct buffer *out, const struct snapshot *snapshot)
+{
+    out->len = 0;
+    return poll_json_event(out, snapshot);
+}
+
+static int (*const encoders[ENCODING_COUNT])(struct buffer *out,
+                                             const struct snapshot *snapshot) = {
+    [ENCODING_LINE] = encode_line,
+    [ENCODING_EVENT] = encode_event,
+};
+
+const struct buffer *broadcast_form(struct topic *topic, enum encoding encoding)
+{
+    struct form *form = &topic->forms[encoding];
+    if (form->seq == topic->latest->seq)
+        return &form->bytes;
+    form->seq = 0;
+    if (encoders[encoding](&form->bytes, topic->latest) != 0)
+        return NULL;
+    form->seq = topic->latest->seq;
+    return &form->bytes;
+}
+
+/* Takes over the snapshot of a poll that has no topic yet. All that showing the poll will take is
+ * allocated here: its subscribers are owed each last tally, and perhaps no later one comes. NULL if
+ * memory is short. */
+static struct topic *topic_new(struct broadcast *broadcast, struct snapshot *snapshot)
+{
+    struct topic *topic = calloc(1, sizeof *topic);
+    if (!topic || !buffer_reserve(&topic->forms[ENCODING_LINE].bytes,
+                                  tally_line_max(snapshot->poll->choice_count))) {
+        snapshot_unref(snapshot);
+        free(topic);
+        return NULL;
+    }
+    topic->latest = snapshot;
+    topic->mark_seq = snapshot->mark.last_seq;
+    fanout_init(&topic->fanout, &broadcast->busy, subscription_visit);
+    TAILQ_INSERT_TAIL(&broadcast->published, topic, published_link);
+    broadcast->topics[snapshot->poll->id - 1] = topic;
+    broadcast->topic_count++;
+    return topic;
+}
+
+/* A sampled ballot is in this snapshot, and in none that came before it. */
+static void topic_watch(struct broadcast *broadcast, struct topic *topic,
+                        const struct snapshot *snapshot)
+{
+    topic->mark_seq = snapshot->mark.last_seq;
+    push_watch_wait(&broadcast->watches, &topic->waiting, snapshot->poll->id, &snapshot->mark);
+}
+
+static void topic_publish(struct broadcast *broadcast, struct topic *topic)
+{
+    topic->replaced_seq = topic->published_seq;
+    topic->published_seq = topic->latest->seq;
+    topic->number = ++broadcast->last_number;
+    TAILQ_REMOVE(&broadcast->published, topic, published_link);
+    TAILQ_INSERT_TAIL(&broadcast->published, topic, published_link);
+    fanout_begin(&topic->fanout);
+    fanout_begin(&broadcast->all);
+    const struct fanout *const fanouts[] = {&topic->fanout, &broadcast->all};
+    push_watch_begin(&broadcast->watches, &topic->waiting, &topic->watch, fanouts);
+    counter_add(&broadcast->counters->updates_conflated,
+                topic->fanout.parked + broadcast->all.parked);
+    if (broadcast->interval_ns == 0 || broadcast->last)
+        return;
+    topic->cooling = true;
+    topic->cool_ns = clock_monotonic_ns() + broadcast->interval_ns;
+    TAILQ_INSERT_TAIL(&broadcast->cooling, topic, cooling_link);
+    if (TAILQ_FIRST(&broadcast->cooling) == topic)
+        loop_set_timer(&broadcast->cool_timer, broadcast->interval_ns);
+}
+
+/* Takes over the snapshot. */
+static void topic_update(struct broadcast *broadcast, struct snapshot *snapshot)
+{
+    struct topic *topic = broadcast->topics[snapshot->poll->id - 1];
+    if (!topic) {
+        topic = topic_new(broadcast, snapshot);
+        if (!topic) /* subscribers of all polls are owed it */
+            log_fatal("no memory to show a poll: stopping");
+        if (snapshot->mark.last_seq == snapshot->seq)
+            topic_watch(broadcast, topic, snapshot);
+        topic_publish(broadcast, topic);
+        return;
+    }
+    if (snapshot->seq <= topic->latest->seq) {
+        snapshot_unref(snapshot);
+        return;
+    }
+    if (topic->published_seq < topic->latest->seq)
+        counter_add(&broadcast->counters->updates_conflated,
+                    fanout_size(&topic->fanout) + fanout_size(&broadcast->all));
+    if (snapshot->mark.last_seq > topic->mark_seq)
+        topic_watch(broadcast, topic, snapshot);
+    snapshot_unref(topic->latest);
+    topic->latest = snapshot;
+    if (!topic->cooling)
+        topic_publish(broadcast, topic);
+}
+
+static void on_cool(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    struct broadcast *broadcast = context;
+    uint64_t now_ns = clock_monotonic_ns();
+    struct topic *topic;
+    while ((topic = TAILQ_FIRST(&broadcast->cooling)) && topic->cool_ns <= now_ns) {
+        TAILQ_REMOVE(&broadcast->cooling, topic, cooling_link);
+        topic->cooling = false;
+        if (topic->published_seq < topic->latest->seq)
+            topic_publish(broadcast, topic);
+    }
+    if (topic)
+        loop_set_timer(&broadcast->cool_timer, topic->cool_ns - now_ns);
+}
+
+void broadcast_receive(struct broadcast *broadcast)
+{
+    struct snapshot *snapshots[RECEIVE_MAX];
+    size_t count;
+    while ((count = tally_receive(broadcast->tally, broadcast->outlet, snapshots, RECEIVE_MAX)) > 0)
+        for (size_t i = 0; i < count; i++)
+            topic_update(broadcast, snapshots[i]);
+}
+
+/* Visits up to `budget` members. Returns how many. */
+static unsigned fanout_slice(struct fanout *fanout, unsigned budget)
+{
+    struct fanout_member *member;
+    unsigned visits = 0;
+    while (visits < budget && (member = fanout_next(fanout))) {
+        fanout->visit(member);
+        visits++;
+    }
+    return visits;
+}
+
+bool broadcast_work(struct broadcast *broadcast)
+{
+    loop_assert_owner(broadcast->loop);
+    broadcast_receive(broadcast);
+    unsigned budget = SLICE_VISITS;
+    struct fanout *fanout;
+    while (budget > 0 && (fanout = TAILQ_FIRST(&broadcast->busy))) {
+        TAILQ_REMOVE(&broadcast->busy, fanout, busy_link); /* to the end: the next poll's turn */
+        TAILQ_INSERT_TAIL(&broadcast->busy, fanout, busy_link);
+        budget -= fanout_slice(fanout, budget);
+    }
+    push_watches_look(&broadcast->watches);
+    fanout = TAILQ_FIRST(&broadcast->busy);
+    tally_outlet_set_crowd(broadcast->tally, broadcast->outlet, fanout ? fanout->count : 0);
+    return fanout != NULL;
+}
+
+bool broadcast_is_pending(struct broadcast *broadcast)
+{
+    return !tally_outlet_is_empty(broadcast->tally, broadcast->outlet);
+}
+
+void broadcast_publish_last(struct broadcast *broadcast)
+{
+    broadcast->last = true;
+    broadcast_receive(broadcast);
+    for (uint32_t i = 0; i < POLLS_MAX; i++) {
+        struct topic *topic = broadcast->topics[i];
+        if (topic && topic->published_seq < topic->latest->seq)
+            topic_publish(broadcast, topic);
+        else if (topic) /* for those that wait for their own interval */
+            fanout_begin(&topic->fanout);
+    }
+    fanout_begin(&broadcast->all);
+    while (broadcast_work(broadcast))
+        ;
+}
+
+const struct push_watches *broadcast_watches(const struct broadcast *broadcast)
+{
+    return &broadcast->watches;
+}
+
+/* ---- heartbeats ---- */
+
+static void on_beat(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    struct broadcast *broadcast = context;
+    if (fanout_size(&broadcast->beats) == 0)
+        return;
+    fanout_begin(&broadcast->beats);
+    loop_set_timer(&broadcast->beat_timer, (uint64_t)BROADCAST_BEAT_MS * NS_PER_MS);
+}
+
+void broadcast_beat(struct broadcast *broadcast, struct subscriber *subscriber)
+{
+    fanout_join(&broadcast->beats, &subscriber->beat);
+    if (!evtimer_pending(&broadcast->beat_timer, NULL))
+        loop_set_timer(&broadcast->beat_timer, (uint64_t)BROADCAST_BEAT_MS * NS_PER_MS);
+}
+
+/* ---- for subscribers ---- */
+
+struct topic *broadcast_topic(struct broadcast *broadcast, const struct poll *poll)
+{
+    struct topic *topic = broadcast->topics[poll->id - 1];
+    if (topic)
+        return topic;
+    topic = topic_new(broadcast, tally_snapshot(broadcast->tally, poll->id, NULL));
+    if (topic)
+        topic_publish(broadcast, topic);
+    return topic;
+}
+
+struct topic *broadcast_published_after(const struct broadcast *broadcast, uint64_t number)
+{
+    struct topic *topic = TAILQ_LAST(&broadcast->published, topic_queue);
+    if (!topic || topic->number <= number)
+        return NULL;
+    struct topic *before;
+    while ((before = TAILQ_PREV(topic, topic_queue, published_link)) && before->number > number)
+        topic = before;
+    return topic;
+}
+
+/* ---- life ---- */
+
+struct broadcast *broadcast_new(struct loop *loop, struct tally *tally, unsigned outlet,
+                                struct counters *counters, struct journey_stats *journey_stats,
+                                unsigned push_interval_ms)
+{
+    struct broadcast *broadcast = calloc(1, sizeof *broadcast);
+    if (!broadcast)
+        return NULL;
+    broadcast->loop = loop;
+    broadcast->tally = tally;
+    broadcast->outlet = outlet;
+    broadcast->counters = counters;
+    broadcast->interval_ns = (uint64_t)push_interval_ms * NS_PER_MS;
+    TAILQ_INIT(&broadcast->published);
+    TAILQ_INIT(&broadcast->cooling);
+    TAILQ_INIT(&broadcast->busy);
+    fanout_init(&broadcast->all, &broadcast->busy, subscription_visit);
+    fanout_init(&broadcast->beats, &broadcast->busy, subscriber_beat);
+    push_watches_init(&broadcast->watches, journey_stats);
+    evtimer_assign(&broadcast->beat_timer, loop->base, on_beat, broadcast);
+    evtimer_assign(&broadcast->cool_timer, loop->base, on_cool, broadcast);
+    return broadcast;
+}
+
+void broadcast_free(struct broadcast *broadcast)
+{
+    INVARIANT(fanout_size(&broadcast->all) == 0 && fanout_size(&broadcast->beats) == 0);
+    event_del(&broadcast->cool_timer);
+    event_del(&broadcast->beat_timer);
+    for (uint32_t i = 0; i < POLLS_MAX; i++) {
+        struct topic *topic = broadcast->topics[i];
+        if (!topic)
+            continue;
+        INVARIANT(fanout_size(&topic->fanout) == 0);
+        snapshot_unref(topic->latest);
+        for (int encoding = 0; encoding < ENCODING_COUNT; encoding++)
+            buffer_free(&topic->forms[encoding].bytes);
+        free(topic);
+    }
+    free(broadcast);
+}

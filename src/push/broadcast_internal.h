@@ -1,0 +1,123 @@
+/* What broadcast.c and subscriber.c share: the topics of a loop and the subscriptions to them.
+ * Nobody else includes it. The loop's thread owns all of it. */
+#ifndef TALLYCAST_BROADCAST_INTERNAL_H
+#define TALLYCAST_BROADCAST_INTERNAL_H
+
+#include "push/broadcast.h"
+#include "base/buffer.h"
+#include "push/encoding.h"
+#include "push/fanout.h"
+#include "push/push_watch.h"
+#include "push/subscriber.h"
+
+enum {
+    GATHER_BYTES = 32 * 1024, /* tallies that are sent to one subscriber in one write; the longest
+                                 fits in any encoding */
+};
+
+struct subscription;
+TAILQ_HEAD(subscription_queue, subscription);
+
+/* A tally in one of its encodings. */
+struct form {
+    struct buffer bytes; /* of ENCODING_LINE: has room for any tally of its poll */
+    uint64_t seq;        /* of the tally; 0 for none */
+};
+
+/* A poll, as this loop shows it. */
+struct topic {
+    struct snapshot *latest; /* owned */
+    struct form forms[ENCODING_COUNT];
+    uint64_t published_seq, replaced_seq; /* the last one that was published; the one before */
+    uint64_t number;                      /* of its last publication */
+    uint64_t cool_ns;                     /* until then no publication; only where cooling */
+    bool cooling;
+    uint64_t mark_seq;                 /* of the newest mark that is known */
+    struct push_watch *waiting;        /* for publication; or NULL */
+    struct push_watch *watch;          /* over its fan-outs; or NULL */
+    TAILQ_ENTRY(topic) published_link; /* broadcast->published, by number */
+    TAILQ_ENTRY(topic) cooling_link;   /* broadcast->cooling, by cool_ns */
+    struct fanout fanout;              /* of the subscriptions to it */
+};
+
+/* One SUBSCRIBE of one connection; or, with `except`, an UNSUBSCRIBE that `*` must not override.
+ * `sent` says what the reader has: of a topic, the sequence of the tally last sent; of `*`, the
+ * number of the publication up to which everything was sent. So what it still lacks is never
+ * stored, only compared. */
+struct subscription {
+    struct subscriber *subscriber;
+    struct topic *topic; /* NULL for `*` */
+    uint64_t sent;
+    uint64_t owed_seq; /* of a subscriber that leaves: of the tally that it is owed at least */
+    uint64_t not_before_ns;
+    uint32_t every_ms;
+    bool except;
+    struct event *pace_timer;           /* owned; NULL until it first had to wait */
+    struct fanout_member member;        /* of the topic's fan-out or of `all`; not if `except` */
+    TAILQ_ENTRY(subscription) own_link; /* subscriber.own */
+};
+
+struct subscriber {
+    struct broadcast *broadcast;
+    struct conn *conn;
+    enum encoding encoding;
+    struct fanout_member beat;     /* of broadcast->beats, where the encoding has heartbeats */
+    struct subscription_queue own; /* of topics */
+    struct subscription *all;      /* `*`, or NULL */
+    uint32_t watched;              /* of own, those that are not `except` */
+    uint32_t excepted;
+    uint64_t *named; /* bits by poll id - 1 of the topics in own; NULL until there are some beside
+                        `*` */
+    /* Its peer has half-closed and had its replies; it is owed what there was then. */
+    bool leaves;
+    bool owed_is_published; /* of `*`, all of that */
+    uint64_t end_number;    /* of the last publication then or, once owed_is_published, by when
+                               that was found */
+};
+
+struct broadcast {
+    struct loop *loop;
+    struct tally *tally;
+    unsigned outlet;
+    struct counters *counters;
+    uint64_t interval_ns;
+    struct topic *topics[POLLS_MAX]; /* by poll id - 1 */
+    uint32_t topic_count;
+    uint64_t last_number; /* of a publication */
+    TAILQ_HEAD(topic_queue, topic) published;
+    struct topic_queue cooling;
+    struct event cool_timer;
+    struct fanout all; /* of the `*` subscriptions */
+    struct fanout_queue busy;
+    bool last;           /* intervals count no more */
+    struct fanout beats; /* of subscribers to whom silence must be told from a dead connection */
+    struct event beat_timer; /* while there are some */
+    struct push_watches watches;
+    char gather[GATHER_BYTES]; /* for one subscriber's tallies */
+};
+
+/* The topic's newest tally, encoded at most once a snapshot; NULL if memory is short, which it
+ * never is for a line. */
+const struct buffer *broadcast_form(struct topic *topic, enum encoding encoding);
+
+/* Adds a subscriber to those that get heartbeats. */
+void broadcast_beat(struct broadcast *broadcast, struct subscriber *subscriber);
+
+/* The topic of a poll; made from the tally if its first snapshot has not arrived. NULL if memory is
+ * short. */
+struct topic *broadcast_topic(struct broadcast *broadcast, const struct poll *poll);
+
+/* The first topic published after the publication `number`; NULL if there is none. */
+struct topic *broadcast_published_after(const struct broadcast *broadcast, uint64_t number);
+
+/* Takes the snapshots that have arrived. */
+void broadcast_receive(struct broadcast *broadcast);
+
+/* Sends one subscription what it lacks, if its time and its socket allow; one whose socket does not
+ * is parked. The connection may be gone afterwards. */
+fanout_visit subscription_visit;
+
+/* Sends a heartbeat, if the socket takes it. The connection may be gone afterwards. */
+fanout_visit subscriber_beat;
+
+#endif

@@ -1,0 +1,538 @@
+/* Subscriptions: what each reader has, and sending it what it lacks. Runs on the broadcast loop's
+ * thread.
+ *
+ * Happy path: a fan-out visits a subscription → its topic's tally goes out in one write. A
+ * connection that takes no output parks its subscriptions, one by one as they are visited; when it
+ * takes output again it catches up: one write with the newest tally of each topic that it lacks.
+ *
+ * Memory that is short refuses a SUBSCRIBE or UNSUBSCRIBE with LIMIT, lets a push come before its
+ * interval is over, and closes a connection where a tally can't be encoded or its rest be kept. */
+#include "push/broadcast_internal.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { GATHER_TALLIES = 64, NAMED_WORDS = (POLLS_MAX + 63) / 64 };
+
+/* ---- sending ---- */
+
+/* Tallies on their way to one subscriber, and what to note once each is sent. */
+struct gathered {
+    size_t len;
+    unsigned count;
+    struct {
+        size_t end;
+        struct subscription *subscription;
+        struct topic *topic;
+        uint64_t sent;
+    } tallies[GATHER_TALLIES];
+};
+
+static void mark_sent(struct broadcast *broadcast, struct subscription *subscription,
+                      struct topic *topic, uint64_t sent)
+{
+    subscription->sent = sent;
+    if (topic->watch)
+        push_watch_pushed(topic->watch);
+    if (subscription->every_ms > 0)
+        subscription->not_before_ns =
+            clock_monotonic_ns() + (uint64_t)subscription->every_ms * NS_PER_MS;
+    counter_add(&broadcast->counters->updates_sent, 1);
+}
+
+/* Sends what was gathered. Of what the kernel did not take, keeps only the rest of a tally that it
+ * took the beginning of: the others are sent later, if they are the newest then. */
+static void gather_send(struct broadcast *broadcast, struct conn *conn,
+                        const struct gathered *gathered)
+{
+    size_t sent = conn_try_send(conn, broadcast->gather, gathered->len);
+    size_t end = 0;
+    for (unsigned i = 0; i < gathered->count && end < sent; i++) {
+        end = gathered->tallies[i].end;
+        mark_sent(broadcast, gathered->tallies[i].subscription, gathered->tallies[i].topic,
+                  gathered->tallies[i].sent);
+    }
+    if (end > sent)
+        conn_keep_unsent(conn, broadcast->gather + sent, end - sent);
+}
+
+/* The topic's newest tally as this subscriber gets it. NULL if memory is short: then its connection
+ * is doomed. */
+static const struct buffer *encoded(struct topic *topic, struct subscriber *subscriber)
+{
+    const struct buffer *form = broadcast_form(topic, subscriber->encoding);
+    if (!form)
+        conn_doom(subscriber->conn);
+    return form;
+}
+
+/* Adds a topic's tally, if there is room for it. */
+static bool gather_add(struct broadcast *broadcast, struct gathered *gathered,
+                       struct subscription *subscription, struct topic *topic, uint64_t sent)
+{
+    const struct buffer *form = encoded(topic, subscription->subscriber);
+    if (!form || gathered->count == GATHER_TALLIES || gathered->len + form->len > GATHER_BYTES)
+        return false;
+    memcpy(broadcast->gather + gathered->len, form->bytes, form->len);
+    gathered->len += form->len;
+    gathered->tallies[gathered->count].end = gathered->len;
+    gathered->tallies[gathered->count].subscription = subscription;
+    gathered->tallies[gathered->count].topic = topic;
+    gathered->tallies[gathered->count++].sent = sent;
+    return true;
+}
+
+/* ---- pacing ---- */
+
+/* A subscription's interval is over, and there was something to send before that. */
+static void on_pace(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    struct subscription *subscription = context;
+    broadcast_receive(subscription->subscriber->broadcast);
+    subscription_visit(&subscription->member);
+}
+
+/* Sets a subscription's timer. Returns whether memory sufficed. */
+static bool set_pace(const struct broadcast *broadcast, struct subscription *subscription,
+                     uint64_t wait_ns)
+{
+    struct timeval wait = {(time_t)(wait_ns / NS_PER_S), (suseconds_t)(wait_ns % NS_PER_S / 1000)};
+    if (!subscription->pace_timer)
+        subscription->pace_timer = evtimer_new(broadcast->loop->base, on_pace, subscription);
+    return subscription->pace_timer && (evtimer_pending(subscription->pace_timer, NULL) ||
+                                        event_add(subscription->pace_timer, &wait) == 0);
+}
+
+/* Whether a push must wait for the subscription's interval; it is then sent when that is over.
+ * Where there is no memory for a timer it goes out at once: rather too early than never. */
+static bool waits_for_interval(const struct broadcast *broadcast, struct subscription *subscription)
+{
+    if (subscription->every_ms == 0 || broadcast->last || subscription->subscriber->conn->ended)
+        return false;
+    uint64_t now_ns = clock_monotonic_ns();
+    return now_ns < subscription->not_before_ns &&
+           set_pace(broadcast, subscription, subscription->not_before_ns - now_ns + 1000);
+}
+
+/* ---- names beside `*` ---- */
+
+static uint32_t topic_index(const struct topic *topic)
+{
+    return topic->latest->poll->id - 1;
+}
+
+static bool is_named(const struct subscriber *subscriber, const struct topic *topic)
+{
+    uint32_t index = topic_index(topic);
+    return subscriber->named && (subscriber->named[index / 64] >> index % 64 & 1);
+}
+
+static void set_named(struct subscriber *subscriber, const struct topic *topic, bool named)
+{
+    uint32_t index = topic_index(topic);
+    uint64_t bit = (uint64_t)1 << index % 64;
+    if (subscriber->named && named)
+        subscriber->named[index / 64] |= bit;
+    else if (subscriber->named)
+        subscriber->named[index / 64] &= ~bit;
+}
+
+/* Room for a name beside `*`. Returns 0, or -1 if memory is short. */
+static int named_reserve(struct subscriber *subscriber)
+{
+    if (subscriber->all && !subscriber->named)
+        subscriber->named = calloc(NAMED_WORDS, sizeof *subscriber->named);
+    return subscriber->all && !subscriber->named ? -1 : 0;
+}
+
+/* ---- sending a subscription what it lacks ---- */
+
+static struct fanout *fanout_of(struct subscription *subscription)
+{
+    return subscription->topic ? &subscription->topic->fanout
+                               : &subscription->subscriber->broadcast->all;
+}
+
+/* Sends a `*` subscription what was published since it last took something. */
+static void send_published(struct broadcast *broadcast, struct subscription *all)
+{
+    struct subscriber *subscriber = all->subscriber;
+    struct topic *topic;
+    while ((topic = broadcast_published_after(broadcast, all->sent)) &&
+           !subscriber->conn->blocked && subscriber->conn->state == CONN_OPEN) {
+        struct gathered gathered = {0};
+        uint64_t passed = all->sent;
+        for (; topic; topic = TAILQ_NEXT(topic, published_link)) {
+            if (!is_named(subscriber, topic) &&
+                !gather_add(broadcast, &gathered, all, topic, topic->number))
+                break;
+            passed = topic->number;
+        }
+        if (subscriber->conn->state != CONN_OPEN)
+            return;
+        if (gathered.count == 0) { /* the rest is subscribed or excepted by name */
+            all->sent = passed;
+            continue;
+        }
+        gather_send(broadcast, subscriber->conn, &gathered);
+    }
+}
+
+static void send_topic(struct broadcast *broadcast, struct subscription *subscription)
+{
+    struct topic *topic = subscription->topic;
+    struct conn *conn = subscription->subscriber->conn;
+    const struct buffer *form = encoded(topic, subscription->subscriber);
+    size_t sent = form ? conn_try_send(conn, form->bytes, form->len) : 0;
+    if (sent == 0)
+        return;
+    conn_keep_unsent(conn, form->bytes + sent, form->len - sent);
+    mark_sent(broadcast, subscription, topic, topic->latest->seq);
+}
+
+/* ---- leaving ---- */
+
+/* Whether a poll that `*` must tell of cools since before the end, and has changed meanwhile:
+ * perhaps before the end, too. */
+static bool awaits_cooling(const struct subscriber *subscriber)
+{
+    const struct topic *topic;
+    TAILQ_FOREACH (topic, &subscriber->broadcast->cooling, cooling_link) {
+        if (topic->number > subscriber->end_number)
+            break; /* they are in the order of their publications */
+        if (topic->published_seq < topic->latest->seq && !is_named(subscriber, topic))
+            return true;
+    }
+    return false;
+}
+
+/* A reader that half-closed, and has had its replies, is owed the tallies of that instant: a poll
+ * by name at once, though it cools; of `*`, when it is published. It is sent no more than that, or
+ * it would stay as long as there are ballots. */
+static void note_end(struct subscriber *subscriber)
+{
+    struct conn *conn = subscriber->conn;
+    if (!conn->ended || conn->handler->busy(conn))
+        return;
+    if (!subscriber->leaves) {
+        struct subscription *own;
+        TAILQ_FOREACH (own, &subscriber->own, own_link)
+            own->owed_seq = own->except ? 0 : own->topic->latest->seq;
+        subscriber->end_number = subscriber->broadcast->last_number;
+        subscriber->leaves = true;
+    }
+    if (subscriber->owed_is_published || awaits_cooling(subscriber))
+        return;
+    subscriber->owed_is_published = true;
+    subscriber->end_number = subscriber->broadcast->last_number;
+}
+
+bool subscriber_is_behind(struct subscriber *subscriber)
+{
+    broadcast_receive(subscriber->broadcast);
+    note_end(subscriber);
+    const struct subscription *own;
+    TAILQ_FOREACH (own, &subscriber->own, own_link)
+        if (own->sent < own->owed_seq)
+            return true;
+    return subscriber->all &&
+           (!subscriber->owed_is_published || subscriber->all->sent < subscriber->end_number);
+}
+
+/* ---- visits ---- */
+
+static bool is_due(const struct broadcast *broadcast, const struct subscription *subscription)
+{
+    const struct topic *topic = subscription->topic;
+    const struct subscriber *subscriber = subscription->subscriber;
+    if (topic)
+        return subscription->sent <
+               (subscriber->leaves ? subscription->owed_seq : topic->published_seq);
+    return subscription->sent <
+           (subscriber->owed_is_published ? subscriber->end_number : broadcast->last_number);
+}
+
+/* Whether it is owed one already that the last one has replaced. */
+static bool has_missed(const struct broadcast *broadcast, const struct subscription *subscription)
+{
+    if (!subscription->topic)
+        return subscription->sent + 1 < broadcast->last_number;
+    return subscription->sent < subscription->topic->replaced_seq;
+}
+
+void subscription_visit(struct fanout_member *member)
+{
+    struct subscription *subscription =
+        (struct subscription *)((char *)member - offsetof(struct subscription, member));
+    struct broadcast *broadcast = subscription->subscriber->broadcast;
+    struct conn *conn = subscription->subscriber->conn;
+    note_end(subscription->subscriber);
+    if (!is_due(broadcast, subscription))
+        return;
+    if (!conn_takes_push(conn)) { /* this tally may be sent yet, if no newer one comes before */
+        if (has_missed(broadcast, subscription))
+            counter_add(&broadcast->counters->updates_conflated, 1);
+        fanout_park(fanout_of(subscription), &subscription->member);
+        return;
+    }
+    if (waits_for_interval(broadcast, subscription))
+        return;
+    if (subscription->topic)
+        send_topic(broadcast, subscription);
+    else
+        send_published(broadcast, subscription);
+    conn_settle(conn);
+}
+
+/* ---- catching up ---- */
+
+static void unpark(struct subscriber *subscriber)
+{
+    struct subscription *own;
+    TAILQ_FOREACH (own, &subscriber->own, own_link)
+        if (!own->except)
+            fanout_unpark(fanout_of(own), &own->member);
+    if (subscriber->all)
+        fanout_unpark(fanout_of(subscriber->all), &subscriber->all->member);
+}
+
+static bool is_sendable(const struct broadcast *broadcast, struct subscription *subscription)
+{
+    return !subscription->except && is_due(broadcast, subscription) &&
+           !waits_for_interval(broadcast, subscription);
+}
+
+/* Sends the newest lines of the topics that are subscribed by name. */
+static void catch_up_own(struct subscriber *subscriber)
+{
+    struct broadcast *broadcast = subscriber->broadcast;
+    struct subscription *own = TAILQ_FIRST(&subscriber->own);
+    while (own && conn_takes_push(subscriber->conn)) {
+        struct gathered gathered = {0};
+        for (; own; own = TAILQ_NEXT(own, own_link))
+            if (is_sendable(broadcast, own) &&
+                !gather_add(broadcast, &gathered, own, own->topic, own->topic->latest->seq))
+                break;
+        if (gathered.count == 0 || subscriber->conn->state != CONN_OPEN)
+            return; /* nothing is due, or memory was short */
+        gather_send(broadcast, subscriber->conn, &gathered);
+    }
+}
+
+void subscriber_catch_up(struct subscriber *subscriber)
+{
+    struct broadcast *broadcast = subscriber->broadcast;
+    /* What a reply has just shown must not be followed by an older tally. */
+    broadcast_receive(broadcast);
+    note_end(subscriber);
+    if (!conn_takes_push(subscriber->conn))
+        return;
+    unpark(subscriber);
+    catch_up_own(subscriber);
+    if (subscriber->all && conn_takes_push(subscriber->conn) &&
+        is_sendable(broadcast, subscriber->all))
+        send_published(broadcast, subscriber->all);
+}
+
+/* ---- subscribers ---- */
+
+void subscriber_beat(struct fanout_member *member)
+{
+    static const char comment[] = ":\n\n";
+    struct subscriber *subscriber =
+        (struct subscriber *)((char *)member - offsetof(struct subscriber, beat));
+    struct conn *conn = subscriber->conn;
+    if (!conn_takes_push(conn))
+        return;
+    size_t sent = conn_try_send(conn, comment, sizeof comment - 1);
+    if (sent > 0)
+        conn_keep_unsent(conn, comment + sent, sizeof comment - 1 - sent);
+    conn_settle(conn);
+}
+
+struct subscriber *subscriber_new(struct broadcast *broadcast, struct conn *conn,
+                                  enum encoding encoding)
+{
+    struct subscriber *subscriber = calloc(1, sizeof *subscriber);
+    if (!subscriber)
+        return NULL;
+    subscriber->broadcast = broadcast;
+    subscriber->conn = conn;
+    subscriber->encoding = encoding;
+    TAILQ_INIT(&subscriber->own);
+    if (encoding == ENCODING_EVENT)
+        broadcast_beat(broadcast, subscriber);
+    counter_add(&broadcast->counters->subscribers, 1);
+    return subscriber;
+}
+
+static struct subscription *subscription_new(struct subscriber *subscriber, struct topic *topic)
+{
+    struct subscription *subscription = calloc(1, sizeof *subscription);
+    if (!subscription)
+        return NULL;
+    subscription->subscriber = subscriber;
+    subscription->topic = topic;
+    return subscription;
+}
+
+static void subscription_watch(struct subscription *subscription, uint32_t every_ms)
+{
+    fanout_join(fanout_of(subscription), &subscription->member);
+    subscription->every_ms = every_ms;
+}
+
+static void subscription_free(struct subscription *subscription)
+{
+    if (subscription->pace_timer)
+        event_free(subscription->pace_timer);
+    free(subscription);
+}
+
+static void drop_all(struct subscriber *subscriber)
+{
+    if (!subscriber->all)
+        return;
+    fanout_leave(fanout_of(subscriber->all), &subscriber->all->member);
+    subscription_free(subscriber->all);
+    subscriber->all = NULL;
+}
+
+static void drop_own(struct subscriber *subscriber, struct subscription *own)
+{
+    TAILQ_REMOVE(&subscriber->own, own, own_link);
+    set_named(subscriber, own->topic, false);
+    if (own->except) {
+        subscriber->excepted--;
+    } else {
+        subscriber->watched--;
+        fanout_leave(fanout_of(own), &own->member);
+    }
+    subscription_free(own);
+}
+
+static void drop_everything(struct subscriber *subscriber)
+{
+    drop_all(subscriber);
+    while (!TAILQ_EMPTY(&subscriber->own))
+        drop_own(subscriber, TAILQ_FIRST(&subscriber->own));
+    free(subscriber->named);
+    subscriber->named = NULL;
+}
+
+void subscriber_free(struct subscriber *subscriber)
+{
+    drop_everything(subscriber);
+    if (subscriber->encoding == ENCODING_EVENT)
+        fanout_leave(&subscriber->broadcast->beats, &subscriber->beat);
+    counter_subtract(&subscriber->broadcast->counters->subscribers, 1);
+    free(subscriber);
+}
+
+static struct subscription *subscription_of(const struct subscriber *subscriber,
+                                            const struct topic *topic)
+{
+    struct subscription *subscription;
+    TAILQ_FOREACH (subscription, &subscriber->own, own_link)
+        if (subscription->topic == topic)
+            return subscription;
+    return NULL;
+}
+
+static bool is_full(const struct subscriber *subscriber)
+{
+    return subscriber->watched + subscriber->excepted >= SUBSCRIPTIONS_MAX;
+}
+
+/* Lists a subscription to a topic, for which named_reserve made room. */
+static void add_own(struct subscriber *subscriber, struct subscription *own)
+{
+    TAILQ_INSERT_TAIL(&subscriber->own, own, own_link);
+    set_named(subscriber, own->topic, true);
+}
+
+/* `*` takes the place of what was subscribed or excepted by name. */
+static int add_all(struct subscriber *subscriber, uint32_t every_ms)
+{
+    struct broadcast *broadcast = subscriber->broadcast;
+    struct subscription *all = subscription_new(subscriber, NULL);
+    if (!all)
+        return ERR_LIMIT;
+    drop_everything(subscriber);
+    subscriber->all = all;
+    subscription_watch(all, every_ms);
+    return (int)broadcast->topic_count;
+}
+
+static int add_topic(struct subscriber *subscriber, struct topic *topic, uint32_t every_ms)
+{
+    struct subscription *subscription = subscription_of(subscriber, topic);
+    if ((!subscription && is_full(subscriber)) || named_reserve(subscriber) != 0)
+        return ERR_LIMIT;
+    struct subscription *added = subscription_new(subscriber, topic);
+    if (!added)
+        return ERR_LIMIT;
+    if (subscription)
+        drop_own(subscriber, subscription);
+    add_own(subscriber, added);
+    subscriber->watched++;
+    subscription_watch(added, every_ms);
+    return 1;
+}
+
+int subscriber_add(struct subscriber *subscriber, const struct poll *poll, uint32_t every_ms)
+{
+    struct broadcast *broadcast = subscriber->broadcast;
+    loop_assert_owner(broadcast->loop);
+    /* So that what was answered to this client before is in what it is sent. */
+    broadcast_receive(broadcast);
+    struct topic *topic = poll ? broadcast_topic(broadcast, poll) : NULL;
+    if (poll && !topic)
+        return ERR_LIMIT;
+    int covered = poll ? add_topic(subscriber, topic, every_ms) : add_all(subscriber, every_ms);
+    if (covered > 0)
+        conn_want_writable(subscriber->conn);
+    return covered;
+}
+
+/* Has `*` pass over a topic. */
+static int except(struct subscriber *subscriber, struct topic *topic)
+{
+    if (is_full(subscriber) || named_reserve(subscriber) != 0)
+        return ERR_LIMIT;
+    struct subscription *excepted = subscription_new(subscriber, topic);
+    if (!excepted)
+        return ERR_LIMIT;
+    excepted->except = true;
+    subscriber->excepted++;
+    add_own(subscriber, excepted);
+    return 0;
+}
+
+int subscriber_remove(struct subscriber *subscriber, const struct poll *poll)
+{
+    struct broadcast *broadcast = subscriber->broadcast;
+    loop_assert_owner(broadcast->loop);
+    if (!poll) {
+        drop_everything(subscriber);
+        return 0;
+    }
+    struct topic *topic = broadcast_topic(broadcast, poll);
+    if (!topic)
+        return ERR_LIMIT;
+    struct subscription *subscription = subscription_of(subscriber, topic);
+    if (subscription && !subscription->except) {
+        drop_own(subscriber, subscription);
+        subscription = NULL;
+    }
+    if (subscriber->all && !subscription && except(subscriber, topic) != 0)
+        return ERR_LIMIT;
+    return (int)(subscriber->all ? broadcast->topic_count - subscriber->excepted
+                                 : subscriber->watched);
+}

@@ -1,0 +1,180 @@
+/* Clients: arriving at a worker, moving to another, stopping, and leaving.
+ *
+ * Happy path: the listener opens a client → it arrives at an ingest worker, which attaches its
+ * connection and greets it → a client that subscribes leaves, with its unread input, and arrives at
+ * a broadcast worker → its connection closes, and it leaves admission.
+ *
+ * Memory that is short at an arrival closes that client alone. */
+#include "serve/client.h"
+
+#include "net/admission.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The client's new worker takes it, with what it has not read yet. */
+static void arrive(struct loop_task *task)
+{
+    struct client *client = (struct client *)((char *)task - offsetof(struct client, arrival));
+    struct conn *conn = &client->conn;
+    bool new = client->opened_ns == 0;
+    if (new)
+        admission_arrived(client->worker->server->admission);
+    if (conn_attach(&client->worker->pool, conn) != 0) {
+        conn_abandon(conn);
+        return;
+    }
+    if (new) {
+        client->opened_ns = conn->read_ns = clock_monotonic_ns();
+        client_protocol(client)->greet(client);
+    }
+    conn_resume(conn);
+    if (client->worker->stage >= WORKER_STOPPING)
+        conn->handler->stop(conn);
+    conn_settle(conn);
+}
+
+int client_open(struct server *server, const struct client_protocol *protocol, int fd,
+                const union peer *peer, uint64_t id, enum client_origin origin)
+{
+    struct client *client = calloc(1, protocol->size);
+    if (!client) {
+        close(fd);
+        return -1;
+    }
+    conn_init(&client->conn, &protocol->handler, fd, peer);
+    client->id = id;
+    client->admin = origin == CLIENT_ADMIN;
+    client->refused = origin == CLIENT_ONE_TOO_MANY;
+    client->arrival.run = arrive;
+    client->worker = worker_for_ingest(server);
+    admission_hand_over(server->admission);
+    loop_post(&client->worker->loop, &client->arrival);
+    return 0;
+}
+
+int client_subscribe(struct client *client, enum encoding encoding)
+{
+    if (client->subscriber)
+        return 0;
+    client->subscriber = subscriber_new(client->worker->broadcast, &client->conn, encoding);
+    if (!client->subscriber)
+        return -1;
+    conn_limit_buffers(&client->conn);
+    conn_stay(&client->conn); /* for the last tallies, if the server began to stop before */
+    return 0;
+}
+
+/* ---- the connection's events ---- */
+
+bool client_may_read(struct conn *conn)
+{
+    struct client *client = client_of(conn);
+    if (client->worker->stage >= WORKER_STOPPING) /* all that was read before is executed by now */
+        client->late = true;
+    if (!worker_ring_is_full(client->worker))
+        return true;
+    worker_wait(client->worker, conn);
+    conn_pause(conn);
+    return false;
+}
+
+bool client_is_busy(const struct conn *conn)
+{
+    return ((const struct client *)conn)->in_flight > 0;
+}
+
+/* A subscriber that half-closed is owed the tallies as they stood. */
+bool client_is_behind(const struct conn *conn)
+{
+    const struct client *client = (const struct client *)conn;
+    return client->subscriber && subscriber_is_behind(client->subscriber);
+}
+
+void client_leave(struct conn *conn)
+{
+    struct client *client = client_of(conn);
+    worker_forget(client->worker, conn);
+    conn_detach(conn);
+    worker_unload(client->worker);
+    client->worker = worker_for_broadcast(client->worker->server);
+    loop_post(&client->worker->loop, &client->arrival);
+}
+
+void client_stop(struct conn *conn)
+{
+    struct client *client = client_of(conn);
+    conn_read_now(conn);
+    conn_flush(conn);
+    if (!client->subscriber) /* subscribers stay for the last tallies */
+        conn_finish_when_done(conn);
+}
+
+void client_close(struct conn *conn)
+{
+    struct client *client = client_of(conn);
+    worker_forget(client->worker, conn);
+    if (client->subscriber)
+        subscriber_free(client->subscriber);
+    client->subscriber = NULL;
+}
+
+void client_free(struct conn *conn)
+{
+    struct client *client = client_of(conn);
+    struct admission *admission = client->worker->server->admission;
+    worker_unload(client->worker);
+    if (client->refused)
+        admission_turned_away(admission);
+    else if (!client->admin)
+        admission_leave(admission, &conn->peer);
+    free(client);
+}
+
+/* ---- addresses ---- */
+
+static size_t put_host(const union peer *address, char text[PEER_TEXT_MAX])
+{
+    const char *made = NULL;
+    if (address->family == AF_INET)
+        made = inet_ntop(AF_INET, &address->v4.sin_addr, text, PEER_TEXT_MAX);
+    else if (address->family == AF_INET6)
+        made = inet_ntop(AF_INET6, &address->v6.sin6_addr, text, PEER_TEXT_MAX);
+    if (!made)
+        strcpy(text, "local");
+    return strlen(text);
+}
+
+static const char *put_address(const union peer *address, char text[PEER_TEXT_MAX])
+{
+    char host[PEER_TEXT_MAX];
+    put_host(address, host);
+    unsigned port =
+        ntohs(address->family == AF_INET6 ? address->v6.sin6_port : address->v4.sin_port);
+    snprintf(text, PEER_TEXT_MAX, strchr(host, ':') ? "[%.48s]:%u" : "%.48s:%u", host, port);
+    return text;
+}
+
+size_t client_address_text(const struct client *client, char text[PEER_TEXT_MAX])
+{
+    return put_host(&client->conn.peer, text);
+}
+
+const char *client_peer_text(const struct client *client, char text[PEER_TEXT_MAX])
+{
+    const union peer *peer = &client->conn.peer;
+    return peer->family == AF_UNIX ? strcpy(text, "admin") : put_address(peer, text);
+}
+
+const char *client_local_text(const struct client *client, char text[PEER_TEXT_MAX])
+{
+    union peer local = {.family = AF_UNSPEC};
+    socklen_t len = sizeof local;
+    (void)getsockname(client->conn.fd, (struct sockaddr *)&local, &len);
+    return put_address(&local, text);
+}

@@ -1,0 +1,90 @@
+/* A client: what every connection of a peer has in common, whatever protocol it speaks: its worker,
+ * its arrival there, its move to a broadcast worker when it subscribes, its part in admission, and
+ * its end. The protocols (session.c: lines; exchange.c: HTTP) embed it and add the meaning.
+ *
+ * Worker's thread throughout, but for client_open. */
+#ifndef TALLYCAST_CLIENT_H
+#define TALLYCAST_CLIENT_H
+
+#include "net/conn.h"
+#include "push/subscriber.h"
+#include "serve/worker.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct client;
+
+/* What a protocol is made of. The handler is the connection's, so a client's protocol is found by
+ * it. */
+struct client_protocol {
+    struct conn_handler handler; /* first */
+    size_t size;                 /* of the object in which the client is embedded, in bytes */
+    /* The client has come to its first worker: greets it, or tells it why it is refused. */
+    void (*greet)(struct client *client);
+    /* For a person: what the client is ("voter", "web"...), and who it says that it is, or NULL. */
+    const char *(*kind)(const struct client *client);
+    const char *(*voter)(const struct client *client);
+};
+
+/* The beginning of every protocol's object. */
+struct client {
+    struct conn conn; /* first: a client is reached by its connection */
+    struct worker *worker;
+    struct loop_task arrival;
+    uint64_t id; /* as CLIENTS shows it; never reused while the server runs */
+    uint32_t in_flight;
+    bool admin : 1;
+    bool refused : 1;  /* one connection too many: told so, and closed */
+    bool late : 1;     /* the server stops: what is read now is not executed */
+    uint64_t messages; /* lines or requests that were executed */
+    uint64_t opened_ns;
+    struct subscriber *subscriber; /* NULL before it first subscribes */
+};
+
+enum client_origin { CLIENT_PUBLIC, CLIENT_ADMIN, CLIENT_ONE_TOO_MANY };
+
+/* Main thread: gives an accepted socket to an ingest worker. Takes over the descriptor in any case.
+ * Returns 0, or -1 if memory is short. */
+int client_open(struct server *server, const struct client_protocol *protocol, int fd,
+                const union peer *peer, uint64_t id, enum client_origin origin)
+    __attribute__((warn_unused_result));
+
+/* A connection of a pool as a client. */
+static inline struct client *client_of(struct conn *conn)
+{
+    return (struct client *)conn;
+}
+
+static inline const struct client_protocol *client_protocol(const struct client *client)
+{
+    return (const struct client_protocol *)client->conn.handler;
+}
+
+/* Makes it a subscriber, whose tallies come in this encoding, unless it is one. Returns 0, or -1 if
+ * memory is short. */
+int client_subscribe(struct client *client, enum encoding encoding)
+    __attribute__((warn_unused_result));
+
+/* Parts of a protocol's handler. */
+bool client_may_read(struct conn *conn);
+bool client_is_busy(const struct conn *conn);
+bool client_is_behind(const struct conn *conn);
+void client_leave(struct conn *conn);
+void client_stop(struct conn *conn);
+void client_close(struct conn *conn);
+void client_free(struct conn *conn); /* last of all; frees the object */
+
+/* The peer's address for a person ("127.0.0.1:4711", "[::1]:4711", "admin"). */
+enum { PEER_TEXT_MAX = 64 };
+const char *client_peer_text(const struct client *client, char text[PEER_TEXT_MAX]);
+
+/* The address at which it arrived by TCP, as `127.0.0.1:3000` or `[::1]:3000`. Returns `text`. */
+const char *client_local_text(const struct client *client, char text[PEER_TEXT_MAX]);
+
+/* The peer's address alone, as voters=address knows it; `local` on the admin socket. Returns its
+ * length. */
+size_t client_address_text(const struct client *client, char text[PEER_TEXT_MAX]);
+
+#endif

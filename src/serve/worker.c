@@ -1,0 +1,377 @@
+/* Workers' rounds and flow control. Runs on the worker's own thread but where said.
+ *
+ * A round: send the requests that the last events made → take answers and give each to its
+ * connection → resume those that waited for room in the ring → (broadcast) take snapshots, one
+ * slice of the fan-outs.
+ *
+ * Answers of one connection come in runs, so the connection is settled, which writes, once a run.
+ *
+ * The ring is full when LEDGER_PORT_SLOTS requests are in flight; then connections are not read,
+ * and TCP slows their peers down. */
+#include "serve/worker.h"
+
+#include "base/clock.h"
+#include "config/config.h"
+#include "base/log.h"
+#include "tally/tally.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { ANSWERS_MAX = 1024 }; /* between two looks at events */
+
+static bool is_broadcast(const struct server *server, unsigned number)
+{
+    return number >= server->ingest_count;
+}
+
+/* ---- polls ---- */
+
+uint32_t worker_know_polls(struct worker *worker)
+{
+    uint32_t count = tally_poll_count(worker->server->tally);
+    while (worker->directory.count < count) {
+        struct snapshot *snapshot =
+            tally_snapshot(worker->server->tally, worker->directory.count + 1, NULL);
+        int added = directory_add(&worker->directory, snapshot->poll);
+        snapshot_unref(snapshot);
+        if (added != 0) /* to its voters the poll would not exist */
+            log_fatal("no memory for the name of a poll: stopping");
+    }
+    return worker->directory.count;
+}
+
+const struct poll *worker_find_poll(struct worker *worker, const struct name *name)
+{
+    const struct poll *poll = directory_find(&worker->directory, name);
+    if (!poll && worker->directory.count < tally_poll_count(worker->server->tally)) {
+        worker_know_polls(worker);
+        poll = directory_find(&worker->directory, name);
+    }
+    return poll;
+}
+
+/* ---- requests ---- */
+
+bool worker_ring_is_full(const struct worker *worker)
+{
+    return worker->in_flight == LEDGER_PORT_SLOTS;
+}
+
+struct request *worker_request(struct worker *worker)
+{
+    if (worker_ring_is_full(worker))
+        return NULL;
+    struct request *request = ledger_request(worker->server->ledger, worker->number);
+    INVARIANT(request); /* the ring holds no more than what is in flight */
+    worker->in_flight++;
+    return request;
+}
+
+void worker_begin_journey(struct worker *worker, const struct conn *conn, struct request *request,
+                          bool traced)
+{
+    request->journey = journey_begin(&worker->journeys, conn->read_ns - conn->readable_for_ns,
+                                     conn->read_ns, request->poll, traced);
+}
+
+static void send_requests(struct worker *worker)
+{
+    journeys_send(&worker->journeys);
+    ledger_send(worker->server->ledger, worker->number);
+}
+
+void worker_wait(struct worker *worker, struct conn *conn)
+{
+    counter_add(&worker->counters.ring_full, 1);
+    if (!conn->waiting)
+        TAILQ_INSERT_TAIL(&worker->waiting, conn, waiting_link);
+    conn->waiting = true;
+}
+
+void worker_forget(struct worker *worker, struct conn *conn)
+{
+    if (conn->waiting)
+        TAILQ_REMOVE(&worker->waiting, conn, waiting_link);
+    conn->waiting = false;
+}
+
+static void resume_waiting(struct worker *worker)
+{
+    struct conn *conn;
+    while (!worker_ring_is_full(worker) && (conn = TAILQ_FIRST(&worker->waiting))) {
+        worker_forget(worker, conn);
+        conn_resume(conn);
+        conn_settle(conn);
+    }
+}
+
+/* ---- answers ---- */
+
+/* Of an answer that carries a journey. */
+__attribute__((noinline)) static void note_journey(struct worker *worker, const struct conn *conn,
+                                                   const struct answer *answer)
+{
+    if (!conn || answer->error != 0 || answer->duplicate)
+        journey_drop(&worker->journeys, answer->journey);
+    else
+        journey_answer(&worker->journeys, answer->journey, answer->number);
+}
+
+/* Writes a connection's answers. */
+static void settle(struct worker *worker, struct conn *conn)
+{
+    struct conn_ref ref = conn->ref;
+    conn_settle(conn);
+    if (worker->journeys.answered_count == 0)
+        return;
+    conn = conn_find(&worker->pool, ref); /* it may be gone */
+    journeys_written(&worker->journeys, conn && !conn->blocked ? conn->fd : -1);
+}
+
+static void take_answers(struct worker *worker, const struct answer *answers, size_t count)
+{
+    struct conn *current = NULL;
+    for (size_t i = 0; i < count; i++) {
+        struct conn *conn = conn_find(&worker->pool, answers[i].to);
+        if (current && conn != current)
+            settle(worker, current);
+        current = conn;
+        worker->in_flight--;
+        if (answers[i].journey)
+            note_journey(worker, conn, &answers[i]);
+        if (conn)
+            conn->handler->answer(conn, &answers[i]);
+    }
+    if (current)
+        settle(worker, current);
+}
+
+static bool receive_answers(struct worker *worker)
+{
+    struct answer answers[ANSWERS_MAX];
+    size_t count = ledger_receive(worker->server->ledger, worker->number, answers, ANSWERS_MAX);
+    take_answers(worker, answers, count);
+    if (count > 0)
+        resume_waiting(worker);
+    return count == ANSWERS_MAX;
+}
+
+/* ---- the round ---- */
+
+/* Whether some connection has input that is not executed, or waits for an answer. */
+static bool any_conn_waits(const struct worker *worker)
+{
+    for (uint32_t i = 0; i < worker->pool.slot_count; i++) {
+        const struct conn *conn = worker->pool.slots[i].conn;
+        if (conn && (conn->held || conn->handler->busy(conn)))
+            return true;
+    }
+    return false;
+}
+
+/* A stopping worker is quiet when everything that was read is answered, and, if it is for ingest,
+ * nobody is left. From then on it asks the ledger, and other workers, for nothing. */
+static void note_quiet(struct worker *worker)
+{
+    bool quiet = worker->broadcast ? worker->in_flight == 0 && !any_conn_waits(worker)
+                                   : worker->pool.count == 0 && worker->in_flight == 0;
+    if (!quiet && !worker->overdue)
+        return;
+    worker->stage = WORKER_QUIET;
+    sem_post(worker->quiet);
+}
+
+static bool worker_work(void *context)
+{
+    struct worker *worker = context;
+    send_requests(worker);
+    bool more = receive_answers(worker);
+    more |= conn_pool_run_later(&worker->pool);
+    if (worker->broadcast)
+        more |= broadcast_work(worker->broadcast);
+    send_requests(worker);
+    if (worker->stage == WORKER_STOPPING)
+        note_quiet(worker);
+    if (worker->stage == WORKER_FINISHING && worker->pool.count == 0)
+        loop_quit(&worker->loop);
+    return more;
+}
+
+static bool worker_pending(void *context)
+{
+    struct worker *worker = context;
+    return !ledger_port_is_empty(worker->server->ledger, worker->number) ||
+           (worker->broadcast && broadcast_is_pending(worker->broadcast));
+}
+
+/* ---- stopping ---- */
+
+static void each_conn(struct worker *worker, void (*act)(struct conn *conn))
+{
+    for (uint32_t i = 0; i < worker->pool.slot_count; i++)
+        if (worker->pool.slots[i].conn)
+            act(worker->pool.slots[i].conn);
+}
+
+static void stop_conn(struct conn *conn)
+{
+    conn->handler->stop(conn);
+    conn_settle(conn);
+}
+
+static void finish_conn(struct conn *conn)
+{
+    conn_finish_when_done(conn);
+    conn_settle(conn);
+}
+
+static void drop_conn(struct conn *conn)
+{
+    conn_doom(conn);
+    conn_settle(conn);
+}
+
+/* Drops a connection that still owes or is owed something; not a subscriber that only waits for the
+ * last tallies. */
+static void drop_unanswered_conn(struct conn *conn)
+{
+    if (conn->last_words || conn->held || conn->handler->busy(conn))
+        drop_conn(conn);
+}
+
+static void on_stop_deadline(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    struct worker *worker = context;
+    uint32_t before = worker->pool.count;
+    each_conn(worker, worker->stage == WORKER_FINISHING ? drop_conn : drop_unanswered_conn);
+    if (worker->pool.count < before)
+        log_warning(
+            "closed connections that did not take their last replies in time connections=%u",
+            before - worker->pool.count);
+    worker->overdue = true;
+}
+
+static void set_stop_timer(struct worker *worker, uint64_t deadline_ns)
+{
+    uint64_t now_ns = clock_monotonic_ns();
+    loop_set_timer(&worker->stop_timer, deadline_ns > now_ns ? deadline_ns - now_ns : 0);
+}
+
+static void run_stop(struct loop_task *task)
+{
+    struct worker *worker = (struct worker *)((char *)task - offsetof(struct worker, stop_task));
+    worker->stage = WORKER_STOPPING;
+    set_stop_timer(worker, worker->stop_deadline_ns);
+    each_conn(worker, stop_conn);
+}
+
+void worker_stop(struct worker *worker, uint64_t deadline_ns, sem_t *quiet)
+{
+    worker->quiet = quiet;
+    worker->stop_deadline_ns = deadline_ns;
+    worker->stop_task.run = run_stop;
+    loop_post(&worker->loop, &worker->stop_task);
+}
+
+static void run_finish(struct loop_task *task)
+{
+    struct worker *worker = (struct worker *)((char *)task - offsetof(struct worker, finish_task));
+    worker->stage = WORKER_FINISHING;
+    set_stop_timer(worker, worker->finish_deadline_ns);
+    if (worker->broadcast)
+        broadcast_publish_last(worker->broadcast);
+    each_conn(worker, finish_conn);
+}
+
+void worker_finish(struct worker *worker, uint64_t deadline_ns)
+{
+    worker->finish_deadline_ns = deadline_ns;
+    worker->finish_task.run = run_finish;
+    loop_post(&worker->loop, &worker->finish_task);
+}
+
+/* ---- life ---- */
+
+static struct worker *least_loaded(struct server *server, unsigned from, unsigned to)
+{
+    struct worker *least = &server->workers[from];
+    for (unsigned i = from + 1; i < to; i++)
+        if (atomic_load(&server->workers[i].load) < atomic_load(&least->load))
+            least = &server->workers[i];
+    atomic_fetch_add(&least->load, 1);
+    return least;
+}
+
+struct worker *worker_for_ingest(struct server *server)
+{
+    return least_loaded(server, 0, server->ingest_count);
+}
+
+struct worker *worker_for_broadcast(struct server *server)
+{
+    return least_loaded(server, server->ingest_count, server->worker_count);
+}
+
+void worker_unload(struct worker *worker)
+{
+    atomic_fetch_sub(&worker->load, 1);
+}
+
+int worker_init(struct worker *worker, struct server *server, unsigned number)
+{
+    const struct config *config = server->config;
+    *worker = (struct worker){.server = server, .number = number};
+    TAILQ_INIT(&worker->waiting);
+    journeys_init(&worker->journeys, server->journey_stats, &worker->counters.journeys_open,
+                  number + 1);
+    const struct loop_source source = {worker, worker_work, worker_pending};
+    if (loop_init(&worker->loop, &source) != 0)
+        return -1;
+    const uint64_t message_ns[CONN_MESSAGES] = {
+        [CONN_LINES] = (uint64_t)config->line_timeout_s * NS_PER_S,
+        [CONN_REQUESTS] = (uint64_t)config->request_timeout_s * NS_PER_S,
+    };
+    if (conn_pool_init(&worker->pool, &worker->loop, &worker->counters,
+                       (uint64_t)config->stall_timeout_s * NS_PER_S, message_ns) != 0)
+        goto err_after_loop;
+    evtimer_assign(&worker->stop_timer, worker->loop.base, on_stop_deadline, worker);
+    if (is_broadcast(server, number)) {
+        unsigned outlet = number - server->ingest_count;
+        worker->broadcast = broadcast_new(&worker->loop, server->tally, outlet, &worker->counters,
+                                          server->journey_stats, config->push_interval_ms);
+        if (!worker->broadcast)
+            goto err_after_pool;
+        tally_outlet_attach(server->tally, outlet, &worker->loop.waker);
+    }
+    return 0;
+err_after_pool:
+    conn_pool_destroy(&worker->pool);
+err_after_loop:
+    loop_destroy(&worker->loop);
+    errno = ENOMEM;
+    return -1;
+}
+
+void worker_destroy(struct worker *worker)
+{
+    event_del(&worker->stop_timer);
+    if (worker->broadcast)
+        broadcast_free(worker->broadcast);
+    conn_pool_destroy(&worker->pool);
+    directory_free(&worker->directory);
+    loop_destroy(&worker->loop);
+}
+
+int worker_start(struct worker *worker)
+{
+    char name[16];
+    if (worker->broadcast)
+        snprintf(name, sizeof name, "broadcast-%u", worker->number - worker->server->ingest_count);
+    else
+        snprintf(name, sizeof name, "ingest-%u", worker->number);
+    return loop_start(&worker->loop, name);
+}

@@ -1,0 +1,101 @@
+/* A worker: one loop with its connections, its port to the ledger and what it knows of the polls.
+ * There are two kinds with the same code: ingest workers take all new connections; broadcast
+ * workers take those that subscribe. */
+#ifndef TALLYCAST_WORKER_H
+#define TALLYCAST_WORKER_H
+
+#include "push/broadcast.h"
+#include "net/conn.h"
+#include "base/counters.h"
+#include "poll/directory.h"
+#include "trace/journey.h"
+#include "ledger/ledger.h"
+#include "net/loop.h"
+#include "serve/server.h"
+
+#include <semaphore.h>
+
+/* How far a worker's stop has come. */
+enum worker_stage {
+    WORKER_RUNNING,
+    WORKER_STOPPING,  /* takes no more input */
+    WORKER_QUIET,     /* has told that it is quiet: no more requests or inquiries */
+    WORKER_FINISHING, /* ends with its last connection */
+};
+
+struct worker {
+    struct loop loop;
+    struct conn_pool pool;
+    struct counters counters;
+    struct server *server;
+    unsigned number; /* its place in server->workers, and its port */
+    struct directory directory;
+    struct journeys journeys;
+    uint32_t in_flight; /* requests that the ledger has not answered: at most LEDGER_PORT_SLOTS */
+    struct conn_list waiting;    /* connections that found the ring full, first come first */
+    struct broadcast *broadcast; /* NULL on an ingest worker */
+    _Atomic uint32_t load;       /* connections handed to it, arrived or not */
+    enum worker_stage stage;
+    bool overdue;              /* the deadline of the stop has passed */
+    uint64_t stop_deadline_ns; /* at which what is left is closed; set before the task is posted */
+    uint64_t finish_deadline_ns;
+    struct event stop_timer;
+    sem_t *quiet; /* posted once, when quiet */
+    struct loop_task stop_task;
+    struct loop_task finish_task;
+};
+
+/* Makes worker `number` of the server. Returns 0, or -1 with errno set. */
+int worker_init(struct worker *worker, struct server *server, unsigned number)
+    __attribute__((warn_unused_result));
+void worker_destroy(struct worker *worker);
+int worker_start(struct worker *worker) __attribute__((warn_unused_result));
+
+/* Any thread: the worker of a kind with the fewest connections; one more is counted to it. */
+struct worker *worker_for_ingest(struct server *server);
+struct worker *worker_for_broadcast(struct server *server);
+
+/* Own thread: a connection that was counted to this worker is gone, or moved on. */
+void worker_unload(struct worker *worker);
+
+/* Own thread: the poll of that name, or NULL. Takes the tally's mutex only if polls were created
+ * since the last miss. */
+const struct poll *worker_find_poll(struct worker *worker, const struct name *name);
+
+/* Own thread: brings the directory up to date. Returns the number of polls. */
+uint32_t worker_know_polls(struct worker *worker);
+
+/* Own thread: a request to fill, or NULL if the ring is full. It is sent with the others of this
+ * round. */
+struct request *worker_request(struct worker *worker);
+
+/* Own thread: has a request that is filled, of this connection's ballot, take a journey's record
+ * along. */
+void worker_begin_journey(struct worker *worker, const struct conn *conn, struct request *request,
+                          bool traced) __attribute__((cold));
+
+/* Own thread: the same if it is the ballot's turn to be sampled, or it is traced. */
+static inline void worker_sample(struct worker *worker, const struct conn *conn,
+                                 struct request *request, bool traced)
+{
+    if (journeys_sample(&worker->journeys) || traced)
+        worker_begin_journey(worker, conn, request, traced);
+}
+
+/* Own thread: resumes the connection, which it has paused, when the ring has room again. */
+void worker_wait(struct worker *worker, struct conn *conn);
+bool worker_ring_is_full(const struct worker *worker);
+
+/* Own thread: forgets a connection that goes. */
+void worker_forget(struct worker *worker, struct conn *conn);
+
+/* Main thread: has the worker take no more input, answer what was read, and close all but
+ * subscribers. *quiet is posted when nothing is in flight (and, by an ingest worker, when its last
+ * connection is closed), at the latest at the deadline, a monotonic time. */
+void worker_stop(struct worker *worker, uint64_t deadline_ns, sem_t *quiet);
+
+/* Main thread, after the ledger has stopped: has the worker push the last tallies, close what is
+ * left and end its thread, at the latest at the deadline. */
+void worker_finish(struct worker *worker, uint64_t deadline_ns);
+
+#endif

@@ -1,0 +1,17 @@
+/* The database together with the key that its voters are hashed with: neither is of use without the
+ * other. */
+#ifndef TALLYCAST_DATABASE_H
+#define TALLYCAST_DATABASE_H
+
+#include "store/store.h"
+#include "poll/voter.h"
+
+#include <stdbool.h>
+
+/* Opens the database `path` and its key, `path`.key; makes what isn't there yet, but no new key for
+ * ballots that are. `sync` is store_open's. Returns 0, and the caller owns *store; or -1 with `why`
+ * filled and nothing open. Main thread. */
+int database_open(struct store **store, struct voter_key *key, const char *path, bool sync,
+                  char why[STORE_WHY_MAX]) __attribute__((warn_unused_result));
+
+#endif

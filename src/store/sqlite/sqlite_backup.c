@@ -1,0 +1,126 @@
+/* Backups: a copy of the database file, made while ballots go on.
+ *
+ * With the log emptied and checkpoints held back the file stands still: every page that it should
+ * have is in it, and all that is new goes to the log. So a plain copy is the database as of that
+ * moment. The copy is taken out of WAL mode (two bytes of the header,
+ * https://www.sqlite.org/fileformat.html#file_format_version_numbers), so that it is one file which
+ * any tool may open read-only.
+ *
+ * It is written under a name of its own, synced, and only then linked to the name that was asked
+ * for: a file of that name is always a whole one, and never one that was there before. The first
+ * name is new each time, so what a killed server left is in nobody's way: in a container every
+ * server has the same PID. */
+#include "store/sqlite/sqlite_internal.h"
+
+#include "base/file.h"
+#include "base/failpoint.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    COPY_BYTES = 1 << 18,
+    SYNC_BYTES =
+        1 << 23, /* synced so often, so that the last sync, and the ledger's between, stay short */
+    HEADER_VERSIONS_AT = 18,
+};
+
+int store_backup_begin(struct store *store)
+{
+    char why[STORE_WHY_MAX];
+    if (store_checkpoint_all(store, why) != 0) {
+        log_warning("backup refused: %s", why);
+        return ERR_STORAGE;
+    }
+    store->backups++;
+    hook_point(HOOK_BACKUP_BEGIN);
+    return 0;
+}
+
+void store_backup_end(struct store *store)
+{
+    store->backups--;
+}
+
+/* Copies `size` bytes of `from` to the new file `to`. Returns 0, or -1 with errno set. */
+static int copy_database(int from, int to, uint64_t size, const atomic_bool *cancelled)
+{
+    char *block = malloc(COPY_BYTES);
+    if (!block)
+        return -1;
+    int result = 0;
+    for (uint64_t at = 0; at < size && result == 0;) {
+        ssize_t n = pread(from, block, COPY_BYTES, (off_t)at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0 || atomic_load(cancelled)) {
+            errno = n < 0 ? errno : ECANCELED;
+            result = -1;
+            break;
+        }
+        if (at == 0 && n > HEADER_VERSIONS_AT + 1)
+            block[HEADER_VERSIONS_AT] = block[HEADER_VERSIONS_AT + 1] = 1;
+        hook_point(HOOK_BACKUP_COPY);
+        result = file_write(to, block, (size_t)n);
+        at += (uint64_t)n;
+        if (result == 0 && (at % SYNC_BYTES == 0 || at >= size))
+            result = fdatasync(to);
+    }
+    hook_point(HOOK_BACKUP_SYNCED);
+    free(block);
+    return result;
+}
+
+/* Makes a new file whose name begins with `path`, unless that is taken. Returns it, or -1 with
+ * errno set. */
+static int make_partial(const char *path, char partial[PATH_MAX])
+{
+    errno = ENAMETOOLONG;
+    if (snprintf(partial, PATH_MAX, "%s.partial-XXXXXX", path) >= PATH_MAX)
+        return -1;
+    errno = EEXIST;
+    if (access(path, F_OK) == 0)
+        return -1;
+    return mkostemp(partial, O_CLOEXEC);
+}
+
+int store_backup_copy(const struct store *store, const char *path, const atomic_bool *cancelled,
+                      uint64_t *bytes)
+{
+    char partial[PATH_MAX];
+    int to = make_partial(path, partial);
+    if (to < 0) {
+        int reason = errno;
+        log_warning("backup refused file=%s error=%s", path, strerror(reason));
+        errno = reason;
+        return ERR_BAD_ARGUMENT;
+    }
+    int result = ERR_STORAGE, reason = 0;
+    struct stat status;
+    if (fstat(store->file, &status) != 0 ||
+        copy_database(store->file, to, (uint64_t)status.st_size, cancelled) != 0) {
+        log_warning("backup failed file=%s error=%s", path, strerror(errno));
+    } else if (link(partial, path) != 0) {
+        reason = errno;
+        log_warning("backup failed file=%s error=%s", path, strerror(errno));
+        result = ERR_BAD_ARGUMENT;
+    } else if (file_sync_directory(path) != 0) { /* its name might not outlast the machine */
+        log_warning("backup failed file=%s error=%s", path, strerror(errno));
+        unlink(path);
+    } else {
+        hook_point(HOOK_BACKUP_LINKED);
+        *bytes = (uint64_t)status.st_size;
+        result = 0;
+    }
+    close(to);
+    unlink(partial);
+    errno = reason;
+    return result;
+}

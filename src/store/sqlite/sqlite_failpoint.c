@@ -1,0 +1,84 @@
+/* Points within SQLite: each write and sync of the database file and of its log. In builds with
+ * test hooks only.
+ *
+ * A VFS (https://www.sqlite.org/vfs.html) that is the system's own but for xOpen. That opens the
+ * file as ever, and then gives it a table of methods which is a copy of its own table with two
+ * entries replaced: they pass a point and go on to what they replaced. So SQLite's files, locks and
+ * calls stay what they are in other builds.
+ *
+ * Registered by the main thread before the first database is opened; the two tables are filled with
+ * the same values at each open. */
+#include "store/sqlite/sqlite_internal.h"
+
+#include "base/failpoint.h"
+
+/* The methods of one kind of file: what they were, and with the points. */
+struct methods {
+    const sqlite3_io_methods *system;
+    sqlite3_io_methods hooked;
+};
+
+static sqlite3_vfs *system_vfs;
+static struct methods database_methods, log_methods;
+
+static int database_write(sqlite3_file *file, const void *bytes, int len, sqlite3_int64 at)
+{
+    hook_point(HOOK_DATABASE_WRITE);
+    return database_methods.system->xWrite(file, bytes, len, at);
+}
+
+static int database_sync(sqlite3_file *file, int flags)
+{
+    hook_point(HOOK_DATABASE_SYNC);
+    return database_methods.system->xSync(file, flags);
+}
+
+static int log_write(sqlite3_file *file, const void *bytes, int len, sqlite3_int64 at)
+{
+    hook_point(HOOK_LOG_WRITE);
+    return log_methods.system->xWrite(file, bytes, len, at);
+}
+
+static int log_sync(sqlite3_file *file, int flags)
+{
+    hook_point(HOOK_LOG_SYNC);
+    return log_methods.system->xSync(file, flags);
+}
+
+static void hook_file(sqlite3_file *file, struct methods *methods,
+                      int (*write)(sqlite3_file *, const void *, int, sqlite3_int64),
+                      int (*sync)(sqlite3_file *, int))
+{
+    methods->system = file->pMethods;
+    methods->hooked = *file->pMethods;
+    methods->hooked.xWrite = write;
+    methods->hooked.xSync = sync;
+    file->pMethods = &methods->hooked;
+}
+
+static int hooked_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
+                       int *flags_out)
+{
+    (void)vfs;
+    int code = system_vfs->xOpen(system_vfs, name, file, flags, flags_out);
+    if (code == SQLITE_OK && flags & SQLITE_OPEN_MAIN_DB)
+        hook_file(file, &database_methods, database_write, database_sync);
+    else if (code == SQLITE_OK && flags & SQLITE_OPEN_WAL)
+        hook_file(file, &log_methods, log_write, log_sync);
+    return code;
+}
+
+void store_hook(void)
+{
+    static sqlite3_vfs hooked;
+    if (system_vfs)
+        return;
+    system_vfs = sqlite3_vfs_find(NULL);
+    if (!system_vfs)
+        return; /* memory is short, as the opening will find too */
+    hooked = *system_vfs;
+    hooked.zName = "tallycast-hooked";
+    hooked.pNext = NULL;
+    hooked.xOpen = hooked_open;
+    sqlite3_vfs_register(&hooked, 1);
+}

@@ -1,0 +1,23 @@
+/* SQLite's settings (see store_pragmas.h). Any thread that owns the connection. */
+#include "store/sqlite/sqlite_pragmas.h"
+
+#include <stdio.h>
+
+enum {
+    LOG_LIMIT_BYTES = 64 * 1 << 20, /* a log that a burst made larger is cut back to this */
+    CACHE_KIB = 2 * 1024,           /* rows are only appended: the pages in use are few */
+};
+
+/* The exclusive lock comes before WAL mode is asked for: then the log's index is in this process's
+ * memory and no shared memory file is made (https://www.sqlite.org/wal.html#noshm). The first read
+ * is what takes the lock. */
+int store_set_pragmas(sqlite3 *db, bool sync)
+{
+    char pragmas[256];
+    snprintf(pragmas, sizeof pragmas,
+             "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=%s;"
+             "PRAGMA mmap_size=0; PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=%d;"
+             "PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY; SELECT count(*) FROM sqlite_schema;",
+             sync ? "FULL" : "NORMAL", LOG_LIMIT_BYTES, CACHE_KIB);
+    return sqlite3_exec(db, pragmas, NULL, NULL, NULL);
+}

@@ -1,0 +1,109 @@
+/* The tally: the newest snapshot of every poll, under the one mutex that threads share on a
+ * ballot's way.
+ *
+ * The ledger thread prepares new snapshots outside the mutex and publishes them: in one short
+ * critical section it swaps pointers and publishes what it put on each outlet's ring. Everyone else
+ * takes references. Nothing is allocated, freed, written or woken while the mutex is held. */
+#ifndef TALLYCAST_TALLY_H
+#define TALLYCAST_TALLY_H
+
+#include "base/histogram.h"
+#include "poll/poll.h"
+#include "proto/reply.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct tally;
+struct waker;
+
+/* Which sampled ballots (journey.h) a snapshot is the first to show: those of one batch, the last
+ * one with any. A newer snapshot has the mark of the one before unless it has its own, so that a
+ * receiver to which one is lost still finds it; the sequences tell it what it knows already. */
+struct snapshot_mark {
+    uint64_t first_seq;    /* of the batch */
+    uint64_t last_seq;     /* of the snapshot; 0 where there is no mark */
+    uint64_t committed_ns; /* monotonic clock */
+    uint64_t counted_ns;   /* set by tally_publish */
+    bool traced;           /* some of them is */
+};
+
+/* One poll's counts at one point of the ledger. Immutable once published, and reference-counted. */
+struct snapshot {
+    _Atomic unsigned refs;
+    bool open;
+    const struct poll *poll;
+    uint64_t seq; /* of the last entry that changed the tally; rises with each snapshot of a poll */
+    uint64_t state_seq; /* of the entry that opened or closed the poll */
+    uint64_t ballots;   /* that count */
+    struct snapshot_mark mark;
+    uint64_t counts[]; /* by choice, poll->choice_count of them */
+};
+
+/* A snapshot of a new poll, or a copy to be changed before it is published. The caller owns one
+ * reference. NULL if memory is short. Any thread. */
+struct snapshot *snapshot_new(const struct poll *poll);
+struct snapshot *snapshot_copy(const struct snapshot *from);
+struct snapshot *snapshot_ref(struct snapshot *snapshot);
+void snapshot_unref(struct snapshot *snapshot); /* NULL is fine */
+
+/* What the codec needs to encode it. Points into the snapshot. `hidden` is set while the poll's
+ * results are. */
+void snapshot_view(const struct snapshot *snapshot, struct tally_view *view);
+
+/* `outlets` is the number of broadcast loops. NULL if memory is short. */
+struct tally *tally_new(unsigned outlets);
+void tally_free(struct tally *tally);
+
+/* Gives an outlet its thread's waker. Before threads start. */
+void tally_outlet_attach(struct tally *tally, unsigned outlet, struct waker *waker);
+
+/* What changes for a poll. Each member may be NULL; references pass to the tally. A poll's first
+ * change has a snapshot, and polls come in the order of their ids. */
+struct tally_change {
+    uint32_t poll;
+    struct snapshot *snapshot;
+    struct poll_texts *texts;
+};
+
+/* Ledger thread: shows the changes to everyone. An outlet whose ring is full gets the poll marked
+ * stale. */
+void tally_publish(struct tally *tally, const struct tally_change *changes, size_t count);
+
+/* Ledger thread, which alone publishes: the newest snapshot and texts without the mutex, borrowed
+ * until the next tally_publish. */
+const struct snapshot *tally_peek(const struct tally *tally, uint32_t poll);
+const struct poll_texts *tally_peek_texts(const struct tally *tally, uint32_t poll);
+
+/* Any thread: the number of polls, without the mutex; polls have the ids 1 to this. */
+uint32_t tally_poll_count(const struct tally *tally);
+
+/* Any thread: references to the newest snapshot and, unless `texts` is NULL, the texts (NULL while
+ * they are the defaults) of a poll that exists. The caller owns both. */
+struct snapshot *tally_snapshot(struct tally *tally, uint32_t poll, struct poll_texts **texts);
+
+/* Outlet's thread: takes up to `max` snapshots off the outlet's ring, then fetches stale polls'
+ * newest. The caller owns the references. Returns how many; fewer than `max` means that there are
+ * no more. */
+size_t tally_receive(struct tally *tally, unsigned outlet, struct snapshot **snapshots, size_t max);
+
+/* Outlet's thread: whether tally_receive would find something. */
+bool tally_outlet_is_empty(struct tally *tally, unsigned outlet);
+
+/* Outlet's thread: among how many subscribers some have yet to be told the newest; 0 if none. */
+void tally_outlet_set_crowd(struct tally *tally, unsigned outlet, uint32_t crowd);
+
+/* Ledger thread: the same, over all outlets. */
+uint32_t tally_crowd(const struct tally *tally);
+
+/* Any thread: how long threads waited for the mutex and held it, in ns, and what passed. */
+struct tally_stats {
+    struct histogram lock_wait_ns;
+    struct histogram lock_hold_ns;
+    _Atomic uint64_t snapshots; /* published */
+    _Atomic uint64_t ring_full; /* snapshots that found an outlet's ring full */
+};
+const struct tally_stats *tally_stats(const struct tally *tally);
+
+#endif

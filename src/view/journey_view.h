@@ -1,0 +1,42 @@
+/* Where the time of ballots goes, gathered to be shown: the percentiles of every stage, one
+ * ballot's stamps, and the kernel's side. Any thread. */
+#ifndef TALLYCAST_JOURNEY_VIEW_H
+#define TALLYCAST_JOURNEY_VIEW_H
+
+#include "trace/journey.h"
+#include "serve/server.h"
+
+#include <jansson.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define JOURNEY_NOT_REACHED UINT64_MAX
+
+struct journey_view {
+    struct {
+        uint64_t count, p50_ns, p99_ns, max_ns;
+    } figures[JOURNEY_FIGURES];
+    bool has_ballot; /* there is a ballot to show: */
+    bool traced;     /* it was, or else sampled */
+    bool complete;   /* every broadcast loop has told about its pushes */
+    uint64_t seq;
+    const char *poll;               /* its name; lives as long as the server */
+    uint64_t at_ns[JOURNEY_STAGES]; /* since it was readable; or JOURNEY_NOT_REACHED */
+    uint64_t accept_queue;          /* connections that wait to be accepted */
+    bool has_socket;                /* of the ballot shown or, as only TCP tells much, of the newest
+                                       that came by TCP: */
+    uint64_t socket[SOCKET_STATE_COUNT];
+};
+
+/* Fills the view with the ballot of sequence `seq` if that was traced lately; for 0, with the last
+ * one that was traced or, if none was, sampled. */
+void journey_look(const struct server *server, uint64_t seq, struct journey_view *view);
+
+/* The same for the page: {"stages":[{"stage":"read","count":1,"p50_ns":1,"p99_ns":1,"max_ns":1}…],
+ * "spans":[{"span":"freshness",…}…], "trace":{"seq":7,"poll":"lunch","traced":true,"complete":true,
+ * "stamps":[{"stage":"readable","at_ns":0}…]}, "kernel":[{"name":"rtt","value":21,"unit":"us"}…]};
+ * `trace` is null where there is none. The caller owns it. NULL if memory is short. */
+json_t *journey_json(const struct server *server);
+
+#endif

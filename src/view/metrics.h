@@ -1,0 +1,16 @@
+/* What the server counts, in Prometheus' text format. The list of metrics is metrics.def. */
+#ifndef TALLYCAST_METRICS_H
+#define TALLYCAST_METRICS_H
+
+#include "base/buffer.h"
+#include "serve/server.h"
+
+/* The type of the body. */
+#define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
+
+/* Appends every metric as it is now. Returns 0, or -1 if memory is short, and then the buffer holds
+ * what it held. Any thread. */
+int metrics_append(struct buffer *out, const struct server *server)
+    __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,24 @@
+/* The files of web/: found in lists so short that a search from the beginning will do. Any thread.
+ */
+#include "web/asset.h"
+
+#include "base/log.h"
+
+#include <string.h>
+
+const struct asset *asset_find(const char *name)
+{
+    for (const struct asset *asset = assets; asset->name; asset++)
+        if (strcmp(asset->name, name) == 0)
+            return asset;
+    return NULL;
+}
+
+struct span asset_template(const char *name)
+{
+    const struct asset_template *found = asset_templates;
+    while (found->name && strcmp(found->name, name) != 0)
+        found++;
+    INVARIANT(found->name);
+    return found->text;
+}

@@ -1,0 +1,31 @@
+/* The files of web/, which are in the program: what a browser gets as they are, and the templates
+ * of the pages. tools/dev/embed makes them into C at build time. */
+#ifndef TALLYCAST_ASSET_H
+#define TALLYCAST_ASSET_H
+
+#include "proto/command.h"
+
+/* A file that a browser gets as it is. Never freed. */
+struct asset {
+    const char *name; /* in web/, and in the path /web/NAME */
+    const char *type; /* Content-Type */
+    const char *etag; /* of its content; weak, as both forms have it */
+    struct span plain;
+    struct span gzip; /* the same, compressed */
+};
+
+/* The asset of that name, or NULL. Any thread. */
+const struct asset *asset_find(const char *name);
+
+/* The template of that name (a page's: "poll.html"), which is in the program. Any thread. */
+struct span asset_template(const char *name);
+
+/* What the build made. Both lists end with an entry whose name is NULL. */
+struct asset_template {
+    const char *name;
+    struct span text;
+};
+extern const struct asset assets[];
+extern const struct asset_template asset_templates[];
+
+#endif

@@ -1,0 +1,142 @@
+/* Bodies of ballots. Any thread. A body is checked member by member by the line protocol's own
+ * rules, so that a ballot means the same whichever way it came. What can fail is the body, and
+ * memory for taking JSON apart: that is bounded by the body's length, which HTTP limits. */
+#include "web/ballot_json.h"
+
+#include "proto/http_value.h"
+
+#include <jansson.h>
+#include <string.h>
+
+/* A form on its way. */
+struct reading {
+    struct ballot_form *form;
+    bool has_choice, has_voter, has_id;
+    const char *why;
+};
+
+static int refuse(struct reading *reading, const char *why)
+{
+    reading->why = why;
+    return ERR_BAD_ARGUMENT;
+}
+
+static int take_voter(struct reading *reading, struct span value, char text[PROTO_NAME_MAX + 1])
+{
+    if (!voter_is_valid(value.at, value.len))
+        return refuse(reading, VOTER_FORM);
+    memcpy(text, value.at, value.len);
+    text[value.len] = '\0';
+    return 0;
+}
+
+/* Takes one member or field, decoded. */
+static int take(struct reading *reading, const char *name, struct span value)
+{
+    struct ballot_form *form = reading->form;
+    bool *has = strcmp(name, "choice") == 0  ? &reading->has_choice
+                : strcmp(name, "voter") == 0 ? &reading->has_voter
+                : strcmp(name, "id") == 0    ? &reading->has_id
+                                             : NULL;
+    if (!has)
+        return refuse(reading, "a ballot has choice, voter and id, and nothing else");
+    if (*has)
+        return refuse(reading, "a member is given twice");
+    *has = true;
+    if (has == &reading->has_choice)
+        return name_parse(value.at, value.len, &form->choice) ? 0 : refuse(reading, NAME_FORM);
+    return take_voter(reading, value, has == &reading->has_voter ? form->voter : form->id);
+}
+
+static struct reading begin(struct ballot_form *form)
+{
+    form->voter[0] = form->id[0] = '\0';
+    return (struct reading){.form = form};
+}
+
+static int finish(struct reading *reading, int error, const char **why)
+{
+    if (error == 0 && !reading->has_choice)
+        error = refuse(reading, "choice is missing");
+    *why = reading->why;
+    return error;
+}
+
+/* ---- JSON ---- */
+
+static int take_members(struct reading *reading, json_t *object)
+{
+    const char *name;
+    json_t *value;
+    int error = 0;
+    json_object_foreach(object, name, value)
+    {
+        if (!json_is_string(value))
+            return refuse(reading, "choice, voter and id are strings");
+        struct span text = {json_string_value(value), json_string_length(value)};
+        error = take(reading, name, text);
+        if (error != 0)
+            break;
+    }
+    return error;
+}
+
+/* As far as jansson tells: of a value it says nothing, and of a string that it is bad syntax. */
+static bool is_short_of_memory(const json_error_t *problem)
+{
+    enum json_error_code code = json_error_code(problem);
+    return code == json_error_out_of_memory || code == json_error_unknown;
+}
+
+static int refuse_text(struct reading *reading, const json_error_t *problem)
+{
+    if (is_short_of_memory(problem))
+        return ERR_LIMIT;
+    return refuse(reading, json_error_code(problem) == json_error_duplicate_key
+                               ? "a member is given twice"
+                               : "the body is not one JSON object");
+}
+
+int ballot_json_read(struct span body, struct ballot_form *form, const char **why)
+{
+    struct reading reading = begin(form);
+    json_error_t problem = {0};
+    json_t *json = json_loadb(body.at, body.len, JSON_REJECT_DUPLICATES, &problem);
+    int error;
+    if (!json)
+        error = refuse_text(&reading, &problem);
+    else if (!json_is_object(json))
+        error = refuse(&reading, "the body is not one JSON object");
+    else
+        error = take_members(&reading, json);
+    json_decref(json);
+    return finish(&reading, error, why);
+}
+
+/* ---- a browser's form ---- */
+
+enum { FIELD_NAME_SIZE = 16 };
+
+static int take_field(struct reading *reading, struct span raw_name, struct span raw_value)
+{
+    char name[FIELD_NAME_SIZE];
+    char value[PROTO_NAME_MAX + 1];
+    if (http_decode(raw_name, true, name, sizeof name) < 0)
+        return refuse(reading, "a ballot has choice, voter and id, and nothing else");
+    int len = http_decode(raw_value, true, value, sizeof value);
+    if (len < 0)
+        return refuse(reading, strcmp(name, "choice") == 0 ? NAME_FORM : VOTER_FORM);
+    if (len == 0 && (strcmp(name, "voter") == 0 || strcmp(name, "id") == 0))
+        return 0;
+    return take(reading, name, (struct span){value, (size_t)len});
+}
+
+int ballot_json_read_form(struct span body, struct ballot_form *form, const char **why)
+{
+    struct reading reading = begin(form);
+    struct span name, value;
+    int error = 0;
+    while (error == 0 && http_next_pair(&body, &name, &value))
+        error = take_field(&reading, name, value);
+    return finish(&reading, error, why);
+}

@@ -1,0 +1,28 @@
+/* Pages from templates: a subset of mustache over jansson's values.
+ *
+ *   {{name}}               the value, escaped for HTML's text and quoted attributes
+ *   {{#name}}…{{/name}}    once for each element of an array; else once, unless the value is false,
+ *                          null or an empty string
+ *   {{^name}}…{{/name}}    once where {{#name}} has nothing to show
+ *   {{!words}}             nothing: a remark
+ *
+ * An array's element or an object is where names are looked up first, then whatever is around it.
+ * There is no form that leaves a value as it is, so no value can become markup. */
+#ifndef TALLYCAST_TEMPLATE_H
+#define TALLYCAST_TEMPLATE_H
+
+#include "base/buffer.h"
+#include "proto/command.h"
+
+#include <jansson.h>
+
+/* TEMPLATE_BROKEN: a name that the data lacks, a value that is no text or number, or sections that
+ * don't match. It is a mistake in the template, or in what was made for it; the log says where. */
+enum template_result { TEMPLATE_NO_MEMORY = -1, TEMPLATE_BROKEN = -2 };
+
+/* Appends the text with its tags filled from `data`, an object. Returns 0, or an enum
+ * template_result with `out` as it was. Any thread. */
+int template_render(struct buffer *out, struct span text, const json_t *data)
+    __attribute__((warn_unused_result));
+
+#endif

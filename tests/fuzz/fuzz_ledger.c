@@ -1,0 +1,322 @@
+/* The ledger in memory. A port is two rings without atomics; its slots are kept between runs. */
+#include "tests/fuzz/fuzz_ledger.h"
+
+#include "tests/fuzz/fuzz_kernel.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    PORTS = 2,
+    POLLS = 3,           /* that are there from the start */
+    SEQ_FIRST = 1000000, /* so that sequences have seven digits, however long a tally is used */
+};
+
+struct request *__wrap_ledger_request(struct ledger *ledger, unsigned port);
+void __wrap_ledger_send(struct ledger *ledger, unsigned port);
+size_t __wrap_ledger_receive(struct ledger *ledger, unsigned port, struct answer *answers,
+                             size_t max);
+bool __wrap_ledger_port_is_empty(const struct ledger *ledger, unsigned port);
+
+void (*fuzz_ledger_on_answer)(unsigned port, const struct answer *answer);
+
+static struct port {
+    struct request requests[LEDGER_PORT_SLOTS];
+    struct answer answers[LEDGER_PORT_SLOTS];
+    size_t filled, sent, answered, received; /* ever; each at most the one before it */
+} ports[PORTS];
+
+/* What it remembers of a poll's last ballot, to know a repeat and a second choice. */
+struct last_ballot {
+    struct hash voter;
+    uint16_t choice;
+    uint64_t seq;
+};
+
+static struct tally *tally;
+static struct last_ballot last_ballots[FUZZ_POLLS_MAX];
+static uint64_t last_seq;
+static unsigned to_refuse;
+static unsigned next_port;
+static bool renamed;
+
+static const struct poll *poll_of(uint32_t id)
+{
+    return tally_peek(tally, id)->poll;
+}
+
+static void show(uint32_t poll, struct snapshot *snapshot)
+{
+    REQUIRE(snapshot);
+    tally_publish(tally, &(struct tally_change){.poll = poll, .snapshot = snapshot}, 1);
+}
+
+static struct snapshot *changed(uint32_t poll)
+{
+    struct snapshot *snapshot = snapshot_copy(tally_peek(tally, poll));
+    REQUIRE(snapshot);
+    snapshot->seq = ++last_seq;
+    return snapshot;
+}
+
+/* ---- judging ---- */
+
+static struct answer create(struct poll *poll)
+{
+    uint32_t count = tally_poll_count(tally);
+    for (uint32_t id = 1; id <= count; id++) {
+        if (strcmp(poll_of(id)->name.text, poll->name.text) == 0) {
+            poll_free(poll);
+            return (struct answer){.error = ERR_POLL_EXISTS};
+        }
+    }
+    if (count == FUZZ_POLLS_MAX) {
+        poll_free(poll);
+        return (struct answer){.error = ERR_LIMIT};
+    }
+    poll->id = count + 1;
+    struct snapshot *snapshot = snapshot_new(poll);
+    REQUIRE(snapshot);
+    snapshot->seq = snapshot->state_seq = ++last_seq;
+    show(poll->id, snapshot);
+    return (struct answer){.number = last_seq};
+}
+
+static struct answer rename_poll(const struct request *request)
+{
+    const struct request_text *text = request->detail;
+    const struct poll *poll = poll_of(request->poll);
+    unsigned index = request->kind == REQUEST_TITLE ? 0 : 1u + request->choice;
+    REQUIRE(index <= poll->choice_count && text->len <= PROTO_TEXT_MAX);
+    struct poll_texts *texts =
+        poll_texts_change(poll, tally_peek_texts(tally, poll->id), index, text->bytes, text->len);
+    REQUIRE(texts);
+    tally_publish(tally, &(struct tally_change){.poll = poll->id, .texts = texts}, 1);
+    renamed = true;
+    return (struct answer){.number = ++last_seq};
+}
+
+static struct answer set_state(const struct request *request)
+{
+    bool open = request->kind == REQUEST_OPEN;
+    const struct snapshot *now = tally_peek(tally, request->poll);
+    if (now->open == open)
+        return (struct answer){.number = now->state_seq, .duplicate = true};
+    struct snapshot *snapshot = changed(request->poll);
+    snapshot->open = open;
+    snapshot->state_seq = last_seq;
+    show(request->poll, snapshot);
+    return (struct answer){.number = last_seq};
+}
+
+static bool same_hash(struct hash a, struct hash b)
+{
+    return memcmp(&a, &b, sizeof a) == 0;
+}
+
+static struct answer cast(const struct request *request)
+{
+    const struct poll *poll = poll_of(request->poll);
+    struct last_ballot *last = &last_ballots[poll->id - 1];
+    REQUIRE(request->choice < poll->choice_count);
+    if (last->seq > 0 && same_hash(last->voter, request->voter)) {
+        if (last->choice == request->choice)
+            return (struct answer){.number = last->seq, .duplicate = true};
+        if (poll_setting(poll, SETTING_BALLOTS) == BALLOTS_ONCE)
+            return (struct answer){.number = last->seq, .error = ERR_ALREADY_VOTED};
+    }
+    if (!tally_peek(tally, poll->id)->open)
+        return (struct answer){.error = ERR_POLL_CLOSED};
+    struct snapshot *snapshot = changed(poll->id);
+    snapshot->counts[request->choice]++;
+    snapshot->ballots++;
+    show(poll->id, snapshot);
+    *last = (struct last_ballot){request->voter, request->choice, last_seq};
+    return (struct answer){.number = last_seq};
+}
+
+static struct answer judge(struct request *request)
+{
+    if (to_refuse > 0) {
+        to_refuse--;
+        return (struct answer){.error = ERR_STORAGE};
+    }
+    switch (request->kind) {
+    case REQUEST_BALLOT:
+        return cast(request);
+    case REQUEST_CREATE: {
+        struct answer answer = create(request->detail);
+        request->detail = NULL;
+        return answer;
+    }
+    case REQUEST_TITLE:
+    case REQUEST_LABEL:
+        return rename_poll(request);
+    case REQUEST_OPEN:
+    case REQUEST_CLOSE:
+        return set_state(request);
+    default:
+        REQUIRE(request->kind == REQUEST_BACKUP);
+        return (struct answer){.number = 4096};
+    }
+}
+
+/* A record is the ledger's until the answer: it must be one of the pool that is sent back. */
+static uint16_t stamp_journey(const struct request *request)
+{
+    struct journey *journey = request->journey;
+    if (!journey)
+        return 0;
+    uint64_t queued_ns = journey->at_ns[JOURNEY_queued];
+    REQUIRE(request->kind == REQUEST_BALLOT && journey->poll == request->poll);
+    REQUIRE(journey->at_ns[JOURNEY_parsed] <= queued_ns);
+    for (int i = JOURNEY_judged; i <= JOURNEY_counted; i++)
+        journey->at_ns[i] = queued_ns;
+    return journey->number;
+}
+
+static void answer_next(unsigned number)
+{
+    struct port *port = &ports[number];
+    size_t slot = port->answered % LEDGER_PORT_SLOTS;
+    struct request *request = &port->requests[slot];
+    long held = kernel_memory_hold();
+    struct answer answer = judge(request);
+    kernel_memory_release(held);
+    answer.to = request->from;
+    answer.journey = stamp_journey(request);
+    free(request->detail);
+    request->detail = NULL;
+    port->answers[slot] = answer;
+    port->answered++;
+    fuzz_ledger_on_answer(number, &answer);
+}
+
+size_t fuzz_ledger_answer(size_t count)
+{
+    size_t done = 0;
+    for (unsigned idle = 0; idle < PORTS && done < count;) {
+        struct port *port = &ports[next_port];
+        if (port->answered < port->sent) {
+            answer_next(next_port);
+            done++;
+            idle = 0;
+        } else {
+            next_port = (next_port + 1) % PORTS;
+            idle++;
+        }
+    }
+    return done;
+}
+
+void fuzz_ledger_refuse(unsigned count)
+{
+    to_refuse = count;
+}
+
+void fuzz_ledger_count(unsigned index)
+{
+    long held = kernel_memory_hold();
+    uint32_t poll = index % tally_poll_count(tally) + 1;
+    struct snapshot *snapshot = changed(poll);
+    snapshot->counts[snapshot->seq % snapshot->poll->choice_count]++;
+    snapshot->ballots++;
+    show(poll, snapshot);
+    kernel_memory_release(held);
+}
+
+/* ---- the workers' side ---- */
+
+struct request *__wrap_ledger_request(struct ledger *ledger, unsigned port)
+{
+    (void)ledger;
+    struct port *p = &ports[port];
+    REQUIRE(p->filled - p->received < LEDGER_PORT_SLOTS);
+    return &p->requests[p->filled++ % LEDGER_PORT_SLOTS];
+}
+
+void __wrap_ledger_send(struct ledger *ledger, unsigned port)
+{
+    (void)ledger;
+    ports[port].sent = ports[port].filled;
+}
+
+size_t __wrap_ledger_receive(struct ledger *ledger, unsigned port, struct answer *answers,
+                             size_t max)
+{
+    (void)ledger;
+    struct port *p = &ports[port];
+    size_t count = 0;
+    while (count < max && p->received < p->answered)
+        answers[count++] = p->answers[p->received++ % LEDGER_PORT_SLOTS];
+    return count;
+}
+
+bool __wrap_ledger_port_is_empty(const struct ledger *ledger, unsigned port)
+{
+    (void)ledger;
+    return ports[port].received == ports[port].answered;
+}
+
+uint32_t fuzz_ledger_in_flight(unsigned port)
+{
+    return (uint32_t)(ports[port].filled - ports[port].received);
+}
+
+/* ---- beginning and end ---- */
+
+static void make_poll(const char *line)
+{
+    static struct command command;
+    const char *why;
+    REQUIRE(command_parse(line, strlen(line), &command, &why) == 0);
+    struct poll *poll =
+        poll_new(&command.poll, &command.settings, command.choices, command.choice_count);
+    REQUIRE(poll);
+    create(poll);
+}
+
+static void make_polls(void)
+{
+    make_poll("CREATE a x y");
+    make_poll("CREATE b yes no voters=named ballots=once record=name");
+    make_poll("CREATE c x y z ballots=unlimited reveal=closed voters=address");
+}
+
+static void empty_poll(uint32_t id)
+{
+    struct snapshot *snapshot = snapshot_new(poll_of(id));
+    REQUIRE(snapshot);
+    snapshot->seq = snapshot->state_seq = ++last_seq;
+    show(id, snapshot);
+}
+
+void fuzz_ledger_reset(struct tally *used)
+{
+    tally = used;
+    for (unsigned i = 0; i < PORTS; i++)
+        ports[i].filled = ports[i].sent = ports[i].answered = ports[i].received = 0;
+    memset(last_ballots, 0, sizeof last_ballots);
+    to_refuse = 0;
+    next_port = 0;
+    renamed = false;
+    if (tally_poll_count(tally) == 0) {
+        last_seq = SEQ_FIRST;
+        make_polls();
+    } else {
+        for (uint32_t id = 1; id <= POLLS; id++)
+            empty_poll(id);
+    }
+}
+
+bool fuzz_ledger_is_reusable(void)
+{
+    return !renamed && tally_poll_count(tally) == POLLS;
+}
+
+void fuzz_ledger_finish(void)
+{
+    for (unsigned i = 0; i < PORTS; i++)
+        for (size_t at = ports[i].answered; at < ports[i].filled; at++)
+            free(ports[i].requests[at % LEDGER_PORT_SLOTS].detail);
+}

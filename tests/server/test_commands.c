@@ -1,0 +1,674 @@
+/* Every command and every error code, as PROTOCOL.md tells them. What the transcripts there show
+ * already is not repeated. LINE-TOO-LONG, BAD-LINE and TOO-MANY-ERRORS are tested with lines,
+ * TOO-MANY-CONNECTIONS with limits, STORAGE and SHUTTING-DOWN with durability. */
+#include "tests/support/server.h"
+
+#include "proto/limits.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct server server;
+static struct client *admin, *client;
+
+static void set_up(void)
+{
+    server_init(&server);
+    server_start(&server, "--poll", "lunch=pizza,sushi", NULL);
+    admin = server_admin(&server);
+    client = server_client(&server);
+}
+
+static void tear_down(void)
+{
+    server_end(&server);
+}
+
+#define COUNT(array) ((int)(sizeof array / sizeof array[0]))
+
+/* ---- the list of commands ---- */
+
+static const struct {
+    const char *word;
+    bool everyone;
+    const char *row;
+} commands[] = {
+#define EVERYONE                                  true
+#define ADMIN                                     false
+#define COMMAND(id, word, access, usage, meaning) {word, access, "=" usage "  " meaning},
+#include "proto/commands.def"
+#undef COMMAND
+#undef EVERYONE
+#undef ADMIN
+};
+
+START_TEST(help_tells_of_each_command)
+{
+    client_send(client, "HELP %s", commands[_i].word);
+    client_expect(client, "%s", commands[_i].row);
+    client_expect(client, "+OK");
+}
+END_TEST
+
+static void expect_help(struct client *who, bool whole)
+{
+    client_send(who, "HELP");
+    for (int i = 0; i < COUNT(commands); i++)
+        if (whole || commands[i].everyone)
+            client_expect(who, "%s", commands[i].row);
+    client_expect(who, "+OK");
+}
+
+START_TEST(help_lists_what_one_may_use)
+{
+    expect_help(client, false);
+    expect_help(admin, true);
+    client_ask_error(client, "HELP nonsense", "BAD-ARGUMENT");
+}
+END_TEST
+
+START_TEST(an_administrators_command_is_not_for_everyone)
+{
+    if (commands[_i].everyone)
+        return;
+    client_ask_error(client, commands[_i].word, "NOT-ALLOWED");
+    client_send(client, "%s lunch pizza", commands[_i].word);
+    client_expect_error(client, "NOT-ALLOWED");
+    client_ask(client, "PING", "+OK");
+}
+END_TEST
+
+/* ---- arguments ---- */
+
+static const char *const bad_arguments[] = {
+    "VOTE",
+    "VOTE lunch",
+    "VOTE lunch pizza sushi",
+    "VOTE lunch pizza id=",
+    "VOTE lunch pizza as=",
+    "VOTE lunch pizza id=1 id=2",
+    "VOTE lunch pizza colour=red",
+    "VOTE lunch pizza as=ann", /* its voters are connections */
+    "VOTE lunch pizza>sushi",
+    "VOTE lunch pizza=1",
+    "VOTE .lunch pizza",
+    "VOTE l\xc3\xbcnch pizza",
+    "AS",
+    "AS ann bob",
+    "AS \xc3\xa4nn",
+    "SHOW",
+    "SHOW lunch lunch",
+    "SHOW *",
+    "DESCRIBE",
+    "DESCRIBE lunch lunch",
+    "POLLS lunch",
+    "SUBSCRIBE",
+    "SUBSCRIBE lunch lunch",
+    "SUBSCRIBE lunch every=",
+    "SUBSCRIBE lunch every=0",
+    "SUBSCRIBE lunch every=3600001",
+    "SUBSCRIBE lunch every=-1",
+    "SUBSCRIBE lunch every=18446744073709551617",
+    "SUBSCRIBE lunch every=1 every=1",
+    "SUBSCRIBE every=1",
+    "UNSUBSCRIBE",
+    "UNSUBSCRIBE lunch lunch",
+    "QUIT now",
+    "CREATE",
+    "CREATE tea",
+    "CREATE tea green",
+    "CREATE tea green black green",
+    "CREATE tea green black ballots=",
+    "CREATE tea green black ballots=many",
+    "CREATE tea green black voters=named voters=named",
+    "CREATE tea green black,white red",
+    "CREATE -tea green black",
+    "TITLE",
+    "TITLE lunch",
+    "LABEL lunch",
+    "LABEL lunch pizza",
+    "OPEN",
+    "OPEN lunch lunch",
+    "CLOSE",
+    "CLOSE *",
+    "STATS all",
+    "CLIENTS all",
+    "KICK",
+    "KICK all",
+    "KICK -1",
+    "KICK 18446744073709551616",
+    "BACKUP",
+    "BACKUP votes",
+    "TRACE",
+    "TRACE VOTE lunch",
+    "TRACE PING",
+    "JOURNEY lunch",
+    "JOURNEY 1 2",
+    "SHUTDOWN now",
+};
+
+START_TEST(a_bad_argument_changes_nothing)
+{
+    client_ask_error(admin, bad_arguments[_i], "BAD-ARGUMENT");
+    client_ask(admin, "POLLS", "=lunch open 1 0 pizza=0 sushi=0");
+    client_expect(admin, "+OK 1");
+}
+END_TEST
+
+static const struct {
+    const char *line;
+    const char *code;
+} refusals[] = {
+    {"VOTE tea green", "NO-SUCH-POLL"},
+    {"SHOW tea", "NO-SUCH-POLL"},
+    {"DESCRIBE tea", "NO-SUCH-POLL"},
+    {"SUBSCRIBE tea", "NO-SUCH-POLL"},
+    {"UNSUBSCRIBE tea", "NO-SUCH-POLL"},
+    {"TITLE tea Tea", "NO-SUCH-POLL"},
+    {"LABEL tea green Tea", "NO-SUCH-POLL"},
+    {"OPEN tea", "NO-SUCH-POLL"},
+    {"CLOSE tea", "NO-SUCH-POLL"},
+    {"VOTE lunch tea", "NO-SUCH-CHOICE"},
+    {"VOTE lunch 0", "NO-SUCH-CHOICE"},
+    {"VOTE lunch 3", "NO-SUCH-CHOICE"},
+    {"VOTE lunch 4294967297", "NO-SUCH-CHOICE"},
+    {"VOTE lunch 18446744073709551617", "NO-SUCH-CHOICE"},
+    {"LABEL lunch tea Tea", "NO-SUCH-CHOICE"},
+    {"TRACE VOTE tea green", "NO-SUCH-POLL"},
+    {"TRACE VOTE lunch tea", "NO-SUCH-CHOICE"},
+    {"KICK 0", "NO-SUCH-CLIENT"},
+    {"KICK 4711", "NO-SUCH-CLIENT"},
+    {"CREATE LUNCH tea coffee", "POLL-EXISTS"},
+    {"VOTES lunch pizza", "UNKNOWN-COMMAND"},
+    {"+OK", "UNKNOWN-COMMAND"},
+};
+
+START_TEST(what_is_not_there_is_refused)
+{
+    client_ask_error(admin, refusals[_i].line, refusals[_i].code);
+}
+END_TEST
+
+/* ---- names and texts ---- */
+
+#define LONG_NAME "a23456789.123456789_123456789-123456789.123456789_123456789-1234"
+
+START_TEST(names_have_64_bytes_at_most)
+{
+    client_send(admin, "CREATE %s %s 0", LONG_NAME, LONG_NAME);
+    client_expect(admin, "+OK 2");
+    client_send(client, "VOTE %s %s", LONG_NAME, LONG_NAME);
+    client_expect(client, "+OK 3");
+    client_send(admin, "CREATE %sx a b", LONG_NAME);
+    client_expect_error(admin, "BAD-ARGUMENT");
+    client_send(client, "SHOW %sx", LONG_NAME);
+    client_expect_error(client, "BAD-ARGUMENT");
+    client_send(client, "AS %s", LONG_NAME);
+    client_expect(client, "+OK %s", LONG_NAME);
+    client_send(client, "AS %sx", LONG_NAME);
+    client_expect_error(client, "BAD-ARGUMENT");
+    client_send(client, "VOTE lunch pizza id=%sx", LONG_NAME);
+    client_expect_error(client, "BAD-ARGUMENT");
+}
+END_TEST
+
+START_TEST(texts_have_200_bytes_at_most)
+{
+    char text[PROTO_TEXT_MAX + 2];
+    memset(text, 'x', sizeof text);
+    text[PROTO_TEXT_MAX] = '\0';
+    client_send(admin, "TITLE lunch \t %s  ", text);
+    client_expect(admin, "+OK 2");
+    client_send(client, "DESCRIBE lunch");
+    client_expect(client, "=title %s", text);
+    text[PROTO_TEXT_MAX] = 'x';
+    text[PROTO_TEXT_MAX + 1] = '\0';
+    client_send(admin, "TITLE lunch %s", text);
+    client_expect_error(admin, "BAD-ARGUMENT");
+    client_send(admin, "LABEL lunch 1 %s", text);
+    client_expect_error(admin, "BAD-ARGUMENT");
+}
+END_TEST
+
+/* A line of CREATE with `count` choices named 0, 1, …; short names, so that 256 fit. */
+static void send_create(const char *poll, unsigned count)
+{
+    char line[4096];
+    size_t len = (size_t)sprintf(line, "CREATE %s", poll);
+    for (unsigned i = 0; i < count; i++)
+        len += (size_t)sprintf(line + len, " %x", i);
+    client_send(admin, "%s", line);
+}
+
+START_TEST(a_poll_has_256_choices_at_most)
+{
+    send_create("most", PROTO_CHOICES_MAX);
+    client_expect(admin, "+OK 2");
+    client_ask(client, "VOTE most ff", "+OK 3");
+    client_ask(client, "VOTE most 256", "+OK 3 duplicate"); /* which is its number */
+    client_send(client, "SHOW most");
+    client_expect_match(client, "^\\+OK most open 3 1 0=0 1=0 .* fe=0 ff=1$");
+    send_create("more", PROTO_CHOICES_MAX + 1);
+    client_expect_error(admin, "BAD-ARGUMENT");
+}
+END_TEST
+
+START_TEST(a_choices_name_goes_before_its_number)
+{
+    client_ask(admin, "CREATE goals 2 1 0", "+OK 2");
+    client_ask(client, "VOTE goals 1", "+OK 3");
+    client_ask(client, "SHOW goals", "+OK goals open 3 1 2=0 1=1 0=0");
+    client_ask(client, "VOTE goals 3", "+OK 4");
+    client_ask(client, "SHOW goals", "+OK goals open 4 1 2=0 1=0 0=1");
+}
+END_TEST
+
+START_TEST(polls_are_listed_in_the_order_of_creation)
+{
+    client_ask(admin, "CREATE zoo lion ape", "+OK 2");
+    client_ask(admin, "CREATE art film book state=closed reveal=closed", "+OK 3");
+    client_ask(client, "POLLS", "=lunch open 1 0 pizza=0 sushi=0");
+    client_expect(client, "=zoo open 2 0 lion=0 ape=0");
+    client_expect(client, "=art closed 3 0 film=0 book=0");
+    client_expect(client, "+OK 3");
+}
+END_TEST
+
+START_TEST(a_thousand_polls_are_listed)
+{
+    for (unsigned i = 2; i <= 1000; i++)
+        client_send(admin, "CREATE poll-%u yes no", i);
+    for (unsigned i = 2; i <= 1000; i++)
+        client_expect(admin, "+OK %u", i);
+    client_send(client, "POLLS");
+    client_expect(client, "=lunch open 1 0 pizza=0 sushi=0");
+    for (unsigned i = 2; i <= 1000; i++)
+        client_expect(client, "=poll-%u open %u 0 yes=0 no=0", i, i);
+    client_expect(client, "+OK 1000");
+}
+END_TEST
+
+/* ---- voting ---- */
+
+/* Each row breaks all the rules that are checked after the one that it is answered with. */
+static const struct {
+    const char *line;
+    const char *code;
+} vote_order[] = {
+    {"VOTE nothing, pizza as=", "BAD-ARGUMENT"}, {"VOTE nothing tea as=ann", "NO-SUCH-POLL"},
+    {"VOTE shut tea as=ann", "NO-SUCH-CHOICE"},  {"VOTE shut pizza as=ann", "BAD-ARGUMENT"},
+    {"VOTE board yes", "VOTER-REQUIRED"},        {"VOTE board no as=ann", "POLL-CLOSED"},
+};
+
+START_TEST(the_order_in_which_a_ballot_is_checked)
+{
+    client_ask(admin, "CREATE shut pizza sushi state=closed", "+OK 2");
+    client_ask(admin, "CREATE board yes no voters=named ballots=once", "+OK 3");
+    client_ask(admin, "VOTE board yes as=ann", "+OK 4");
+    client_ask(admin, "CLOSE board", "+OK 5");
+    client_ask_error(client, vote_order[_i].line, vote_order[_i].code);
+    client_ask(client, "VOTE board yes as=ann",
+               "+OK 4 duplicate"); /* a repeat goes before closed */
+}
+END_TEST
+
+START_TEST(voters_by_address)
+{
+    client_ask(admin, "CREATE tea green black voters=address", "+OK 2");
+    client_ask(client, "VOTE tea green", "+OK 3");
+    client_ask(server_client(&server), "VOTE tea green", "+OK 3 duplicate");
+    client_ask(server_client(&server), "VOTE tea black", "+OK 4");
+    client_ask(admin, "VOTE tea black", "+OK 5");
+    client_ask(server_admin(&server), "VOTE tea black", "+OK 5 duplicate");
+    client_ask(client, "SHOW tea", "+OK tea open 5 2 green=0 black=2");
+}
+END_TEST
+
+START_TEST(voters_by_connection)
+{
+    client_ask(client, "VOTE lunch pizza", "+OK 2");
+    client_ask(server_client(&server), "VOTE lunch pizza", "+OK 3");
+    client_ask(client, "AS ann", "+OK ann"); /* of which this poll takes no notice */
+    client_ask(client, "VOTE lunch pizza id=1", "+OK 2 duplicate");
+    client_ask(admin, "VOTE lunch sushi", "+OK 4");
+    client_ask(client, "SHOW lunch", "+OK lunch open 4 3 pizza=2 sushi=1");
+}
+END_TEST
+
+START_TEST(as_holds_until_the_next)
+{
+    client_ask(admin, "CREATE tea green black voters=named", "+OK 2");
+    client_ask(client, "AS ann", "+OK ann");
+    client_ask(client, "VOTE tea green", "+OK 3");
+    client_ask(client, "VOTE tea green as=bob", "+OK 4");
+    client_ask(client, "VOTE tea green", "+OK 3 duplicate");
+    client_ask(client, "AS carol", "+OK carol");
+    client_ask(client, "VOTE tea green", "+OK 5");
+    client_ask_error(client, "AS", "BAD-ARGUMENT");
+    client_ask(client, "VOTE tea green", "+OK 5 duplicate");
+}
+END_TEST
+
+START_TEST(what_the_database_tells_of_a_voter)
+{
+    client_ask(admin, "CREATE roll yes no voters=named record=name", "+OK 2");
+    client_ask(admin, "CREATE tea green black voters=named", "+OK 3");
+    client_ask(admin, "CREATE cake big small voters=named", "+OK 4");
+    client_ask(client, "VOTE roll yes as=Ann", "+OK 5");
+    client_ask(client, "VOTE tea green as=Ann", "+OK 6");
+    client_ask(client, "VOTE cake big as=Ann", "+OK 7");
+    server_end(&server);
+    char *recorded = database_text(server.database, "SELECT voter FROM ballot WHERE seq = 5");
+    ck_assert_str_eq(recorded, "Ann");
+    free(recorded);
+    recorded = database_text(server.database, "SELECT group_concat(typeof(voter) || length(voter)) "
+                                              "FROM ballot WHERE seq > 5");
+    ck_assert_str_eq(recorded, "blob16,blob16");
+    free(recorded);
+    /* Nobody can tell from it that the voter of two polls is the same. */
+    ck_assert_uint_eq(
+        database_number(server.database, "SELECT count(DISTINCT voter) FROM ballot WHERE seq > 5"),
+        2);
+}
+END_TEST
+
+START_TEST(hidden_results_are_hidden_everywhere)
+{
+    client_ask(admin, "CREATE award film book reveal=closed", "+OK 2");
+    client_ask(client, "VOTE award book", "+OK 3");
+    client_ask(client, "SHOW award", "+OK award open 3 1");
+    client_ask(admin, "SHOW award", "+OK award open 3 1");
+    client_ask(admin, "CLOSE award", "+OK 4");
+    client_ask(client, "SHOW award", "+OK award closed 4 1 film=0 book=1");
+}
+END_TEST
+
+/* ---- the administrator's commands ---- */
+
+static const char *const stat_names[] = {
+    "uptime_s",          "connections",
+    "connections_total", "connections_refused",
+    "subscribers",       "polls",
+    "ballots_accepted",  "ballots_duplicate",
+    "ballots_refused",   "ledger_seq",
+    "commits",           "batch_p50",
+    "batch_p99",         "batch_max",
+    "commit_us_p50",     "commit_us_p99",
+    "commit_us_max",     "lock_wait_ns_p50",
+    "lock_wait_ns_p99",  "lock_wait_ns_max",
+    "lock_hold_ns_p50",  "lock_hold_ns_p999",
+    "lock_hold_ns_max",  "snapshots",
+    "updates_sent",      "updates_conflated",
+    "writes_blocked",    "slow_readers",
+    "slow_lines",        "ring_full",
+    "read_calls",        "write_calls",
+    "lines_read",        "bytes_in",
+    "bytes_out",         "accept_queue",
+    "accept_queue_max",  "listen_overflows",
+    "fds_open",          "fds_max",
+    "requests_read",     "database_bytes",
+    "wal_bytes",
+};
+
+/* Whether PROTOCOL.md tells what the row "=NAME VALUE" of STATS means. */
+static bool is_documented(const char *page, const char *row)
+{
+    char name[64];
+    snprintf(name, sizeof name, "`%.*s`", (int)strcspn(row + 1, " "), row + 1);
+    return strstr(page, name) != NULL;
+}
+
+START_TEST(stats_has_every_row)
+{
+    size_t len;
+    char *page = server_read_source("proto/PROTOCOL.md", &len);
+    client_send(admin, "STATS");
+    const char *row;
+    while ((row = client_line(admin))[0] == '=') {
+        assert_match(row, "^=[a-z0-9_]+ [0-9]+$");
+        ck_assert_msg(is_documented(page, row), "not in PROTOCOL.md: %s", row);
+    }
+    free(page);
+    ck_assert_str_eq(row, "+OK");
+    for (int i = 0; i < COUNT(stat_names); i++)
+        client_stat(admin, stat_names[i]);
+}
+END_TEST
+
+START_TEST(stats_count_what_happens)
+{
+    uint64_t seq = client_stat(admin, "ledger_seq"), lines = client_stat(admin, "lines_read");
+    client_ask(client, "VOTE lunch pizza", "+OK 2");
+    client_ask(client, "VOTE lunch pizza", "+OK 2 duplicate");
+    client_ask_error(client, "VOTE lunch tea", "NO-SUCH-CHOICE");
+    client_ask(client, "SUBSCRIBE lunch", "+OK 1");
+    client_expect(client, "> lunch open 2 1 pizza=1 sushi=0");
+    ck_assert_uint_eq(client_stat(admin, "connections"), 2);
+    ck_assert_uint_eq(client_stat(admin, "connections_total"), 2);
+    ck_assert_uint_eq(client_stat(admin, "subscribers"), 1);
+    ck_assert_uint_eq(client_stat(admin, "polls"), 1);
+    ck_assert_uint_eq(client_stat(admin, "ballots_accepted"), 1);
+    ck_assert_uint_eq(client_stat(admin, "ballots_duplicate"), 1);
+    ck_assert_uint_eq(client_stat(admin, "ballots_refused"), 1);
+    ck_assert_uint_eq(client_stat(admin, "ledger_seq"), seq + 1);
+    ck_assert_uint_ge(client_stat(admin, "lines_read"), lines + 4);
+    ck_assert_uint_eq(client_stat(admin, "updates_sent"), 1);
+    ck_assert_uint_eq(client_stat(admin, "batch_max"), 1);
+    ck_assert_uint_gt(client_stat(admin, "commit_us_max"), 0);
+    ck_assert_uint_gt(client_stat(admin, "database_bytes"), 4096);
+}
+END_TEST
+
+#define ROW_REST                                                                \
+    " age_s=[0-9]+ idle_s=[0-9]+ lines=[0-9]+ bytes_out=[0-9]+ pending=[0-9]+ " \
+    "unsent=[0-9]+ blocked_ms=[0-9]+ voter="
+
+/* The CLIENTS row of a kind, copied; fails if there is not exactly one. */
+static void find_row(const char *kind, char *found, size_t size)
+{
+    unsigned count = 0, rows = 0;
+    const char *row;
+    client_send(admin, "CLIENTS");
+    while ((row = client_line(admin))[0] == '=') {
+        rows++;
+        if (strstr(row, kind) == NULL)
+            continue;
+        snprintf(found, size, "%s", row);
+        count++;
+    }
+    ck_assert_uint_eq(count, 1);
+    ck_assert_uint_eq(strtoull(row + strlen("+OK "), NULL, 10), rows);
+}
+
+START_TEST(clients_has_a_row_for_each)
+{
+    char row[512];
+    client_ask(client, "AS Ann", "+OK Ann");
+    struct client *subscriber = server_client(&server);
+    client_ask(subscriber, "SUBSCRIBE *", "+OK 1");
+    client_line(subscriber);
+    find_row(" kind=voter ", row, sizeof row);
+    assert_match(row, "^=[0-9]+ fd=[0-9]+ peer=127\\.0\\.0\\.1:[0-9]+ kind=voter" ROW_REST "Ann$");
+    find_row(" kind=subscriber ", row, sizeof row);
+    assert_match(row,
+                 "^=[0-9]+ fd=[0-9]+ peer=127\\.0\\.0\\.1:[0-9]+ kind=subscriber" ROW_REST "-$");
+    find_row(" kind=admin ", row, sizeof row);
+    assert_match(row, "^=[0-9]+ fd=[0-9]+ peer=admin kind=admin" ROW_REST "-$");
+}
+END_TEST
+
+static void kick_one(const char *kind)
+{
+    char row[512];
+    find_row(kind, row, sizeof row);
+    client_send(admin, "KICK %llu", strtoull(row + 1, NULL, 10));
+    client_expect(admin, "+OK");
+    client_send(admin, "KICK %llu", strtoull(row + 1, NULL, 10));
+    client_expect_error(admin, "NO-SUCH-CLIENT");
+}
+
+START_TEST(kick_closes_a_connection)
+{
+    struct client *subscriber = server_client(&server);
+    client_ask(subscriber, "SUBSCRIBE *", "+OK 1");
+    client_line(subscriber);
+    kick_one(" kind=voter ");
+    ck_assert_ptr_null(client_line_or_end(client));
+    kick_one(" kind=subscriber ");
+    ck_assert_ptr_null(client_line_or_end(subscriber));
+    ck_assert_uint_eq(client_stat(admin, "connections"), 1);
+}
+END_TEST
+
+START_TEST(an_administrator_may_kick_itself)
+{
+    char row[512];
+    find_row(" kind=admin ", row, sizeof row);
+    client_send(admin, "KICK %llu", strtoull(row + 1, NULL, 10));
+    client_expect(admin, "+OK");
+    ck_assert_ptr_null(client_line_or_end(admin));
+    client_ask(server_admin(&server), "PING", "+OK");
+}
+END_TEST
+
+/* Not even a subscription, which keeps its connection where the server stops. */
+START_TEST(an_administrator_that_kicked_itself_is_not_listened_to)
+{
+    char row[512];
+    find_row(" kind=admin ", row, sizeof row);
+    client_send(admin, "KICK %llu\nCLOSE lunch\nSUBSCRIBE *\nPING", strtoull(row + 1, NULL, 10));
+    client_expect(admin, "+OK");
+    ck_assert_ptr_null(client_line_or_end(admin));
+    client_ask(client, "VOTE lunch pizza", "+OK 2");
+}
+END_TEST
+
+START_TEST(backup_writes_a_new_file)
+{
+    char line[SERVER_PATH_MAX + 64], *copy = line + strlen("BACKUP ");
+    struct stat status;
+    client_ask(client, "VOTE lunch pizza", "+OK 2");
+    snprintf(line, sizeof line, "BACKUP %s/a copy of lunch", server.directory);
+    uint64_t bytes = client_ask_number(admin, line);
+    ck_assert_int_eq(stat(copy, &status), 0);
+    ck_assert_uint_eq((uint64_t)status.st_size, bytes);
+    ck_assert_int_eq((int)(status.st_mode & 077), 0);
+    database_assert_recount(copy);
+    ck_assert_uint_eq(database_number(copy, "SELECT ballots FROM tally"), 1);
+    client_ask(admin, line, "-BAD-ARGUMENT File exists"); /* now */
+    ck_assert_int_eq(unlink(copy), 0);
+    client_ask_number(admin, line);
+}
+END_TEST
+
+START_TEST(backup_into_nowhere)
+{
+    char line[SERVER_PATH_MAX + 64];
+    snprintf(line, sizeof line, "BACKUP %s/nowhere/copy", server.directory);
+    client_ask(admin, line, "-BAD-ARGUMENT No such file or directory");
+    client_ask_error(admin, "BACKUP copy", "BAD-ARGUMENT"); /* relative to what, nobody knows */
+    snprintf(line, sizeof line, "BACKUP %s", server.directory);
+    client_ask(admin, line, "-BAD-ARGUMENT File exists");
+}
+END_TEST
+
+/* At the same time: each is a whole copy, or is refused and leaves no file. */
+START_TEST(many_backups_at_once)
+{
+    enum { BACKUPS = 16 };
+    struct client *admins[BACKUPS];
+    char copy[SERVER_PATH_MAX + 32];
+    unsigned made = 0;
+    for (unsigned i = 0; i < BACKUPS; i++)
+        admins[i] = server_admin(&server);
+    for (unsigned i = 0; i < BACKUPS; i++)
+        client_send(admins[i], "BACKUP %s/copy-%u", server.directory, i);
+    for (unsigned i = 0; i < BACKUPS; i++) {
+        const char *reply = client_line(admins[i]);
+        assert_match(reply, "^(\\+OK [0-9]+|-LIMIT .+)$");
+        snprintf(copy, sizeof copy, "%s/copy-%u", server.directory, i);
+        ck_assert_int_eq(access(copy, F_OK) == 0, reply[0] == '+');
+        made += reply[0] == '+';
+    }
+    ck_assert_uint_ge(made, 1);
+}
+END_TEST
+
+START_TEST(shutdown_stops_the_server)
+{
+    client_ask(client, "VOTE lunch pizza", "+OK 2");
+    client_ask(admin, "SHUTDOWN", "+OK");
+    client_close(admin);
+    client_expect_end(client);
+    client_close(client);
+    ck_assert_int_eq(server_wait(&server), 0);
+    database_assert_recount(server.database);
+}
+END_TEST
+
+START_TEST(a_connection_has_1024_subscriptions_at_most)
+{
+    for (unsigned i = 2; i <= 1025; i++) {
+        client_send(admin, "CREATE poll-%u yes no", i);
+        client_expect(admin, "+OK %u", i);
+    }
+    client_ask(client, "SUBSCRIBE lunch", "+OK 1");
+    client_expect(client, "> lunch open 1 0 pizza=0 sushi=0");
+    for (unsigned i = 2; i <= 1024; i++) {
+        client_send(client, "SUBSCRIBE poll-%u", i);
+        client_expect(client, "+OK 1");
+        client_expect(client, "> poll-%u open %u 0 yes=0 no=0", i, i);
+    }
+    client_ask_error(client, "SUBSCRIBE poll-1025", "LIMIT");
+    client_ask(client, "UNSUBSCRIBE lunch", "+OK 1023");
+    client_ask(client, "SUBSCRIBE poll-1025", "+OK 1");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("commands");
+    TCase *list = server_tests_case(suite, "the list");
+    tcase_add_checked_fixture(list, set_up, tear_down);
+    tcase_add_loop_test(list, help_tells_of_each_command, 0, COUNT(commands));
+    tcase_add_test(list, help_lists_what_one_may_use);
+    tcase_add_loop_test(list, an_administrators_command_is_not_for_everyone, 0, COUNT(commands));
+
+    TCase *arguments = server_tests_case(suite, "arguments");
+    tcase_add_checked_fixture(arguments, set_up, tear_down);
+    tcase_add_loop_test(arguments, a_bad_argument_changes_nothing, 0, COUNT(bad_arguments));
+    tcase_add_loop_test(arguments, what_is_not_there_is_refused, 0, COUNT(refusals));
+    tcase_add_test(arguments, names_have_64_bytes_at_most);
+    tcase_add_test(arguments, texts_have_200_bytes_at_most);
+    tcase_add_test(arguments, a_poll_has_256_choices_at_most);
+    tcase_add_test(arguments, a_choices_name_goes_before_its_number);
+    tcase_add_test(arguments, polls_are_listed_in_the_order_of_creation);
+    tcase_add_test(arguments, a_thousand_polls_are_listed);
+
+    TCase *voting = server_tests_case(suite, "voting");
+    tcase_add_checked_fixture(voting, set_up, tear_down);
+    tcase_add_loop_test(voting, the_order_in_which_a_ballot_is_checked, 0, COUNT(vote_order));
+    tcase_add_test(voting, voters_by_address);
+    tcase_add_test(voting, voters_by_connection);
+    tcase_add_test(voting, as_holds_until_the_next);
+    tcase_add_test(voting, what_the_database_tells_of_a_voter);
+    tcase_add_test(voting, hidden_results_are_hidden_everywhere);
+
+    TCase *administration = server_tests_case(suite, "administration");
+    tcase_add_checked_fixture(administration, set_up, tear_down);
+    tcase_add_test(administration, stats_has_every_row);
+    tcase_add_test(administration, stats_count_what_happens);
+    tcase_add_test(administration, clients_has_a_row_for_each);
+    tcase_add_test(administration, kick_closes_a_connection);
+    tcase_add_test(administration, an_administrator_may_kick_itself);
+    tcase_add_test(administration, an_administrator_that_kicked_itself_is_not_listened_to);
+    tcase_add_test(administration, backup_writes_a_new_file);
+    tcase_add_test(administration, backup_into_nowhere);
+    tcase_add_test(administration, many_backups_at_once);
+    tcase_add_test(administration, shutdown_stops_the_server);
+    tcase_add_test(administration, a_connection_has_1024_subscriptions_at_most);
+    return server_tests_run(suite);
+}

@@ -1,0 +1,1264 @@
+/* The web against the real server: every route and status, what connections go through, and who may
+ * ask. What the codec refuses is tested one by one in test_http_codec.c; here, that such a refusal
+ * ends the connection, and that nothing behind it is executed. */
+#include "tests/support/web.h"
+
+#include <arpa/inet.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+#define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
+
+#define JSON   "application/json"
+#define FORM   "application/x-www-form-urlencoded"
+#define BALLOT "/polls/lunch/ballots"
+#define VOTE   "{\"choice\": \"pizza\"}"
+#define HTML   "Accept: text/html,*/*;q=0.8\r\n"
+
+static struct server server;
+
+/* Starts the server with a web and the poll `lunch`. */
+#define START(...) \
+    server_start(&server, "--http=127.0.0.1:0", "--poll=lunch=pizza,sushi", ##__VA_ARGS__, NULL)
+
+static void set_up(void)
+{
+    server_init(&server);
+}
+
+static void tear_down(void)
+{
+    server_end(&server);
+}
+
+/* Asks the administrator, who must be answered +OK. */
+static void administer(const char *line)
+{
+    struct client *admin = server_admin(&server);
+    client_send(admin, "%s", line);
+    assert_match(client_line(admin), "^\\+OK");
+    client_close(admin);
+}
+
+/* The count of pizza in lunch, as the line protocol tells it. */
+static unsigned pizzas(void)
+{
+    struct client *client = server_client(&server);
+    client_send(client, "SHOW lunch");
+    const char *line = client_line(client), *count = strstr(line, " pizza=");
+    ck_assert_msg(count != NULL, "%s", line);
+    unsigned number = (unsigned)atoi(count + strlen(" pizza="));
+    client_close(client);
+    return number;
+}
+
+/* ---- Routes ---- */
+
+static const struct {
+    const char *path, *type;
+} routes[] = {
+    {"/", "text/html; charset=utf-8"},
+    {"/p/lunch", "text/html; charset=utf-8"},
+    {"/screen/lunch", "text/html; charset=utf-8"},
+    {"/web/tallycast.css", "text/css"},
+    {"/polls", "application/json"},
+    {"/polls?after=0&limit=1", "application/json"},
+    {"/polls/lunch", "application/json"},
+    {"/polls/LUNCH?x", "application/json"},
+    {"/polls/%6cunch", "application/json"},
+    {"/metrics", "text/plain; version=0.0.4"},
+    {"/healthz", "text/plain; charset=utf-8"},
+    {"/readyz", "text/plain; charset=utf-8"},
+    {"/hello", "text/plain; charset=utf-8"},
+    {"/about", "text/plain; charset=utf-8"},
+};
+
+START_TEST(every_route)
+{
+    START();
+    struct client *client = web_client(&server);
+    for (size_t i = 0; i < COUNT_OF(routes); i++) {
+        const struct web_reply *reply = web_get(client, routes[i].path);
+        ck_assert_msg(reply->status == 200, "%s: %d", routes[i].path, reply->status);
+        const char *type = web_field(reply, "Content-Type");
+        ck_assert_msg(strncmp(type, routes[i].type, strlen(routes[i].type)) == 0, "%s: %s",
+                      routes[i].path, type);
+        ck_assert_uint_gt(reply->len, 0);
+        ck_assert_ptr_null(web_field(reply, "Connection"));
+    }
+}
+END_TEST
+
+/* HEAD is GET without the body, and the next reply follows at once. */
+START_TEST(head_of_every_route)
+{
+    START();
+    struct client *client = web_client(&server);
+    for (size_t i = 0; i < COUNT_OF(routes); i++) {
+        web_ask(client, "HEAD", routes[i].path, "");
+        const struct web_reply *reply = web_head(client);
+        ck_assert_int_eq(reply->status, 200);
+        unsigned long len = strtoul(web_field(reply, "Content-Length"), NULL, 10);
+        ck_assert_uint_gt(len, 0);
+        if (strcmp(routes[i].path, "/metrics") != 0) /* which counts the requests */
+            ck_assert_uint_eq(web_get(client, routes[i].path)->len, len);
+    }
+    web_ask(client, "HEAD", "/nothing", "");
+    ck_assert_int_eq(web_head(client)->status, 404);
+    ck_assert_int_eq(web_get(client, "/hello")->status, 200);
+}
+END_TEST
+
+START_TEST(options_and_other_methods)
+{
+    static const char *const others[] = {"POST", "PUT", "DELETE", "PATCH", "TRACE"};
+    START();
+    struct client *client = web_client(&server);
+    for (size_t i = 0; i < COUNT_OF(routes); i++) {
+        web_ask(client, "OPTIONS", routes[i].path, "");
+        ck_assert_str_eq(web_field(web_expect(client, 204), "Allow"), "GET, HEAD, OPTIONS");
+        for (size_t m = 0; m < COUNT_OF(others); m++) {
+            web_ask(client, others[m], routes[i].path, "");
+            ck_assert_str_eq(web_field(web_expect(client, 405), "Allow"), "GET, HEAD, OPTIONS");
+        }
+    }
+    web_ask(client, "OPTIONS", "*", "");
+    web_expect(client, 204);
+    web_ask(client, "OPTIONS", BALLOT, "");
+    ck_assert_str_eq(web_field(web_expect(client, 204), "Allow"), "POST, OPTIONS");
+    web_ask(client, "GET", BALLOT, "");
+    ck_assert_str_eq(web_field(web_expect(client, 405), "Allow"), "POST, OPTIONS");
+}
+END_TEST
+
+START_TEST(what_is_not_there)
+{
+    static const char *const paths[] = {
+        "/nothing",
+        "/polls/",
+        "/polls/none",
+        "/polls/lunch/",
+        "//polls",
+        "/p/none",
+        "/p/",
+        "/screen/none",
+        "/web/",
+        "/web/none",
+        "/web/../main",
+        "/web/%2e%2e/x",
+        "/polls/%00",
+        "/polls/%",
+        "/Polls",
+        "/hello/",
+        "/polls/none/events",
+        "/events/",
+        "/web/%00",
+        "/polls/lunch%2fevents",
+    };
+    START();
+    struct client *client = web_client(&server);
+    for (size_t i = 0; i < COUNT_OF(paths); i++) {
+        web_ask(client, "GET", paths[i], "");
+        const struct web_reply *reply = web_expect(client, 404);
+        ck_assert_str_eq(web_field(reply, "Content-Type"), "application/problem+json");
+        assert_match(reply->body, "\"status\":404");
+    }
+    web_post(client, "/polls/none/ballots", JSON, "", VOTE);
+    assert_match(web_expect(client, 404)->body, "\"code\":\"NO-SUCH-POLL\"");
+    web_ask(client, "GET", "/p/none", HTML);
+    ck_assert_str_eq(web_field(web_expect(client, 404), "Content-Type"),
+                     "text/html; charset=utf-8");
+}
+END_TEST
+
+START_TEST(entity_tags)
+{
+    static const char *const paths[] = {"/polls", "/polls/lunch", "/web/tallycast.css"};
+    START();
+    struct client *client = web_client(&server);
+    for (size_t i = 0; i < COUNT_OF(paths); i++) {
+        char fields[256], etag[128];
+        snprintf(etag, sizeof etag, "%s", web_field(web_get(client, paths[i]), "ETag"));
+        assert_match(etag, "^(W/)?\"[^\"]+\"$");
+        snprintf(fields, sizeof fields, "If-None-Match: \"x\", %s\r\n", etag);
+        web_ask(client, "GET", paths[i], fields);
+        ck_assert_str_eq(web_field(web_expect(client, 304), "ETag"), etag);
+        const char *opaque = strchr(etag, '"'); /* whether weak or not */
+        snprintf(fields, sizeof fields, "If-None-Match: W/%s\r\n", opaque);
+        web_ask(client, "GET", paths[i], fields);
+        web_expect(client, 304);
+        snprintf(fields, sizeof fields, "If-None-Match: %s\r\n", opaque);
+        web_ask(client, "HEAD", paths[i], fields);
+        ck_assert_int_eq(web_head(client)->status, 304);
+        web_ask(client, "GET", paths[i], "If-None-Match: \"x\"\r\n");
+        web_expect(client, 200);
+    }
+}
+END_TEST
+
+START_TEST(etag_changes_with_a_ballot_and_a_title)
+{
+    START();
+    struct client *client = web_client(&server);
+    char fields[256];
+    snprintf(fields, sizeof fields, "If-None-Match: %s\r\n",
+             web_field(web_get(client, "/polls/lunch"), "ETag"));
+    web_post(client, BALLOT, JSON, "", VOTE);
+    web_expect(client, 201);
+    web_ask(client, "GET", "/polls/lunch", fields);
+    snprintf(fields, sizeof fields, "If-None-Match: %s\r\n",
+             web_field(web_expect(client, 200), "ETag"));
+    administer("TITLE lunch Where to?");
+    web_ask(client, "GET", "/polls/lunch", fields);
+    assert_match(web_expect(client, 200)->body, "Where to\\?");
+}
+END_TEST
+
+START_TEST(compressed_files)
+{
+    START();
+    struct client *client = web_client(&server);
+    size_t plain = web_get(client, "/web/tallycast.css")->len;
+    web_ask(client, "GET", "/web/tallycast.css", "Accept-Encoding: br, gzip\r\n");
+    const struct web_reply *reply = web_expect(client, 200);
+    ck_assert_str_eq(web_field(reply, "Content-Encoding"), "gzip");
+    ck_assert_uint_lt(reply->len, plain);
+    ck_assert(memcmp(reply->body, "\x1f\x8b", 2) == 0);
+    web_ask(client, "GET", "/web/tallycast.css", "Accept-Encoding: gzip;q=0\r\n");
+    ck_assert_ptr_null(web_field(web_expect(client, 200), "Content-Encoding"));
+}
+END_TEST
+
+/* ---- Ballots ---- */
+
+START_TEST(ballots)
+{
+    START();
+    struct client *client = web_client(&server);
+    web_post(client, BALLOT, JSON, "", "{\"choice\": \"pizza\", \"id\": \"a\"}");
+    const struct web_reply *reply = web_expect(client, 201);
+    assert_match(reply->body, "^\\{\"seq\":[0-9]+,\"duplicate\":false\\}$");
+    ck_assert_str_eq(web_field(reply, "Location"), "/polls/lunch");
+    ck_assert_str_eq(web_field(reply, "Content-Type"), "application/json");
+    web_post(client, BALLOT, FORM, "", "choice=%73ushi");
+    assert_match(web_expect(client, 201)->body, "\"duplicate\":false");
+    ck_assert_uint_eq(pizzas(), 1);
+    assert_match(web_get(client, "/polls/lunch")->body,
+                 "\"ballots\":2,.*\"pizza\".*\"count\":1.*\"sushi\".*\"count\":1");
+}
+END_TEST
+
+/* A browser's form leads back to the page; its refusals are pages. */
+START_TEST(ballots_of_a_browser)
+{
+    START();
+    struct client *client = web_client(&server);
+    web_post(client, BALLOT, FORM, HTML, "choice=pizza");
+    ck_assert_str_eq(web_field(web_expect(client, 303), "Location"), "/p/lunch?voted=pizza");
+    web_post(client, BALLOT, FORM, HTML, "choice=none");
+    const struct web_reply *reply = web_expect(client, 422);
+    ck_assert_str_eq(web_field(reply, "Content-Type"), "text/html; charset=utf-8");
+    ck_assert_ptr_nonnull(web_field(reply, "Content-Security-Policy"));
+    web_post(client, BALLOT, JSON, HTML, VOTE);
+    web_expect(client, 201);
+}
+END_TEST
+
+START_TEST(refused_ballots)
+{
+    static const struct {
+        const char *target, *type, *body;
+        int status;
+        const char *code;
+    } rows[] = {
+        {BALLOT, JSON, "{\"choice\": \"none\"}", 422, "NO-SUCH-CHOICE"},
+        {BALLOT, JSON, "", 400, "BAD-ARGUMENT"},
+        {BALLOT, JSON, "{}", 400, "BAD-ARGUMENT"},
+        {BALLOT, JSON, "{\"choice\": \"pizza\"", 400, "BAD-ARGUMENT"},
+        {BALLOT, JSON, "{\"choice\": \"pizza\", \"choice\": \"sushi\"}", 400, "BAD-ARGUMENT"},
+        {BALLOT, JSON, "{\"choice\": \"pizza\"} x", 400, "BAD-ARGUMENT"},
+        {BALLOT, JSON, "{\"choice\": \"pizza\", \"voter\": \"ann\"}", 400, "BAD-ARGUMENT"},
+        {BALLOT, FORM, "choice=%zz", 400, "BAD-ARGUMENT"},
+        {BALLOT, FORM, "choice=pizza&choice=sushi", 400, "BAD-ARGUMENT"},
+        {BALLOT, "text/plain", VOTE, 415, NULL},
+        {BALLOT, "application/jsonp", VOTE, 415, NULL},
+        {"/polls/named/ballots", JSON, "{\"choice\": \"a\"}", 422, "VOTER-REQUIRED"},
+        {"/polls/closed/ballots", JSON, "{\"choice\": \"a\"}", 409, "POLL-CLOSED"},
+    };
+    START();
+    administer("CREATE named voters=named ballots=once a b");
+    administer("CREATE closed a b");
+    administer("CLOSE closed");
+    struct client *client = web_client(&server);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        web_post(client, rows[i].target, rows[i].type, "", rows[i].body);
+        const struct web_reply *reply = web_expect(client, rows[i].status);
+        ck_assert_str_eq(web_field(reply, "Content-Type"), "application/problem+json");
+        if (rows[i].code)
+            ck_assert_msg(strstr(reply->body, rows[i].code), "%s: %s", rows[i].body, reply->body);
+    }
+    web_ask(client, "POST", BALLOT, "Content-Type: " JSON "\r\n");
+    web_expect(client, 411);
+    ck_assert_uint_eq(pizzas(), 0);
+}
+END_TEST
+
+/* ---- Connections ---- */
+
+START_TEST(closing)
+{
+    static const char *const last[] = {
+        "GET /hello HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+        "GET /hello HTTP/1.1\r\nHost: localhost\r\nConnection: x, Close\r\n\r\n",
+        "GET /hello HTTP/1.0\r\n\r\n",
+        "GET /hello HTTP/1.0\r\nHost: localhost\r\n\r\n",
+    };
+    START();
+    for (size_t i = 0; i < COUNT_OF(last); i++) {
+        struct client *client = web_client(&server);
+        web_get(client, "/hello");
+        /* what is behind it is not executed */
+        web_send(client, "%s%s", last[i],
+                 "POST " BALLOT " HTTP/1.1\r\nHost: localhost\r\nContent-Type: " JSON
+                 "\r\nContent-Length: 19\r\n\r\n" VOTE);
+        ck_assert_str_eq(web_field(web_expect(client, 200), "Connection"), "close");
+        client_expect_end(client);
+        client_close(client);
+    }
+    ck_assert_uint_eq(pizzas(), 0);
+}
+END_TEST
+
+START_TEST(half_closed)
+{
+    START();
+    struct client *client = web_client(&server);
+    web_ask(client, "GET", "/hello", "");
+    web_ask(client, "GET", "/about", "");
+    client_finish(client);
+    web_expect(client, 200);
+    web_expect(client, 200);
+    client_expect_end(client);
+
+    client = web_client(&server); /* in the middle of a request */
+    web_send(client, "GET /hello HTTP/1.1\r\nHost: loc");
+    client_finish(client);
+    web_expect(client, 400);
+    client_expect_end(client);
+
+    client = web_client(&server); /* behind a fault that was not looked for yet */
+    web_send(client, "GET /hello HTTP/1.1\r\nHost: localhost\r\nX: %0400d", 0);
+    server_await_sleep(&server);
+    web_send(client, "\r\nno field\r\n");
+    client_finish(client);
+    assert_match(web_expect(client, 400)->body, "Invalid header token");
+    client_expect_end(client);
+
+    client = web_client(&server); /* nothing at all */
+    client_finish(client);
+    client_expect_end(client);
+}
+END_TEST
+
+/* Answers come in the order of the requests, also where a ballot's is the one to wait for. */
+START_TEST(pipelined)
+{
+    enum { ROUNDS = 100 };
+    START();
+    administer("CREATE many voters=named ballots=unlimited a b");
+    struct client *client = web_client(&server);
+    for (int i = 0; i < ROUNDS; i++) {
+        char body[64];
+        snprintf(body, sizeof body, "{\"choice\": \"a\", \"voter\": \"v%d\"}", i);
+        web_ask(client, "GET", "/hello", "");
+        web_post(client, "/polls/many/ballots", JSON, "", body);
+        web_ask(client, "GET", "/polls/many", "");
+        web_ask(client, "HEAD", "/about", "");
+        web_ask(client, "GET", "/nothing", "");
+    }
+    for (int i = 0; i < ROUNDS; i++) {
+        char counted[64];
+        ck_assert_str_eq(web_expect(client, 200)->body, "Hello from tallycast.\n");
+        assert_match(web_expect(client, 201)->body, "\"duplicate\":false");
+        snprintf(counted, sizeof counted, "\"ballots\":%d,", i + 1);
+        ck_assert_ptr_nonnull(strstr(web_expect(client, 200)->body, counted));
+        ck_assert_int_eq(web_head(client)->status, 200);
+        web_expect(client, 404);
+    }
+}
+END_TEST
+
+static const char script[] = "GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n"
+                             "POST " BALLOT " HTTP/1.1\r\nHost: localhost\r\n"
+                             "Content-Type: " JSON "\r\nContent-Length: 19\r\n\r\n" VOTE
+                             "\r\nGET /about HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+static void expect_script(struct client *client)
+{
+    ck_assert_str_eq(web_expect(client, 200)->body, "Hello from tallycast.\n");
+    web_expect(client, 201);
+    assert_match(web_expect(client, 200)->body, "^tallycast ");
+}
+
+/* The server has read each part before the next one is sent. */
+START_TEST(split_at_every_byte)
+{
+    START();
+    size_t len = sizeof script - 1;
+    for (size_t split = 1; split < len; split++) {
+        struct client *client = web_client(&server);
+        client_write(client, script, split);
+        server_await_sleep(&server);
+        client_write(client, script + split, len - split);
+        expect_script(client);
+        client_close(client);
+    }
+    ck_assert_uint_eq(pizzas(), (unsigned)len - 1);
+}
+END_TEST
+
+START_TEST(byte_by_byte)
+{
+    START();
+    struct client *client = web_client(&server);
+    for (size_t i = 0; i < sizeof script - 1; i++) {
+        client_write(client, script + i, 1);
+        server_await_sleep(&server);
+    }
+    expect_script(client);
+}
+END_TEST
+
+/* ---- Pages ---- */
+
+/* A page may be longer than what a failed test can tell. */
+static bool page_has(const struct web_reply *reply, const char *text)
+{
+    ck_assert_int_eq(reply->status, 200);
+    return strstr(reply->body, text) != NULL;
+}
+
+/* After the form's redirection the page says what was voted for. */
+START_TEST(the_vote_is_confirmed)
+{
+    static const char pizza[] = "Your vote for <b dir=\"auto\">pizza</b> is recorded.";
+    START();
+    struct client *client = web_client(&server);
+    ck_assert(page_has(web_get(client, "/p/lunch?voted=pizza"), pizza));
+    ck_assert(page_has(web_get(client, "/p/lunch?x&thing=sushi&voted=%70izza"), pizza));
+    ck_assert(!page_has(web_get(client, "/p/lunch?votes=pizza"), "is recorded"));
+    ck_assert(!page_has(web_get(client, "/p/lunch?voted="), "is recorded"));
+}
+END_TEST
+
+/* By the name that the screen was asked under; without one, the server's own address. */
+START_TEST(the_screen_tells_where_to_vote)
+{
+    START();
+    struct client *client = web_client(&server);
+    web_send(client, "GET /screen/lunch HTTP/1.1\r\nHost: localhost:8080\r\n\r\n");
+    ck_assert(page_has(web_reply(client), "\"http://localhost:8080/p/lunch\""));
+    web_send(client, "GET /screen/lunch HTTP/1.0\r\n\r\n");
+    char address[64];
+    snprintf(address, sizeof address, "\"http://127.0.0.1:%u/p/lunch\"", server.http_port);
+    ck_assert(page_has(web_reply(client), address));
+}
+END_TEST
+
+START_TEST(a_ballots_journey)
+{
+    START();
+    struct client *client = web_client(&server);
+    ck_assert(page_has(web_get(client, "/journey"), "No ballot was sampled yet"));
+    administer("TRACE VOTE lunch pizza");
+    const struct web_reply *reply = web_get(client, "/journey");
+    while (!page_has(reply, "<span>traced</span>")) /* what comes after the answer takes its time */
+        reply = web_get(client, "/journey");
+    ck_assert(page_has(reply, "its bytes were received"));
+    ck_assert(!page_has(reply, "No ballot was sampled yet"));
+}
+END_TEST
+
+/* ---- Malformed requests ---- */
+
+/* Each is refused, ends the connection, and keeps what is behind it from being executed. */
+START_TEST(malformed)
+{
+    static const struct {
+        const char *request;
+        int status;
+    } rows[] = {
+        {"GET / HTTP/1.1\r\n\r\n", 400},
+        {"GET / HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n", 400},
+        {"GET / HTTP/1.1\nHost: localhost\n\n", 400},
+        {"GET / HTTP/1.1\r\nHost: localhost\r\nX: a\r\n b\r\n\r\n", 400},
+        {"GET / HTTP/1.1\r\nHost : localhost\r\n\r\n", 400},
+        {"GET http://localhost/ HTTP/1.1\r\nHost: localhost\r\n\r\n", 400},
+        {"CONNECT localhost:80 HTTP/1.1\r\nHost: localhost\r\n\r\n", 400},
+        {"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\n",
+         400},
+        {"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: +5\r\n\r\n", 400},
+        {"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n"
+         "Transfer-Encoding: chunked\r\n\r\n",
+         400},
+        {"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n", 501},
+        {"BREW / HTTP/1.1\r\nHost: localhost\r\n\r\n", 501},
+        {"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4097\r\n\r\n", 413},
+        {"POST / HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n\r\n", 417},
+        {"GET / HTTP/2.0\r\nHost: localhost\r\n\r\n", 505},
+        {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505},
+        {"GET /\r\n\r\n", 505},
+        {"\r\n\r\n", 400},
+        {"VOTE lunch pizza\r\n", 501},
+        {"\x16\x03\x01", 400},
+    };
+    START();
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct client *client = web_client(&server);
+        web_send(client, "%s%s", rows[i].request, script);
+        const struct web_reply *reply = web_expect(client, rows[i].status);
+        ck_assert_str_eq(web_field(reply, "Connection"), "close");
+        ck_assert_str_eq(web_field(reply, "Content-Type"), "application/problem+json");
+        client_expect_end(client);
+        client_close(client);
+    }
+    ck_assert_uint_eq(pizzas(), 0);
+}
+END_TEST
+
+/* A NUL, which the table above can't hold. */
+START_TEST(nul)
+{
+    static const char request[] = "GET /\0 HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    START();
+    struct client *client = web_client(&server);
+    client_write(client, request, sizeof request - 1);
+    web_expect(client, 400);
+    client_expect_end(client);
+}
+END_TEST
+
+/* It is refused before its end has come, which may never. */
+START_TEST(too_long)
+{
+    char bytes[9000];
+    memset(bytes, 'x', sizeof bytes);
+    START();
+    struct client *client = web_client(&server);
+    web_send(client, "GET /");
+    client_write(client, bytes, 2048);
+    web_expect(client, 414);
+    client_expect_end(client);
+
+    client = web_client(&server);
+    web_send(client, "GET / HTTP/1.1\r\nX: ");
+    client_write(client, bytes, 8192);
+    web_expect(client, 431);
+    client_expect_end(client);
+}
+END_TEST
+
+START_TEST(longest_ballot)
+{
+    char body[4097];
+    START();
+    struct client *client = web_client(&server);
+    snprintf(body, sizeof body, "%-4096s", VOTE);
+    web_post(client, BALLOT, JSON, "", body);
+    web_expect(client, 201);
+}
+END_TEST
+
+/* ---- Who may ask ---- */
+
+START_TEST(hosts)
+{
+    static const struct {
+        const char *host;
+        int status;
+    } rows[] = {
+        {"localhost", 200},
+        {"LocalHost:3000", 200},
+        {"127.0.0.1", 200},
+        {"127.0.0.1:80", 200},
+        {"vote.example", 200},
+        {"VOTE.example:8443", 200},
+        {"evil.example", 421},
+        {"localhost.evil.example", 421},
+        {"evil.example:3000", 421},
+        {"localhost:80@evil.example", 421},
+        {"localhost:x", 421},
+        {"xlocalhost", 421},
+        {"localhost@evil.example", 421},
+        {"evil.example/localhost", 421},
+        {"evil.example, localhost", 421},
+        {"[::1]", 421},
+        {"127.0.0.2", 421},
+        {"0x7f.1", 421},
+        {"2130706433", 421},
+        {":80", 421},
+        {"", 421},
+    };
+    START("--http-host=vote.example");
+    struct client *client = web_client(&server);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        web_send(client, "GET /polls/lunch HTTP/1.1\r\nHost: %s\r\n\r\n", rows[i].host);
+        const struct web_reply *reply = web_reply(client);
+        ck_assert_msg(reply->status == rows[i].status, "'%s': %d", rows[i].host, reply->status);
+    }
+}
+END_TEST
+
+START_TEST(origins)
+{
+    static const struct {
+        const char *fields;
+        int status;
+    } rows[] = {
+        {"", 201},
+        {"Origin: http://localhost\r\n", 201},
+        {"Origin: https://LOCALHOST\r\n", 201},
+        {"Origin: http://localhost\r\nSec-Fetch-Site: same-origin\r\n", 201},
+        {"Sec-Fetch-Site: none\r\n", 201},
+        {"Origin: http://evil.example\r\n", 403},
+        {"Origin: http://localhost.evil.example\r\n", 403},
+        {"Origin: http://localhost:3000\r\n", 403},
+        {"Origin: http://localhost/\r\n", 403},
+        {"Origin: ftp://localhost\r\n", 403},
+        {"Origin: localhost\r\n", 403},
+        {"Origin: null\r\n", 403},
+        {"Origin:\r\n", 403},
+        {"Sec-Fetch-Site: cross-site\r\n", 403},
+        {"Sec-Fetch-Site: same-site\r\n", 403},
+        {"Sec-Fetch-Site:\r\n", 403},
+        {"Origin: http://localhost\r\nSec-Fetch-Site: cross-site\r\n", 403},
+    };
+    unsigned counted = 0;
+    START();
+    struct client *client = web_client(&server);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        web_post(client, BALLOT, JSON, rows[i].fields, VOTE);
+        const struct web_reply *reply = web_reply(client);
+        ck_assert_msg(reply->status == rows[i].status, "'%s': %d", rows[i].fields, reply->status);
+        counted += rows[i].status == 201;
+        web_post(client, BALLOT, FORM, rows[i].fields, "choice=pizza");
+        web_expect(client, rows[i].status);
+        counted += rows[i].status == 201;
+        web_ask(client, "GET", "/polls/lunch", rows[i].fields);
+        web_expect(client, 200);
+    }
+    ck_assert_uint_eq(pizzas(), counted);
+}
+END_TEST
+
+static void expect_cors(struct client *client, const char *method, const char *origin,
+                        const char *allowed)
+{
+    char fields[128];
+    snprintf(fields, sizeof fields, "Origin: %s\r\n", origin);
+    web_ask(client, method, "/polls/lunch", fields);
+    const struct web_reply *reply = web_reply(client);
+    ck_assert(reply->status == 200 || reply->status == 204);
+    const char *value = web_field(reply, "Access-Control-Allow-Origin");
+    ck_assert_msg(allowed ? value && strcmp(value, allowed) == 0 : !value, "%s: %s", origin, value);
+    ck_assert_ptr_null(web_field(reply, "Access-Control-Allow-Credentials"));
+}
+
+START_TEST(cors)
+{
+    const char *friendly = "https://friend.example";
+    START();
+    expect_cors(web_client(&server), "GET", friendly, NULL);
+    server_end(&server);
+    START("--cors=https://friend.example");
+    struct client *client = web_client(&server);
+    expect_cors(client, "GET", friendly, friendly);
+    expect_cors(client, "OPTIONS", friendly, friendly);
+    expect_cors(client, "GET", "https://friend.example.evil.example", NULL);
+    expect_cors(client, "GET", "http://friend.example", NULL);
+    expect_cors(client, "GET", "null", NULL);
+    web_post(client, BALLOT, JSON, "Origin: https://friend.example\r\n", VOTE);
+    ck_assert_ptr_null(web_field(web_expect(client, 403), "Access-Control-Allow-Origin"));
+    server_end(&server);
+    START("--cors=*");
+    client = web_client(&server);
+    expect_cors(client, "GET", "https://anybody.example", "*");
+    web_post(client, BALLOT, JSON, "Origin: https://anybody.example\r\n", VOTE);
+    web_expect(client, 403);
+    ck_assert_uint_eq(pizzas(), 0);
+}
+END_TEST
+
+START_TEST(what_is_not_accepted)
+{
+    static const struct {
+        const char *target, *accept;
+        int status;
+    } asked[] = {
+        {"/polls", "text/html", 406},
+        {"/polls/lunch", "application/*", 200},
+        {"/polls/lunch", "application/json;q=0, */*", 406},
+        {"/p/lunch", "application/json", 406},
+        {"/p/lunch", "text/html;q=0.1", 200},
+        {"/polls/lunch/events", "application/json", 406},
+        {"/metrics", "application/openmetrics-text;version=1.0.0,text/plain;q=0.5", 200},
+        {"/healthz", "application/json", 200}, /* a probe is not to fail for that */
+    };
+    START();
+    struct client *client = web_client(&server);
+    for (size_t i = 0; i < COUNT_OF(asked); i++) {
+        char fields[128];
+        snprintf(fields, sizeof fields, "Accept: %s\r\n", asked[i].accept);
+        web_ask(client, "GET", asked[i].target, fields);
+        web_expect(client, asked[i].status);
+    }
+}
+END_TEST
+
+/* To make a list takes time in which the worker's other clients wait. */
+START_TEST(a_list_of_many_choices_is_shorter)
+{
+    enum { CHOICES = 150, POLLS = 8 };
+    START();
+    for (int poll = 0; poll < POLLS; poll++) {
+        char line[1024], *at = line + sprintf(line, "CREATE big%d", poll);
+        for (int i = 0; i < CHOICES; i++)
+            at += sprintf(at, " c%d", i);
+        administer(line);
+    }
+    const struct web_reply *reply = web_get(web_client(&server), "/polls");
+    ck_assert_ptr_nonnull(strstr(reply->body, "\"poll\":\"big0\""));
+    ck_assert_ptr_null(strstr(reply->body, "\"poll\":\"big7\""));
+    assert_match(reply->body, "\"next\":\"/polls\\?after=[0-9]+&limit=100\"");
+}
+END_TEST
+
+/* ---- Who votes ---- */
+
+enum { COOKIE_MAX = 256 };
+
+/* The cookie that a reply sets, as a field of the next request; empty if it sets none. */
+static void take_cookie(const struct web_reply *reply, char fields[COOKIE_MAX])
+{
+    const char *set = web_field(reply, "Set-Cookie");
+    fields[0] = '\0';
+    if (!set)
+        return;
+    assert_match(set, "^tallycast_voter=[A-Za-z0-9_-]{22}\\.[A-Za-z0-9_-]{22}; ");
+    static const char *const attributes[] = {"; HttpOnly", "; SameSite=Strict", "; Path=/",
+                                             "; Max-Age=31536000"};
+    for (size_t i = 0; i < COUNT_OF(attributes); i++)
+        ck_assert_msg(strstr(set, attributes[i]), "%s lacks %s", set, attributes[i]);
+    ck_assert_ptr_null(strstr(set, "Domain"));
+    snprintf(fields, COOKIE_MAX, "Cookie: a=b; %.*s\r\n", (int)strcspn(set, ";"), set);
+}
+
+/* A page asked for by its address, which says that the browser's cookies came along. */
+static const struct web_reply *visit(struct client *client, const char *page)
+{
+    web_ask(client, "GET", page, "Sec-Fetch-Site: none\r\n");
+    return web_expect(client, 200);
+}
+
+/* Whether the ballot's voter has voted so before: it is recorded once. */
+enum known { NEW_VOTER, KNOWN_VOTER };
+
+static const struct web_reply *expect_vote(struct client *client, enum known known)
+{
+    const struct web_reply *reply = web_expect(client, 201);
+    const char *duplicate = known == KNOWN_VOTER ? "\"duplicate\":true" : "\"duplicate\":false";
+    ck_assert_msg(strstr(reply->body, duplicate), "%s lacks %s", reply->body, duplicate);
+    return reply;
+}
+
+static const struct web_reply *vote_with(struct client *client, const char *cookie,
+                                         enum known known)
+{
+    web_post(client, BALLOT, JSON, cookie, VOTE);
+    return expect_vote(client, known);
+}
+
+/* A browser is one voter, over however many connections. */
+START_TEST(cookies)
+{
+    char cookie[COOKIE_MAX], none[COOKIE_MAX];
+    START();
+    struct client *client = web_client(&server);
+    take_cookie(visit(client, "/p/lunch"), cookie);
+    ck_assert_str_ne(cookie, "");
+    take_cookie(vote_with(client, cookie, NEW_VOTER), none);
+    ck_assert_str_eq(none, "");
+    client_close(client);
+    client = web_client(&server);
+    vote_with(client, cookie, KNOWN_VOTER);
+    char fields[COOKIE_MAX + 32];
+    snprintf(fields, sizeof fields, "%sSec-Fetch-Site: none\r\n", cookie);
+    web_ask(client, "GET", "/p/lunch", fields);
+    take_cookie(web_expect(client, 200), none);
+    ck_assert_str_eq(none, "");
+    ck_assert_uint_eq(pizzas(), 1);
+
+    /* it is the same voter after a restart */
+    server_end(&server);
+    START();
+    vote_with(web_client(&server), cookie, KNOWN_VOTER);
+}
+END_TEST
+
+/* By a link of another site the browser's cookie does not come: a new one would replace it, and
+ * give its owner another vote. */
+START_TEST(no_cookie_for_who_comes_from_elsewhere)
+{
+    static const char *const from[] = {"Sec-Fetch-Site: cross-site\r\n", ""};
+    char cookie[COOKIE_MAX];
+    START();
+    struct client *client = web_client(&server);
+    for (size_t i = 0; i < COUNT_OF(from); i++) {
+        web_ask(client, "GET", "/p/lunch", from[i]);
+        take_cookie(web_expect(client, 200), cookie);
+        ck_assert_str_eq(cookie, "");
+    }
+}
+END_TEST
+
+/* Who has no cookie is given one with the ballot, so the next one is the same voter's. */
+START_TEST(cookie_with_the_ballot)
+{
+    char cookie[COOKIE_MAX];
+    START();
+    struct client *client = web_client(&server);
+    take_cookie(vote_with(client, "", NEW_VOTER), cookie);
+    ck_assert_str_ne(cookie, "");
+    vote_with(client, cookie, KNOWN_VOTER);
+    take_cookie(vote_with(client, "", NEW_VOTER),
+                cookie); /* another browser, by the same connection */
+    ck_assert_uint_eq(pizzas(), 2);
+}
+END_TEST
+
+/* A cookie that is not this server's names nobody: least of all another voter. */
+START_TEST(forged_cookies)
+{
+    char good[COOKIE_MAX], cookie[COOKIE_MAX], given[COOKIE_MAX];
+    START();
+    struct client *client = web_client(&server);
+    take_cookie(visit(client, "/p/lunch"), good);
+    const char *value = strchr(good, '.') - 22;
+    for (size_t at = (size_t)(value - good); good[at] != '\r'; at++) {
+        memcpy(cookie, good, sizeof cookie);
+        cookie[at] = cookie[at] == 'A' ? 'B' : 'A';
+        take_cookie(vote_with(client, cookie, NEW_VOTER), given);
+        ck_assert_msg(given[0], "'%s' was taken", cookie);
+    }
+    static const char *const bad[] = {"", "x", ".", "AAAAAAAAAAAAAAAAAAAAAA.", "\x80\xff"};
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        snprintf(cookie, sizeof cookie, "Cookie: tallycast_voter=%s\r\n", bad[i]);
+        take_cookie(vote_with(client, cookie, NEW_VOTER), given);
+        ck_assert_str_ne(given, "");
+    }
+    take_cookie(vote_with(client, good, NEW_VOTER), given);
+    ck_assert_str_eq(given, "");
+
+    server_end(&server); /* another server does not know it */
+    server_init(&server);
+    START();
+    take_cookie(vote_with(web_client(&server), good, NEW_VOTER), given);
+    ck_assert_str_ne(given, "");
+}
+END_TEST
+
+START_TEST(one_ballot_a_browser)
+{
+    char cookie[COOKIE_MAX];
+    START();
+    administer("CREATE chair ballots=once a b");
+    struct client *client = web_client(&server);
+    take_cookie(visit(client, "/p/chair"), cookie);
+    web_post(client, "/polls/chair/ballots", JSON, cookie, "{\"choice\": \"a\"}");
+    expect_vote(client, NEW_VOTER);
+    web_post(client, "/polls/chair/ballots", JSON, cookie, "{\"choice\": \"b\"}");
+    const struct web_reply *reply = web_expect(client, 409);
+    assert_match(reply->body, "\"code\":\"ALREADY-VOTED\"");
+    assert_match(reply->body, "\"seq\":[1-9]");
+}
+END_TEST
+
+START_TEST(named_voters)
+{
+    char cookie[COOKIE_MAX];
+    START();
+    administer("CREATE named voters=named ballots=once a b");
+    struct client *client = web_client(&server);
+    for (int i = 0; i < 2; i++) {
+        web_post(client, "/polls/named/ballots", JSON, "",
+                 "{\"choice\": \"a\", \"voter\": \"ann\"}");
+        take_cookie(expect_vote(client, i == 0 ? NEW_VOTER : KNOWN_VOTER), cookie);
+        ck_assert_str_eq(cookie, ""); /* nobody is followed who need not be */
+    }
+    struct client *line = server_client(&server); /* the same voter as on the line protocol */
+    client_ask_error(line, "VOTE named b as=ann", "ALREADY-VOTED");
+}
+END_TEST
+
+/* ---- Addresses ---- */
+
+static void vote_from(struct client *client, const char *forwarded, enum known known)
+{
+    web_post(client, "/polls/here/ballots", JSON, forwarded, "{\"choice\": \"a\"}");
+    expect_vote(client, known);
+}
+
+static void refuse_from(struct client *client, const char *forwarded)
+{
+    web_post(client, "/polls/here/ballots", JSON, forwarded, "{\"choice\": \"a\"}");
+    web_expect(client, 400);
+}
+
+START_TEST(forwarded_is_not_believed)
+{
+    START();
+    administer("CREATE here voters=address ballots=once a b");
+    struct client *client = web_client(&server);
+    vote_from(client, "X-Forwarded-For: 192.0.2.1\r\n", NEW_VOTER);
+    vote_from(client, "X-Forwarded-For: 192.0.2.2\r\n", KNOWN_VOTER);
+    vote_from(client, "", KNOWN_VOTER);
+    vote_from(server_connect_http(&server, "127.0.0.2"), "", NEW_VOTER);
+    struct client *line = server_client(&server);
+    client_ask_error(line, "VOTE here b", "ALREADY-VOTED");
+}
+END_TEST
+
+START_TEST(trusted_proxy)
+{
+    START("--trusted-proxy=127.0.0.1", "--trusted-proxy=127.0.0.3");
+    administer("CREATE here voters=address ballots=once a b");
+    struct client *client = web_client(&server);
+    vote_from(client, "X-Forwarded-For: 192.0.2.1\r\n", NEW_VOTER);
+    vote_from(client, "X-Forwarded-For: 192.0.2.1\r\n", KNOWN_VOTER);
+    vote_from(client, "X-Forwarded-For: 192.0.2.2\r\n", NEW_VOTER);
+    /* what stands before the last one anybody may have written */
+    vote_from(client, "X-Forwarded-For: 192.0.2.9, 192.0.2.1\r\n", KNOWN_VOTER);
+    vote_from(client, "X-Forwarded-For: 192.0.2.9,192.0.2.7 ,\t192.0.2.1\r\n", KNOWN_VOTER);
+    vote_from(client, "X-Forwarded-For: 192.0.2.8\r\nX-Forwarded-For: 192.0.2.1\r\n", KNOWN_VOTER);
+    vote_from(client, "X-Forwarded-For: x, 192.0.2.1\r\n", KNOWN_VOTER);
+    /* unless it is another proxy's */
+    vote_from(client, "X-Forwarded-For: 192.0.2.3, 127.0.0.3\r\n", NEW_VOTER);
+    vote_from(client, "X-Forwarded-For: 192.0.2.3\r\n", KNOWN_VOTER);
+    vote_from(client, "X-Forwarded-For: 2001:DB8:0::1\r\n", NEW_VOTER);
+    vote_from(client, "X-Forwarded-For: 2001:db8::1\r\n", KNOWN_VOTER);
+    refuse_from(client, "X-Forwarded-For: unknown\r\n");
+    refuse_from(client, "X-Forwarded-For: 192.0.2.1,\r\n");
+    refuse_from(client, "X-Forwarded-For:\r\n");
+    vote_from(server_connect_http(&server, "127.0.0.2"), "X-Forwarded-For: 192.0.2.77\r\n",
+              NEW_VOTER);
+    vote_from(server_connect_http(&server, "127.0.0.2"), "X-Forwarded-For: 192.0.2.78\r\n",
+              KNOWN_VOTER);
+}
+END_TEST
+
+/* Takes lines until one that begins so. */
+static const char *await_line(struct client *client, const char *begin)
+{
+    const char *line;
+    do
+        line = client_line(client);
+    while (strncmp(line, begin, strlen(begin)) != 0);
+    return line;
+}
+
+/* ---- Time, and the end ---- */
+
+static void expect_overdue(struct client *client, int64_t began)
+{
+    web_expect(client, 408);
+    int64_t took = server_now_ms() - began;
+    ck_assert_msg(took >= 900, "after %d ms", (int)took);
+    client_expect_end(client);
+}
+
+/* Wherever it stopped. Who has asked nothing may wait, and what a reader of events sends is no
+ * request. */
+START_TEST(deadlines)
+{
+    static const char *const parts[] = {
+        "G",
+        "GET / HTTP/1.1\r\nHost: localhost\r\n",
+        "POST " BALLOT " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n",
+        "POST " BALLOT " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nabcd",
+        "GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\nGET /hello HTTP/1.1\r\n",
+    };
+    struct client *clients[COUNT_OF(parts)];
+    START("--request-timeout=1");
+    struct client *idle = web_client(&server), *quiet = web_client(&server);
+    struct client *reader = web_client(&server);
+    web_ask(reader, "GET", "/events", "");
+    web_send(reader, "GET");
+    web_head(reader);
+    web_get(idle, "/hello");
+    int64_t began = server_now_ms();
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        clients[i] = web_client(&server);
+        web_send(clients[i], "%s", parts[i]);
+    }
+    web_expect(clients[COUNT_OF(parts) - 1], 200);
+    for (size_t i = 0; i < COUNT_OF(parts); i++)
+        expect_overdue(clients[i], began);
+    ck_assert_int_eq(web_get(idle, "/hello")->status, 200);
+    ck_assert_int_eq(web_get(quiet, "/hello")->status, 200);
+    vote_with(idle, "", NEW_VOTER);
+    while (!strstr(await_line(reader, "data: "), "\"ballots\":1,"))
+        ;
+}
+END_TEST
+
+/* What is wrong with a request and was not looked for yet is told when its time is over. */
+START_TEST(overdue_behind_a_fault)
+{
+    START("--request-timeout=1");
+    struct client *client = web_client(&server);
+    web_send(client, "GET /hello HTTP/1.1\r\nHost: localhost\r\nX: %0400d", 0);
+    server_await_sleep(&server);
+    web_send(client, "\r\nno field\r\n");
+    assert_match(web_expect(client, 400)->body, "Invalid header token");
+    client_expect_end(client);
+}
+END_TEST
+
+/* The deadline is the request's, not the byte's. */
+START_TEST(trickling)
+{
+    START("--request-timeout=1");
+    struct client *client = web_client(&server);
+    struct pollfd reply = {.fd = client->fd, .events = POLLIN};
+    int64_t began = server_now_ms();
+    web_send(client, "GET / HTTP/1.1\r\nX: ");
+    while (poll(&reply, 1, 20) == 0) {
+        ck_assert_int_lt(server_now_ms() - began, SERVER_DEADLINE_S * 1000);
+        client_write(client, "x", 1);
+    }
+    expect_overdue(client, began);
+}
+END_TEST
+
+START_TEST(one_connection_too_many)
+{
+    START("--max-connections=2");
+    struct client *first = web_client(&server), *second = web_client(&server);
+    web_get(first, "/hello");
+    web_get(second, "/hello");
+    struct client *third = web_client(&server);
+    const struct web_reply *reply = web_expect(third, 503);
+    assert_match(reply->body, "TOO-MANY-CONNECTIONS");
+    ck_assert_ptr_nonnull(web_field(reply, "Retry-After"));
+    client_expect_end(third);
+}
+END_TEST
+
+/* Whatever was answered with 201 is in the database; what was not may be. */
+START_TEST(stop_in_the_middle)
+{
+    enum { CLIENTS = 8, BALLOTS = 200 };
+    struct client *clients[CLIENTS];
+    unsigned counted = 0;
+    START();
+    administer("CREATE many voters=named ballots=unlimited a b");
+    for (int c = 0; c < CLIENTS; c++) {
+        clients[c] = web_client(&server);
+        for (int i = 0; i < BALLOTS; i++)
+            web_post(clients[c], "/polls/many/ballots", JSON, "",
+                     "{\"choice\": \"a\", \"voter\": \"ann\"}");
+    }
+    web_expect(clients[0], 201);
+    server_signal(&server, SIGTERM);
+    for (int c = 0; c < CLIENTS; c++) {
+        const char *line;
+        while ((line = client_line_or_end(clients[c])))
+            counted += strstr(line, "HTTP/1.1 201 ") != NULL;
+    }
+    ck_assert_int_eq(server_wait(&server), 0);
+    uint64_t recorded = database_number(server.database, "SELECT count(*) FROM ballot");
+    ck_assert_uint_ge(recorded, counted + 1);
+    ck_assert_uint_gt(counted, 0);
+    database_assert_recount(server.database);
+}
+END_TEST
+
+/* ---- Readers ---- */
+
+START_TEST(events)
+{
+    START();
+    struct client *reader = web_client(&server), *voter = web_client(&server);
+    web_ask(reader, "GET", "/polls/lunch/events", "");
+    const struct web_reply *reply = web_head(reader);
+    ck_assert_int_eq(reply->status, 200);
+    assert_match(web_field(reply, "Content-Type"), "^text/event-stream");
+    ck_assert_ptr_null(web_field(reply, "Content-Length"));
+    ck_assert_str_eq(web_field(reply, "Connection"), "close");
+    client_expect_match(reader, "^retry: [2-5][0-9]{3}$");
+    client_expect(reader, "%s", "");
+    client_expect(reader, "event: tally");
+    client_expect_match(reader, "^id: [0-9]+$");
+    client_expect_match(reader, "^data: \\{\"poll\":\"lunch\".*\"ballots\":0");
+    client_expect(reader, "%s", "");
+    vote_with(voter, "", NEW_VOTER);
+    await_line(reader, "event: tally");
+    client_expect_match(reader, "^id: [0-9]+$");
+    client_expect_match(reader,
+                        "^data: \\{\"poll\":\"lunch\".*\"ballots\":1.*\"pizza\",\"count\":1");
+    server_signal(&server, SIGTERM);
+    while (client_line_or_end(reader))
+        ;
+    ck_assert_int_eq(reader->error, 0);
+    ck_assert_int_eq(server_wait(&server), 0);
+}
+END_TEST
+
+START_TEST(events_of_all_polls)
+{
+    START("--poll=dinner=a,b");
+    struct client *reader = web_client(&server);
+    web_ask(reader, "GET", "/events", "");
+    ck_assert_int_eq(web_head(reader)->status, 200);
+    bool lunch = false, dinner = false;
+    while (!lunch || !dinner) {
+        const char *line = await_line(reader, "data: ");
+        lunch |= strstr(line, "\"poll\":\"lunch\"") != NULL;
+        dinner |= strstr(line, "\"poll\":\"dinner\"") != NULL;
+    }
+    administer("CREATE later a b");
+    while (!strstr(await_line(reader, "data: "), "\"poll\":\"later\""))
+        ;
+}
+END_TEST
+
+/* What a reader of events sends is dropped. One that was asked for behind other requests follows
+ * their replies. */
+START_TEST(events_behind_other_requests)
+{
+    START();
+    struct client *reader = web_client(&server);
+    web_ask(reader, "GET", "/hello", "");
+    web_post(reader, BALLOT, JSON, "", VOTE);
+    web_ask(reader, "HEAD", "/polls/lunch/events", "");
+    web_ask(reader, "GET", "/about", "");
+    web_ask(reader, "GET", "/polls/lunch/events", "");
+    web_post(reader, BALLOT, JSON, "", VOTE);
+    web_expect(reader, 200);
+    web_expect(reader, 201);
+    ck_assert_int_eq(web_head(reader)->status, 200);
+    web_expect(reader, 200);
+    ck_assert_int_eq(web_head(reader)->status, 200);
+    assert_match(await_line(reader, "data: "), "\"ballots\":1,");
+    web_send(reader, "%s", "x\r\n\r\n\n\n");
+    vote_with(web_client(&server), "", NEW_VOTER);
+    assert_match(await_line(reader, "data: "), "\"ballots\":2,");
+    ck_assert_uint_eq(pizzas(), 2);
+}
+END_TEST
+
+/* A reader of long replies who does not take them costs no more than a few; others are served; and
+ * when it reads, all are there. */
+START_TEST(slow_reader)
+{
+    enum { REQUESTS = 1000 };
+    static const char request[] = "GET /p/lunch HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    START();
+    struct client *slow = web_client(&server), *other = web_client(&server);
+    setsockopt(slow->fd, SOL_SOCKET, SO_RCVBUF, &(int){32 * 1024}, sizeof(int));
+    size_t len = web_get(other, "/p/lunch")->len;
+    uint64_t before = server_rss_bytes(&server);
+    unsigned sent = 0;
+    struct pollfd wanted = {.fd = slow->fd, .events = POLLOUT};
+    while (sent < REQUESTS && poll(&wanted, 1, 200) == 1 &&
+           send(slow->fd, request, sizeof request - 1, MSG_DONTWAIT | MSG_NOSIGNAL) ==
+               (ssize_t)sizeof request - 1)
+        sent++;
+    vote_with(other, "", NEW_VOTER);
+    if (!SERVER_SANITIZED)
+        ck_assert_uint_lt(server_rss_bytes(&server), before + 4 * 1024 * 1024);
+    for (unsigned i = 0; i < sent; i++) {
+        const struct web_reply *reply = web_expect(slow, 200);
+        ck_assert_uint_ge(reply->len + 16, len);
+    }
+    ck_assert_uint_ge(sent, 10);
+}
+END_TEST
+
+/* ---- curl ---- */
+
+static void expect_curl(const char *arguments, const char *pattern)
+{
+    char command[512], output[8192];
+    snprintf(command, sizeof command,
+             "curl -sS -i --max-time 10 --noproxy '*' %s http://127.0.0.1:%u/%s 2>&1", arguments,
+             server.http_port, strchr(arguments, 'd') ? "polls/lunch/ballots" : "polls/lunch");
+    FILE *curl = popen(command, "r");
+    ck_assert_ptr_nonnull(curl);
+    size_t len = fread(output, 1, sizeof output - 1, curl);
+    output[len] = '\0';
+    ck_assert_msg(pclose(curl) == 0, "%s: %s", command, output);
+    assert_match(output, pattern);
+}
+
+START_TEST(curl)
+{
+    if (system("command -v curl >/dev/null 2>&1") != 0)
+        return;
+    START();
+    expect_curl("", "^HTTP/1.1 200 OK.*\"ballots\":0");
+    expect_curl("-0", "^HTTP/1.1 200 OK.*Connection: close");
+    expect_curl("-I", "^HTTP/1.1 200 OK.*Content-Length: [1-9]");
+    expect_curl("-d choice=pizza", "^HTTP/1.1 201 Created.*\"duplicate\":false");
+    expect_curl("-H 'Content-Type: " JSON "' -d '" VOTE "'", "^HTTP/1.1 201 Created");
+    expect_curl("-H 'Transfer-Encoding: chunked' -d choice=pizza", "^HTTP/1.1 501 ");
+    expect_curl("--http2", "^HTTP/1.1 200 OK.*\"ballots\":2");
+    ck_assert_uint_eq(pizzas(), 2);
+}
+END_TEST
+
+/* ---- The suite ---- */
+
+static Suite *http_suite(void)
+{
+    enum { GROUP_MAX = 16 };
+    const struct {
+        const char *name;
+        const TTest *tests[GROUP_MAX + 1]; /* NULL after the last */
+    } groups[] = {
+        {"routes",
+         {every_route, head_of_every_route, options_and_other_methods, what_is_not_there,
+          entity_tags, etag_changes_with_a_ballot_and_a_title, compressed_files}},
+        {"ballots", {ballots, ballots_of_a_browser, refused_ballots, longest_ballot}},
+        {"connections",
+         {closing, half_closed, pipelined, split_at_every_byte, byte_by_byte, deadlines,
+          overdue_behind_a_fault, trickling, one_connection_too_many, stop_in_the_middle}},
+        {"pages", {the_vote_is_confirmed, the_screen_tells_where_to_vote, a_ballots_journey}},
+        {"malformed", {malformed, nul, too_long}},
+        {"safety",
+         {what_is_not_accepted, a_list_of_many_choices_is_shorter, hosts, origins, cors, cookies,
+          no_cookie_for_who_comes_from_elsewhere, cookie_with_the_ballot, forged_cookies,
+          one_ballot_a_browser, named_voters, forwarded_is_not_believed, trusted_proxy}},
+        {"readers", {events, events_of_all_polls, events_behind_other_requests, slow_reader}},
+        {"curl", {curl}},
+    };
+    Suite *suite = suite_create("http");
+    for (size_t g = 0; g < COUNT_OF(groups); g++) {
+        TCase *group = server_tests_case(suite, groups[g].name);
+        tcase_add_checked_fixture(group, set_up, tear_down);
+        for (size_t t = 0; groups[g].tests[t]; t++)
+            tcase_add_test(group, groups[g].tests[t]);
+    }
+    return suite;
+}
+
+int main(void)
+{
+    return server_tests_run(http_suite());
+}

@@ -1,0 +1,505 @@
+/* Bytes: how lines are cut out of what comes, in what order they are answered, and which lines cost
+ * a client its connection. */
+#include "tests/support/server.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct server server;
+
+static void set_up(void)
+{
+    server_init(&server);
+    server_start(&server, "--poll", "lunch=pizza,sushi", NULL);
+}
+
+static void tear_down(void)
+{
+    server_end(&server);
+}
+
+static void write_text(struct client *client, const char *text)
+{
+    client_write(client, text, strlen(text));
+}
+
+/* ---- pipelining ---- */
+
+enum { PIPELINED = 10000 };
+
+static const char *const cycle_lines[] = {
+    "VOTE lunch pizza\n", "PING\n", "VOTE lunch sushi\n", "VOTE nothing here\n", "nonsense\n",
+};
+enum { CYCLE = sizeof cycle_lines / sizeof cycle_lines[0] };
+
+/* The replies come in the order of the commands, the sequences in that of the ballots. */
+START_TEST(ten_thousand_commands_in_one_write)
+{
+    char *bytes = malloc(PIPELINED * 32);
+    size_t len = 0;
+    unsigned long long seq = 1;
+    struct client *client = server_client(&server);
+    for (unsigned i = 0; i < PIPELINED; i++)
+        len += (size_t)sprintf(bytes + len, "%s", cycle_lines[i % CYCLE]);
+    client_write(client, bytes, len);
+    free(bytes);
+    for (unsigned i = 0; i < PIPELINED; i += CYCLE) {
+        client_expect(client, "+OK %llu", ++seq);
+        client_expect(client, "+OK");
+        client_expect(client, "+OK %llu", ++seq);
+        client_expect_error(client, "NO-SUCH-POLL");
+        client_expect_error(client, "UNKNOWN-COMMAND");
+    }
+    client_ask(client, "SHOW lunch", "+OK lunch open 4001 1 pizza=0 sushi=1");
+}
+END_TEST
+
+START_TEST(ten_megabytes_there_and_back)
+{
+    struct client *client = server_client(&server);
+    char line[1024];
+    memset(line, 'x', sizeof line);
+    memcpy(line, "PING ", 5);
+    line[1000] = '\0';
+    for (unsigned i = 0; i < PIPELINED; i++)
+        client_send(client, "%s", line);
+    for (unsigned i = 0; i < PIPELINED; i++)
+        client_expect(client, "+OK %s", line + 5);
+}
+END_TEST
+
+static const char session[] = "VOTE lunch pizza\r\n\n \t\nAS ann\nPING a  b \nSHOW lunch\nQUIT\n";
+
+static void expect_session(struct client *client)
+{
+    client_expect_match(client, "^\\+OK [0-9]+$");
+    client_expect(client, "+OK ann");
+    client_expect(client, "+OK a  b ");
+    client_expect_match(client, "^\\+OK lunch open [0-9]+ [0-9]+ pizza=[0-9]+ sushi=0$");
+    client_expect(client, "+OK bye");
+    client_expect_end(client);
+}
+
+START_TEST(a_session_split_at_any_byte)
+{
+    for (size_t at = 1; at < sizeof session - 1; at++) {
+        struct client *client = server_client(&server);
+        client_write(client, session, at);
+        /* The server reads the first part alone: it has answered another connection since. */
+        client_ask(server_client(&server), "PING", "+OK");
+        client_write(client, session + at, sizeof session - 1 - at);
+        expect_session(client);
+        client_close(client);
+    }
+}
+END_TEST
+
+START_TEST(a_session_byte_by_byte)
+{
+    struct client *client = server_client(&server);
+    for (size_t at = 0; at < sizeof session - 1; at++)
+        client_write(client, session + at, 1);
+    expect_session(client);
+}
+END_TEST
+
+START_TEST(a_word_may_be_in_any_case_and_blanks_are_many)
+{
+    struct client *client = server_client(&server);
+    client_ask(client, "\t vote  LUNCH\tPizza \t", "+OK 2");
+    client_ask(client, "sHoW Lunch", "+OK lunch open 2 1 pizza=1 sushi=0");
+    client_ask(client, "PING  two  words ", "+OK two  words ");
+}
+END_TEST
+
+/* ---- the ends of lines and of connections ---- */
+
+START_TEST(a_half_close_is_answered_whole)
+{
+    struct client *client = server_client(&server);
+    write_text(client, "VOTE lunch pizza\nPING\nVOTE lunch sushi\n");
+    client_finish(client);
+    client_expect(client, "+OK 2");
+    client_expect(client, "+OK");
+    client_expect(client, "+OK 3");
+    client_expect_end(client);
+}
+END_TEST
+
+START_TEST(a_half_close_without_a_line)
+{
+    struct client *client = server_client(&server);
+    client_finish(client);
+    client_expect_end(client);
+}
+END_TEST
+
+START_TEST(an_unfinished_last_line_is_not_executed)
+{
+    struct client *client = server_client(&server);
+    write_text(client, "VOTE lunch sushi\nVOTE lunch pizza");
+    client_finish(client);
+    client_expect(client, "+OK 2");
+    client_expect_error(client, "BAD-LINE");
+    client_expect_end(client);
+    client_ask(server_client(&server), "SHOW lunch", "+OK lunch open 2 1 pizza=0 sushi=1");
+}
+END_TEST
+
+START_TEST(an_aborted_connection_harms_nobody)
+{
+    for (unsigned i = 0; i < 50; i++) {
+        struct client *client = server_client(&server);
+        for (unsigned j = 0; j < 100; j++)
+            write_text(client, "PING x\nVOTE lunch pizza\n");
+        client_close(client); /* with replies unread: a reset */
+    }
+    client_ask(server_client(&server), "PING", "+OK");
+}
+END_TEST
+
+/* What the server has not read when it closes must not turn its last reply into a reset. */
+START_TEST(unread_input_does_not_destroy_the_last_reply)
+{
+    for (unsigned i = 0; i < 50; i++) {
+        struct client *client = server_client(&server);
+        write_text(client, "PING last\nQUIT\n");
+        for (unsigned j = 0; j < 20; j++)
+            write_text(client, "PING more\n");
+        client_expect(client, "+OK last");
+        client_expect(client, "+OK bye");
+        write_text(client, "PING more\n");
+        client_expect_end(client);
+        client_close(client);
+    }
+}
+END_TEST
+
+START_TEST(quit_drops_what_follows)
+{
+    struct client *client = server_client(&server);
+    write_text(client, "QUIT\nVOTE lunch pizza\n");
+    client_expect(client, "+OK bye");
+    client_expect_end(client);
+    client_ask(server_client(&server), "SHOW lunch", "+OK lunch open 1 0 pizza=0 sushi=0");
+}
+END_TEST
+
+/* ---- long lines ---- */
+
+/* Sends `PING x…` with `len` bytes before its end. */
+static void write_ping(struct client *client, size_t len, const char *end)
+{
+    char *line = malloc(len);
+    memset(line, 'x', len);
+    memcpy(line, "PING ", 5);
+    client_write(client, line, len);
+    free(line);
+    write_text(client, end);
+}
+
+static void expect_long_pong(struct client *client, size_t len)
+{
+    const char *line = client_line(client);
+    ck_assert_uint_eq(strlen(line), len);
+    ck_assert_int_eq(strncmp(line, "+OK x", 5), 0);
+}
+
+START_TEST(a_line_may_have_1024_bytes)
+{
+    struct client *client = server_client(&server);
+    write_ping(client, 1023, "\n");
+    expect_long_pong(client, 1022);
+    write_ping(client, 1022, "\r\n");
+    expect_long_pong(client, 1021);
+}
+END_TEST
+
+static const struct {
+    size_t len;
+    const char *end;
+} long_lines[] = {
+    {1024, "\n"}, {1023, "\r\n"}, {1025, "\n"}, {2048, "\n"}, {65536, "\n"}, {1000000, "\n"},
+};
+
+START_TEST(a_longer_line_is_refused_once)
+{
+    struct client *client = server_client(&server);
+    write_text(client, "PING before\n");
+    write_ping(client, long_lines[_i].len, long_lines[_i].end);
+    write_text(client, "PING after\n");
+    client_expect(client, "+OK before");
+    client_expect_error(client, "LINE-TOO-LONG");
+    client_expect(client, "+OK after");
+}
+END_TEST
+
+START_TEST(a_long_line_is_refused_before_its_end)
+{
+    struct client *client = server_client(&server);
+    write_ping(client, 5000, "");
+    client_expect_error(client, "LINE-TOO-LONG");
+    write_text(client, " and its rest\nPING\n");
+    client_expect(client, "+OK");
+}
+END_TEST
+
+START_TEST(a_long_line_without_an_end)
+{
+    struct client *client = server_client(&server);
+    write_ping(client, 5000, "");
+    client_finish(client);
+    client_expect_error(client, "LINE-TOO-LONG");
+    client_expect_end(client);
+}
+END_TEST
+
+/* ---- what is no text ---- */
+
+static const struct {
+    const char *bytes;
+    size_t len;
+} bad_lines[] = {
+    {"PING \0", 6},
+    {"PING \x01", 6},
+    {"PING a\rb", 8},
+    {"PING a\r\r", 8},
+    {"PING \x1b[0m", 9},
+    {"PING \x7f", 6},
+    {"PING \x80", 6},
+    {"PING \xc2\x80", 7},
+    {"PING \xc2\x9f", 7},
+    {"PING \xc0\xaf", 7},
+    {"PING \xe0\x80\xaf", 8},
+    {"PING \xed\xa0\x80", 8},
+    {"PING \xf4\x90\x80\x80", 9},
+    {"PING \xff", 6},
+    {"PING \xe2\x82", 7},
+};
+
+START_TEST(a_line_that_is_no_text_is_refused)
+{
+    struct client *client = server_client(&server);
+    client_write(client, bad_lines[_i].bytes, bad_lines[_i].len);
+    write_text(client, "\nPING\n");
+    client_expect_error(client, "BAD-LINE");
+    client_expect(client, "+OK");
+}
+END_TEST
+
+START_TEST(text_of_the_world_is_given_back)
+{
+    static const char *const texts[] = {"\xc2\xa0",         "Grüße", "寿司", "🍕",
+                                        "\xf4\x8f\xbf\xbf", "a\tb"};
+    struct client *client = server_client(&server);
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        client_send(client, "PING %s", texts[i]);
+        client_expect(client, "+OK %s", texts[i]);
+    }
+}
+END_TEST
+
+/* ---- errors in a row ---- */
+
+static void make_errors(struct client *client, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        write_text(client, "nonsense\n");
+    for (unsigned i = 0; i < count; i++)
+        client_expect_error(client, "UNKNOWN-COMMAND");
+}
+
+START_TEST(a_hundred_errors_in_a_row_close)
+{
+    struct client *client = server_client(&server);
+    make_errors(client, 100);
+    client_expect_error(client, "TOO-MANY-ERRORS");
+    client_expect_end(client);
+}
+END_TEST
+
+START_TEST(what_follows_a_hundred_errors_is_not_executed)
+{
+    struct client *client = server_client(&server);
+    for (unsigned i = 0; i < 100; i++)
+        write_text(client, "nonsense\n");
+    write_text(client, "VOTE lunch pizza\n");
+    for (unsigned i = 0; i < 100; i++)
+        client_expect_error(client, "UNKNOWN-COMMAND");
+    client_expect_error(client, "TOO-MANY-ERRORS");
+    client_expect_end(client);
+    client_ask(server_client(&server), "SHOW lunch", "+OK lunch open 1 0 pizza=0 sushi=0");
+}
+END_TEST
+
+static const char *const good_lines[] = {
+    "PING", "SHOW lunch", "VOTE lunch pizza", "HELP PING", "DESCRIBE lunch", "POLLS", "AS ann",
+};
+
+START_TEST(any_other_reply_starts_the_count_anew)
+{
+    struct client *client = server_client(&server);
+    for (unsigned round = 0; round < 3; round++) {
+        make_errors(client, 99);
+        client_send(client, "%s", good_lines[_i]);
+        while (client_line(client)[0] == '=')
+            ;
+    }
+    client_ask(client, "PING", "+OK");
+}
+END_TEST
+
+START_TEST(errors_that_blame_nobody_do_not_count)
+{
+    struct client *client = server_client(&server);
+    client_ask(server_admin(&server), "CLOSE lunch", "+OK 2");
+    for (unsigned i = 0; i < 150; i++)
+        client_ask_error(client, "VOTE lunch pizza", "POLL-CLOSED");
+    client_ask(client, "PING", "+OK");
+}
+END_TEST
+
+START_TEST(every_error_that_blames_counts)
+{
+    struct client *client = server_client(&server);
+    client_ask(server_admin(&server), "CREATE board yes no voters=named", "+OK 2");
+    char long_line[1200];
+    memset(long_line, 'x', sizeof long_line);
+    long_line[sizeof long_line - 1] = '\0';
+    static const char *const lines[] = {"SHOW nothing", "VOTE lunch tea", "VOTE lunch",
+                                        "CLOSE lunch",  "VOTE board yes", "PING \x01"};
+    enum { LINES = sizeof lines / sizeof lines[0] };
+    for (unsigned i = 0; i < 99; i++) {
+        client_send(client, "%s", i % (LINES + 1) == LINES ? long_line : lines[i % (LINES + 1)]);
+        ck_assert_int_eq(client_line(client)[0], '-');
+    }
+    client_send(client, "nonsense");
+    client_expect_error(client, "UNKNOWN-COMMAND");
+    client_expect_error(client, "TOO-MANY-ERRORS");
+    client_expect_end(client);
+}
+END_TEST
+
+/* ---- HTTP ---- */
+
+static const char *const http_requests[] = {
+    "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "POST / HTTP/1.1\r\nContent-Length: 18\r\n\r\n",
+    "\r\n\r\nPOST / HTTP/1.1\r\n\r\n",
+    "HEAD x\n",
+    "PUT x\n",
+    "DELETE x\n",
+    "OPTIONS * HTTP/1.0\r\n",
+    "PATCH x\n",
+    "CONNECT x:1\n",
+    "TRACE x\n",
+    "PRI * HTTP/2.0\r\n",
+    "BREW / HTTP/1.1\r\n",
+    "GET \x01\xff\n",
+    "VOTE lunch pizza HTTP/1.1\n",
+};
+
+static void assert_nothing_was_voted(void)
+{
+    client_ask(server_client(&server), "SHOW lunch", "+OK lunch open 1 0 pizza=0 sushi=0");
+}
+
+START_TEST(http_is_refused_and_closed)
+{
+    struct client *client = server_client(&server);
+    write_text(client, http_requests[_i]);
+    write_text(client, "VOTE lunch pizza\nVOTE lunch sushi\n");
+    client_expect_error(client, "UNKNOWN-COMMAND");
+    client_expect_end(client);
+    assert_nothing_was_voted();
+}
+END_TEST
+
+/* In pieces, so that the server sees that it is HTTP only later. */
+START_TEST(http_that_comes_in_pieces)
+{
+    struct client *client = server_client(&server);
+    write_text(client, "POST /");
+    client_ask(server_client(&server), "PING", "+OK");
+    write_text(client, " HTTP/1.1\r\nX: y\r\n\r\n");
+    write_text(client, "VOTE lunch pizza\n");
+    client_expect_error(client, "UNKNOWN-COMMAND");
+    client_expect_end(client);
+    assert_nothing_was_voted();
+}
+END_TEST
+
+START_TEST(http_with_a_line_that_is_too_long)
+{
+    struct client *client = server_client(&server);
+    char target[4000];
+    memset(target, 'x', sizeof target);
+    write_text(client, "POST /");
+    client_write(client, target, sizeof target);
+    write_text(client, " HTTP/1.1\r\n\r\nVOTE lunch pizza\n");
+    client_expect_error(client, "UNKNOWN-COMMAND");
+    client_expect_end(client);
+    assert_nothing_was_voted();
+}
+END_TEST
+
+static const char *const not_http[] = {"get / there",      "GET",           "POSTAL code",
+                                       "PING HTTP/1.1 ok", "PING http/1.1", "PING HTTP/11"};
+
+START_TEST(what_only_resembles_http_does_not_close)
+{
+    struct client *client = server_client(&server);
+    client_send(client, "%s", not_http[_i]);
+    client_line(client);
+    client_ask(client, "PING", "+OK");
+}
+END_TEST
+
+#define COUNT(array) ((int)(sizeof array / sizeof array[0]))
+
+int main(void)
+{
+    Suite *suite = suite_create("lines");
+    TCase *order = server_tests_case(suite, "order");
+    tcase_add_checked_fixture(order, set_up, tear_down);
+    tcase_add_test(order, ten_thousand_commands_in_one_write);
+    tcase_add_test(order, ten_megabytes_there_and_back);
+    tcase_add_test(order, a_session_split_at_any_byte);
+    tcase_add_test(order, a_session_byte_by_byte);
+    tcase_add_test(order, a_word_may_be_in_any_case_and_blanks_are_many);
+
+    TCase *ends = server_tests_case(suite, "ends");
+    tcase_add_checked_fixture(ends, set_up, tear_down);
+    tcase_add_test(ends, a_half_close_is_answered_whole);
+    tcase_add_test(ends, a_half_close_without_a_line);
+    tcase_add_test(ends, an_unfinished_last_line_is_not_executed);
+    tcase_add_test(ends, an_aborted_connection_harms_nobody);
+    tcase_add_test(ends, unread_input_does_not_destroy_the_last_reply);
+    tcase_add_test(ends, quit_drops_what_follows);
+
+    TCase *bytes = server_tests_case(suite, "bytes");
+    tcase_add_checked_fixture(bytes, set_up, tear_down);
+    tcase_add_test(bytes, a_line_may_have_1024_bytes);
+    tcase_add_loop_test(bytes, a_longer_line_is_refused_once, 0, COUNT(long_lines));
+    tcase_add_test(bytes, a_long_line_is_refused_before_its_end);
+    tcase_add_test(bytes, a_long_line_without_an_end);
+    tcase_add_loop_test(bytes, a_line_that_is_no_text_is_refused, 0, COUNT(bad_lines));
+    tcase_add_test(bytes, text_of_the_world_is_given_back);
+
+    TCase *errors = server_tests_case(suite, "errors in a row");
+    tcase_add_checked_fixture(errors, set_up, tear_down);
+    tcase_add_test(errors, a_hundred_errors_in_a_row_close);
+    tcase_add_test(errors, what_follows_a_hundred_errors_is_not_executed);
+    tcase_add_loop_test(errors, any_other_reply_starts_the_count_anew, 0, COUNT(good_lines));
+    tcase_add_test(errors, errors_that_blame_nobody_do_not_count);
+    tcase_add_test(errors, every_error_that_blames_counts);
+
+    TCase *http = server_tests_case(suite, "HTTP");
+    tcase_add_checked_fixture(http, set_up, tear_down);
+    tcase_add_loop_test(http, http_is_refused_and_closed, 0, COUNT(http_requests));
+    tcase_add_test(http, http_that_comes_in_pieces);
+    tcase_add_test(http, http_with_a_line_that_is_too_long);
+    tcase_add_loop_test(http, what_only_resembles_http_does_not_close, 0, COUNT(not_http));
+    return server_tests_run(suite);
+}

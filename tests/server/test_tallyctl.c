@@ -1,0 +1,1352 @@
+/* tallyctl, run as anybody runs it, against the real server: what it prints to a pipe, to a
+ * terminal and as JSON, and its exit statuses.
+ *
+ * Nothing sleeps: every wait is for the program's output or its end, with a deadline. */
+#include "tests/support/server.h"
+
+#include "tools/tallyctl/tallyctl.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <poll.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+enum { ARGUMENTS_MAX = 16, OUTPUT_MAX = 1 << 20, TERMINAL_COLUMNS = 80, TERMINAL_ROWS = 24 };
+
+static struct server server;
+static struct client *client;
+
+/* ---- the program ---- */
+
+/* What its standard output is. */
+enum outlet { TO_PIPE, TO_TERMINAL, TO_FULL_DISK };
+
+/* Bytes that it printed, NUL-terminated. */
+struct output {
+    int fd; /* -1 once it has ended */
+    size_t len;
+    char bytes[OUTPUT_MAX];
+};
+
+/* The one that runs, or that ran last. */
+static struct {
+    pid_t pid;
+    size_t taken; /* bytes of `out` that ctl_line has returned */
+    struct output out, err;
+} ctl;
+
+/* The terminal's two ends. It passes output on as it is. */
+static void open_terminal(int ends[2])
+{
+    const struct winsize size = {.ws_row = TERMINAL_ROWS, .ws_col = TERMINAL_COLUMNS};
+    struct termios modes;
+    ends[0] = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    ck_assert(ends[0] >= 0 && grantpt(ends[0]) == 0 && unlockpt(ends[0]) == 0);
+    ends[1] = open(ptsname(ends[0]), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    ck_assert(ends[1] >= 0 && tcgetattr(ends[1], &modes) == 0);
+    cfmakeraw(&modes);
+    ck_assert_int_eq(tcsetattr(ends[1], TCSANOW, &modes), 0);
+    ck_assert_int_eq(ioctl(ends[1], TIOCSWINSZ, &size), 0);
+}
+
+static void open_outlet(enum outlet outlet, int ends[2])
+{
+    if (outlet == TO_TERMINAL)
+        open_terminal(ends);
+    else
+        ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+    if (outlet == TO_FULL_DISK) {
+        close(ends[1]);
+        ends[1] = open("/dev/full", O_WRONLY | O_CLOEXEC);
+        ck_assert_int_ge(ends[1], 0);
+    }
+}
+
+/* Becomes tallyctl. Returns only if that fails. */
+static void become_ctl(const char *const *arguments, int out, int err)
+{
+    const char *binary = getenv("TALLYCTL_BINARY");
+    char *all[ARGUMENTS_MAX + 2] = {NULL};
+    all[0] = strdup(binary != NULL ? binary : "./tallyctl");
+    for (unsigned i = 0; arguments[i] != NULL && i < ARGUMENTS_MAX; i++)
+        all[i + 1] = strdup(arguments[i]);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    dup2(out, STDOUT_FILENO);
+    dup2(err, STDERR_FILENO);
+    execv(all[0], all);
+    perror(all[0]);
+}
+
+static void ctl_start(enum outlet outlet, const char *const *arguments)
+{
+    int out[2], err[2];
+    open_outlet(outlet, out);
+    open_outlet(TO_PIPE, err);
+    ck_assert_int_eq(ctl.pid, 0);
+    ctl.pid = fork();
+    ck_assert_int_ge(ctl.pid, 0);
+    if (ctl.pid == 0) {
+        become_ctl(arguments, out[1], err[1]);
+        _exit(127);
+    }
+    close(out[1]);
+    close(err[1]);
+    ctl.taken = ctl.out.len = ctl.err.len = 0;
+    ctl.out.bytes[0] = ctl.err.bytes[0] = '\0';
+    ctl.out.fd = out[0];
+    ctl.err.fd = err[0];
+}
+
+static void take_output(struct output *output)
+{
+    ck_assert_uint_lt(output->len + 1, OUTPUT_MAX);
+    ssize_t len = read(output->fd, output->bytes + output->len, OUTPUT_MAX - 1 - output->len);
+    if (len > 0) {
+        output->len += (size_t)len;
+        output->bytes[output->len] = '\0';
+        return;
+    }
+    ck_assert(len == 0 || errno == EIO); /* EIO is the end of a terminal */
+    close(output->fd);
+    output->fd = -1;
+}
+
+/* Takes what it prints next. */
+static void ctl_receive(void)
+{
+    struct pollfd wanted[] = {{.fd = ctl.out.fd, .events = POLLIN},
+                              {.fd = ctl.err.fd, .events = POLLIN}};
+    ck_assert_msg(poll(wanted, 2, SERVER_DEADLINE_S * 1000) > 0, "tallyctl prints nothing");
+    if (wanted[0].revents != 0)
+        take_output(&ctl.out);
+    if (wanted[1].revents != 0)
+        take_output(&ctl.err);
+}
+
+/* The next line, without its LF. */
+static const char *ctl_line(void)
+{
+    char *line = ctl.out.bytes + ctl.taken, *end;
+    while ((end = strchr(line, '\n')) == NULL) {
+        ck_assert_msg(ctl.out.fd >= 0, "tallyctl has ended: %s", ctl.err.bytes);
+        ctl_receive();
+    }
+    *end = '\0';
+    ctl.taken = (size_t)(end - ctl.out.bytes) + 1;
+    return line;
+}
+
+/* Waits for its end. Returns its exit status, or the negated number of the signal that ended it. */
+static int ctl_wait(void)
+{
+    int status;
+    while (ctl.out.fd >= 0 || ctl.err.fd >= 0)
+        ctl_receive();
+    ck_assert_int_eq(waitpid(ctl.pid, &status, 0), ctl.pid);
+    ctl.pid = 0;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+static void assert_status(int expected)
+{
+    int status = ctl_wait();
+    ck_assert_msg(status == expected, "tallyctl ends with %d: %s", status, ctl.err.bytes);
+}
+
+static void run(enum outlet outlet, int status, const char *const *arguments)
+{
+    ctl_start(outlet, arguments);
+    assert_status(status);
+    if (status == STATUS_DONE)
+        ck_assert_str_eq(ctl.err.bytes, "");
+}
+
+static void expect_output(enum outlet outlet, const char *output, const char *const *arguments)
+{
+    run(outlet, STATUS_DONE, arguments);
+    ck_assert_str_eq(ctl.out.bytes, output);
+}
+
+static void expect_failure(int status, const char *why, const char *const *arguments)
+{
+    run(TO_PIPE, status, arguments);
+    ck_assert_str_eq(ctl.out.bytes, "");
+    assert_match(ctl.err.bytes, "^tallyctl: .+\n$");
+    ck_assert_msg(strstr(ctl.err.bytes, why) != NULL, "\"%s\" does not say \"%s\"", ctl.err.bytes,
+                  why);
+}
+
+#define ARGUMENTS(...)                   ((const char *const[]){__VA_ARGS__, NULL})
+#define START(...)                       ctl_start(TO_PIPE, ARGUMENTS(__VA_ARGS__))
+#define RUN(status, ...)                 run(TO_PIPE, status, ARGUMENTS(__VA_ARGS__))
+#define EXPECT(output, ...)              expect_output(TO_PIPE, output, ARGUMENTS(__VA_ARGS__))
+#define EXPECT_TTY(output, ...)          expect_output(TO_TERMINAL, output, ARGUMENTS(__VA_ARGS__))
+#define EXPECT_FAILURE(status, why, ...) expect_failure(status, why, ARGUMENTS(__VA_ARGS__))
+
+/* The next line of a program that prints JSON, one object a line; freed by the caller. */
+static json_t *json_line(void)
+{
+    json_error_t error;
+    const char *line = ctl_line();
+    json_t *object = json_loads(line, JSON_REJECT_DUPLICATES, &error);
+    ck_assert_msg(json_is_object(object), "%s: %s", line, error.text);
+    return object;
+}
+
+/* The next line is this JSON. */
+static void expect_json(const char *text)
+{
+    json_t *object = json_line(), *expected = json_loads(text, 0, NULL);
+    char *printed = json_dumps(object, JSON_COMPACT);
+    ck_assert_ptr_nonnull(expected);
+    ck_assert_msg(json_equal(object, expected), "%s and not %s", printed, text);
+    free(printed);
+    json_decref(object);
+    json_decref(expected);
+}
+
+/* Whether there is more of what it has printed. */
+static bool has_more(void)
+{
+    return ctl.taken < ctl.out.len;
+}
+
+static void expect_no_more(void)
+{
+    ck_assert_str_eq(ctl.out.bytes + ctl.taken, "");
+}
+
+/* ---- the server ---- */
+
+static void start(void)
+{
+    server_start(&server, "--push-interval", "0", NULL);
+    setenv("TALLYCAST_ADMIN", server.admin, 1);
+    client = server_client(&server);
+}
+
+static void set_up(void)
+{
+    setenv("LC_ALL", "C.UTF-8", 1);
+    server_init(&server);
+    start();
+    EXPECT("1\n", "create", "lunch", "pizza", "sushi", "ballots=unlimited");
+}
+
+static void tear_down(void)
+{
+    if (ctl.pid != 0)
+        kill(ctl.pid, SIGKILL);
+    server_end(&server);
+}
+
+/* The path of a file in the server's directory, valid until the next call. */
+static const char *in_directory(const char *name)
+{
+    static char path[SERVER_PATH_MAX + 32];
+    snprintf(path, sizeof path, "%s/%s", server.directory, name);
+    return path;
+}
+
+/* ---- what changes something ---- */
+
+START_TEST(changes_tell_their_sequence)
+{
+    EXPECT("2\n", "vote", "lunch", "pizza", "id=1");
+    EXPECT("2 duplicate\n", "vote", "lunch", "pizza", "id=1");
+    EXPECT("3\n", "close", "lunch");
+    EXPECT("3 duplicate\n", "close", "lunch");
+    EXPECT("4\n", "open", "lunch");
+    EXPECT("5\n", "title", "lunch", "Where do", "we eat?");
+    EXPECT("6\n", "label", "lunch", "pizza", "Pizza", "margherita");
+    client_ask(client, "DESCRIBE lunch", "=title Where do we eat?");
+    for (unsigned setting = 0; setting < 5; setting++)
+        client_expect_match(client, "^=setting ");
+    client_expect(client, "=choice pizza 1 Pizza margherita");
+}
+END_TEST
+
+START_TEST(changes_tell_their_sequence_in_json)
+{
+    RUN(STATUS_DONE, "--json", "vote", "lunch", "pizza", "id=1");
+    expect_json("{\"seq\": 2, \"duplicate\": false}");
+    RUN(STATUS_DONE, "vote", "lunch", "--json", "pizza", "id=1");
+    expect_json("{\"seq\": 2, \"duplicate\": true}");
+    RUN(STATUS_DONE, "create", "tea", "green", "black", "voters=named", "--json");
+    expect_json("{\"seq\": 3, \"duplicate\": false}");
+    expect_no_more();
+}
+END_TEST
+
+START_TEST(a_text_may_begin_with_a_dash)
+{
+    EXPECT("2\n", "title", "lunch", "--json", "-1");
+    client_ask(client, "DESCRIBE lunch", "=title --json -1");
+}
+END_TEST
+
+START_TEST(what_the_server_refuses)
+{
+    EXPECT_FAILURE(STATUS_REFUSED, "POLL-EXISTS", "create", "lunch", "a", "b");
+    EXPECT_FAILURE(STATUS_REFUSED, "BAD-ARGUMENT", "create", "tea", "a", "a");
+    EXPECT_FAILURE(STATUS_REFUSED, "NO-SUCH-POLL", "close", "tea");
+    EXPECT_FAILURE(STATUS_REFUSED, "NO-SUCH-POLL", "show", "tea");
+    EXPECT_FAILURE(STATUS_REFUSED, "NO-SUCH-POLL", "watch", "tea");
+    EXPECT_FAILURE(STATUS_REFUSED, "NO-SUCH-CHOICE", "vote", "lunch", "tea");
+    EXPECT_FAILURE(STATUS_REFUSED, "NO-SUCH-CLIENT", "kick", "4711");
+    EXPECT_FAILURE(STATUS_REFUSED, "BAD-ARGUMENT", "kick", "all");
+    EXPECT_FAILURE(STATUS_REFUSED, "there is no such poll", "export", "tea");
+}
+END_TEST
+
+/* ---- tallies ---- */
+
+START_TEST(polls_to_a_pipe)
+{
+    EXPECT("2\n", "create", "award", "film", "book", "reveal=closed");
+    EXPECT("3\n", "vote", "lunch", "sushi");
+    EXPECT("4\n", "vote", "award", "book");
+    EXPECT("lunch\topen\t1\t3\tsushi\naward\topen\t1\t4\t(hidden)\n", "polls");
+    EXPECT("5\n", "vote", "lunch", "pizza");
+    EXPECT("lunch\topen\t2\t5\t-\naward\topen\t1\t4\t(hidden)\n", "polls");
+    RUN(STATUS_DONE, "polls", "--json");
+    expect_json("{\"poll\": \"lunch\", \"state\": \"open\", \"seq\": 5, \"ballots\": 2, "
+                "\"hidden\": false, \"choices\": [{\"choice\": \"pizza\", \"count\": 1}, "
+                "{\"choice\": \"sushi\", \"count\": 1}]}");
+    expect_json("{\"poll\": \"award\", \"state\": \"open\", \"seq\": 4, \"ballots\": 1, "
+                "\"hidden\": true, \"choices\": []}");
+    expect_no_more();
+}
+END_TEST
+
+START_TEST(polls_on_a_terminal)
+{
+    EXPECT("2\n", "vote", "lunch", "sushi");
+    EXPECT_TTY("POLL   STATE  BALLOTS  SEQ  LEADER\n"
+               "lunch  open         1    2  sushi\n",
+               "polls");
+}
+END_TEST
+
+START_TEST(show_to_a_pipe)
+{
+    EXPECT("2\n", "vote", "lunch", "sushi");
+    EXPECT("pizza\t0\nsushi\t1\n", "show", "LUNCH");
+    EXPECT("3\n", "title", "lunch", "Where?");
+    RUN(STATUS_DONE, "show", "lunch", "--json");
+    expect_json("{\"poll\": \"lunch\", \"state\": \"open\", \"seq\": 2, \"ballots\": 1, "
+                "\"hidden\": false, \"title\": \"Where?\", \"settings\": {"
+                "\"ballots\": \"unlimited\", \"voters\": \"connection\", \"reveal\": \"live\", "
+                "\"record\": \"pseudonym\", \"state\": \"open\"}, \"choices\": ["
+                "{\"choice\": \"pizza\", \"label\": \"pizza\", \"count\": 0}, "
+                "{\"choice\": \"sushi\", \"label\": \"sushi\", \"count\": 1}]}");
+    expect_no_more();
+}
+END_TEST
+
+START_TEST(hidden_counts_are_not_shown)
+{
+    EXPECT("2\n", "create", "award", "film", "book", "reveal=closed");
+    EXPECT("3\n", "vote", "award", "book");
+    EXPECT_FAILURE(STATUS_REFUSED, "hidden", "show", "award");
+    EXPECT_TTY("award\n"
+               "award: open, 1 ballot, counts hidden until it is closed\n"
+               "  film\n"
+               "  book\n",
+               "show", "award");
+    EXPECT("4\n", "close", "award");
+    EXPECT("film\t0\nbook\t1\n", "show", "award");
+}
+END_TEST
+
+/* A bar of 50 columns. */
+static const char *bar(const char *cell, unsigned filled)
+{
+    static char bars[2][256];
+    static unsigned next;
+    char *bar = bars[next++ % 2];
+    bar[0] = '\0';
+    for (unsigned i = 0; i < 50; i++)
+        strcat(bar, i < filled ? cell : " ");
+    return bar;
+}
+
+/* Pizza has two ballots and sushi one. */
+static void assert_bars(const char *cell)
+{
+    char expected[1024];
+    snprintf(expected, sizeof expected,
+             "Where do we eat?\n"
+             "lunch: open, 3 ballots\n"
+             "  pizza   %s  2   66.7%%  leads\n"
+             "  Sushi!  %s  1   33.3%%\n",
+             bar(cell, 50), bar(cell, 25));
+    EXPECT_TTY(expected, "show", "lunch");
+}
+
+START_TEST(show_on_a_terminal_draws_bars)
+{
+    EXPECT("2\n", "title", "lunch", "Where do we eat?");
+    EXPECT("3\n", "label", "lunch", "sushi", "Sushi!");
+    EXPECT("4\n", "vote", "lunch", "pizza");
+    EXPECT("5\n", "vote", "lunch", "pizza");
+    EXPECT("6\n", "vote", "lunch", "sushi");
+    assert_bars("\u2588");
+    setenv("LC_ALL", "C", 1);
+    assert_bars("#");
+}
+END_TEST
+
+/* ---- what a terminal must not be sent ---- */
+
+/* Nothing but text and ends of lines. */
+static void assert_harmless(const char *text)
+{
+    for (const unsigned char *at = (const unsigned char *)text; *at != '\0'; at++) {
+        ck_assert_msg(*at >= 0x20 || *at == '\n', "byte %02x is printed: %s", *at, text);
+        ck_assert_msg(*at != 0x7f && !(at[0] == 0xc2 && at[1] < 0xa0), "a control is printed: %s",
+                      text);
+    }
+}
+
+/* Changes the closed database with SQL, as no server would. */
+static void tamper(const char *path, const char *sql)
+{
+    sqlite3 *database;
+    ck_assert_int_eq(sqlite3_open(path, &database), SQLITE_OK);
+    ck_assert_msg(sqlite3_exec(database, sql, NULL, NULL, NULL) == SQLITE_OK, "%s: %s", sql,
+                  sqlite3_errmsg(database));
+    sqlite3_close(database);
+}
+
+/* The protocol lets no control characters in, but the database may hold any. */
+START_TEST(a_terminal_gets_no_control_characters)
+{
+    server_end(&server);
+    tamper(server.database,
+           "INSERT INTO poll_event VALUES"
+           " (2, 2, 1, 'title', NULL, 'red ' || char(27) || '[31m' || char(7, 127, 0x9b, 0x202e)),"
+           " (3, 3, 1, 'label', 1, char(27) || ']0;title' || char(7))");
+    start();
+    run(TO_TERMINAL, STATUS_DONE, ARGUMENTS("show", "lunch"));
+    assert_harmless(ctl.out.bytes);
+    ck_assert_ptr_nonnull(
+        strstr(ctl.out.bytes, "red \\x1b[31m\\x07\\x7f\\xc2\\x9b\\xe2\\x80\\xae\n"));
+    ck_assert_ptr_nonnull(strstr(ctl.out.bytes, "  \\x1b]0;title\\x07  "));
+    run(TO_TERMINAL, STATUS_DONE, ARGUMENTS("show", "lunch", "--json"));
+    assert_harmless(ctl.out.bytes);
+    json_t *object = json_line();
+    ck_assert_str_eq(json_string_value(json_object_get(object, "title")),
+                     "red \x1b[31m\x07\x7f\xc2\x9b\u202e");
+    json_decref(object);
+}
+END_TEST
+
+START_TEST(errors_have_no_control_characters)
+{
+    EXPECT_FAILURE(STATUS_USAGE, "\\x1b[31m", "show", "\x1b[31m");
+    assert_harmless(ctl.err.bytes);
+    EXPECT_FAILURE(STATUS_USAGE, "\\x1b[31m", "\x1b[31m");
+    assert_harmless(ctl.err.bytes);
+}
+END_TEST
+
+/* ---- watch ---- */
+
+START_TEST(watch_prints_each_change)
+{
+    START("watch", "lunch", "--count", "2");
+    ck_assert_str_eq(ctl_line(), "lunch open 1 0 pizza=0 sushi=0");
+    client_ask(client, "VOTE lunch sushi", "+OK 2");
+    ck_assert_str_eq(ctl_line(), "lunch open 2 1 pizza=0 sushi=1");
+    client_ask(client, "VOTE lunch pizza", "+OK 3");
+    ck_assert_str_eq(ctl_line(), "lunch open 3 2 pizza=1 sushi=1");
+    assert_status(STATUS_DONE);
+    expect_no_more();
+}
+END_TEST
+
+START_TEST(watch_in_json)
+{
+    START("watch", "lunch", "--count", "1", "--json");
+    expect_json("{\"poll\": \"lunch\", \"state\": \"open\", \"seq\": 1, \"ballots\": 0, "
+                "\"hidden\": false, \"choices\": [{\"choice\": \"pizza\", \"count\": 0}, "
+                "{\"choice\": \"sushi\", \"count\": 0}]}");
+    client_ask(client, "VOTE lunch sushi", "+OK 2");
+    expect_json("{\"poll\": \"lunch\", \"state\": \"open\", \"seq\": 2, \"ballots\": 1, "
+                "\"hidden\": false, \"choices\": [{\"choice\": \"pizza\", \"count\": 0}, "
+                "{\"choice\": \"sushi\", \"count\": 1}]}");
+    assert_status(STATUS_DONE);
+    expect_no_more();
+}
+END_TEST
+
+START_TEST(watch_without_names_follows_new_polls_too)
+{
+    START("watch", "--count", "2");
+    ck_assert_str_eq(ctl_line(), "lunch open 1 0 pizza=0 sushi=0");
+    client_ask(server_admin(&server), "CREATE tea green black", "+OK 2");
+    ck_assert_str_eq(ctl_line(), "tea open 2 0 green=0 black=0");
+    client_ask(client, "VOTE tea black", "+OK 3");
+    ck_assert_str_eq(ctl_line(), "tea open 3 1 green=0 black=1");
+    assert_status(STATUS_DONE);
+}
+END_TEST
+
+START_TEST(watch_ends_when_its_time_is_over)
+{
+    EXPECT("lunch open 1 0 pizza=0 sushi=0\n", "watch", "lunch", "Lunch", "--timeout", "0.3");
+}
+END_TEST
+
+START_TEST(watch_ends_by_the_signal_that_it_gets)
+{
+    START("watch");
+    ctl_line();
+    ck_assert_int_eq(kill(ctl.pid, SIGINT), 0);
+    assert_status(-SIGINT);
+}
+END_TEST
+
+START_TEST(watch_tells_that_the_server_is_gone)
+{
+    START("watch");
+    ctl_line();
+    server_signal(&server, SIGKILL);
+    assert_status(STATUS_NO_CONNECTION);
+    ck_assert_ptr_nonnull(strstr(ctl.err.bytes, "connection to the server was lost"));
+    server_wait(&server);
+}
+END_TEST
+
+#define SCREEN_ON  "\033[?1049h\033[?25l\033[?7l"
+#define SCREEN_OFF "\033[?7h\033[?25h\033[?1049l"
+
+/* On the terminal's other screen, which is left with the last frame on the first one. */
+START_TEST(watch_on_a_terminal_redraws_in_place)
+{
+    char last[1024];
+    ctl_start(TO_TERMINAL, ARGUMENTS("watch", "lunch", "--count", "1"));
+    while (strstr(ctl.out.bytes, "lunch: open, 0 ballots") == NULL)
+        ctl_receive();
+    client_ask(client, "VOTE lunch sushi", "+OK 2");
+    assert_status(STATUS_DONE);
+    snprintf(last, sizeof last,
+             SCREEN_OFF "lunch\n"
+                        "lunch: open, 1 ballot\n"
+                        "  pizza  %s  0    0.0%%\n"
+                        "  sushi  %s  1  100.0%%  leads\n",
+             bar("\u2588", 0), bar("\u2588", 50));
+    ck_assert_int_eq(strncmp(ctl.out.bytes, SCREEN_ON, strlen(SCREEN_ON)), 0);
+    const char *left = strstr(ctl.out.bytes, SCREEN_OFF);
+    ck_assert_ptr_nonnull(left);
+    ck_assert_str_eq(left, last);
+}
+END_TEST
+
+START_TEST(watch_on_a_terminal_cleans_up_after_a_signal)
+{
+    ctl_start(TO_TERMINAL, ARGUMENTS("watch"));
+    while (strstr(ctl.out.bytes, "lunch: open, 0 ballots") == NULL)
+        ctl_receive();
+    ck_assert_int_eq(kill(ctl.pid, SIGTERM), 0);
+    assert_status(-SIGTERM);
+    ck_assert_ptr_nonnull(strstr(ctl.out.bytes, SCREEN_OFF "lunch\nlunch: open, 0 ballots\n"));
+}
+END_TEST
+
+/* A frame of more lines than the terminal has rows says so in the last row, after the others. */
+START_TEST(what_does_not_fit_on_the_screen_is_told)
+{
+    ctl_start(TO_TERMINAL, ARGUMENTS("stats", "--watch"));
+    while (strstr(ctl.out.bytes, "\033[K\n... more than fits here\033[J") == NULL)
+        ctl_receive();
+    unsigned lines = 0;
+    for (const char *at = ctl.out.bytes; (at = strstr(at, "\033[K\n")) != NULL; at++)
+        lines++;
+    ck_assert_uint_eq(lines, TERMINAL_ROWS - 1);
+    ck_assert_int_eq(kill(ctl.pid, SIGTERM), 0);
+    assert_status(-SIGTERM);
+}
+END_TEST
+
+/* ---- the server's state ---- */
+
+START_TEST(stats_to_a_pipe)
+{
+    client_ask(client, "VOTE lunch sushi", "+OK 2");
+    RUN(STATUS_DONE, "stats");
+    ck_assert_ptr_nonnull(strstr(ctl.out.bytes, "\nballots_accepted\t1\n"));
+    RUN(STATUS_DONE, "stats", "--json");
+    json_t *stats = json_line();
+    ck_assert_int_eq(json_integer_value(json_object_get(stats, "ballots_accepted")), 1);
+    ck_assert_ptr_null(json_object_get(stats, "rates"));
+    json_decref(stats);
+    expect_no_more();
+}
+END_TEST
+
+START_TEST(stats_are_watched)
+{
+    START("stats", "--watch", "--count", "1", "--json");
+    json_decref(json_line());
+    client_ask(client, "VOTE lunch sushi", "+OK 2");
+    json_t *stats = json_line();
+    json_t *rate = json_object_get(json_object_get(stats, "rates"), "ballots_accepted");
+    ck_assert(json_real_value(rate) > 0.5 && json_real_value(rate) < 1.5);
+    json_decref(stats);
+    assert_status(STATUS_DONE);
+    expect_no_more();
+}
+END_TEST
+
+/* Has a client's socket take no more: it asks for much, and reads nothing. */
+static void stall(struct client *staller)
+{
+    enum { LISTINGS = 6000 };
+    static char lines[LISTINGS * 6 + 1];
+    for (unsigned i = 0; i < LISTINGS; i++)
+        strcpy(lines + i * 6, "POLLS\n");
+    ck_assert_int_eq(send(staller->fd, lines, sizeof lines - 1, MSG_DONTWAIT), sizeof lines - 1);
+}
+
+static void create_wide_poll(void)
+{
+    char line[1024];
+    size_t len = (size_t)sprintf(line, "CREATE wide");
+    for (unsigned i = 0; i < 200; i++)
+        len += (size_t)sprintf(line + len, " c%02x", i);
+    client_ask(server_admin(&server), line, "+OK 2");
+}
+
+static json_int_t json_number(json_t *object, const char *name)
+{
+    json_t *number = json_object_get(object, name);
+    ck_assert_msg(json_is_integer(number), "there is no number %s", name);
+    return json_integer_value(number);
+}
+
+/* What a row of `clients --json` tells. */
+struct row {
+    json_int_t id, backlog, blocked_ms;
+    bool is_voter;
+};
+
+static struct row next_row(void)
+{
+    json_t *object = json_line();
+    struct row row = {
+        .id = json_number(object, "id"),
+        .backlog = json_number(object, "unsent") + json_number(object, "pending"),
+        .blocked_ms = json_number(object, "blocked_ms"),
+        .is_voter = strcmp(json_string_value(json_object_get(object, "kind")), "voter") == 0,
+    };
+    ck_assert(json_is_string(json_object_get(object, "peer")));
+    ck_assert(json_is_string(json_object_get(object, "voter")));
+    json_decref(object);
+    return row;
+}
+
+static bool comes_before(struct row left, struct row right)
+{
+    if (left.backlog != right.backlog)
+        return left.backlog > right.backlog;
+    if (left.blocked_ms != right.blocked_ms)
+        return left.blocked_ms > right.blocked_ms;
+    return left.id < right.id;
+}
+
+/* Waits until there is one that takes no more. Returns its row, the first; the others are next. */
+static struct row await_stalled(void)
+{
+    struct row first = {0};
+    int64_t deadline_ms = server_now_ms() + SERVER_DEADLINE_S * 1000;
+    while (first.blocked_ms == 0) {
+        ck_assert_msg(server_now_ms() < deadline_ms, "nobody is stalled");
+        RUN(STATUS_DONE, "clients", "--json");
+        first = next_row();
+    }
+    return first;
+}
+
+/* ---- journey ---- */
+
+/* The stages in the order in which they are shown. */
+static const char *const stages[] = {"readable",  "read",    "parsed",   "queued",     "judged",
+                                     "committed", "counted", "answered", "first_push", "last_push"};
+enum { STAGE_COUNT = sizeof stages / sizeof stages[0] };
+
+/* Subscribes, so that there is somebody to push to. */
+static void subscribe(void)
+{
+    client_ask(client, "SUBSCRIBE lunch", "+OK 1");
+    client_line(client);
+}
+
+START_TEST(journey_without_a_ballot)
+{
+    RUN(STATUS_DONE, "journey");
+    ck_assert_str_eq(ctl_line(), "read\t0\t0\t0\t0");
+    ck_assert_ptr_nonnull(strstr(ctl.out.bytes + ctl.taken, "\nfreshness\t0\t0\t0\t0\n\n"));
+    ck_assert_ptr_nonnull(strstr(ctl.out.bytes + ctl.taken, "\naccept_queue\t0\tconnections\n"));
+    RUN(STATUS_DONE, "journey", "--json");
+    json_t *journey = json_line();
+    ck_assert(json_is_null(json_object_get(journey, "trace")));
+    ck_assert_uint_eq(json_array_size(json_object_get(journey, "stages")), STAGE_COUNT - 1);
+    ck_assert_uint_eq(json_array_size(json_object_get(journey, "spans")), 2);
+    json_decref(journey);
+}
+END_TEST
+
+START_TEST(journey_of_a_ballot_to_a_pipe)
+{
+    subscribe();
+    RUN(STATUS_DONE, "journey", "lunch", "sushi");
+    client_expect(client, "> lunch open 2 1 pizza=0 sushi=1");
+    for (unsigned i = 0; i < STAGE_COUNT; i++) {
+        char pattern[64];
+        snprintf(pattern, sizeof pattern, "^%s\t[0-9]+$", stages[i]);
+        assert_match(ctl_line(), pattern);
+    }
+    ck_assert_str_eq(ctl_line(), "");
+    for (unsigned i = 1; i < STAGE_COUNT; i++) {
+        char pattern[64];
+        snprintf(pattern, sizeof pattern, "^%s\t1(\t[0-9]+){3}$", stages[i]);
+        assert_match(ctl_line(), pattern);
+    }
+}
+END_TEST
+
+START_TEST(journey_of_a_ballot_in_json)
+{
+    EXPECT("2\n", "create", "board", "yes", "no", "voters=named", "ballots=once");
+    RUN(STATUS_DONE, "journey", "board", "yes", "--voter", "ann", "--json");
+    json_t *journey = json_line(), *trace = json_object_get(journey, "trace");
+    ck_assert_int_eq(json_integer_value(json_object_get(trace, "seq")), 3);
+    ck_assert_str_eq(json_string_value(json_object_get(trace, "poll")), "board");
+    ck_assert(json_is_true(json_object_get(trace, "traced")));
+    ck_assert(json_is_true(json_object_get(trace, "complete")));
+    json_t *stamps = json_object_get(trace, "stamps");
+    ck_assert_uint_eq(json_array_size(stamps), STAGE_COUNT - 2); /* nobody is pushed to */
+    for (size_t i = 0; i < json_array_size(stamps); i++)
+        ck_assert_str_eq(json_string_value(json_object_get(json_array_get(stamps, i), "stage")),
+                         stages[i]);
+    json_decref(journey);
+    EXPECT_FAILURE(STATUS_REFUSED, "already", "journey", "board", "yes", "--voter", "ann");
+    EXPECT_FAILURE(STATUS_REFUSED, "ALREADY-VOTED", "journey", "board", "no", "--voter", "ann");
+    EXPECT_FAILURE(STATUS_REFUSED, "VOTER-REQUIRED", "journey", "board", "no");
+}
+END_TEST
+
+/* Each stage has a bar, which begins no further left than the one of the stage that it follows. */
+static void assert_waterfall(const char *block)
+{
+    assert_match(ctl_line(), "^ballot [0-9]+ of lunch, traced$");
+    ck_assert_str_eq(ctl_line(), "");
+    ptrdiff_t before = 0;
+    for (unsigned i = 0; i < STAGE_COUNT; i++) {
+        const char *line = ctl_line();
+        ck_assert_msg(strncmp(line, stages[i], strlen(stages[i])) == 0, "%s", line);
+        assert_match(line, " [0-9.]+ (ns|us|ms|s) ");
+        ck_assert_ptr_nonnull(strstr(line, block));
+        ptrdiff_t at = strstr(line, block) - line;
+        if (strcmp(stages[i], "first_push") != 0) /* beside the answer */
+            ck_assert_msg(at >= before, "%s", line);
+        before = at;
+    }
+    ck_assert_str_eq(ctl_line(), "");
+    assert_match(ctl_line(), "^STAGE +COUNT +P50 +P99 +MAX$");
+    assert_match(ctl_line(), "^read +[12]  +[0-9.]+ [num]s +[0-9.]+ [num]s +[0-9.]+ [num]s$");
+}
+
+START_TEST(journey_on_a_terminal_is_a_waterfall)
+{
+    subscribe();
+    run(TO_TERMINAL, STATUS_DONE, ARGUMENTS("journey", "lunch", "pizza"));
+    assert_waterfall("\u2588");
+    setenv("LC_ALL", "C", 1);
+    run(TO_TERMINAL, STATUS_DONE, ARGUMENTS("journey"));
+    assert_waterfall("#");
+    EXPECT("3\n", "vote", "lunch", "pizza");
+    run(TO_TERMINAL, STATUS_DONE, ARGUMENTS("journey"));
+    ck_assert_str_eq(ctl_line(), "ballot 2 of lunch, traced");
+}
+END_TEST
+
+START_TEST(clients_lists_those_first_that_hold_the_most_back)
+{
+    char pattern[64];
+    create_wide_poll();
+    stall(server_client(&server));
+    struct client *other = server_client(&server);
+    client_ask(other, "AS 7", "+OK 7"); /* a name, which no JSON may tell as a number */
+    struct row first = await_stalled();
+    ck_assert_int_gt(first.backlog, 0);
+    struct row before = first;
+    unsigned others = 0;
+    for (; has_more(); others++) {
+        struct row row = next_row();
+        ck_assert(comes_before(before, row));
+        before = row;
+    }
+    ck_assert_uint_ge(others, 4); /* client, other, and two administrators */
+    RUN(STATUS_DONE, "clients");
+    assert_match(ctl_line(), "^ *ID  ");
+    snprintf(pattern, sizeof pattern, "^ *%d  ", (int)first.id);
+    assert_match(ctl_line(), pattern);
+}
+END_TEST
+
+/* The id of the one voter, as an argument; valid until the next call. */
+static const char *voter_id(void)
+{
+    static char id[32];
+    struct row row;
+    RUN(STATUS_DONE, "clients", "--json");
+    do
+        row = next_row();
+    while (!row.is_voter);
+    snprintf(id, sizeof id, "%d", (int)row.id);
+    return id;
+}
+
+START_TEST(kick_closes_a_connection)
+{
+    const char *id = voter_id();
+    EXPECT("", "kick", id);
+    ck_assert_ptr_null(client_line_or_end(client));
+    EXPECT_FAILURE(STATUS_REFUSED, "NO-SUCH-CLIENT", "kick", id);
+    client = server_client(&server);
+    RUN(STATUS_DONE, "kick", voter_id(), "--json");
+    expect_json("{\"ok\": true}");
+}
+END_TEST
+
+START_TEST(shutdown_stops_the_server)
+{
+    EXPECT("", "shutdown");
+    client_expect_end(client);
+    client_finish(client);
+    ck_assert_int_eq(server_wait(&server), 0);
+    EXPECT_FAILURE(STATUS_NO_CONNECTION, "no connection", "shutdown");
+}
+END_TEST
+
+/* ---- the database ---- */
+
+START_TEST(backup_writes_a_file)
+{
+    char size[32];
+    struct stat status;
+    RUN(STATUS_DONE, "backup", in_directory("copy"));
+    ck_assert_int_eq(stat(in_directory("copy"), &status), 0);
+    snprintf(size, sizeof size, "%d\n", (int)status.st_size);
+    ck_assert_str_eq(ctl.out.bytes, size);
+    EXPECT_FAILURE(STATUS_REFUSED, "exists", "backup", in_directory("copy"));
+    EXPECT_FAILURE(STATUS_REFUSED, "BAD-ARGUMENT", "backup", in_directory("no/where"));
+    database_assert_recount(in_directory("copy"));
+}
+END_TEST
+
+START_TEST(backup_takes_a_path_from_where_one_is)
+{
+    ck_assert_int_eq(chdir(server.directory), 0);
+    RUN(STATUS_DONE, "backup", "my copy", "--json");
+    json_t *object = json_line();
+    ck_assert_int_gt(json_number(object, "bytes"), 4096);
+    json_decref(object);
+    database_assert_recount(in_directory("my copy"));
+}
+END_TEST
+
+#define TIME "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{9}Z"
+
+static void vote_in_a_roll_call(void)
+{
+    struct client *admin = server_admin(&server);
+    client_ask(admin, "CREATE roll yes no voters=named record=name", "+OK 2");
+    client_ask(client, "VOTE roll yes as=Ann", "+OK 3");
+    client_ask(client, "VOTE roll no as=a,\"b\"", "+OK 4");
+    client_ask(client, "VOTE roll no as=Ann", "+OK 5");
+    client_ask(client, "VOTE lunch sushi id=1", "+OK 6");
+}
+
+/* Files of the server's directory whose names begin so. */
+static unsigned count_files(const char *beginning)
+{
+    unsigned count = 0;
+    DIR *directory = opendir(server.directory);
+    ck_assert_ptr_nonnull(directory);
+    const struct dirent *file;
+    while ((file = readdir(directory)) != NULL)
+        count += strncmp(file->d_name, beginning, strlen(beginning)) == 0;
+    closedir(directory);
+    return count;
+}
+
+START_TEST(export_as_csv)
+{
+    vote_in_a_roll_call();
+    RUN(STATUS_DONE, "export", "roll");
+    ck_assert_str_eq(ctl_line(), "seq,time,choice,voter,key\r");
+    assert_match(ctl_line(), "^3," TIME ",yes,Ann,\r$");
+    assert_match(ctl_line(), "^4," TIME ",no,\"a,\"\"b\"\"\",\r$");
+    assert_match(ctl_line(), "^5," TIME ",no,Ann,\r$");
+    expect_no_more();
+    RUN(STATUS_DONE, "export", "lunch", "--format", "csv");
+    ck_assert_str_eq(ctl_line(), "seq,time,choice,voter,key\r");
+    assert_match(ctl_line(), "^6," TIME ",sushi,[0-9a-f]{32},[0-9a-f]{32}\r$");
+    expect_no_more();
+    ck_assert_uint_eq(count_files(".tallyctl-"), 0);
+}
+END_TEST
+
+START_TEST(export_as_json)
+{
+    static const struct {
+        json_int_t seq;
+        const char *choice, *voter;
+    } ballots[] = {{3, "yes", "Ann"}, {4, "no", "a,\"b\""}, {5, "no", "Ann"}};
+    vote_in_a_roll_call();
+    RUN(STATUS_DONE, "export", "roll", "--format", "json");
+    for (unsigned i = 0; i < 3; i++) {
+        json_t *ballot = json_line();
+        ck_assert_int_eq(json_number(ballot, "seq"), ballots[i].seq);
+        assert_match(json_string_value(json_object_get(ballot, "time")), "^" TIME "$");
+        ck_assert_str_eq(json_string_value(json_object_get(ballot, "choice")), ballots[i].choice);
+        ck_assert_str_eq(json_string_value(json_object_get(ballot, "voter")), ballots[i].voter);
+        ck_assert(json_is_null(json_object_get(ballot, "key")));
+        json_decref(ballot);
+    }
+    expect_no_more();
+    RUN(STATUS_DONE, "export", "lunch", "--json");
+    json_t *ballot = json_line();
+    assert_match(json_string_value(json_object_get(ballot, "key")), "^[0-9a-f]{32}$");
+    json_decref(ballot);
+}
+END_TEST
+
+/* ---- recount ---- */
+
+START_TEST(recount_of_the_running_server)
+{
+    vote_in_a_roll_call();
+    EXPECT("lunch: ok\nroll: ok\n", "recount");
+    RUN(STATUS_DONE, "recount", "--json");
+    expect_json("{\"poll\": \"lunch\", \"ok\": true, \"shown\": \"lunch open 6 1 pizza=0 sushi=1\","
+                " \"recounted\": \"lunch open 6 1 pizza=0 sushi=1\"}");
+    expect_json("{\"poll\": \"roll\", \"ok\": true, \"shown\": \"roll open 5 2 yes=0 no=2\","
+                " \"recounted\": \"roll open 5 2 yes=0 no=2\"}");
+    for (unsigned i = 0; i < 3; i++) {
+        json_t *check = json_line();
+        ck_assert(json_is_string(json_object_get(check, "check")));
+        ck_assert(json_is_true(json_object_get(check, "ok")));
+        ck_assert_int_eq(json_number(check, "count"), 0);
+        json_decref(check);
+    }
+    expect_no_more();
+    ck_assert_uint_eq(count_files(".tallyctl-"), 0);
+}
+END_TEST
+
+/* A file, and how many there are beside it. */
+struct contents {
+    char *bytes;
+    size_t len;
+    struct timespec modified;
+    unsigned files;
+};
+
+static struct contents look_at(const char *path)
+{
+    struct contents contents;
+    struct stat status;
+    ck_assert_int_eq(stat(path, &status), 0);
+    contents.bytes = server_read_file(path, &contents.len);
+    contents.modified = status.st_mtim;
+    contents.files = count_files("");
+    return contents;
+}
+
+static void assert_unchanged(const char *path, struct contents before)
+{
+    struct contents now = look_at(path);
+    ck_assert_uint_eq(now.len, before.len);
+    ck_assert_mem_eq(now.bytes, before.bytes, now.len);
+    ck_assert_int_eq(now.modified.tv_sec, before.modified.tv_sec);
+    ck_assert_int_eq(now.modified.tv_nsec, before.modified.tv_nsec);
+    ck_assert_uint_eq(now.files, before.files);
+    free(now.bytes);
+    free(before.bytes);
+}
+
+/* Recounts a file. Returns what is printed, which must not have changed anything. */
+static const char *recount(const char *path, int status)
+{
+    struct contents before = look_at(path);
+    RUN(status, "recount", path);
+    assert_unchanged(path, before);
+    return ctl.out.bytes;
+}
+
+static const char *make_backup(void)
+{
+    RUN(STATUS_DONE, "backup", in_directory("copy"));
+    return in_directory("copy");
+}
+
+START_TEST(recount_of_a_file)
+{
+    vote_in_a_roll_call();
+    ck_assert_str_eq(recount(make_backup(), STATUS_DONE), "lunch: ok\nroll: ok\n");
+    server_end(&server);
+    ck_assert_str_eq(recount(server.database, STATUS_DONE), "lunch: ok\nroll: ok\n");
+}
+END_TEST
+
+/* A server that was killed leaves ballots in the log beside the file. */
+START_TEST(recount_of_a_database_that_was_left_in_a_hurry)
+{
+    char wal[SERVER_PATH_MAX + 8];
+    vote_in_a_roll_call();
+    server_signal(&server, SIGKILL);
+    server_wait(&server);
+    snprintf(wal, sizeof wal, "%s-wal", server.database);
+    struct contents before = look_at(wal);
+    ck_assert_uint_gt(before.len, 0);
+    RUN(STATUS_DONE, "recount", server.database, "--json");
+    json_t *lunch = json_line();
+    ck_assert_str_eq(json_string_value(json_object_get(lunch, "recounted")),
+                     "lunch open 6 1 pizza=0 sushi=1");
+    json_decref(lunch);
+    assert_unchanged(wal, before);
+    recount(server.database, STATUS_DONE);
+}
+END_TEST
+
+static const struct {
+    const char *sql;
+    const char *out, *err; /* among what is printed */
+} tamperings[] = {
+    {"UPDATE ballot SET choice = 1",
+     "lunch: DIFFERS: shown lunch open 6 1 pizza=0 sushi=1 | recounted lunch open 6 1 pizza=1 "
+     "sushi=0\n",
+     ""},
+    {"DELETE FROM ballot WHERE seq = 6", "lunch: DIFFERS: ", ""},
+    {"DELETE FROM last_tally WHERE poll = 1", "lunch: DIFFERS: shown nothing | recounted lunch ",
+     ""},
+    {"UPDATE ballot SET choice = 7 WHERE seq = 3", "roll: ok\n", "a choice that there isn't: 1\n"},
+    {"UPDATE ballot SET seq = 2 WHERE seq = 3", "roll: ok\n", "share: 1\n"},
+    {"INSERT INTO last_tally VALUES (9, 'tea open 1 0 green=0 black=0')", "lunch: ok\nroll: ok\n",
+     "a poll that there isn't: 1\n"},
+};
+
+START_TEST(recount_of_a_file_that_was_tampered_with)
+{
+    vote_in_a_roll_call();
+    tamper(make_backup(), tamperings[_i].sql);
+    const char *out = recount(in_directory("copy"), STATUS_REFUSED);
+    ck_assert_msg(strstr(out, tamperings[_i].out) != NULL, "%s", out);
+    ck_assert_msg(strstr(ctl.err.bytes, tamperings[_i].err) != NULL, "%s", ctl.err.bytes);
+}
+END_TEST
+
+START_TEST(recount_tells_differences_in_json)
+{
+    tamper(make_backup(), "UPDATE last_tally SET line = 'lunch open 1 1 pizza=1 sushi=0'");
+    RUN(STATUS_REFUSED, "recount", in_directory("copy"), "--json");
+    expect_json("{\"poll\": \"lunch\", \"ok\": false, \"shown\": \"lunch open 1 1 pizza=1 "
+                "sushi=0\", \"recounted\": \"lunch open 1 0 pizza=0 sushi=0\"}");
+}
+END_TEST
+
+/* Recounts a file of which nothing can be said, and that must not be touched. */
+static void assert_not_recounted(const char *path, const char *why)
+{
+    ck_assert_str_eq(recount(path, STATUS_REFUSED), "");
+    ck_assert_msg(strstr(ctl.err.bytes, why) != NULL, "%s", ctl.err.bytes);
+    ck_assert_ptr_nonnull(strstr(ctl.err.bytes, path));
+}
+
+START_TEST(recount_refuses_other_files)
+{
+    tamper(make_backup(), "PRAGMA user_version = 2");
+    assert_not_recounted(in_directory("copy"), "version 2");
+    tamper(in_directory("copy"), "PRAGMA application_id = 1");
+    assert_not_recounted(in_directory("copy"), "not a database of tallycast");
+    assert_not_recounted(server.log, "not a database");
+    assert_not_recounted(server.database, "a running server has it in use");
+    EXPECT_FAILURE(STATUS_REFUSED, "No such file", "recount", in_directory("nothing"));
+    EXPECT_FAILURE(STATUS_REFUSED, "not a database", "recount", server.directory);
+    client_ask(client, "VOTE lunch pizza", "+OK 2"); /* which holds its lock still */
+}
+END_TEST
+
+/* ---- usage ---- */
+
+static const char *const misuses[][5] = {
+    {NULL},
+    {"dance"},
+    {"POLLS"},
+    {"--dance"},
+    {"--admin"},
+    {"polls", "lunch"},
+    {"polls", "--count", "1"},
+    {"show"},
+    {"show", "lunch", "tea"},
+    {"show", "two words"},
+    {"show", ""},
+    {"create", "tea", "green"},
+    {"title", "lunch"},
+    {"title", "lunch", "a\nb"},
+    {"label", "lunch", "pizza"},
+    {"vote", "lunch"},
+    {"watch", "--count", "0"},
+    {"watch", "--count", "many"},
+    {"watch", "--timeout", "-1"},
+    {"watch", "--timeout"},
+    {"stats", "lunch"},
+    {"stats", "--watch=1"},
+    {"journey", "lunch"},
+    {"journey", "--voter", "ann"},
+    {"journey", "lunch", "pizza", "sushi"},
+    {"journey", "lunch", "two words"},
+    {"vote", "lunch", "pizza", "--voter", "ann"},
+    {"kick"},
+    {"backup"},
+    {"backup", ""},
+    {"backup", "copy "},
+    {"export"},
+    {"export", "lunch", "--format", "xml"},
+    {"recount", "one", "another"},
+    {"shutdown", "now"},
+};
+
+START_TEST(a_command_line_that_is_wrong)
+{
+    expect_failure(STATUS_USAGE, "", misuses[_i]);
+    client_ask(client, "POLLS", "=lunch open 1 0 pizza=0 sushi=0");
+    client_expect(client, "+OK 1");
+}
+END_TEST
+
+START_TEST(a_line_that_is_too_long)
+{
+    char text[1100];
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    EXPECT_FAILURE(STATUS_USAGE, "too long", "title", "lunch", text);
+}
+END_TEST
+
+static const struct {
+    const char *name, *usage;
+} commands[] = {
+#define COMMAND(name, usage, least, most, options, meaning) {#name, usage},
+#include "tools/tallyctl/commands.def"
+#undef COMMAND
+};
+enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
+
+START_TEST(help_names_every_command)
+{
+    RUN(STATUS_DONE, "--help");
+    for (unsigned i = 0; i < COMMAND_COUNT; i++) {
+        char row[64];
+        snprintf(row, sizeof row, "\n  %s ", commands[i].name);
+        ck_assert_msg(strstr(ctl.out.bytes, row) != NULL, "no %s", commands[i].name);
+    }
+    RUN(STATUS_DONE, "--version");
+    assert_match(ctl.out.bytes, "^tallyctl [0-9]+\\.[0-9]+\\.[0-9]+\n$");
+}
+END_TEST
+
+START_TEST(each_command_has_its_help)
+{
+    char usage[512];
+    const char *name = commands[_i].name;
+    RUN(STATUS_DONE, name, "--help");
+    snprintf(usage, sizeof usage, "usage: tallyctl [--admin PATH] [--json] %s%s%s\n", name,
+             commands[_i].usage[0] != '\0' ? " " : "", commands[_i].usage);
+    ck_assert_msg(strncmp(ctl.out.bytes, usage, strlen(usage)) == 0, "%s", ctl.out.bytes);
+}
+END_TEST
+
+/* ---- connections ---- */
+
+static const char *const without_server[][5] = {
+    {"create", "tea", "green", "black"},
+    {"open", "lunch"},
+    {"close", "lunch"},
+    {"title", "lunch", "Lunch"},
+    {"label", "lunch", "pizza", "Pizza"},
+    {"polls"},
+    {"show", "lunch"},
+    {"watch"},
+    {"vote", "lunch", "pizza"},
+    {"stats"},
+    {"journey"},
+    {"clients"},
+    {"kick", "1"},
+    {"backup", "copy"},
+    {"export", "lunch"},
+    {"recount"},
+    {"shutdown"},
+};
+
+START_TEST(there_is_no_server)
+{
+    setenv("TALLYCAST_ADMIN", in_directory("nothing"), 1);
+    expect_failure(STATUS_NO_CONNECTION, "no connection", without_server[_i]);
+}
+END_TEST
+
+START_TEST(the_option_goes_before_the_environment)
+{
+    setenv("TALLYCAST_ADMIN", in_directory("nothing"), 1);
+    EXPECT("lunch\topen\t0\t1\t-\n", "--admin", server.admin, "polls");
+    EXPECT("lunch\topen\t0\t1\t-\n", "polls", "--admin", server.admin);
+    char path[200];
+    memset(path, 'x', sizeof path - 1);
+    path[sizeof path - 1] = '\0';
+    EXPECT_FAILURE(STATUS_NO_CONNECTION, "too long", "polls", "--admin", path);
+}
+END_TEST
+
+static const struct {
+    const char *line;
+    int status;
+    const char *why;
+} greetings[] = {
+    {"220 mail.example.org ESMTP\n", STATUS_NO_CONNECTION, "none of the protocol's"},
+    {"+OK POP3 server ready\n", STATUS_NO_CONNECTION, "not tallycast"},
+    {"+TALLYCAST 2 max-line=1024\n", STATUS_NO_CONNECTION, "another version"},
+    {"-TOO-MANY-CONNECTIONS try again later\n", STATUS_REFUSED, "TOO-MANY-CONNECTIONS"},
+    {"", STATUS_NO_CONNECTION, "lost"},
+};
+
+START_TEST(what_answers_is_another)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%.90s", in_directory("other"));
+    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_ge(listener, 0);
+    ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
+    ck_assert_int_eq(listen(listener, 1), 0);
+    START("--admin", address.sun_path, "polls");
+    int other = accept(listener, NULL, NULL);
+    ck_assert_int_ge(other, 0);
+    size_t len = strlen(greetings[_i].line);
+    ck_assert_int_eq(write(other, greetings[_i].line, len), (ssize_t)len);
+    close(other);
+    assert_status(greetings[_i].status);
+    ck_assert_msg(strstr(ctl.err.bytes, greetings[_i].why) != NULL, "%s", ctl.err.bytes);
+    close(listener);
+}
+END_TEST
+
+START_TEST(output_that_is_lost_is_an_error)
+{
+    run(TO_FULL_DISK, STATUS_REFUSED, ARGUMENTS("polls"));
+    ck_assert_ptr_nonnull(strstr(ctl.err.bytes, "No space left"));
+    run(TO_FULL_DISK, STATUS_REFUSED, ARGUMENTS("export", "lunch"));
+    ck_assert_uint_eq(count_files(".tallyctl-"), 0);
+}
+END_TEST
+
+#define COUNT(array) ((int)(sizeof array / sizeof array[0]))
+
+static void add_polls(Suite *suite)
+{
+    TCase *tests = server_tests_case(suite, "polls");
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_test(tests, changes_tell_their_sequence);
+    tcase_add_test(tests, changes_tell_their_sequence_in_json);
+    tcase_add_test(tests, a_text_may_begin_with_a_dash);
+    tcase_add_test(tests, what_the_server_refuses);
+    tcase_add_test(tests, polls_to_a_pipe);
+    tcase_add_test(tests, polls_on_a_terminal);
+    tcase_add_test(tests, show_to_a_pipe);
+    tcase_add_test(tests, hidden_counts_are_not_shown);
+    tcase_add_test(tests, show_on_a_terminal_draws_bars);
+    tcase_add_test(tests, a_terminal_gets_no_control_characters);
+    tcase_add_test(tests, errors_have_no_control_characters);
+    tcase_add_test(tests, watch_prints_each_change);
+    tcase_add_test(tests, watch_in_json);
+    tcase_add_test(tests, watch_without_names_follows_new_polls_too);
+    tcase_add_test(tests, watch_ends_when_its_time_is_over);
+    tcase_add_test(tests, watch_ends_by_the_signal_that_it_gets);
+    tcase_add_test(tests, watch_tells_that_the_server_is_gone);
+    tcase_add_test(tests, watch_on_a_terminal_redraws_in_place);
+    tcase_add_test(tests, watch_on_a_terminal_cleans_up_after_a_signal);
+    tcase_add_test(tests, what_does_not_fit_on_the_screen_is_told);
+}
+
+static void add_server(Suite *suite)
+{
+    TCase *tests = server_tests_case(suite, "server");
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_test(tests, stats_to_a_pipe);
+    tcase_add_test(tests, stats_are_watched);
+    tcase_add_test(tests, journey_without_a_ballot);
+    tcase_add_test(tests, journey_of_a_ballot_to_a_pipe);
+    tcase_add_test(tests, journey_of_a_ballot_in_json);
+    tcase_add_test(tests, journey_on_a_terminal_is_a_waterfall);
+    tcase_add_test(tests, clients_lists_those_first_that_hold_the_most_back);
+    tcase_add_test(tests, kick_closes_a_connection);
+    tcase_add_test(tests, shutdown_stops_the_server);
+    tcase_add_loop_test(tests, there_is_no_server, 0, COUNT(without_server));
+    tcase_add_test(tests, the_option_goes_before_the_environment);
+    tcase_add_loop_test(tests, what_answers_is_another, 0, COUNT(greetings));
+    tcase_add_test(tests, output_that_is_lost_is_an_error);
+}
+
+static void add_database(Suite *suite)
+{
+    TCase *tests = server_tests_case(suite, "database");
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_test(tests, backup_writes_a_file);
+    tcase_add_test(tests, backup_takes_a_path_from_where_one_is);
+    tcase_add_test(tests, export_as_csv);
+    tcase_add_test(tests, export_as_json);
+    tcase_add_test(tests, recount_of_the_running_server);
+    tcase_add_test(tests, recount_of_a_file);
+    tcase_add_test(tests, recount_of_a_database_that_was_left_in_a_hurry);
+    tcase_add_loop_test(tests, recount_of_a_file_that_was_tampered_with, 0, COUNT(tamperings));
+    tcase_add_test(tests, recount_tells_differences_in_json);
+    tcase_add_test(tests, recount_refuses_other_files);
+}
+
+static void add_usage(Suite *suite)
+{
+    TCase *tests = server_tests_case(suite, "usage");
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_loop_test(tests, a_command_line_that_is_wrong, 0, COUNT(misuses));
+    tcase_add_test(tests, a_line_that_is_too_long);
+    tcase_add_test(tests, help_names_every_command);
+    tcase_add_loop_test(tests, each_command_has_its_help, 0, COMMAND_COUNT);
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("tallyctl");
+    add_polls(suite);
+    add_server(suite);
+    add_database(suite);
+    add_usage(suite);
+    return server_tests_run(suite);
+}

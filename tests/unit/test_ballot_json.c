@@ -1,0 +1,271 @@
+/* The body of a ballot: what is taken, what is refused and why, and that no body does worse. */
+#include "web/ballot_json.h"
+
+#include "tests/support/allocation.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct ballot_form form;
+static const char *why;
+
+static int read_json(const char *body)
+{
+    return ballot_json_read((struct span){body, strlen(body)}, &form, &why);
+}
+
+static int read_form(const char *body)
+{
+    return ballot_json_read_form((struct span){body, strlen(body)}, &form, &why);
+}
+
+static void assert_form(const char *choice, const char *voter, const char *id)
+{
+    ck_assert_str_eq(form.choice.text, choice);
+    ck_assert_uint_eq(form.choice.len, strlen(choice));
+    ck_assert_str_eq(form.voter, voter);
+    ck_assert_str_eq(form.id, id);
+}
+
+#define LONGEST "a123456789b123456789c123456789d123456789e123456789f123456789g123"
+
+/* ---- JSON ---- */
+
+START_TEST(json_ballots)
+{
+    ck_assert_int_eq(read_json("{\"choice\":\"pizza\"}"), 0);
+    assert_form("pizza", "", "");
+    ck_assert_int_eq(
+        read_json(" {\"id\" : \"k-1\",\r\n\t\"voter\":\"Ann!~\",\"choice\":\"PIZZA\"} \n"), 0);
+    assert_form("pizza", "Ann!~", "k-1");
+    ck_assert_int_eq(read_json("{\"choice\":\"2\"}"), 0); /* a number, as on a line */
+    assert_form("2", "", "");
+    ck_assert_int_eq(read_json("{\"choice\":\"\\u0070izza\",\"voter\":\"a\\\"\\\\\\/b\"}"), 0);
+    assert_form("pizza", "a\"\\/b", "");
+    ck_assert_int_eq(
+        read_json("{\"choice\":\"" LONGEST "\",\"voter\":\"" LONGEST "\",\"id\":\"" LONGEST "\"}"),
+        0);
+    assert_form(LONGEST, LONGEST, LONGEST);
+}
+END_TEST
+
+#define NOT_AN_OBJECT "the body is not one JSON object"
+#define SURPLUS       "a ballot has choice, voter and id, and nothing else"
+#define NOT_A_STRING  "choice, voter and id are strings"
+#define TWICE         "a member is given twice"
+
+static const struct {
+    const char *body;
+    const char *why;
+} bad_json[] = {
+    {"", NOT_AN_OBJECT},
+    {" ", NOT_AN_OBJECT},
+    {"pizza", NOT_AN_OBJECT},
+    {"\"pizza\"", NOT_AN_OBJECT},
+    {"null", NOT_AN_OBJECT},
+    {"[\"choice\",\"pizza\"]", NOT_AN_OBJECT},
+    {"[{\"choice\":\"pizza\"}]", NOT_AN_OBJECT},
+    {"{\"choice\":\"pizza\"", NOT_AN_OBJECT},
+    {"{\"choice\":\"pizza\",}", NOT_AN_OBJECT},
+    {"{choice:\"pizza\"}", NOT_AN_OBJECT},
+    {"{'choice':'pizza'}", NOT_AN_OBJECT},
+    {"{\"choice\":\"pizza\"}{\"choice\":\"sushi\"}", NOT_AN_OBJECT},
+    {"{\"choice\":\"pizza\"} x", NOT_AN_OBJECT},
+    {"/**/{\"choice\":\"pizza\"}", NOT_AN_OBJECT},
+    {"\xef\xbb\xbf{\"choice\":\"pizza\"}", NOT_AN_OBJECT},
+    {"{\"choice\":\"piz\nza\"}", NOT_AN_OBJECT},
+    {"{\"choice\":\"\xff\"}", NOT_AN_OBJECT},
+    {"{\"choice\":\"\xed\xa0\x80\"}", NOT_AN_OBJECT},
+    {"{\"choice\":\"\\ud800\"}", NOT_AN_OBJECT},
+    {"{\"choice\":\"pizza\\u0000\"}", NOT_AN_OBJECT},
+    {"{\"choice\\u0000\":\"pizza\"}", NOT_AN_OBJECT},
+    {"{\"choice\":\"pizza\",\"voter\":1e999}", NOT_AN_OBJECT},
+    {"{\"choice\":\"pizza\",\"voter\":99999999999999999999}", NOT_AN_OBJECT},
+    {"{\"choice\":\"pizza\",\"choice\":\"sushi\"}", TWICE},
+    {"{\"choice\":\"pizza\",\"\\u0063hoice\":\"sushi\"}", TWICE},
+    {"{}", "choice is missing"},
+    {"{\"voter\":\"ann\"}", "choice is missing"},
+    {"{\"Choice\":\"pizza\"}", SURPLUS},
+    {"{\"choice\":\"pizza\",\"\":\"\"}", SURPLUS},
+    {"{\"choice\":\"pizza\",\"__proto__\":\"x\"}", SURPLUS},
+    {"{\"choice\":\"pizza\",\"poll\":\"lunch\"}", SURPLUS},
+    {"{\"choice\":2}", NOT_A_STRING},
+    {"{\"choice\":null}", NOT_A_STRING},
+    {"{\"choice\":[\"pizza\"]}", NOT_A_STRING},
+    {"{\"choice\":{\"choice\":\"pizza\"}}", NOT_A_STRING},
+    {"{\"choice\":\"pizza\",\"voter\":null}", NOT_A_STRING},
+    {"{\"choice\":\"pizza\",\"id\":true}", NOT_A_STRING},
+    {"{\"choice\":\"\"}", NAME_FORM},
+    {"{\"choice\":\" pizza\"}", NAME_FORM},
+    {"{\"choice\":\"pizza tacos\"}", NAME_FORM},
+    {"{\"choice\":\"pizza\\nVOTE\"}", NAME_FORM},
+    {"{\"choice\":\"-pizza\"}", NAME_FORM},
+    {"{\"choice\":\"" LONGEST "4\"}", NAME_FORM},
+    {"{\"choice\":\"pizz\xc3\xa0\"}", NAME_FORM},
+    {"{\"choice\":\"pizza\",\"voter\":\"\"}", VOTER_FORM},
+    {"{\"choice\":\"pizza\",\"voter\":\"a b\"}", VOTER_FORM},
+    {"{\"choice\":\"pizza\",\"voter\":\"\xc3\xa9ric\"}", VOTER_FORM},
+    {"{\"choice\":\"pizza\",\"voter\":\"" LONGEST "4\"}", VOTER_FORM},
+    {"{\"choice\":\"pizza\",\"id\":\"a\\tb\"}", VOTER_FORM},
+};
+
+START_TEST(json_that_is_refused)
+{
+    ck_assert_msg(read_json(bad_json[_i].body) == ERR_BAD_ARGUMENT, "%s", bad_json[_i].body);
+    ck_assert_msg(why && strcmp(why, bad_json[_i].why) == 0, "%s: %s", bad_json[_i].body, why);
+}
+END_TEST
+
+START_TEST(a_nul_is_refused)
+{
+    static const char inside[] = "{\"choice\":\"piz\0za\"}";
+    static const char behind[] = "{\"choice\":\"pizza\"}\0";
+    ck_assert_int_eq(ballot_json_read((struct span){inside, sizeof inside - 1}, &form, &why),
+                     ERR_BAD_ARGUMENT);
+    ck_assert_int_eq(ballot_json_read((struct span){behind, sizeof behind - 1}, &form, &why),
+                     ERR_BAD_ARGUMENT);
+}
+END_TEST
+
+START_TEST(no_body_is_refused)
+{
+    ck_assert_int_eq(ballot_json_read((struct span){NULL, 0}, &form, &why), ERR_BAD_ARGUMENT);
+    ck_assert_str_eq(why, NOT_AN_OBJECT);
+    ck_assert_int_eq(ballot_json_read_form((struct span){NULL, 0}, &form, &why), ERR_BAD_ARGUMENT);
+    ck_assert_str_eq(why, "choice is missing");
+}
+END_TEST
+
+enum { BODY_MAX = 64 * 1024 };
+
+/* More than HTTP lets through: deep, wide, and long. */
+START_TEST(huge_json_is_refused)
+{
+    static char body[BODY_MAX + 1];
+    memset(body, '[', BODY_MAX);
+    ck_assert_int_eq(read_json(body), ERR_BAD_ARGUMENT);
+    for (size_t i = 0; i + 5 <= BODY_MAX; i += 5)
+        memcpy(body + i, "{\"a\":", 5);
+    ck_assert_int_eq(read_json(body), ERR_BAD_ARGUMENT);
+    size_t len = (size_t)sprintf(body, "{\"choice\":\"pizza\"");
+    for (unsigned i = 0; len + 32 < BODY_MAX; i++)
+        len += (size_t)sprintf(body + len, ",\"m%u\":\"\"", i);
+    strcpy(body + len, "}");
+    ck_assert_int_eq(read_json(body), ERR_BAD_ARGUMENT);
+    ck_assert_str_eq(why, SURPLUS);
+    len = (size_t)sprintf(body, "{\"choice\":\"");
+    memset(body + len, 'a', BODY_MAX - len - 2);
+    strcpy(body + BODY_MAX - 2, "\"}");
+    ck_assert_int_eq(read_json(body), ERR_BAD_ARGUMENT);
+    ck_assert_str_eq(why, NAME_FORM);
+}
+END_TEST
+
+/* Each beginning of a ballot is refused; nothing is kept of it. */
+START_TEST(json_cut_short_is_refused)
+{
+    static const char body[] = "{\"choice\":\"p\\u0069zza\",\"voter\":\"ann\",\"id\":\"1\"}";
+    for (size_t len = 0; len < sizeof body - 1; len++)
+        ck_assert_int_eq(ballot_json_read((struct span){body, len}, &form, &why), ERR_BAD_ARGUMENT);
+    ck_assert_int_eq(read_json(body), 0);
+}
+END_TEST
+
+/* Nothing is kept, and nothing but the ballot itself is ever taken for it. */
+START_TEST(a_shortage_of_memory_refuses_the_ballot)
+{
+    int result = -1;
+    int limits = 0;
+    ck_assert_int_eq(read_json("{}"), ERR_BAD_ARGUMENT); /* jansson chooses its seed */
+    for (long n = 0; result != 0; n++) {
+        ck_assert_int_lt(n, 1000);
+        long held = blocks_held;
+        allocations_left = n;
+        result = read_json("{\"choice\":\"pizza\",\"voter\":\"ann\"}");
+        allocations_left = -1;
+        held -= blocks_held;
+        ck_assert_int_eq(held, 0);
+        ck_assert(result == 0 || result == ERR_LIMIT || result == ERR_BAD_ARGUMENT);
+        limits += result == ERR_LIMIT;
+    }
+    assert_form("pizza", "ann", "");
+    ck_assert_int_ge(limits, 3);
+}
+END_TEST
+
+/* ---- forms ---- */
+
+START_TEST(forms)
+{
+    ck_assert_int_eq(read_form("choice=pizza"), 0);
+    assert_form("pizza", "", "");
+    ck_assert_int_eq(read_form("voter=&choice=Pizza&id="), 0);
+    assert_form("pizza", "", "");
+    ck_assert_int_eq(read_form("choice=%70izza&voter=a%2Bb%3D%26&id=k"), 0);
+    assert_form("pizza", "a+b=&", "k");
+    ck_assert_int_eq(read_form("%63hoice=pizza&voter=" LONGEST), 0);
+    assert_form("pizza", LONGEST, "");
+}
+END_TEST
+
+static const struct {
+    const char *body;
+    const char *why;
+} bad_forms[] = {
+    {"", "choice is missing"},
+    {"voter=ann", "choice is missing"},
+    {"choice=", NAME_FORM},
+    {"choice", NAME_FORM},
+    {"choice=pizza+tacos", NAME_FORM},
+    {"choice=pizza%0AVOTE", NAME_FORM},
+    {"choice=pizza%00", NAME_FORM},
+    {"choice=%zz", NAME_FORM},
+    {"choice=%7", NAME_FORM},
+    {"choice=" LONGEST "4", NAME_FORM},
+    {"choice=pizza&choice=sushi", TWICE},
+    {"choice=pizza&voter=ann&voter=bob", TWICE},
+    {"choice=pizza&voter=a+b", VOTER_FORM},
+    {"choice=pizza&voter=%C3%A9ric", VOTER_FORM},
+    {"choice=pizza&voter=" LONGEST "4", VOTER_FORM},
+    {"choice=pizza&poll=lunch", SURPLUS},
+    {"choice=pizza&poll=", SURPLUS},
+    {"choice=pizza&=", SURPLUS},
+    {"choice=pizza&" LONGEST "=1", SURPLUS},
+    {"choice=pizza&%00=1", SURPLUS},
+    {"{\"choice\":\"pizza\"}", SURPLUS},
+};
+
+START_TEST(forms_that_are_refused)
+{
+    ck_assert_msg(read_form(bad_forms[_i].body) == ERR_BAD_ARGUMENT, "%s", bad_forms[_i].body);
+    ck_assert_msg(why && strcmp(why, bad_forms[_i].why) == 0, "%s: %s", bad_forms[_i].body, why);
+}
+END_TEST
+
+#define COUNT_OF(array) ((int)(sizeof(array) / sizeof(array)[0]))
+
+int main(void)
+{
+    allocation_begin();
+    Suite *suite = suite_create("ballot_json");
+    TCase *json = tcase_create("json");
+    tcase_add_test(json, json_ballots);
+    tcase_add_loop_test(json, json_that_is_refused, 0, COUNT_OF(bad_json));
+    tcase_add_test(json, a_nul_is_refused);
+    tcase_add_test(json, no_body_is_refused);
+    tcase_add_test(json, huge_json_is_refused);
+    tcase_add_test(json, json_cut_short_is_refused);
+    tcase_add_test(json, a_shortage_of_memory_refuses_the_ballot);
+    suite_add_tcase(suite, json);
+    TCase *urlencoded = tcase_create("form");
+    tcase_add_test(urlencoded, forms);
+    tcase_add_loop_test(urlencoded, forms_that_are_refused, 0, COUNT_OF(bad_forms));
+    suite_add_tcase(suite, urlencoded);
+
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}

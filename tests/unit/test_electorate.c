@@ -1,0 +1,413 @@
+/* The electorate against a plain model: an array indexed by the voter's number. The linker sends
+ * the allocations of the tested code through __wrap_ functions, so that each of them can be made to
+ * fail, and bytes be counted. */
+#include "ledger/electorate.h"
+#include "tests/support/scale.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *memory, size_t size);
+void *__real_aligned_alloc(size_t alignment, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
+void __real_free(void *memory);
+void __wrap_free(void *memory);
+
+/* ck_assert costs a system call and memory each time: too much for loops, and for when memory is
+ * short. */
+#define MUST(condition) ((condition) ? (void)0 : ck_abort_msg("not so: %s", #condition))
+
+static long allocations_left = -1; /* until they fail; -1 is never */
+static size_t allocated_bytes;     /* in all, whatever was freed since */
+static size_t malloc_bytes;        /* the newest by malloc: a directory that was doubled */
+static long blocks_in_use;
+
+static bool may_allocate(size_t bytes)
+{
+    if (allocations_left == 0)
+        return false;
+    if (allocations_left > 0)
+        allocations_left--;
+    allocated_bytes += bytes;
+    blocks_in_use++;
+    return true;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    malloc_bytes = size;
+    return may_allocate(size) ? __real_malloc(size) : NULL;
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return may_allocate(count * size) ? __real_calloc(count, size) : NULL;
+}
+
+void *__wrap_realloc(void *memory, size_t size)
+{
+    return may_allocate(size) ? __real_realloc(memory, size) : NULL;
+}
+
+void *__wrap_aligned_alloc(size_t alignment, size_t size)
+{
+    return may_allocate(size) ? __real_aligned_alloc(alignment, size) : NULL;
+}
+
+void __wrap_free(void *memory)
+{
+    blocks_in_use -= memory != NULL;
+    __real_free(memory);
+}
+
+/* splitmix64: uniform bits from a counter. */
+static uint64_t mix(uint64_t number)
+{
+    number += UINT64_C(0x9e3779b97f4a7c15);
+    number = (number ^ number >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    number = (number ^ number >> 27) * UINT64_C(0x94d049bb133111eb);
+    return number ^ number >> 31;
+}
+
+static struct hash hash_of(uint64_t voter)
+{
+    return (struct hash){.high = mix(2 * voter), .low = mix(2 * voter + 1)};
+}
+
+static struct vote vote_of(uint64_t seq)
+{
+    return (struct vote){.seq = seq & ((UINT64_C(1) << 48) - 1), .choice = (uint16_t)(seq % 7 + 1)};
+}
+
+static void set(struct electorate *electorate, struct hash voter, struct vote vote)
+{
+    MUST(electorate_set(electorate, voter, vote, NULL) == 0);
+}
+
+static void assert_vote(struct vote vote, struct vote expected)
+{
+    MUST(vote.seq == expected.seq);
+    MUST(vote.choice == expected.choice);
+}
+
+START_TEST(an_empty_one_knows_nobody)
+{
+    struct electorate *electorate = electorate_new(0);
+    assert_vote(electorate_find(electorate, hash_of(1)), (struct vote){0});
+    assert_vote(electorate_find(electorate, (struct hash){0}), (struct vote){0});
+    ck_assert_uint_eq(electorate_count(electorate), 0);
+    electorate_free(electorate);
+    electorate_free(NULL);
+}
+END_TEST
+
+START_TEST(set_gives_the_vote_before)
+{
+    struct electorate *electorate = electorate_new(0);
+    struct vote before = vote_of(99);
+    ck_assert_int_eq(electorate_set(electorate, hash_of(1), vote_of(5), &before), 0);
+    assert_vote(before, (struct vote){0});
+    ck_assert_int_eq(electorate_set(electorate, hash_of(1), vote_of(6), &before), 0);
+    assert_vote(before, vote_of(5));
+    assert_vote(electorate_find(electorate, hash_of(1)), vote_of(6));
+    ck_assert_uint_eq(electorate_count(electorate), 1);
+    electorate_free(electorate);
+}
+END_TEST
+
+START_TEST(forgetting_and_undoing)
+{
+    struct electorate *electorate = electorate_new(0);
+    struct vote before;
+    const struct vote none = {0};
+    ck_assert_int_eq(electorate_set(electorate, hash_of(1), none, &before), 0);
+    assert_vote(before, none);
+    ck_assert_uint_eq(electorate_count(electorate), 0); /* a stranger isn't worth an entry */
+
+    set(electorate, hash_of(1), vote_of(5));
+    ck_assert_int_eq(electorate_set(electorate, hash_of(1), vote_of(6), &before), 0);
+    set(electorate, hash_of(1), before);
+    assert_vote(electorate_find(electorate, hash_of(1)), vote_of(5));
+
+    ck_assert_int_eq(electorate_set(electorate, hash_of(1), none, &before), 0);
+    assert_vote(before, vote_of(5));
+    assert_vote(electorate_find(electorate, hash_of(1)), none);
+    ck_assert_uint_eq(electorate_count(electorate), 1);
+    ck_assert_int_eq(electorate_set(electorate, hash_of(1), vote_of(7), &before), 0);
+    assert_vote(before, none);
+    assert_vote(electorate_find(electorate, hash_of(1)), vote_of(7));
+    ck_assert_uint_eq(electorate_count(electorate), 1);
+    electorate_free(electorate);
+}
+END_TEST
+
+START_TEST(the_widest_vote_fits)
+{
+    struct electorate *electorate = electorate_new(0);
+    struct vote widest = {.seq = (UINT64_C(1) << 48) - 1, .choice = UINT16_MAX};
+    set(electorate, hash_of(1), widest);
+    assert_vote(electorate_find(electorate, hash_of(1)), widest);
+    electorate_free(electorate);
+}
+END_TEST
+
+/* Loop tests: with no hint, a small one, and a good one. */
+static const size_t hints[] = {0, 10000, 1000000};
+
+START_TEST(a_million_voters_agree_with_the_model)
+{
+    const uint64_t voters = scaled(1000000);
+    struct electorate *electorate = electorate_new(hints[_i]);
+    struct vote *model = calloc(voters, sizeof *model);
+    ck_assert_ptr_nonnull(electorate);
+    ck_assert_ptr_nonnull(model);
+    for (uint64_t step = 1; step <= 3 * voters; step++) {
+        uint64_t voter = mix(step) % voters;
+        struct vote vote = mix(~step) % 8 == 0 ? (struct vote){0} : vote_of(step);
+        struct vote before;
+        electorate_prefetch(electorate, hash_of(voter));
+        MUST(electorate_set(electorate, hash_of(voter), vote, &before) == 0);
+        MUST(before.seq == model[voter].seq && before.choice == model[voter].choice);
+        model[voter] = vote;
+    }
+    size_t known = 0;
+    for (uint64_t voter = 0; voter < voters; voter++) {
+        struct vote vote = electorate_find(electorate, hash_of(voter));
+        MUST(vote.seq == model[voter].seq && vote.choice == model[voter].choice);
+        known += vote.seq != 0;
+    }
+    for (uint64_t stranger = voters; stranger < voters + 1000; stranger++)
+        MUST(electorate_find(electorate, hash_of(stranger)).seq == 0);
+    ck_assert_uint_ge(electorate_count(electorate), known);
+    ck_assert_uint_le(electorate_count(electorate), voters);
+    free(model);
+    electorate_free(electorate);
+}
+END_TEST
+
+/* What shares so many top bits can't be told apart by the directory at any sensible size. */
+static const unsigned shared_bits[] = {20, 40, 63, 64};
+
+START_TEST(equal_top_bits_do_not_blow_up_the_directory)
+{
+    enum { VOTERS = 100000 };
+    struct electorate *electorate = electorate_new(0);
+    size_t bytes_before = allocated_bytes;
+    for (uint64_t voter = 0; voter < VOTERS; voter++) {
+        struct hash hash = hash_of(voter);
+        hash.high = shared_bits[_i] == 64 ? 0 : hash.high >> shared_bits[_i];
+        set(electorate, hash, vote_of(voter + 1));
+    }
+    ck_assert_uint_eq(electorate_count(electorate), VOTERS);
+    for (uint64_t voter = 0; voter < VOTERS; voter++) {
+        struct hash hash = hash_of(voter);
+        hash.high = shared_bits[_i] == 64 ? 0 : hash.high >> shared_bits[_i];
+        assert_vote(electorate_find(electorate, hash), vote_of(voter + 1));
+    }
+    /* Twelve times the entries themselves, over all sizes that a segment had on the way. */
+    ck_assert_uint_le(allocated_bytes - bytes_before, 12 * 24 * VOTERS);
+
+    /* Others, with top bits of their own, still get in. */
+    for (uint64_t voter = VOTERS; voter < 2 * VOTERS; voter++)
+        set(electorate, hash_of(voter), vote_of(voter + 1));
+    for (uint64_t voter = VOTERS; voter < 2 * VOTERS; voter++)
+        assert_vote(electorate_find(electorate, hash_of(voter)), vote_of(voter + 1));
+    electorate_free(electorate);
+}
+END_TEST
+
+/* Fills the table until an insert allocates, with every allocation of that insert failing once. */
+START_TEST(a_failed_allocation_changes_nothing)
+{
+    struct electorate *electorate = electorate_new(0);
+    unsigned failures = 0;
+    uint64_t voter = 0;
+    for (; voter < 100000; voter++) {
+        struct hash hash = hash_of(voter);
+        if (_i == 1) /* segments that can only grow */
+            hash.high = 0;
+        struct vote before = vote_of(77);
+        int result = -1;
+        for (long left = 0; result != 0; left++) {
+            MUST(left < 50);
+            allocations_left = left;
+            result = electorate_set(electorate, hash, vote_of(voter + 1), &before);
+            allocations_left = -1;
+            if (result == 0)
+                break;
+            failures++;
+            MUST(result == -1);
+            assert_vote(before, vote_of(77)); /* not written */
+            MUST(electorate_count(electorate) == voter);
+            MUST(electorate_find(electorate, hash).seq == 0);
+        }
+    }
+    ck_assert_uint_ge(failures, 4);
+    while (voter-- > 0) {
+        struct hash hash = hash_of(voter);
+        if (_i == 1)
+            hash.high = 0;
+        assert_vote(electorate_find(electorate, hash), vote_of(voter + 1));
+    }
+    electorate_free(electorate);
+}
+END_TEST
+
+START_TEST(replacing_and_forgetting_need_no_memory)
+{
+    struct electorate *electorate = electorate_new(0);
+    for (uint64_t voter = 0; voter < 10000; voter++)
+        set(electorate, hash_of(voter), vote_of(voter + 1));
+    allocations_left = 0;
+    for (uint64_t voter = 0; voter < 10000; voter++) {
+        set(electorate, hash_of(voter), vote_of(voter + 2));
+        set(electorate, hash_of(voter), (struct vote){0});
+        set(electorate, hash_of(voter), vote_of(voter + 3));
+        set(electorate, hash_of(voter + 10000), (struct vote){0});
+    }
+    allocations_left = -1;
+    ck_assert_uint_eq(electorate_count(electorate), 10000);
+    electorate_free(electorate);
+}
+END_TEST
+
+START_TEST(new_fails_whole)
+{
+    for (long left = 0; left < 12; left++) {
+        allocations_left = left;
+        struct electorate *electorate = electorate_new(10000);
+        allocations_left = -1;
+        if (electorate != NULL) {
+            ck_assert_int_gt(left, 2);
+            electorate_free(electorate);
+            return;
+        }
+    }
+    ck_abort_msg("electorate_new(10000) wants more than 12 allocations");
+}
+END_TEST
+
+/* The table's point: no insert moves more than one segment's entries, so none allocates more than
+ * two new ones and a directory. */
+START_TEST(growth_comes_in_small_steps)
+{
+    struct electorate *electorate = electorate_new(0);
+    size_t largest = 0;
+    for (uint64_t voter = 0, voters = scaled(1000000); voter < voters; voter++) {
+        size_t before = allocated_bytes;
+        set(electorate, hash_of(voter), vote_of(voter + 1));
+        if (allocated_bytes - before > largest)
+            largest = allocated_bytes - before;
+    }
+    /* A block for 21 segments, of which a split writes two, and a directory. */
+    ck_assert_uint_ge(largest, 2 << 20);
+    ck_assert_uint_le(largest, (2 << 20) + (1 << 16));
+    electorate_free(electorate);
+}
+END_TEST
+
+/* A split hands its segment back for the next one, and a directory is twice the one before. */
+START_TEST(growth_takes_no_more_than_it_needs)
+{
+    const size_t voters = scaled(1000000);
+    struct electorate *electorate = electorate_new(0);
+    size_t bytes_before = allocated_bytes, directory_bytes = 2 * sizeof(void *);
+    malloc_bytes = directory_bytes;
+    for (uint64_t voter = 0; voter < voters; voter++) {
+        set(electorate, hash_of(voter), vote_of(voter + 1));
+        MUST(malloc_bytes == directory_bytes || malloc_bytes == 2 * directory_bytes);
+        directory_bytes = malloc_bytes;
+    }
+    /* Segments that were split are three eighths full at least, and a block may be unused. */
+    MUST(allocated_bytes - bytes_before <= 24 * voters / 3 * 8 + (2 << 20) + (1 << 16));
+    electorate_free(electorate);
+}
+END_TEST
+
+START_TEST(a_good_hint_leaves_nothing_to_allocate)
+{
+    enum { VOTERS = 98000 }; /* 32 segments would hold them only if chance were even */
+    struct electorate *electorate = electorate_new(VOTERS);
+    size_t bytes_before = allocated_bytes;
+    for (uint64_t voter = 0; voter < VOTERS; voter++)
+        set(electorate, hash_of(voter), vote_of(voter + 1));
+    MUST(allocated_bytes == bytes_before);
+    electorate_free(electorate);
+}
+END_TEST
+
+START_TEST(a_hint_out_of_all_proportion_is_bounded)
+{
+    size_t bytes_before = allocated_bytes;
+    allocations_left = 2; /* itself and the directory, but no segment */
+    struct electorate *electorate = electorate_new(SIZE_MAX);
+    allocations_left = -1;
+    size_t bytes = allocated_bytes - bytes_before;
+    ck_assert_ptr_null(electorate);
+    ck_assert_uint_ge(bytes, sizeof(void *) << 16);
+    ck_assert_uint_lt(bytes, sizeof(void *) << 17);
+}
+END_TEST
+
+/* Voters whose segments are split (0) and who are all in one that grows (1). */
+START_TEST(everything_is_given_back)
+{
+    long before = blocks_in_use;
+    struct electorate *electorate = electorate_new(0);
+    for (uint64_t voter = 0; voter < 100000; voter++) {
+        struct hash hash = hash_of(voter);
+        if (_i == 1)
+            hash.high = 0;
+        set(electorate, hash, vote_of(voter + 1));
+    }
+    /* Itself, the directory, blocks, and segments that are larger than usual. */
+    MUST(blocks_in_use - before <= (_i == 0 ? 2 + 4 : 2 + 2));
+    electorate_free(electorate);
+    MUST(blocks_in_use == before);
+    for (long left = 0; left < 3; left++) {
+        allocations_left = left;
+        MUST(electorate_new(10000) == NULL);
+        allocations_left = -1;
+        MUST(blocks_in_use == before);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("electorate");
+    TCase *small = tcase_create("small");
+    tcase_add_test(small, an_empty_one_knows_nobody);
+    tcase_add_test(small, set_gives_the_vote_before);
+    tcase_add_test(small, forgetting_and_undoing);
+    tcase_add_test(small, the_widest_vote_fits);
+    suite_add_tcase(suite, small);
+    TCase *large = tcase_create("large");
+    tcase_set_timeout(large, 60);
+    tcase_add_loop_test(large, a_million_voters_agree_with_the_model, 0, 3);
+    tcase_add_loop_test(large, equal_top_bits_do_not_blow_up_the_directory, 0, 4);
+    tcase_add_test(large, growth_comes_in_small_steps);
+    tcase_add_test(large, growth_takes_no_more_than_it_needs);
+    tcase_add_test(large, a_good_hint_leaves_nothing_to_allocate);
+    suite_add_tcase(suite, large);
+    TCase *memory = tcase_create("memory");
+    tcase_set_timeout(memory, 60);
+    tcase_add_loop_test(memory, a_failed_allocation_changes_nothing, 0, 2);
+    tcase_add_test(memory, replacing_and_forgetting_need_no_memory);
+    tcase_add_test(memory, new_fails_whole);
+    tcase_add_test(memory, a_hint_out_of_all_proportion_is_bounded);
+    tcase_add_loop_test(memory, everything_is_given_back, 0, 2);
+    suite_add_tcase(suite, memory);
+
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}

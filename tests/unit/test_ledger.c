@@ -1,0 +1,1082 @@
+/* The ledger in this process, on a real database and a real tally: what it judges, what it shows
+ * and what it takes back. The test is the loop of port 0. Commits, allocations and threads can be
+ * made to fail through the linker's --wrap. */
+#include "ledger/ledger.h"
+#include "base/clock.h"
+
+#include "proto/error.h"
+#include "tests/support/temporary.h"
+#include "base/waker.h"
+
+#include <check.h>
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* ---- what can be made to fail ---- */
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *memory, size_t size);
+void *__real_aligned_alloc(size_t alignment, size_t size);
+int __real_posix_memalign(void **memory, size_t alignment, size_t size);
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*run)(void *context), void *context);
+int __real_store_commit(struct store *store, const struct store_batch *batch, const char **reason);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
+int __wrap_posix_memalign(void **memory, size_t alignment, size_t size);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*run)(void *context), void *context);
+int __wrap_store_commit(struct store *store, const struct store_batch *batch, const char **reason);
+
+static _Thread_local bool is_test_thread;
+static bool fails_here;                  /* on the test's thread; else on the ledger's */
+static _Atomic long before_failing = -1; /* allocations until one fails; -1 for never */
+static atomic_int commits_to_refuse;
+static atomic_int commits;
+static atomic_bool commits_wait; /* each for `commit_goes_on`, having told `commit_waits` */
+static sem_t commit_waits, commit_goes_on;
+static bool threads_fail;
+static bool wakers_fail;
+
+int __real_eventfd(unsigned initial, int flags);
+int __wrap_eventfd(unsigned initial, int flags);
+int __wrap_eventfd(unsigned initial, int flags)
+{
+    if (!wakers_fail)
+        return __real_eventfd(initial, flags);
+    errno = EMFILE;
+    return -1;
+}
+
+static bool may_allocate(void)
+{
+    if (is_test_thread != fails_here || before_failing < 0)
+        return true;
+    return before_failing-- != 0;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return may_allocate() ? __real_malloc(size) : NULL;
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return may_allocate() ? __real_calloc(count, size) : NULL;
+}
+
+void *__wrap_realloc(void *memory, size_t size)
+{
+    return may_allocate() ? __real_realloc(memory, size) : NULL;
+}
+
+void *__wrap_aligned_alloc(size_t alignment, size_t size)
+{
+    return may_allocate() ? __real_aligned_alloc(alignment, size) : NULL;
+}
+
+int __wrap_posix_memalign(void **memory, size_t alignment, size_t size)
+{
+    return may_allocate() ? __real_posix_memalign(memory, alignment, size) : ENOMEM;
+}
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*run)(void *context), void *context)
+{
+    return threads_fail ? EAGAIN : __real_pthread_create(thread, attributes, run, context);
+}
+
+int __wrap_store_commit(struct store *store, const struct store_batch *batch, const char **reason)
+{
+    commits++;
+    if (commits_wait) {
+        sem_post(&commit_waits);
+        sem_wait(&commit_goes_on);
+    }
+    if (commits_to_refuse == 0)
+        return __real_store_commit(store, batch, reason);
+    commits_to_refuse--;
+    *reason = "the test refuses it";
+    return ERR_STORAGE;
+}
+
+/* ---- the ledger under test ---- */
+
+static char directory[TEMPORARY_MAX];
+static char path[PATH_MAX];
+static char why[STORE_WHY_MAX];
+static const struct voter_key key = {{1, 2, 3}};
+static struct store *store;
+static struct tally *tally;
+static struct ledger *ledger;
+static struct waker waker;
+static bool started;
+static unsigned port_count = 2;
+
+static struct ledger *make_ledger(void)
+{
+    struct waker *const wakers[] = {&waker, &waker, &waker};
+    return ledger_new(store, tally, &key, port_count, wakers, why);
+}
+
+static void start(void)
+{
+    ck_assert_msg(store_open(&store, path, false, why) == 0, "%s", why);
+    tally = tally_new(1);
+    ck_assert_int_eq(waker_init(&waker), 0);
+    ledger = make_ledger();
+    ck_assert_msg(ledger != NULL, "%s", why);
+    ck_assert_int_eq(ledger_start(ledger), 0);
+    started = true;
+}
+
+static void stop(void)
+{
+    if (started)
+        ledger_stop(ledger);
+    started = false;
+    ledger_free(ledger);
+    tally_free(tally);
+    store_close(store);
+    waker_destroy(&waker);
+}
+
+static void restart(void)
+{
+    stop();
+    start();
+}
+
+static void setup(void)
+{
+    is_test_thread = true;
+    before_failing = -1;
+    temporary_directory(directory, "tallycast-ledger");
+    snprintf(path, sizeof path, "%s/test.db", directory);
+    start();
+}
+
+static void remove_file(const char *suffix)
+{
+    char name[PATH_MAX + 16];
+    snprintf(name, sizeof name, "%s%s", path, suffix);
+    unlink(name);
+}
+
+static void teardown(void)
+{
+    stop();
+    remove_file("");
+    remove_file("-wal");
+    remove_file(".copy");
+    ck_assert_int_eq(rmdir(directory), 0); /* nothing is left behind */
+}
+
+/* ---- asking ---- */
+
+static struct poll *parse_poll(const char *line)
+{
+    static struct command command;
+    const char *reason;
+    ck_assert_int_eq(command_parse(line, strlen(line), &command, &reason), 0);
+    return poll_new(&command.poll, &command.settings, command.choices, command.choice_count);
+}
+
+static void put_request(unsigned port, struct request request)
+{
+    struct request *slot = ledger_request(ledger, port);
+    ck_assert_ptr_nonnull(slot);
+    *slot = request;
+}
+
+static struct answer take_answer(unsigned port)
+{
+    struct answer answer;
+    while (ledger_receive(ledger, port, &answer, 1) == 0) {
+        waker_prepare(&waker);
+        if (ledger_port_is_empty(ledger, port))
+            waker_sleep(&waker);
+        else
+            waker_cancel(&waker);
+    }
+    return answer;
+}
+
+static struct answer ask(struct request request)
+{
+    put_request(0, request);
+    ledger_send(ledger, 0);
+    return take_answer(0);
+}
+
+static struct request create(const char *line)
+{
+    return (struct request){.kind = REQUEST_CREATE, .detail = parse_poll(line)};
+}
+
+static struct request ballot(uint32_t poll, uint16_t choice, uint64_t voter)
+{
+    return (struct request){
+        .kind = REQUEST_BALLOT, .poll = poll, .choice = choice, .voter = {voter, ~voter}};
+}
+
+static struct request keyed(uint32_t poll, uint16_t choice, uint64_t voter, uint64_t id)
+{
+    struct request request = ballot(poll, choice, voter);
+    request.has_key = true;
+    request.key = (struct hash){id, id};
+    return request;
+}
+
+static struct request text(enum request_kind kind, uint32_t poll, uint16_t choice,
+                           const char *bytes)
+{
+    return (struct request){.kind = (uint8_t)kind,
+                            .poll = poll,
+                            .choice = choice,
+                            .detail = request_text_new(bytes, strlen(bytes))};
+}
+
+static struct request state(enum request_kind kind, uint32_t poll)
+{
+    return (struct request){.kind = (uint8_t)kind, .poll = poll};
+}
+
+static void assert_answer(struct answer answer, int error, uint64_t number, bool duplicate)
+{
+    ck_assert_int_eq(answer.error, error);
+    ck_assert_uint_eq(answer.number, number);
+    ck_assert_int_eq(answer.duplicate, duplicate);
+}
+
+#define ASSERT_ACCEPTED(request, seq) assert_answer(ask(request), 0, seq, false)
+#define ASSERT_REPEATED(request, seq) assert_answer(ask(request), 0, seq, true)
+#define ASSERT_REFUSED(request, code) ck_assert_int_eq(ask(request).error, code)
+
+static void assert_shown(uint32_t poll, const char *expected)
+{
+    struct snapshot *snapshot = tally_snapshot(tally, poll, NULL);
+    struct tally_view view;
+    snapshot_view(snapshot, &view);
+    view.hidden = false;
+    char line[512];
+    size_t len = tally_encode(line, "", &view);
+    line[len - 1] = '\0';
+    ck_assert_str_eq(line, expected);
+    snapshot_unref(snapshot);
+}
+
+static void assert_text(uint32_t poll, unsigned index, const char *expected)
+{
+    struct poll_texts *texts;
+    struct snapshot *snapshot = tally_snapshot(tally, poll, &texts);
+    ck_assert_ptr_nonnull(texts);
+    ck_assert_uint_eq(texts->text[index].len, strlen(expected));
+    ck_assert_int_eq(memcmp(texts->text[index].bytes, expected, strlen(expected)), 0);
+    snapshot_unref(snapshot);
+    poll_texts_unref(texts);
+}
+
+/* Sends requests together, so that they are one batch, and takes the answers. */
+static void ask_batch(const struct request *requests, struct answer *answers, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct request request = requests[i];
+        request.from = (struct conn_ref){(uint32_t)i, 7};
+        put_request(0, request);
+    }
+    ledger_send(ledger, 0);
+    for (size_t i = 0; i < count; i++) {
+        answers[i] = take_answer(0);
+        ck_assert_uint_eq(answers[i].to.slot, i);
+        ck_assert_uint_eq(answers[i].to.generation, 7);
+    }
+}
+
+/* ---- judging ---- */
+
+START_TEST(a_changeable_ballot_moves)
+{
+    ASSERT_ACCEPTED(create("CREATE p a b c"), 1);
+    ASSERT_ACCEPTED(ballot(1, 0, 10), 2);
+    ASSERT_ACCEPTED(ballot(1, 1, 11), 3);
+    ASSERT_REPEATED(ballot(1, 0, 10), 2);
+    ASSERT_ACCEPTED(ballot(1, 2, 10), 4);
+    ASSERT_ACCEPTED(ballot(1, 0, 10), 5);
+    assert_shown(1, "p open 5 2 a=1 b=1 c=0");
+    const struct ledger_stats *stats = ledger_stats(ledger);
+    ck_assert_uint_eq(stats->accepted, 4);
+    ck_assert_uint_eq(stats->duplicate, 1);
+    ck_assert_uint_eq(stats->refused, 0);
+    ck_assert_uint_eq(stats->seq, 5);
+}
+END_TEST
+
+START_TEST(once_is_once)
+{
+    ASSERT_ACCEPTED(create("CREATE p a b ballots=once"), 1);
+    ASSERT_ACCEPTED(ballot(1, 0, 10), 2);
+    assert_answer(ask(ballot(1, 1, 10)), ERR_ALREADY_VOTED, 2, false);
+    ASSERT_REPEATED(ballot(1, 0, 10), 2);
+    assert_shown(1, "p open 2 1 a=1 b=0");
+    ck_assert_uint_eq(ledger_stats(ledger)->refused, 1);
+}
+END_TEST
+
+START_TEST(an_unlimited_ballot_is_known_by_its_key)
+{
+    ASSERT_ACCEPTED(create("CREATE p a b ballots=unlimited"), 1);
+    ASSERT_ACCEPTED(ballot(1, 0, 10), 2);
+    ASSERT_ACCEPTED(ballot(1, 0, 10), 3);
+    ASSERT_ACCEPTED(keyed(1, 1, 10, 5), 4);
+    ASSERT_REPEATED(keyed(1, 1, 11, 5), 4);
+    assert_answer(ask(keyed(1, 0, 11, 5)), ERR_ALREADY_VOTED, 4, false);
+    assert_shown(1, "p open 4 3 a=2 b=1");
+}
+END_TEST
+
+START_TEST(a_closed_poll_takes_repeats_only)
+{
+    ASSERT_ACCEPTED(create("CREATE p a b"), 1);
+    ASSERT_REPEATED(state(REQUEST_OPEN, 1), 1);
+    ASSERT_ACCEPTED(ballot(1, 0, 10), 2);
+    ASSERT_ACCEPTED(state(REQUEST_CLOSE, 1), 3);
+    ASSERT_REPEATED(state(REQUEST_CLOSE, 1), 3);
+    ASSERT_REPEATED(ballot(1, 0, 10), 2);
+    ASSERT_REFUSED(ballot(1, 1, 10), ERR_POLL_CLOSED);
+    ASSERT_REFUSED(ballot(1, 1, 11), ERR_POLL_CLOSED);
+    assert_shown(1, "p closed 3 1 a=1 b=0");
+    ASSERT_ACCEPTED(state(REQUEST_OPEN, 1), 4);
+    ASSERT_ACCEPTED(ballot(1, 1, 11), 5);
+    assert_shown(1, "p open 5 2 a=1 b=1");
+}
+END_TEST
+
+START_TEST(a_batch_is_judged_in_order)
+{
+    ASSERT_ACCEPTED(create("CREATE p a b ballots=once"), 1);
+    const struct request requests[] = {
+        ballot(1, 0, 10),        ballot(1, 0, 10),        ballot(1, 1, 10),
+        create("CREATE q x y"),  create("CREATE q z w"),  create("CREATE p z w"),
+        state(REQUEST_CLOSE, 1), state(REQUEST_CLOSE, 1), ballot(1, 0, 11),
+        state(REQUEST_OPEN, 1),  ballot(1, 1, 11),
+    };
+    struct answer answers[11];
+    ask_batch(requests, answers, 11);
+    assert_answer(answers[0], 0, 2, false);
+    assert_answer(answers[1], 0, 2, true);
+    assert_answer(answers[2], ERR_ALREADY_VOTED, 2, false);
+    assert_answer(answers[3], 0, 3, false);
+    ck_assert_int_eq(answers[4].error, ERR_POLL_EXISTS);
+    ck_assert_int_eq(answers[5].error, ERR_POLL_EXISTS);
+    assert_answer(answers[6], 0, 4, false);
+    assert_answer(answers[7], 0, 4, true);
+    ck_assert_int_eq(answers[8].error, ERR_POLL_CLOSED);
+    assert_answer(answers[9], 0, 5, false);
+    assert_answer(answers[10], 0, 6, false);
+    ck_assert_int_eq(commits, 2);
+    assert_shown(1, "p open 6 2 a=1 b=1");
+    assert_shown(2, "q open 3 0 x=0 y=0");
+    ASSERT_ACCEPTED(ballot(2, 1, 10), 7);
+}
+END_TEST
+
+START_TEST(texts_change_one_at_a_time)
+{
+    ASSERT_ACCEPTED(create("CREATE p a b"), 1);
+    const struct request requests[] = {text(REQUEST_TITLE, 1, 0, "Draft"),
+                                       text(REQUEST_LABEL, 1, 1, "Bananas"),
+                                       text(REQUEST_TITLE, 1, 0, "Fruit")};
+    struct answer answers[3];
+    ask_batch(requests, answers, 3);
+    assert_answer(answers[2], 0, 4, false);
+    assert_text(1, 0, "Fruit");
+    assert_text(1, 1, "a");
+    assert_text(1, 2, "Bananas");
+    ASSERT_ACCEPTED(text(REQUEST_LABEL, 1, 0, "Apples"), 5);
+    assert_text(1, 0, "Fruit");
+    assert_text(1, 1, "Apples");
+    assert_shown(1, "p open 1 0 a=0 b=0"); /* no change of the tally */
+    restart();
+    assert_text(1, 0, "Fruit");
+    assert_text(1, 1, "Apples");
+    assert_text(1, 2, "Bananas");
+}
+END_TEST
+
+START_TEST(polls_end_at_their_limit)
+{
+    char line[64];
+    for (int i = 0; i < POLLS_MAX; i++) {
+        snprintf(line, sizeof line, "CREATE p%d a b", i);
+        put_request(0, create(line));
+    }
+    ledger_send(ledger, 0);
+    for (int i = 0; i < POLLS_MAX; i++)
+        if (take_answer(0).error != 0)
+            ck_abort_msg("poll %d is refused", i);
+    ASSERT_REFUSED(create("CREATE more a b"), ERR_LIMIT);
+    ASSERT_REFUSED(create("CREATE p9999 a b"), ERR_POLL_EXISTS);
+    ASSERT_ACCEPTED(ballot(POLLS_MAX, 1, 1), POLLS_MAX + 1);
+    restart();
+    assert_shown(POLLS_MAX, "p9999 open 10001 1 a=0 b=1");
+    ASSERT_REFUSED(create("CREATE more a b"), ERR_LIMIT);
+}
+END_TEST
+
+START_TEST(every_port_is_answered_in_its_own_order)
+{
+    enum { EACH = 3 * LEDGER_PORT_SLOTS / 4, ROUNDS = 3 };
+    ASSERT_ACCEPTED(create("CREATE p a b"), 1);
+    uint64_t voter = 0;
+    for (int round = 0; round < ROUNDS; round++) {
+        for (uint32_t i = 0; i < EACH; i++) {
+            for (unsigned port = 0; port < 2; port++) {
+                struct request request = ballot(1, (uint16_t)port, ++voter);
+                request.from = (struct conn_ref){i, port};
+                *ledger_request(ledger, port) = request;
+            }
+        }
+        ledger_send(ledger, 0);
+        ledger_send(ledger, 1);
+        for (unsigned port = 0; port < 2; port++)
+            for (uint32_t i = 0; i < EACH; i++) {
+                struct answer answer = take_answer(port);
+                if (answer.error != 0 || answer.to.slot != i || answer.to.generation != port)
+                    ck_abort_msg("port %u, answer %u", port, i);
+            }
+        ck_assert(ledger_port_is_empty(ledger, 0) && ledger_port_is_empty(ledger, 1));
+    }
+    char expected[64];
+    snprintf(expected, sizeof expected, "p open %d %d a=%d b=%d", 2 * EACH * ROUNDS + 1,
+             2 * EACH * ROUNDS, EACH * ROUNDS, EACH * ROUNDS);
+    assert_shown(1, expected);
+}
+END_TEST
+
+/* Sends a ballot over each port while the batch before is being committed: the next one. Returns
+ * when that one is. */
+static void send_by_each_port(uint64_t *voter)
+{
+    for (unsigned port = 0; port < port_count; port++) {
+        put_request(port, ballot(1, 0, ++*voter));
+        ledger_send(ledger, port);
+    }
+    sem_post(&commit_goes_on);
+    sem_wait(&commit_waits);
+}
+
+/* Where many wait, none comes always first: each batch begins with the next port. */
+START_TEST(ports_take_turns)
+{
+    enum { PORTS = 3, ROUNDS = 7 };
+    uint64_t voter = 1, first = 3;
+    sem_init(&commit_waits, 0, 0);
+    sem_init(&commit_goes_on, 0, 0);
+    port_count = PORTS;
+    restart();
+    ASSERT_ACCEPTED(create("CREATE p a b"), 1);
+    commits_wait = true;
+    put_request(0, ballot(1, 0, voter));
+    ledger_send(ledger, 0);
+    sem_wait(&commit_waits);
+    for (int round = 0; round < ROUNDS; round++)
+        send_by_each_port(&voter);
+    commits_wait = false;
+    sem_post(&commit_goes_on);
+    ck_assert_uint_eq(take_answer(0).number, 2);
+    uint64_t before = 0; /* the place in its batch that port 0 had in the last round */
+    for (int round = 0; round < ROUNDS; round++, first += PORTS) {
+        uint64_t place = take_answer(0).number - first;
+        ck_assert_uint_lt(place, PORTS);
+        ck_assert_uint_eq(take_answer(1).number, first + (place + 1) % PORTS);
+        ck_assert_uint_eq(take_answer(2).number, first + (place + 2) % PORTS);
+        ck_assert(round == 0 || place == (before + PORTS - 1) % PORTS);
+        before = place;
+    }
+}
+END_TEST
+
+START_TEST(a_full_port_takes_no_more)
+{
+    ASSERT_ACCEPTED(create("CREATE p a b"), 1);
+    for (int i = 0; i < LEDGER_PORT_SLOTS; i++)
+        *ledger_request(ledger, 0) = ballot(1, 0, (uint64_t)i + 1);
+    ck_assert_ptr_null(ledger_request(ledger, 0));
+    ledger_send(ledger, 0);
+    for (int i = 0; i < LEDGER_PORT_SLOTS; i++)
+        take_answer(0);
+    ASSERT_REPEATED(ballot(1, 0, 1), 2);
+}
+END_TEST
+
+/* ---- beside a crowd ---- */
+
+/* How long ballots take that come one by one, each when the one before is answered. */
+static uint64_t time_one_by_one(unsigned count)
+{
+    static uint64_t voter;
+    uint64_t begin_ns = clock_monotonic_ns();
+    for (unsigned i = 0; i < count; i++)
+        ck_assert_int_eq(ask(ballot(1, 0, ++voter)).error, 0);
+    return clock_monotonic_ns() - begin_ns;
+}
+
+/* 1 us for each who is told, and at most 8 ms, pass between two commits then; else a commit, which
+ * is not synced here, takes a tenth of what is looked for. */
+START_TEST(ballots_gather_while_a_crowd_is_told)
+{
+    enum { BALLOTS = 20, GAPS = BALLOTS - 1, ATTEMPTS = 100 };
+    static const struct {
+        uint32_t crowd;
+        uint64_t at_least_ns, less_than_ns;
+    } crowds[] = {
+        {0, 0, GAPS * 2 * NS_PER_MS},
+        {2000, GAPS * 2 * NS_PER_MS, GAPS * 8 * NS_PER_MS},
+        {UINT32_MAX, GAPS * 8 * NS_PER_MS, GAPS * 16 * NS_PER_MS},
+        {0, 0, GAPS * 2 * NS_PER_MS},
+    };
+    unsigned attempts = 1;
+    ASSERT_ACCEPTED(create("CREATE lunch a b"), 1);
+    for (size_t i = 0; i < sizeof crowds / sizeof crowds[0]; i++) {
+        tally_outlet_set_crowd(tally, 0, crowds[i].crowd);
+        uint64_t took_ns;
+        while ((took_ns = time_one_by_one(BALLOTS)) >= crowds[i].less_than_ns)
+            ck_assert_uint_lt(attempts++, ATTEMPTS); /* the machine is busy */
+        ck_assert_uint_ge(took_ns, crowds[i].at_least_ns);
+    }
+}
+END_TEST
+
+/* ---- starting again ---- */
+
+START_TEST(a_restart_changes_nothing)
+{
+    ASSERT_ACCEPTED(create("CREATE p a b c"), 1);
+    ASSERT_ACCEPTED(create("CREATE q a b ballots=unlimited state=closed reveal=closed"), 2);
+    ASSERT_ACCEPTED(state(REQUEST_OPEN, 2), 3);
+    for (uint64_t voter = 1; voter <= 100; voter++)
+        ASSERT_ACCEPTED(ballot(1, (uint16_t)(voter % 3), voter), 3 + voter);
+    ASSERT_ACCEPTED(ballot(1, 0, 1), 104);
+    ASSERT_ACCEPTED(keyed(2, 1, 1, 77), 105);
+    ASSERT_ACCEPTED(ballot(2, 1, 1), 106);
+    ASSERT_ACCEPTED(state(REQUEST_CLOSE, 1), 107);
+    for (int times = 0; times < 2; times++) {
+        assert_shown(1, "p closed 107 100 a=34 b=33 c=33");
+        assert_shown(2, "q open 106 2 a=0 b=2");
+        ck_assert_uint_eq(ledger_stats(ledger)->seq, 107);
+        ASSERT_REPEATED(ballot(1, 0, 1), 104);
+        ASSERT_REPEATED(ballot(1, 2, 2), 5);
+        ASSERT_REFUSED(ballot(1, 1, 2), ERR_POLL_CLOSED);
+        ASSERT_REPEATED(keyed(2, 1, 1, 77), 105);
+        ASSERT_REPEATED(state(REQUEST_CLOSE, 1), 107);
+        restart();
+    }
+    ASSERT_ACCEPTED(state(REQUEST_OPEN, 1), 108);
+}
+END_TEST
+
+START_TEST(recorded_names_are_hashed_again)
+{
+    ASSERT_ACCEPTED(create("CREATE p a b voters=named record=name ballots=once"), 1);
+    struct request request = text(REQUEST_BALLOT, 1, 1, "ann");
+    request.voter = voter_hash(&key, VOTER_HASH_VOTER, 1, "ann", 3);
+    ASSERT_ACCEPTED(request, 2);
+    restart();
+    struct request again = ballot(1, 1, 0);
+    again.voter = request.voter;
+    ASSERT_REPEATED(again, 2);
+}
+END_TEST
+
+START_TEST(polls_are_made_before_the_start)
+{
+    ledger_stop(ledger);
+    started = false;
+    ck_assert_int_eq(ledger_create_poll(ledger, parse_poll("CREATE p a b")), 0);
+    ck_assert_int_eq(ledger_create_poll(ledger, parse_poll("CREATE p c d")), ERR_POLL_EXISTS);
+    commits_to_refuse = 1;
+    ck_assert_int_eq(ledger_create_poll(ledger, parse_poll("CREATE q a b")), ERR_STORAGE);
+    ck_assert_int_eq(ledger_create_poll(ledger, parse_poll("CREATE q a b")), 0);
+    assert_shown(1, "p open 1 0 a=0 b=0");
+    assert_shown(2, "q open 2 0 a=0 b=0");
+}
+END_TEST
+
+START_TEST(a_thread_that_can_not_be_started)
+{
+    ledger_stop(ledger);
+    started = false;
+    threads_fail = true;
+    ck_assert_int_eq(ledger_start(ledger), -1);
+    ck_assert_int_eq(errno, EAGAIN);
+    threads_fail = false;
+}
+END_TEST
+
+/* ---- refused commits ---- */
+
+START_TEST(a_refused_commit_is_as_if_it_had_never_been)
+{
+    ASSERT_ACCEPTED(create("CREATE p a b"), 1);
+    ASSERT_ACCEPTED(create("CREATE q a b ballots=once state=closed"), 2);
+    ASSERT_ACCEPTED(ballot(1, 0, 10), 3);
+    ASSERT_ACCEPTED(text(REQUEST_TITLE, 1, 0, "Before"), 4);
+    const struct request requests[] = {
+        ballot(1, 0, 10),                   /* rests on a durable entry */
+        ballot(1, 1, 10),                   /* accepted, then taken back */
+        ballot(1, 1, 10),                   /* repeats it */
+        ballot(1, 0, 10),                   /* and moves again */
+        ballot(1, 1, 11),                   /* a new voter */
+        create("CREATE r a b"),             /* a new poll */
+        create("CREATE r a b"),             /* its name is in use, says this batch */
+        create("CREATE p a b"),             /* its name is in use for good */
+        text(REQUEST_TITLE, 1, 0, "After"), /* a text */
+        ballot(2, 0, 30),                   /* the poll was closed before */
+        state(REQUEST_OPEN, 2),             /* opens */
+        state(REQUEST_CLOSE, 1),            /* closes */
+        ballot(1, 1, 12),                   /* closed, says this batch */
+    };
+    const int errors[] = {0,           ERR_STORAGE, ERR_STORAGE,     ERR_STORAGE, ERR_STORAGE,
+                          ERR_STORAGE, ERR_STORAGE, ERR_POLL_EXISTS, ERR_STORAGE, ERR_POLL_CLOSED,
+                          ERR_STORAGE, ERR_STORAGE, ERR_STORAGE};
+    struct answer answers[13];
+    commits_to_refuse = 1;
+    ask_batch(requests, answers, 13);
+    for (int i = 0; i < 13; i++)
+        ck_assert_msg(answers[i].error == errors[i], "answer %d is %d", i, answers[i].error);
+    assert_answer(answers[0], 0, 3, true);
+
+    assert_shown(1, "p open 3 1 a=1 b=0");
+    assert_text(1, 0, "Before");
+    ck_assert_uint_eq(tally_poll_count(tally), 2);
+    ck_assert_uint_eq(ledger_stats(ledger)->seq, 4);
+    ASSERT_REPEATED(ballot(1, 0, 10), 3); /* the voters stand where they stood */
+    ASSERT_ACCEPTED(ballot(1, 1, 11), 5); /* no sequence is lost */
+    ASSERT_ACCEPTED(create("CREATE r c d"), 6);
+    ASSERT_REFUSED(ballot(2, 0, 30), ERR_POLL_CLOSED);
+    restart();
+    assert_shown(1, "p open 5 2 a=1 b=1");
+    assert_shown(3, "r open 6 0 c=0 d=0");
+}
+END_TEST
+
+START_TEST(refusals_come_and_go)
+{
+    ASSERT_ACCEPTED(create("CREATE p a b"), 1);
+    for (int times = 0; times < 3; times++) {
+        commits_to_refuse = 2;
+        ASSERT_REFUSED(ballot(1, 0, 10), ERR_STORAGE);
+        ASSERT_REFUSED(ballot(1, 0, 11), ERR_STORAGE);
+        ASSERT_ACCEPTED(ballot(1, 0, 20 + (uint64_t)times), 2 + (uint64_t)times);
+    }
+    assert_shown(1, "p open 4 3 a=3 b=0");
+}
+END_TEST
+
+START_TEST(what_changes_nothing_is_not_committed)
+{
+    ASSERT_ACCEPTED(create("CREATE p a b"), 1);
+    ASSERT_ACCEPTED(ballot(1, 0, 10), 2);
+    int before = commits;
+    ASSERT_REPEATED(ballot(1, 0, 10), 2);
+    ASSERT_REPEATED(state(REQUEST_OPEN, 1), 1);
+    ASSERT_REFUSED(create("CREATE p a b"), ERR_POLL_EXISTS);
+    ck_assert_int_eq(commits, before);
+}
+END_TEST
+
+/* ---- journeys ---- */
+
+static struct request sampled(struct request request, struct journey *journey)
+{
+    *journey = (struct journey){.poll = request.poll, .number = 9, .traced = true};
+    request.journey = journey;
+    return request;
+}
+
+START_TEST(the_journey_of_a_ballot_is_stamped_and_marked)
+{
+    struct journey journeys[2];
+    ASSERT_ACCEPTED(create("CREATE p a b"), 1);
+    uint64_t before_ns = clock_monotonic_ns();
+    const struct request requests[] = {ballot(1, 0, 10), sampled(ballot(1, 1, 11), &journeys[0]),
+                                       ballot(1, 0, 12), sampled(ballot(1, 1, 13), &journeys[1])};
+    struct answer answers[4];
+    ask_batch(requests, answers, 4);
+    for (unsigned i = 0; i < 2; i++) {
+        const uint64_t *at_ns = journeys[i].at_ns;
+        ck_assert_uint_eq(answers[2 * i].journey, 0);
+        ck_assert_uint_eq(answers[2 * i + 1].journey, 9);
+        ck_assert_uint_ge(at_ns[JOURNEY_judged], before_ns);
+        ck_assert_uint_ge(at_ns[JOURNEY_committed], at_ns[JOURNEY_judged]);
+        ck_assert_uint_ge(at_ns[JOURNEY_counted], at_ns[JOURNEY_committed]);
+        ck_assert_uint_le(at_ns[JOURNEY_counted], clock_monotonic_ns());
+        ck_assert_uint_eq(at_ns[JOURNEY_answered], 0);
+    }
+    const struct snapshot_mark mark = tally_peek(tally, 1)->mark;
+    ck_assert_uint_le(mark.first_seq, 5);
+    ck_assert_uint_ge(mark.last_seq, 5);
+    ck_assert_uint_eq(mark.committed_ns, journeys[1].at_ns[JOURNEY_committed]);
+    ck_assert_uint_eq(mark.counted_ns, journeys[1].at_ns[JOURNEY_counted]);
+    ck_assert(mark.traced);
+}
+END_TEST
+
+/* One that was asked for is shown rather than a sampled one of the same commit, wherever it stands;
+ * the next commit's mark is its own. */
+START_TEST(a_traced_ballot_marks_its_commit)
+{
+    struct journey traced, other;
+    ASSERT_ACCEPTED(create("CREATE p a b"), 1);
+    for (unsigned i = 0; i < 2; i++) {
+        struct request requests[] = {sampled(ballot(1, 0, 10 + 2 * i), i ? &other : &traced),
+                                     sampled(ballot(1, 1, 11 + 2 * i), i ? &traced : &other)};
+        other.traced = false;
+        struct answer answers[2];
+        ask_batch(requests, answers, 2);
+        ck_assert(tally_peek(tally, 1)->mark.traced);
+    }
+    struct request last = sampled(ballot(1, 0, 20), &other);
+    other.traced = false;
+    ASSERT_ACCEPTED(last, 6);
+    ck_assert(!tally_peek(tally, 1)->mark.traced);
+}
+END_TEST
+
+START_TEST(a_ballot_that_changes_nothing_gives_its_journey_back_unmarked)
+{
+    struct journey repeated, closed, unstored;
+    ASSERT_ACCEPTED(create("CREATE p a b"), 1);
+    ASSERT_ACCEPTED(ballot(1, 0, 10), 2);
+    struct answer answer = ask(sampled(ballot(1, 0, 10), &repeated));
+    assert_answer(answer, 0, 2, true);
+    ck_assert_uint_eq(answer.journey, 9);
+    commits_to_refuse = 1;
+    answer = ask(sampled(ballot(1, 1, 11), &unstored));
+    ck_assert_int_eq(answer.error, ERR_STORAGE);
+    ck_assert_uint_eq(answer.journey, 9);
+    ASSERT_ACCEPTED(state(REQUEST_CLOSE, 1), 3);
+    answer = ask(sampled(ballot(1, 1, 12), &closed));
+    ck_assert_int_eq(answer.error, ERR_POLL_CLOSED);
+    ck_assert_uint_eq(answer.journey, 9);
+    ck_assert_uint_eq(repeated.at_ns[JOURNEY_judged] | closed.at_ns[JOURNEY_judged], 0);
+    ck_assert_uint_eq(unstored.at_ns[JOURNEY_committed], 0);
+    ck_assert_uint_eq(tally_peek(tally, 1)->mark.last_seq, 0);
+}
+END_TEST
+
+/* ---- memory ---- */
+
+/* Each allocation of the ledger's thread fails in turn while it works on one batch. Whatever it
+ * refuses, what it shows is what it accepted. */
+START_TEST(memory_that_is_short_refuses_and_breaks_nothing)
+{
+    ASSERT_ACCEPTED(create("CREATE p a b"), 1);
+    uint64_t accepted = 0, polls = 1;
+    for (long skipped = 0; skipped < 40; skipped++) {
+        char line[64];
+        snprintf(line, sizeof line, "CREATE q%ld a b", skipped);
+        const struct request requests[] = {ballot(1, 0, 1000 + (uint64_t)skipped),
+                                           text(REQUEST_TITLE, 1, 0, "Title"), create(line),
+                                           state(REQUEST_OPEN, 1)};
+        struct answer answers[4];
+        before_failing = skipped;
+        ask_batch(requests, answers, 4);
+        before_failing = -1;
+        accepted += answers[0].error == 0;
+        polls += answers[2].error == 0;
+        for (int i = 0; i < 4; i++)
+            ck_assert_msg(answers[i].error == 0 || answers[i].error == ERR_LIMIT ||
+                              answers[i].error == ERR_STORAGE,
+                          "answer %d is %d", i, answers[i].error);
+        ck_assert_uint_eq(tally_poll_count(tally), polls);
+    }
+    ck_assert_uint_lt(accepted, 40);
+    ck_assert_uint_gt(accepted, 0);
+    uint64_t seq = ledger_stats(ledger)->seq;
+    ck_assert_uint_eq(ask(ballot(1, 1, 5000)).number, seq + 1);
+    char expected[64];
+    snprintf(expected, sizeof expected, "p open %d %d a=%d b=1", (int)seq + 1, (int)accepted + 1,
+             (int)accepted);
+    assert_shown(1, expected);
+    restart();
+    assert_shown(1, expected);
+    ck_assert_uint_eq(tally_poll_count(tally), polls);
+}
+END_TEST
+
+START_TEST(a_start_without_memory_says_so)
+{
+    ASSERT_ACCEPTED(create("CREATE p a b"), 1);
+    ASSERT_ACCEPTED(create("CREATE q a b"), 2);
+    ASSERT_ACCEPTED(text(REQUEST_LABEL, 1, 1, "Text"), 3);
+    ASSERT_ACCEPTED(ballot(1, 0, 1), 4);
+    stop();
+    is_test_thread = true;
+    fails_here = true;
+    int failures = 0;
+    bool loaded = false;
+    for (long skipped = 0; !loaded; skipped++) {
+        ck_assert_int_lt(skipped, 1000);
+        ck_assert_int_eq(store_open(&store, path, false, why), 0);
+        tally = tally_new(1);
+        ck_assert_int_eq(waker_init(&waker), 0);
+        why[0] = '\0';
+        before_failing = skipped;
+        ledger = make_ledger();
+        before_failing = -1;
+        loaded = ledger != NULL;
+        if (!loaded) {
+            failures++;
+            ck_assert_str_ne(why, "");
+            tally_free(tally);
+            store_close(store);
+            waker_destroy(&waker);
+        }
+    }
+    ck_assert_int_gt(failures, 15);
+    assert_shown(1, "p open 4 1 a=1 b=0");
+    assert_text(1, 2, "Text");
+}
+END_TEST
+
+START_TEST(a_text_without_memory_is_none)
+{
+    fails_here = true;
+    before_failing = 0;
+    ck_assert_ptr_null(request_text_new("text", 4));
+    before_failing = -1;
+    struct request_text *made = request_text_new("text", 4);
+    ck_assert_ptr_nonnull(made);
+    free(made);
+}
+END_TEST
+
+START_TEST(a_ledger_without_a_waker_is_none)
+{
+    stop();
+    ck_assert_int_eq(store_open(&store, path, false, why), 0);
+    tally = tally_new(1);
+    ck_assert_int_eq(waker_init(&waker), 0);
+    wakers_fail = true;
+    why[0] = '\0';
+    ck_assert_ptr_null(make_ledger());
+    ck_assert_str_ne(why, "");
+    wakers_fail = false;
+    tally_free(tally);
+    store_close(store);
+    waker_destroy(&waker);
+    start();
+}
+END_TEST
+
+/* ---- backups ---- */
+
+static const char *copy_path(void)
+{
+    static char copy[PATH_MAX + 8];
+    snprintf(copy, sizeof copy, "%s.copy", path);
+    return copy;
+}
+
+START_TEST(a_backup_is_answered_with_its_size)
+{
+    ASSERT_ACCEPTED(create("CREATE p a b"), 1);
+    struct answer answer = ask(text(REQUEST_BACKUP, 0, 0, copy_path()));
+    ck_assert_int_eq(answer.error, 0);
+    ck_assert_uint_eq(answer.number, store_database_bytes(store));
+    ASSERT_REFUSED(text(REQUEST_BACKUP, 0, 0, copy_path()), ERR_BAD_ARGUMENT);
+    ASSERT_REFUSED(text(REQUEST_BACKUP, 0, 0, "/nowhere/at/all"), ERR_BAD_ARGUMENT);
+    ASSERT_ACCEPTED(ballot(1, 0, 1), 2);
+}
+END_TEST
+
+/* The second is judged before the first's end can be: they are of one batch. */
+START_TEST(one_backup_at_a_time)
+{
+    const struct request requests[] = {text(REQUEST_BACKUP, 0, 0, copy_path()),
+                                       text(REQUEST_BACKUP, 0, 0, copy_path())};
+    for (unsigned i = 0; i < 2; i++) {
+        struct request request = requests[i];
+        request.from.slot = i;
+        put_request(0, request);
+    }
+    ledger_send(ledger, 0);
+    struct answer answers[2];
+    for (int i = 0; i < 2; i++) {
+        struct answer answer = take_answer(0);
+        answers[answer.to.slot] = answer;
+    }
+    ck_assert_int_eq(answers[0].error, 0);
+    ck_assert_int_eq(answers[1].error, ERR_LIMIT);
+}
+END_TEST
+
+START_TEST(a_backup_without_a_thread)
+{
+    threads_fail = true;
+    ASSERT_REFUSED(text(REQUEST_BACKUP, 0, 0, copy_path()), ERR_LIMIT);
+    threads_fail = false;
+    ck_assert_int_eq(ask(text(REQUEST_BACKUP, 0, 0, copy_path())).error, 0);
+}
+END_TEST
+
+/* A checkpoint is held back as long as a backup is under way, and no longer. */
+START_TEST(after_a_backup_the_log_does_not_grow)
+{
+    enum { COMMITS = LEDGER_BUSY_CHECKPOINT * 2 / 3, LOG_PAGE_BYTES = 24 + 4096 };
+    ASSERT_ACCEPTED(create("CREATE p a b"), 1);
+    threads_fail = _i;
+    struct answer answer = ask(text(REQUEST_BACKUP, 0, 0, copy_path()));
+    ck_assert_int_eq(answer.error, threads_fail ? ERR_LIMIT : 0);
+    threads_fail = false;
+    for (uint64_t voter = 1; voter <= COMMITS; voter++) /* two pages or more each */
+        ASSERT_ACCEPTED(ballot(1, voter % 2, voter), 1 + voter);
+    ck_assert_uint_lt(store_log_bytes(store), (LEDGER_BUSY_CHECKPOINT + 100) * LOG_PAGE_BYTES);
+}
+END_TEST
+
+START_TEST(a_stop_ends_a_backup)
+{
+    ASSERT_ACCEPTED(create("CREATE p a b"), 1);
+    put_request(0, text(REQUEST_BACKUP, 0, 0, copy_path()));
+    put_request(0, ballot(1, 0, 1));
+    ledger_send(ledger, 0);
+    ledger_stop(ledger);
+    started = false;
+    struct answer answers[3];
+    ck_assert_uint_eq(ledger_receive(ledger, 0, answers, 3), 2); /* both are answered */
+}
+END_TEST
+
+/* ---- damage ---- */
+
+static void run_sql(const char *sql)
+{
+    sqlite3 *db;
+    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+    char *error = NULL;
+    ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, &error) == SQLITE_OK, "%s", error ? error : "");
+    sqlite3_close(db);
+}
+
+/* Changes of one row each that the store can't see, and what the ledger says to them. */
+static const struct {
+    const char *sql, *expected;
+} damages[] = {
+    {"UPDATE ballot SET choice = 3 WHERE seq = 4", "ballot 4"},
+    {"UPDATE ballot SET poll = 3 WHERE seq = 4", "ballot 4"},
+    {"UPDATE ballot SET choice = 2 WHERE seq = 4", "its ballots give \"p closed 6 1 a=0 b=1\""},
+    {"DELETE FROM ballot WHERE seq = 5", "its ballots give"},
+    {"UPDATE last_tally SET line = line || ' '", "was last shown"},
+    {"UPDATE last_tally SET poll = 9 WHERE poll = 2", "last_tally of poll 9"},
+    {"DELETE FROM last_tally WHERE poll = 2", "last_tally: 1"},
+    {"UPDATE poll_event SET choice = 3 WHERE kind = 'label'", "poll_event 3"},
+    {"UPDATE ballot SET poll = 2, choice = 3 WHERE seq = 4;"
+     "UPDATE ballot SET poll = 1, choice = 1, voter = (SELECT voter FROM ballot WHERE seq = 4)"
+     " WHERE seq = 5",
+     "ballot 5"},
+    {"UPDATE poll SET id = 3 WHERE id = 1", "poll 2"},
+    {"UPDATE poll_event SET poll = 3 WHERE seq = 2", "poll_event 2"},
+};
+
+START_TEST(a_database_that_can_not_be_is_refused)
+{
+    ASSERT_ACCEPTED(create("CREATE p a b"), 1);
+    ASSERT_ACCEPTED(create("CREATE q a b c"), 2);
+    ASSERT_ACCEPTED(text(REQUEST_LABEL, 1, 1, "B"), 3);
+    ASSERT_ACCEPTED(ballot(1, 0, 1), 4);
+    ASSERT_ACCEPTED(ballot(2, 2, 2), 5);
+    ASSERT_ACCEPTED(state(REQUEST_CLOSE, 1), 6);
+    stop();
+    run_sql(damages[_i].sql);
+    ck_assert_int_eq(store_open(&store, path, false, why), 0);
+    tally = tally_new(1);
+    ck_assert_int_eq(waker_init(&waker), 0);
+    ck_assert_ptr_null(make_ledger());
+    ck_assert_msg(strstr(why, "damaged") && strstr(why, damages[_i].expected), "said: %s", why);
+    ck_assert_uint_eq(tally_poll_count(tally), 0); /* nothing of it is shown */
+    tally_free(tally);
+    store_close(store);
+    waker_destroy(&waker);
+    remove_file("");
+    remove_file("-wal");
+    start();
+}
+END_TEST
+
+static TCase *fixture(const char *name)
+{
+    TCase *tests = tcase_create(name);
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_set_timeout(tests, 60);
+    return tests;
+}
+
+static TCase *judging(void)
+{
+    TCase *tests = fixture("judging");
+    tcase_add_test(tests, a_changeable_ballot_moves);
+    tcase_add_test(tests, once_is_once);
+    tcase_add_test(tests, an_unlimited_ballot_is_known_by_its_key);
+    tcase_add_test(tests, a_closed_poll_takes_repeats_only);
+    tcase_add_test(tests, a_batch_is_judged_in_order);
+    tcase_add_test(tests, texts_change_one_at_a_time);
+    tcase_add_test(tests, polls_end_at_their_limit);
+    tcase_add_test(tests, every_port_is_answered_in_its_own_order);
+    tcase_add_test(tests, ports_take_turns);
+    tcase_add_test(tests, a_full_port_takes_no_more);
+    tcase_add_test(tests, ballots_gather_while_a_crowd_is_told);
+    tcase_add_test(tests, a_restart_changes_nothing);
+    tcase_add_test(tests, recorded_names_are_hashed_again);
+    tcase_add_test(tests, polls_are_made_before_the_start);
+    tcase_add_test(tests, the_journey_of_a_ballot_is_stamped_and_marked);
+    tcase_add_test(tests, a_traced_ballot_marks_its_commit);
+    tcase_add_test(tests, a_ballot_that_changes_nothing_gives_its_journey_back_unmarked);
+    return tests;
+}
+
+static TCase *failing(void)
+{
+    TCase *tests = fixture("failing");
+    tcase_add_test(tests, a_thread_that_can_not_be_started);
+    tcase_add_test(tests, a_refused_commit_is_as_if_it_had_never_been);
+    tcase_add_test(tests, refusals_come_and_go);
+    tcase_add_test(tests, what_changes_nothing_is_not_committed);
+    tcase_add_test(tests, memory_that_is_short_refuses_and_breaks_nothing);
+    tcase_add_test(tests, a_start_without_memory_says_so);
+    tcase_add_test(tests, a_text_without_memory_is_none);
+    tcase_add_test(tests, a_ledger_without_a_waker_is_none);
+    tcase_add_test(tests, a_backup_is_answered_with_its_size);
+    tcase_add_test(tests, one_backup_at_a_time);
+    tcase_add_test(tests, a_backup_without_a_thread);
+    tcase_add_loop_test(tests, after_a_backup_the_log_does_not_grow, false, true + 1);
+    tcase_add_test(tests, a_stop_ends_a_backup);
+    tcase_add_loop_test(tests, a_database_that_can_not_be_is_refused, 0,
+                        (int)(sizeof damages / sizeof damages[0]));
+    return tests;
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("ledger");
+    suite_add_tcase(suite, judging());
+    suite_add_tcase(suite, failing());
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

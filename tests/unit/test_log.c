@@ -1,0 +1,133 @@
+/* The log's lines: their form, and that nothing in an event can forge one. */
+#include "base/log.h"
+#include "tests/support/capture.h"
+
+#include <check.h>
+#include <regex.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char line[8192];
+
+/* The part of the line that was caught after its time and level. */
+static const char *event_of(const char *level)
+{
+    const char *at = strchr(line, ' ');
+    ck_assert_ptr_nonnull(at);
+    ck_assert_int_eq(strncmp(at + 1, level, strlen(level)), 0);
+    return at + 1 + strlen(level) + 1;
+}
+
+START_TEST(a_line_has_time_level_and_event)
+{
+    regex_t form;
+    struct capture capture = capture_begin();
+    log_warning("accept failed error=%d", 24);
+    capture_end(&capture, line, sizeof line);
+    ck_assert_int_eq(regcomp(&form,
+                             "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z "
+                             "warning accept failed error=24\n$",
+                             REG_EXTENDED | REG_NOSUB),
+                     0);
+    ck_assert_msg(regexec(&form, line, 0, NULL, 0) == 0, "%s", line);
+    regfree(&form);
+}
+END_TEST
+
+START_TEST(lesser_levels_are_left_out)
+{
+    struct capture capture = capture_begin();
+    log_debug("not by default");
+    log_set_level(LOG_LEVEL_ERROR);
+    log_warning("nor this");
+    log_error("but this");
+    ck_assert_uint_gt(capture_end(&capture, line, sizeof line), 0);
+    ck_assert_str_eq(event_of("error"), "but this\n");
+
+    capture = capture_begin();
+    log_set_level(LOG_LEVEL_DEBUG);
+    log_debug("now this");
+    capture_end(&capture, line, sizeof line);
+    ck_assert_str_eq(event_of("debug"), "now this\n");
+}
+END_TEST
+
+START_TEST(what_could_forge_a_line_is_escaped)
+{
+    struct capture capture = capture_begin();
+    log_info("voter=%s", "a\nb\r\t\x1b[2J\x7f\x9b\xc3\xa9\\n~");
+    capture_end(&capture, line, sizeof line);
+    ck_assert_str_eq(event_of("info"),
+                     "voter=a\\x0ab\\x0d\\x09\\x1b[2J\\x7f\\x9b\\xc3\\xa9\\\\n~\n");
+}
+END_TEST
+
+START_TEST(a_long_event_is_cut)
+{
+    char text[5000];
+    memset(text, '\n', sizeof text - 1); /* the worst case: every byte becomes four */
+    text[sizeof text - 1] = '\0';
+    struct capture capture = capture_begin();
+    log_info("%s", text);
+    size_t len = capture_end(&capture, line, sizeof line);
+    ck_assert_uint_gt(len, 4000);
+    ck_assert_str_eq(line + len - strlen("\\x0a...\n"), "\\x0a...\n");
+    ck_assert_ptr_eq(strchr(line, '\n'), line + len - 1);
+}
+END_TEST
+
+START_TEST(levels_have_names)
+{
+    for (int level = LOG_LEVEL_DEBUG; level <= LOG_LEVEL_ERROR; level++)
+        ck_assert_int_eq(log_level_find(log_level_name((enum log_level)level)), level);
+    ck_assert_int_eq(log_level_find("warning"), LOG_LEVEL_WARNING);
+    ck_assert_int_eq(log_level_find("Warning"), -1);
+    ck_assert_int_eq(log_level_find(""), -1);
+}
+END_TEST
+
+START_TEST(an_invariant_that_holds_does_nothing)
+{
+    struct capture capture = capture_begin();
+    INVARIANT(_i == 0);
+    ck_assert_uint_eq(capture_end(&capture, line, sizeof line), 0);
+}
+END_TEST
+
+START_TEST(a_broken_invariant_says_what_and_aborts)
+{
+    struct capture capture = capture_begin();
+    pid_t child = fork();
+    if (child == 0)
+        INVARIANT(_i == 1);
+    int status;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    capture_end(&capture, line, sizeof line);
+    ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    ck_assert_ptr_nonnull(strstr(line, "_i == 1"));
+    ck_assert_ptr_nonnull(strstr(line, "test_log.c:"));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("log");
+    TCase *tcase = tcase_create("log");
+    tcase_add_test(tcase, a_line_has_time_level_and_event);
+    tcase_add_test(tcase, lesser_levels_are_left_out);
+    tcase_add_test(tcase, what_could_forge_a_line_is_escaped);
+    tcase_add_test(tcase, a_long_event_is_cut);
+    tcase_add_test(tcase, levels_have_names);
+    tcase_add_test(tcase, an_invariant_that_holds_does_nothing);
+    tcase_add_test(tcase, a_broken_invariant_says_what_and_aborts);
+    suite_add_tcase(suite, tcase);
+
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}

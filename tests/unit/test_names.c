@@ -1,0 +1,54 @@
+/* The tables of names, asked for what is not in them: no number that was parsed leads there, so it
+ * is our own fault, and the process aborts rather than send what lies behind a table. */
+#include "tests/support/coverage.h"
+#include "proto/error.h"
+#include "proto/settings.h"
+
+#include <check.h>
+#include <signal.h>
+#include <stdlib.h>
+
+static const int no_errors[] = {0, 1, -1000};
+
+START_TEST(an_error_that_is_none_aborts)
+{
+    coverage_of_aborts();
+    error_code((enum error)no_errors[_i]);
+}
+END_TEST
+
+static const unsigned no_values[] = {3, 1000};
+
+START_TEST(a_value_that_is_none_aborts)
+{
+    coverage_of_aborts();
+    setting_value_name(SETTING_STATE, no_values[_i]);
+}
+END_TEST
+
+/* A setting may have fewer values than the table has columns. */
+START_TEST(a_value_that_only_others_have_aborts)
+{
+    coverage_of_aborts();
+    setting_value_name(SETTING_STATE, STATE_CLOSED + 1);
+}
+END_TEST
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))
+
+int main(void)
+{
+    Suite *suite = suite_create("names");
+    TCase *tests = tcase_create("names");
+    tcase_add_loop_test_raise_signal(tests, an_error_that_is_none_aborts, SIGABRT, 0,
+                                     COUNT(no_errors));
+    tcase_add_loop_test_raise_signal(tests, a_value_that_is_none_aborts, SIGABRT, 0,
+                                     COUNT(no_values));
+    tcase_add_test_raise_signal(tests, a_value_that_only_others_have_aborts, SIGABRT);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

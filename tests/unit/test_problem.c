@@ -1,0 +1,104 @@
+/* Problem details, read back by jansson. */
+#include "web/problem.h"
+
+#include "tests/support/allocation.h"
+#include "proto/error.h"
+
+#include <check.h>
+#include <string.h>
+
+static struct buffer out;
+
+static const char *text(void)
+{
+    char *end = buffer_reserve(&out, 1);
+    ck_assert_ptr_nonnull(end);
+    *end = '\0';
+    return out.bytes;
+}
+
+START_TEST(a_whole_problem)
+{
+    ck_assert_int_eq(problem_append(&out, 409, "ALREADY-VOTED", "another choice", 7), 0);
+    ck_assert_str_eq(text(), "{\"type\":\"about:blank\",\"title\":\"Conflict\",\"status\":409,"
+                             "\"code\":\"ALREADY-VOTED\",\"detail\":\"another choice\",\"seq\":7}");
+    buffer_free(&out);
+}
+END_TEST
+
+START_TEST(what_is_not_there_is_left_out)
+{
+    ck_assert_int_eq(problem_append(&out, 404, NULL, NULL, 0), 0);
+    ck_assert_str_eq(text(), "{\"type\":\"about:blank\",\"title\":\"Not Found\",\"status\":404}");
+    buffer_free(&out);
+}
+END_TEST
+
+START_TEST(a_detail_is_escaped)
+{
+    ck_assert_int_eq(problem_append(&out, 400, NULL, "say \"x\"\\\n</script>", 0), 0);
+    json_t *json = json_loadb(out.bytes, out.len, JSON_REJECT_DUPLICATES, NULL);
+    ck_assert_str_eq(json_string_value(json_object_get(json, "detail")), "say \"x\"\\\n</script>");
+    json_decref(json);
+    buffer_free(&out);
+}
+END_TEST
+
+/* Every error of the line protocol makes a problem. */
+START_TEST(errors_as_problems)
+{
+    for (int i = 0; i < ERROR_COUNT; i++) {
+        enum error error = (enum error)(-1 - i);
+        ck_assert_int_eq(
+            problem_append(&out, error_status(error), error_code(error), error_detail(error), 0),
+            0);
+        json_t *json = json_loadb(out.bytes, out.len, JSON_REJECT_DUPLICATES, NULL);
+        ck_assert_ptr_nonnull(json);
+        ck_assert_int_eq(json_integer_value(json_object_get(json, "status")), error_status(error));
+        ck_assert_str_eq(json_string_value(json_object_get(json, "code")), error_code(error));
+        ck_assert_str_eq(json_string_value(json_object_get(json, "detail")), error_detail(error));
+        ck_assert_uint_gt(json_string_length(json_object_get(json, "title")), 0);
+        json_decref(json);
+        buffer_free(&out);
+    }
+}
+END_TEST
+
+START_TEST(a_shortage_of_memory_leaves_the_buffer)
+{
+    ck_assert_int_eq(buffer_append(&out, "kept", 4), 0);
+    int result = -1;
+    for (long n = 0; result != 0; n++) {
+        ck_assert_int_lt(n, 1000);
+        long held = blocks_held;
+        allocations_left = n;
+        result = problem_append(&out, 409, "ALREADY-VOTED", "another choice", 7);
+        allocations_left = -1;
+        held -= blocks_held;
+        ck_assert_int_eq(held, 0);
+        if (result != 0)
+            ck_assert_uint_eq(out.len, 4);
+    }
+    ck_assert_mem_eq(out.bytes, "kept{\"type\"", 11);
+    buffer_free(&out);
+}
+END_TEST
+
+int main(void)
+{
+    allocation_begin();
+    Suite *suite = suite_create("problem");
+    TCase *tcase = tcase_create("problem");
+    tcase_add_test(tcase, a_whole_problem);
+    tcase_add_test(tcase, what_is_not_there_is_left_out);
+    tcase_add_test(tcase, a_detail_is_escaped);
+    tcase_add_test(tcase, errors_as_problems);
+    tcase_add_test(tcase, a_shortage_of_memory_leaves_the_buffer);
+    suite_add_tcase(suite, tcase);
+
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}

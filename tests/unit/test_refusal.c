@@ -1,0 +1,334 @@
+/* What the ledger does when a batch can't be recorded: nothing of it stays, it is told once when it
+ * begins and once when it ends, and a start goes on where the last entry was. Commits and memory
+ * can be made to fail, and memory is counted, through the linker's --wrap. */
+#include "ledger/ledger.h"
+
+#include "tests/support/capture.h"
+#include "proto/error.h"
+#include "tests/support/temporary.h"
+#include "base/waker.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *memory, size_t size);
+void __real_free(void *memory);
+int __real_store_commit(struct store *store, const struct store_batch *batch, const char **reason);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+void __wrap_free(void *memory);
+int __wrap_store_commit(struct store *store, const struct store_batch *batch, const char **reason);
+int __real_clock_gettime(clockid_t clock, struct timespec *now);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
+
+static atomic_int commits_to_refuse;
+static atomic_long clock_ahead_s;
+static bool realloc_fails;
+static atomic_long blocks_in_use; /* of memory, whoever took them */
+
+static void *counted(void *memory)
+{
+    blocks_in_use += memory != NULL;
+    return memory;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return counted(__real_malloc(size));
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return counted(__real_calloc(count, size));
+}
+
+void *__wrap_realloc(void *memory, size_t size)
+{
+    if (realloc_fails)
+        return NULL;
+    return memory ? __real_realloc(memory, size) : counted(__real_realloc(NULL, size));
+}
+
+void __wrap_free(void *memory)
+{
+    blocks_in_use -= memory != NULL;
+    __real_free(memory);
+}
+
+int __wrap_store_commit(struct store *store, const struct store_batch *batch, const char **reason)
+{
+    if (commits_to_refuse == 0)
+        return __real_store_commit(store, batch, reason);
+    commits_to_refuse--;
+    *reason = "the test refuses it";
+    return ERR_STORAGE;
+}
+
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
+{
+    int result = __real_clock_gettime(clock, now);
+    now->tv_sec += clock_ahead_s;
+    return result;
+}
+
+/* ---- the ledger under test ---- */
+
+static char directory[TEMPORARY_MAX];
+static char path[TEMPORARY_MAX + 8];
+static char why[STORE_WHY_MAX];
+static const struct voter_key key = {{1, 2, 3}};
+static struct store *store;
+static struct tally *tally;
+static struct ledger *ledger;
+static struct waker waker;
+
+static void make_ledger(void)
+{
+    struct waker *const wakers[] = {&waker};
+    ck_assert_msg(store_open(&store, path, false, why) == 0, "%s", why);
+    tally = tally_new(1);
+    ck_assert_int_eq(waker_init(&waker), 0);
+    ledger = ledger_new(store, tally, &key, 1, wakers, why);
+    ck_assert_msg(ledger != NULL, "%s", why);
+}
+
+static void free_ledger(void)
+{
+    ledger_free(ledger);
+    tally_free(tally);
+    store_close(store);
+    waker_destroy(&waker);
+}
+
+static int create_poll(void)
+{
+    const struct name name = {1, "p"}, choices[] = {{1, "a"}, {1, "b"}};
+    const struct settings settings = {{0}};
+    return ledger_create_poll(ledger, poll_new(&name, &settings, choices, 2));
+}
+
+static void setup(void)
+{
+    temporary_directory(directory, "tallycast-refusal");
+    snprintf(path, sizeof path, "%s/test.db", directory);
+    make_ledger();
+}
+
+static void teardown(void)
+{
+    char log[TEMPORARY_MAX + 32];
+    snprintf(log, sizeof log, "%s-wal", path);
+    free_ledger();
+    unlink(path);
+    unlink(log);
+    ck_assert_int_eq(rmdir(directory), 0); /* nothing is left behind */
+}
+
+static struct answer take_answer(void)
+{
+    struct answer answer;
+    while (ledger_receive(ledger, 0, &answer, 1) == 0) {
+        waker_prepare(&waker);
+        if (ledger_port_is_empty(ledger, 0))
+            waker_sleep(&waker);
+        else
+            waker_cancel(&waker);
+    }
+    return answer;
+}
+
+static struct answer cast(uint64_t voter)
+{
+    *ledger_request(ledger, 0) =
+        (struct request){.kind = REQUEST_BALLOT, .poll = 1, .voter = {voter, voter}};
+    ledger_send(ledger, 0);
+    return take_answer();
+}
+
+/* How often `part` is in `text`. */
+static unsigned occurrences(const char *text, const char *part)
+{
+    unsigned count = 0;
+    while ((text = strstr(text, part)) != NULL) {
+        text += strlen(part);
+        count++;
+    }
+    return count;
+}
+
+START_TEST(it_is_told_once_when_it_begins_and_once_when_it_ends)
+{
+    char told[4096];
+    uint64_t voter = 1;
+    ck_assert_int_eq(create_poll(), 0);
+    ck_assert_int_eq(ledger_start(ledger), 0);
+    struct capture capture = capture_begin();
+    bool as_expected = cast(voter++).error == 0;
+    commits_to_refuse = 3;
+    for (unsigned i = 0; i < 3; i++)
+        as_expected &= cast(voter++).error == ERR_STORAGE;
+    as_expected &= cast(voter++).error == 0 && cast(voter++).error == 0;
+    capture_end(&capture, told, sizeof told);
+    ck_assert(as_expected);
+    ck_assert_msg(occurrences(told, "refuses entries") == 1, "%s", told);
+    ck_assert_msg(occurrences(told, "takes entries again") == 1, "%s", told);
+    ck_assert_uint_eq(occurrences(told, "\n"), 2);
+    ledger_stop(ledger);
+}
+END_TEST
+
+/* Known from the answer on. */
+START_TEST(others_see_whether_it_is_writable)
+{
+    ck_assert_int_eq(create_poll(), 0);
+    ck_assert(ledger_is_writable(ledger));
+    ck_assert_int_eq(ledger_start(ledger), 0);
+    ck_assert_int_eq(cast(1).error, 0);
+    ck_assert(ledger_is_writable(ledger));
+    commits_to_refuse = 2;
+    for (uint64_t voter = 2; voter <= 3; voter++) {
+        ck_assert_int_eq(cast(voter).error, ERR_STORAGE);
+        ck_assert(atomic_load(&ledger_stats(ledger)->refusing));
+        ck_assert(!ledger_is_writable(ledger));
+    }
+    ck_assert_int_eq(cast(2).error, 0);
+    ck_assert(!atomic_load(&ledger_stats(ledger)->refusing));
+    ck_assert(ledger_is_writable(ledger));
+    ledger_stop(ledger);
+}
+END_TEST
+
+/* A repeat needs no room, so it tells nothing about it. */
+START_TEST(a_repeat_does_not_make_it_writable)
+{
+    ck_assert_int_eq(create_poll(), 0);
+    ck_assert_int_eq(ledger_start(ledger), 0);
+    ck_assert_int_eq(cast(1).error, 0);
+    commits_to_refuse = 1;
+    ck_assert_int_eq(cast(2).error, ERR_STORAGE);
+    ck_assert(cast(1).duplicate);
+    ck_assert(!ledger_is_writable(ledger));
+    ledger_stop(ledger);
+}
+END_TEST
+
+START_TEST(a_doubt_ends_though_nobody_votes)
+{
+    ck_assert_int_eq(create_poll(), 0);
+    ck_assert_int_eq(ledger_start(ledger), 0);
+    commits_to_refuse = 2;
+    ck_assert_int_eq(cast(1).error, ERR_STORAGE);
+    clock_ahead_s = 9;
+    ck_assert(!ledger_is_writable(ledger));
+    clock_ahead_s = 11;
+    ck_assert(ledger_is_writable(ledger));
+    ck_assert(atomic_load(&ledger_stats(ledger)->refusing));
+    ck_assert_int_eq(cast(1).error, ERR_STORAGE);
+    ck_assert(!ledger_is_writable(ledger));
+    ledger_stop(ledger);
+}
+END_TEST
+
+START_TEST(a_refused_batch_leaves_no_memory_behind)
+{
+    ck_assert_int_eq(create_poll(), 0);
+    ck_assert_int_eq(ledger_start(ledger), 0);
+    commits_to_refuse = 101;
+    int error = cast(1).error; /* whatever is made once is made now */
+    long before = blocks_in_use;
+    for (uint64_t voter = 0; voter < 100 && error == ERR_STORAGE; voter++)
+        error = cast(voter).error;
+    long after = blocks_in_use;
+    ck_assert_int_eq(error, ERR_STORAGE);
+    ck_assert_int_eq(after, before);
+    ledger_stop(ledger);
+}
+END_TEST
+
+/* Both are there when the ledger looks, if it was not started before. Returns whether both were
+ * taken. */
+static bool title_twice(bool start)
+{
+    for (unsigned i = 0; i < 2; i++)
+        *ledger_request(ledger, 0) = (struct request){
+            .kind = REQUEST_TITLE, .poll = 1, .detail = request_text_new("Lunch?", 6)};
+    ledger_send(ledger, 0);
+    if (start && ledger_start(ledger) != 0)
+        return false;
+    int first = take_answer().error;
+    return first == 0 && take_answer().error == 0;
+}
+
+/* Of two titles in a batch the second replaces the first before anybody saw it. */
+START_TEST(a_title_that_is_replaced_leaves_no_memory_behind)
+{
+    ck_assert_int_eq(create_poll(), 0);
+    bool titled = title_twice(true); /* whatever is made once is made now */
+    long before = blocks_in_use;
+    for (unsigned i = 0; i < 100; i++)
+        titled &= title_twice(false);
+    long after = blocks_in_use;
+    ck_assert(titled);
+    ck_assert_int_eq(after, before);
+    ledger_stop(ledger);
+}
+END_TEST
+
+START_TEST(without_memory_for_the_tallies_nothing_is_recorded)
+{
+    realloc_fails = true;
+    ck_assert_int_eq(create_poll(), ERR_STORAGE);
+    realloc_fails = false;
+    ck_assert_uint_eq(tally_poll_count(tally), 0);
+    ck_assert_int_eq(create_poll(), 0);
+    ck_assert_uint_eq(tally_poll_count(tally), 1);
+    ck_assert_uint_eq(ledger_stats(ledger)->seq, 1);
+}
+END_TEST
+
+START_TEST(a_start_goes_on_after_the_last_ballot)
+{
+    ck_assert_int_eq(create_poll(), 0);
+    ck_assert_int_eq(ledger_start(ledger), 0);
+    for (uint64_t voter = 1; voter <= 40; voter++)
+        ck_assert_uint_eq(cast(voter).number, voter + 1);
+    ledger_stop(ledger);
+    free_ledger();
+    make_ledger();
+    ck_assert_uint_eq(ledger_stats(ledger)->seq, 41);
+    ck_assert_int_eq(ledger_start(ledger), 0);
+    struct answer answer = cast(41);
+    ck_assert_int_eq(answer.error, 0);
+    ck_assert_uint_eq(answer.number, 42);
+    ledger_stop(ledger);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("refusal");
+    TCase *refusals = tcase_create("refusals");
+    tcase_add_checked_fixture(refusals, setup, teardown);
+    tcase_add_test(refusals, it_is_told_once_when_it_begins_and_once_when_it_ends);
+    tcase_add_test(refusals, others_see_whether_it_is_writable);
+    tcase_add_test(refusals, a_repeat_does_not_make_it_writable);
+    tcase_add_test(refusals, a_doubt_ends_though_nobody_votes);
+    tcase_add_test(refusals, a_refused_batch_leaves_no_memory_behind);
+    tcase_add_test(refusals, a_title_that_is_replaced_leaves_no_memory_behind);
+    tcase_add_test(refusals, without_memory_for_the_tallies_nothing_is_recorded);
+    tcase_add_test(refusals, a_start_goes_on_after_the_last_ballot);
+    suite_add_tcase(suite, refusals);
+
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}

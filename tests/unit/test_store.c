@@ -1,0 +1,1066 @@
+/* The store on real SQLite files in a directory of its own: what was committed is what is loaded;
+ * what can't be opened is refused with a reason and left as it was. */
+#include "store/store.h"
+
+#include "tests/support/capture.h"
+#include "tests/support/coverage.h"
+#include "proto/error.h"
+#include "tests/support/temporary.h"
+#include "poll/voter.h"
+
+#include <check.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* ---- calls that can be made to fail ---- */
+
+static long calls_left = -1; /* of the store's, until one fails; -1 is never */
+static unsigned failures_in_row = 1, to_fail;
+static int failure_code = SQLITE_IOERR;
+static int failure_errno = EIO;
+
+static bool fails(void)
+{
+    if (to_fail == 0) {
+        if (calls_left < 0 || calls_left-- > 0)
+            return false;
+        to_fail = failures_in_row;
+    }
+    to_fail--;
+    errno = failure_errno;
+    return true;
+}
+
+#define WRAP(result, name, parameters, arguments, failure)    \
+    result __real_##name parameters;                          \
+    result __wrap_##name parameters;                          \
+    result __wrap_##name parameters                           \
+    {                                                         \
+        return fails() ? (failure) : __real_##name arguments; \
+    }
+
+WRAP(void *, malloc, (size_t size), (size), NULL)
+WRAP(void *, calloc, (size_t count, size_t size), (count, size), NULL)
+WRAP(char *, strdup, (const char *text), (text), NULL)
+WRAP(int, mkostemp, (char *name, int flags), (name, flags), -1)
+WRAP(int, fsync, (int fd), (fd), -1)
+WRAP(int, fdatasync, (int fd), (fd), -1)
+WRAP(ssize_t, pread, (int fd, void *bytes, size_t len, off_t at), (fd, bytes, len, at), -1)
+WRAP(ssize_t, write, (int fd, const void *bytes, size_t len), (fd, bytes, len), -1)
+WRAP(int, fstat, (int fd, struct stat *status), (fd, status), -1)
+WRAP(int, sqlite3_open_v2, (const char *name, sqlite3 **db, int flags, const char *vfs),
+     (name, db, flags, vfs), failure_code)
+WRAP(int, sqlite3_prepare_v2,
+     (sqlite3 * db, const char *sql, int len, sqlite3_stmt **statement, const char **tail),
+     (db, sql, len, statement, tail), failure_code)
+WRAP(int, sqlite3_prepare_v3,
+     (sqlite3 * db, const char *sql, int len, unsigned flags, sqlite3_stmt **statement,
+      const char **tail),
+     (db, sql, len, flags, statement, tail), failure_code)
+WRAP(int, sqlite3_step, (sqlite3_stmt * statement), (statement), failure_code)
+WRAP(int, sqlite3_create_module,
+     (sqlite3 * db, const char *name, const sqlite3_module *module, void *context),
+     (db, name, module, context), failure_code)
+WRAP(int, sqlite3_wal_checkpoint_v2,
+     (sqlite3 * db, const char *name, int mode, int *log_pages, int *done),
+     (db, name, mode, log_pages, done), failure_code)
+WRAP(int, sqlite3_declare_vtab, (sqlite3 * db, const char *sql), (db, sql), failure_code)
+WRAP(void *, sqlite3_malloc, (int size), (size), NULL)
+
+int __real_open(const char *name, int flags, mode_t mode);
+int __wrap_open(const char *name, int flags, ...);
+int __wrap_open(const char *name, int flags, ...)
+{
+    va_list arguments;
+    va_start(arguments, flags);
+    mode_t mode = flags & O_CREAT ? va_arg(arguments, mode_t) : 0;
+    va_end(arguments);
+    return fails() ? -1 : __real_open(name, flags, mode);
+}
+
+static bool has_rival; /* which makes each database just before it is put in its place */
+
+int __real_link(const char *from, const char *to);
+int __wrap_link(const char *from, const char *to);
+int __wrap_link(const char *from, const char *to)
+{
+    if (has_rival)
+        ck_assert_int_eq(__real_link(from, to), 0);
+    return fails() ? -1 : __real_link(from, to);
+}
+
+static bool pragmas_do_nothing;
+
+int __real_sqlite3_exec(sqlite3 *db, const char *sql, int (*row)(void *, int, char **, char **),
+                        void *context, char **error);
+int __wrap_sqlite3_exec(sqlite3 *db, const char *sql, int (*row)(void *, int, char **, char **),
+                        void *context, char **error);
+int __wrap_sqlite3_exec(sqlite3 *db, const char *sql, int (*row)(void *, int, char **, char **),
+                        void *context, char **error)
+{
+    if (pragmas_do_nothing && strstr(sql, "journal_mode"))
+        return SQLITE_OK;
+    return fails() ? failure_code : __real_sqlite3_exec(db, sql, row, context, error);
+}
+
+static long writes_left = -1; /* of SQLite's, until one fails; -1 is never */
+static int write_errno;
+
+static ssize_t failing_pwrite(int fd, const void *bytes, size_t len, off_t at)
+{
+    if (writes_left < 0 || writes_left-- > 0)
+        return pwrite(fd, bytes, len, at);
+    errno = write_errno;
+    return -1;
+}
+
+static char directory[TEMPORARY_MAX];
+static char path[PATH_MAX];
+static char why[STORE_WHY_MAX];
+
+static void remove_file(const char *suffix)
+{
+    char name[PATH_MAX + 16];
+    snprintf(name, sizeof name, "%s%s", path, suffix);
+    unlink(name);
+}
+
+static void setup(void)
+{
+    temporary_directory(directory, "tallycast-store");
+    snprintf(path, sizeof path, "%s/test.db", directory);
+}
+
+static void teardown(void)
+{
+    static const char *const suffixes[] = {"",     "-wal",  "-shm",     "-journal",
+                                           ".new", ".copy", ".copy-wal"};
+    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++)
+        remove_file(suffixes[i]);
+    ck_assert_int_eq(rmdir(directory), 0); /* nothing is left behind */
+}
+
+static struct store *open_store(void)
+{
+    struct store *store;
+    ck_assert_msg(store_open(&store, path, true, why) == 0, "%s", why);
+    return store;
+}
+
+static struct poll *make_poll(void)
+{
+    const struct name name = {5, "lunch"}, choices[2] = {{5, "pizza"}, {5, "sushi"}};
+    const struct settings settings = {
+        {BALLOTS_ONCE, VOTERS_NAMED, REVEAL_CLOSED, RECORD_PSEUDONYM, STATE_CLOSED}};
+    struct poll *poll = poll_new(&name, &settings, choices, 2);
+    poll->id = 1;
+    return poll;
+}
+
+/* A CREATE (entry 1), a label (2), and two ballots (3, 4). */
+static int commit_sample(struct store *store, const struct poll *poll)
+{
+    const struct store_event events[] = {
+        {.seq = 1, .kind = STORE_CREATE, .poll = poll},
+        {.seq = 2, .kind = STORE_LABEL, .poll = poll, .choice = 1, .text = "Su shi", .text_len = 6},
+    };
+    const struct store_ballot ballots[] = {
+        {.seq = 3, .poll = 1, .choice = 1, .voter = {1, 2}},
+        {.seq = 4,
+         .poll = 1,
+         .choice = 0,
+         .voter_name = "bob",
+         .voter_name_len = 3,
+         .has_key = true,
+         .key = {3, 4}},
+    };
+    static const char line[] = "lunch closed 4 2 pizza=1 sushi=1";
+    const struct store_tally tally = {1, line, sizeof line - 1};
+    const struct store_batch batch = {.time_ns = 1700000000000000000u,
+                                      .events = events,
+                                      .event_count = 2,
+                                      .ballots = ballots,
+                                      .ballot_count = 2,
+                                      .tallies = &tally,
+                                      .tally_count = 1};
+    const char *reason = NULL;
+    return store_commit(store, &batch, &reason);
+}
+
+/* ---- what loading finds ---- */
+
+struct found {
+    struct poll *poll;
+    unsigned events, ballots, tallies;
+    struct store_event event[4];
+    char text[4][PROTO_TEXT_MAX + 1];
+    struct store_ballot ballot[4];
+    char voter_name[4][PROTO_NAME_MAX + 1];
+    char line[256];
+};
+
+static int find_poll(void *context, struct poll *poll, char *reason)
+{
+    (void)reason;
+    ((struct found *)context)->poll = poll;
+    return 0;
+}
+
+static int find_event(void *context, const struct store_event *event, char *reason)
+{
+    (void)reason;
+    struct found *found = context;
+    found->event[found->events] = *event;
+    if (event->text)
+        memcpy(found->text[found->events], event->text, event->text_len);
+    found->events++;
+    return 0;
+}
+
+static int find_ballot(void *context, const struct store_ballot *ballot, char *reason)
+{
+    (void)reason;
+    struct found *found = context;
+    found->ballot[found->ballots] = *ballot;
+    if (ballot->voter_name)
+        memcpy(found->voter_name[found->ballots], ballot->voter_name, ballot->voter_name_len);
+    found->ballots++;
+    return 0;
+}
+
+static int find_tally(void *context, const struct store_tally *tally, char *reason)
+{
+    (void)reason;
+    struct found *found = context;
+    found->tallies++;
+    memcpy(found->line, tally->line, tally->len);
+    return 0;
+}
+
+static int load(struct store *store, struct found *found)
+{
+    *found = (struct found){0};
+    const struct store_visitor visitor = {found, find_poll, find_event, find_ballot, find_tally};
+    return store_load(store, &visitor, why);
+}
+
+START_TEST(what_was_committed_is_loaded)
+{
+    struct store *store = open_store();
+    struct poll *poll = make_poll();
+    ck_assert_int_eq(commit_sample(store, poll), 0);
+    store_close(store);
+    store = open_store();
+
+    struct found found;
+    ck_assert_msg(load(store, &found) == 0, "%s", why);
+    ck_assert_str_eq(found.poll->name.text, "lunch");
+    ck_assert_uint_eq(found.poll->choice_count, 2);
+    ck_assert_str_eq(found.poll->choices[1].text, "sushi");
+    ck_assert_uint_eq(poll_setting(found.poll, SETTING_BALLOTS), BALLOTS_ONCE);
+    ck_assert_uint_eq(poll_setting(found.poll, SETTING_REVEAL), REVEAL_CLOSED);
+    ck_assert_uint_eq(found.events, 2);
+    ck_assert_int_eq(found.event[0].kind, STORE_CREATE);
+    ck_assert_str_eq(found.text[0], "closed");
+    ck_assert_int_eq(found.event[1].kind, STORE_LABEL);
+    ck_assert_uint_eq(found.event[1].choice, 1);
+    ck_assert_str_eq(found.text[1], "Su shi");
+    ck_assert_uint_eq(found.ballots, 2);
+    ck_assert_uint_eq(found.ballot[0].seq, 3);
+    ck_assert_uint_eq(found.ballot[0].choice, 1);
+    ck_assert_uint_eq(found.ballot[0].voter.high, 1);
+    ck_assert_uint_eq(found.ballot[0].voter.low, 2);
+    ck_assert(!found.ballot[0].has_key);
+    ck_assert_str_eq(found.voter_name[1], "bob");
+    ck_assert(found.ballot[1].has_key && found.ballot[1].key.high == 3 &&
+              found.ballot[1].key.low == 4);
+    ck_assert_uint_eq(found.tallies, 1);
+    ck_assert_str_eq(found.line, "lunch closed 4 2 pizza=1 sushi=1");
+    poll_free(found.poll);
+    poll_free(poll);
+    store_close(store);
+}
+END_TEST
+
+/* Runs SQL on the file by a connection of its own; aborts the test on an error. */
+static void run_sql(const char *file, const char *sql)
+{
+    sqlite3 *db;
+    ck_assert_int_eq(sqlite3_open(file, &db), SQLITE_OK);
+    char *error = NULL;
+    ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, &error) == SQLITE_OK, "%s", error ? error : "");
+    sqlite3_close(db);
+}
+
+START_TEST(the_view_recounts_what_was_last_shown)
+{
+    struct store *store = open_store();
+    struct poll *poll = make_poll();
+    ck_assert_int_eq(commit_sample(store, poll), 0);
+    ck_assert_int_eq(store_checkpoint_all(store, why), 0);
+    store_close(store);
+    sqlite3 *db;
+    ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    sqlite3_stmt *row;
+    ck_assert_int_eq(
+        sqlite3_prepare_v2(db, "SELECT t.line = l.line FROM tally t JOIN last_tally l USING (poll)",
+                           -1, &row, NULL),
+        SQLITE_OK);
+    ck_assert_int_eq(sqlite3_step(row), SQLITE_ROW);
+    ck_assert_int_eq(sqlite3_column_int(row, 0), 1);
+    sqlite3_finalize(row);
+    sqlite3_close(db);
+    poll_free(poll);
+}
+END_TEST
+
+START_TEST(a_refused_batch_leaves_nothing_and_the_next_one_goes_through)
+{
+    struct store *store = open_store();
+    struct poll *poll = make_poll();
+    ck_assert_int_eq(commit_sample(store, poll), 0);
+    /* The second poll of a batch is a repeat of the first's id: SQLite refuses it before the
+     * COMMIT. */
+    const struct store_event events[] = {{.seq = 5, .kind = STORE_CLOSE, .poll = poll},
+                                         {.seq = 6, .kind = STORE_CREATE, .poll = poll}};
+    const struct store_batch bad = {.time_ns = 1, .events = events, .event_count = 2};
+    const struct store_batch good = {.time_ns = 1, .events = events, .event_count = 1};
+    const char *reason = NULL;
+    ck_assert_int_eq(store_commit(store, &bad, &reason), ERR_STORAGE);
+    ck_assert_ptr_nonnull(reason);
+    ck_assert_int_eq(store_commit(store, &good, &reason), 0);
+    struct found found;
+    ck_assert_int_eq(load(store, &found), 0);
+    ck_assert_uint_eq(found.events, 3);
+    ck_assert_int_eq(found.event[2].kind, STORE_CLOSE);
+    poll_free(found.poll);
+    poll_free(poll);
+    store_close(store);
+}
+END_TEST
+
+START_TEST(the_keys_check_value_is_kept)
+{
+    struct store *store = open_store();
+    struct hash check;
+    ck_assert(!store_key_check(store, &check));
+    ck_assert(!store_has_ballots(store));
+    ck_assert_int_eq(store_set_key_check(store, (struct hash){7, 8}, why), 0);
+    ck_assert_int_eq(store_set_key_check(store, (struct hash){9, 10}, why), 0);
+    store_close(store);
+    store = open_store();
+    ck_assert(store_key_check(store, &check));
+    ck_assert_uint_eq(check.high, 9);
+    ck_assert_uint_eq(check.low, 10);
+    ck_assert_int_eq(store_checkpoint_all(store, why), 0);
+    store_close(store);
+    run_sql(path, "UPDATE server SET key_check = x'00'"); /* no hash is that short */
+    store = open_store();
+    ck_assert(!store_key_check(store, &check));
+    store_close(store);
+}
+END_TEST
+
+START_TEST(what_the_system_refuses_is_no_size_and_no_check_value)
+{
+    struct store *store = open_store();
+    ck_assert_uint_gt(store_database_bytes(store), 0);
+    calls_left = 0;
+    ck_assert_uint_eq(store_database_bytes(store), 0);
+    calls_left = 0;
+    ck_assert_int_eq(store_set_key_check(store, (struct hash){7, 8}, why), -1);
+    ck_assert_msg(strstr(why, "can't be written"), "said: %s", why);
+    struct hash check;
+    ck_assert(!store_key_check(store, &check));
+    store_close(store);
+}
+END_TEST
+
+START_TEST(a_backup_is_whole_though_ballots_go_on)
+{
+    struct store *store = open_store();
+    struct poll *poll = make_poll();
+    ck_assert_int_eq(commit_sample(store, poll), 0);
+    ck_assert_int_eq(store_backup_begin(store), 0);
+    const struct store_ballot later = {.seq = 5, .poll = 1, .voter = {5, 5}};
+    const struct store_batch batch = {.time_ns = 1, .ballots = &later, .ballot_count = 1};
+    const char *reason;
+    ck_assert_int_eq(store_commit(store, &batch, &reason), 0);
+    store_checkpoint(store, 0); /* held back: the copy must not see it half */
+
+    char copy[PATH_MAX + 8];
+    snprintf(copy, sizeof copy, "%s.copy", path);
+    atomic_bool cancelled = false;
+    uint64_t bytes = 0;
+    ck_assert_int_eq(store_backup_copy(store, copy, &cancelled, &bytes), 0);
+    ck_assert_uint_eq(bytes, store_database_bytes(store));
+    char header[20];
+    int fd = open(copy, O_RDONLY);
+    ck_assert_int_eq((int)read(fd, header, sizeof header), (int)sizeof header);
+    close(fd);
+    ck_assert(header[18] == 1 && header[19] == 1); /* readable without a log beside it */
+    ck_assert_int_eq(store_backup_copy(store, copy, &cancelled, &bytes),
+                     ERR_BAD_ARGUMENT); /* it exists */
+    store_backup_end(store);
+    store_checkpoint(store, 0);
+    store_close(store);
+    poll_free(poll);
+
+    struct store *copied;
+    ck_assert_msg(store_open(&copied, copy, true, why) == 0, "%s", why);
+    struct found found;
+    ck_assert_int_eq(load(copied, &found), 0);
+    ck_assert_uint_eq(found.ballots, 2);
+    poll_free(found.poll);
+    store_close(copied);
+    remove_file(".copy-wal");
+}
+END_TEST
+
+START_TEST(a_cancelled_backup_leaves_no_file)
+{
+    struct store *store = open_store();
+    ck_assert_int_eq(store_backup_begin(store), 0);
+    char copy[PATH_MAX + 8];
+    snprintf(copy, sizeof copy, "%s.copy", path);
+    atomic_bool cancelled = true;
+    uint64_t bytes;
+    char log[PATH_MAX];
+    struct capture capture = capture_begin();
+    int result = store_backup_copy(store, copy, &cancelled, &bytes);
+    capture_end(&capture, log, sizeof log);
+    ck_assert_int_eq(result, ERR_STORAGE);
+    ck_assert_ptr_nonnull(strstr(log, strerror(ECANCELED)));
+    ck_assert_int_ne(access(copy, F_OK), 0);
+    store_backup_end(store);
+    store_close(store);
+}
+END_TEST
+
+/* A server that was killed may have had this one's PID. */
+START_TEST(what_a_killed_server_left_of_a_backup_is_in_nobodys_way)
+{
+    struct store *store = open_store();
+    char copy[PATH_MAX + 8], left[PATH_MAX + 32];
+    snprintf(copy, sizeof copy, "%s.copy", path);
+    snprintf(left, sizeof left, "%s.partial-%ld", copy, (long)getpid());
+    close(open(left, O_WRONLY | O_CREAT | O_EXCL, 0600));
+    ck_assert_int_eq(store_backup_begin(store), 0);
+    atomic_bool cancelled = false;
+    uint64_t bytes;
+    ck_assert_int_eq(store_backup_copy(store, copy, &cancelled, &bytes), 0);
+    ck_assert_uint_eq(bytes, store_database_bytes(store));
+    ck_assert_int_eq(unlink(left), 0);
+    store_backup_end(store);
+    store_close(store);
+}
+END_TEST
+
+/* ---- what can't be opened ---- */
+
+static char *slurp(const char *file, size_t *len)
+{
+    int fd = open(file, O_RDONLY);
+    ck_assert_int_ge(fd, 0);
+    struct stat status;
+    ck_assert_int_eq(fstat(fd, &status), 0);
+    *len = (size_t)status.st_size;
+    char *bytes = malloc(*len + 1);
+    ck_assert_int_eq((int)read(fd, bytes, *len), (int)*len);
+    close(fd);
+    return bytes;
+}
+
+/* Opening (and loading, if that much works) must fail, say why, name the file, and change nothing.
+ */
+static void refuses(const char *expected)
+{
+    size_t before_len, after_len;
+    char *before = slurp(path, &before_len);
+    struct store *store = NULL;
+    struct found found = {0};
+    int result = store_open(&store, path, true, why);
+    if (result == 0) {
+        result = load(store, &found);
+        store_close(store);
+    }
+    ck_assert_int_eq(result, -1);
+    ck_assert_msg(strstr(why, path) && strstr(why, expected), "said: %s", why);
+    char *after = slurp(path, &after_len);
+    ck_assert_uint_eq(before_len, after_len);
+    ck_assert_int_eq(memcmp(before, after, before_len), 0);
+    poll_free(found.poll);
+    free(before);
+    free(after);
+}
+
+static void make_sample_file(void)
+{
+    struct store *store = open_store();
+    struct poll *poll = make_poll();
+    ck_assert_int_eq(commit_sample(store, poll), 0);
+    ck_assert_int_eq(store_checkpoint_all(store, why), 0);
+    store_close(store);
+    poll_free(poll);
+    remove_file("-wal");
+}
+
+START_TEST(a_file_that_is_no_database_is_refused)
+{
+    int fd = open(path, O_WRONLY | O_CREAT, 0600);
+    ck_assert_int_eq((int)write(fd, "not a database at all\n", 22), 22);
+    close(fd);
+    refuses("not a tallycast database");
+}
+END_TEST
+
+START_TEST(another_programs_database_is_refused)
+{
+    run_sql(path, "CREATE TABLE theirs(x)");
+    refuses("not a tallycast database");
+}
+END_TEST
+
+START_TEST(a_newer_schema_is_refused)
+{
+    make_sample_file();
+    run_sql(path, "PRAGMA user_version = 2");
+    refuses("schema version 2");
+}
+END_TEST
+
+START_TEST(a_database_in_use_is_refused)
+{
+    struct store *store = open_store();
+    refuses("in use");
+    store_close(store);
+}
+END_TEST
+
+START_TEST(a_damaged_page_is_refused)
+{
+    make_sample_file();
+    int fd = open(path, O_WRONLY);
+    char junk[4096];
+    memset(junk, 0xa5, sizeof junk);
+    struct stat status;
+    ck_assert_int_eq(fstat(fd, &status), 0);
+    for (off_t at = sizeof junk; at < status.st_size; at += (off_t)sizeof junk)
+        ck_assert_int_eq((int)pwrite(fd, junk, sizeof junk, at), (int)sizeof junk);
+    close(fd);
+    refuses("damaged");
+}
+END_TEST
+
+/* What a damaged schema lets in. */
+#define NULLS_ALLOWED                                                                    \
+    "PRAGMA writable_schema = 1;"                                                        \
+    "UPDATE sqlite_schema SET sql = replace(sql, ' NOT NULL', '') WHERE type = 'table';" \
+    "PRAGMA writable_schema = RESET;"
+
+/* One change of one row each; all are refused as damaged. */
+static const char *const damages[] = {
+    "UPDATE ballot SET choice = 0 WHERE seq = 3",
+    "UPDATE ballot SET choice = 300 WHERE seq = 3",
+    "UPDATE ballot SET poll = 0 WHERE seq = 3",
+    "UPDATE ballot SET voter = x'00' WHERE seq = 3",
+    "UPDATE ballot SET voter = 7 WHERE seq = 3",
+    "UPDATE ballot SET key = 'text' WHERE seq = 3",
+    "DELETE FROM choice WHERE number = 1",
+    "UPDATE choice SET name = 'UPPER' || char(10) WHERE number = 1",
+    "UPDATE poll SET name = ''",
+    "UPDATE poll_event SET text = NULL WHERE seq = 1",
+    "UPDATE poll_event SET text = hex(zeroblob(200)) WHERE seq = 2",
+    "DROP TABLE last_tally",
+    "UPDATE poll_event SET poll = 0 WHERE seq = 2",
+    "UPDATE poll_event SET seq = -1 WHERE seq = 2",
+    "UPDATE poll_event SET seq = 1 << 48 WHERE seq = 2",
+    "UPDATE ballot SET seq = -1 WHERE seq = 3",
+    "UPDATE ballot SET seq = 1 << 48 WHERE seq = 4",
+    "UPDATE ballot SET poll = 10001 WHERE seq = 3",
+    "UPDATE ballot SET voter = hex(zeroblob(100)) WHERE seq = 4",
+    "UPDATE poll SET id = 0",
+    "UPDATE poll SET id = 10001",
+    "UPDATE poll SET reveal = 'never'",
+    "UPDATE poll_event SET poll = 10001 WHERE seq = 2",
+    "UPDATE poll_event SET kind = 'rename' WHERE seq = 2",
+    "UPDATE last_tally SET poll = 0",
+    "UPDATE last_tally SET poll = 10001",
+    "WITH more(n) AS (SELECT 3 UNION ALL SELECT n + 1 FROM more WHERE n < 257) "
+    "INSERT INTO choice(poll, number, name) SELECT 1, n, 'c' || n FROM more",
+    NULLS_ALLOWED "UPDATE poll SET name = NULL",
+    NULLS_ALLOWED "UPDATE poll SET ballots = NULL",
+    NULLS_ALLOWED "UPDATE poll_event SET kind = NULL WHERE seq = 2",
+    NULLS_ALLOWED "UPDATE last_tally SET line = NULL",
+};
+
+START_TEST(a_row_that_can_not_be_is_refused)
+{
+    char sql[512];
+    make_sample_file();
+    snprintf(sql, sizeof sql, "PRAGMA ignore_check_constraints = 1; %s", damages[_i]);
+    run_sql(path, sql);
+    refuses("damaged");
+}
+END_TEST
+
+START_TEST(a_directory_that_is_not_there_is_refused)
+{
+    char missing[PATH_MAX];
+    snprintf(missing, sizeof missing, "%s/missing/test.db", directory);
+    struct store *store;
+    ck_assert_int_eq(store_open(&store, missing, true, why), -1);
+    ck_assert_msg(strstr(why, missing), "said: %s", why);
+}
+END_TEST
+
+START_TEST(a_name_that_is_too_long_is_refused)
+{
+    char name[PATH_MAX + 64];
+    struct store *store = open_store();
+    for (size_t len = PATH_MAX - 30; len < PATH_MAX + 10; len += 20) {
+        snprintf(name, sizeof name, "%s/", directory);
+        memset(name + strlen(name), 'x', len - strlen(name));
+        name[len] = '\0';
+        struct store *other;
+        ck_assert_int_eq(store_open(&other, name, true, why), -1);
+        ck_assert_msg(strstr(why, "too long"), "said: %s", why);
+        atomic_bool cancelled = false;
+        uint64_t bytes;
+        ck_assert_int_eq(store_backup_copy(store, name, &cancelled, &bytes), ERR_BAD_ARGUMENT);
+    }
+    store_close(store);
+}
+END_TEST
+
+/* ---- each call that fails ---- */
+
+/* How many files the directory holds. */
+static int count_files(void)
+{
+    DIR *files = opendir(directory);
+    ck_assert_ptr_nonnull(files);
+    int count = 0;
+    for (struct dirent *file; (file = readdir(files));)
+        count += file->d_name[0] != '.';
+    closedir(files);
+    return count;
+}
+
+/* Each call fails in turn while a database is made. What can't be made is told, and leaves either
+ * nothing or a whole database: the next try succeeds. */
+START_TEST(making_a_database_fails_cleanly)
+{
+    int failures = 0;
+    for (long n = 0;; n++) {
+        struct store *store = NULL;
+        why[0] = '\0';
+        calls_left = n;
+        int result = store_open(&store, path, true, why);
+        bool failed = calls_left < 0;
+        calls_left = -1;
+        if (result == 0) {
+            store_close(store);
+        } else {
+            failures++;
+            ck_assert_msg(strstr(why, path), "call %ld said: %s", n, why);
+            ck_assert_int_le(count_files(), 2);
+        }
+        store = open_store();
+        ck_assert(!store_has_ballots(store));
+        store_close(store);
+        remove_file("");
+        remove_file("-wal");
+        ck_assert_int_eq(count_files(), 0);
+        if (!failed)
+            break;
+    }
+    ck_assert_int_gt(failures, 15);
+}
+END_TEST
+
+START_TEST(a_database_that_another_server_made_meanwhile_is_opened)
+{
+    has_rival = true;
+    struct store *store = open_store();
+    ck_assert(!store_has_ballots(store));
+    store_close(store);
+    ck_assert_int_eq(count_files(), 2); /* it, and its log */
+    struct stat status;
+    ck_assert_int_eq(stat(path, &status), 0);
+    ck_assert_uint_eq(status.st_mode & 0777, 0600); /* who votes is nobody else's business */
+}
+END_TEST
+
+/* On some file systems SQLite stays in another mode, and does not say so. */
+START_TEST(a_database_without_a_log_is_refused)
+{
+    struct store *store;
+    pragmas_do_nothing = true;
+    ck_assert_int_eq(store_open(&store, path, true, why), -1);
+    ck_assert_msg(strstr(why, "can't be put into WAL mode"), "said: %s", why);
+}
+END_TEST
+
+/* The same while one is opened and read: it is refused, or read as it is. */
+START_TEST(reading_a_database_fails_cleanly)
+{
+    make_sample_file();
+    size_t before_len, after_len;
+    char *before = slurp(path, &before_len);
+    int failures = 0;
+    for (long n = 0;; n++) {
+        struct store *store = NULL;
+        struct found found = {0};
+        why[0] = '\0';
+        calls_left = n;
+        int result = store_open(&store, path, true, why);
+        uint64_t voters = result == 0 ? store_voter_estimate(store) : 0;
+        if (result == 0 && (result = load(store, &found)) == 0)
+            result = store_checkpoint_all(store, why);
+        bool failed = calls_left < 0;
+        calls_left = -1;
+        failures += result != 0;
+        ck_assert_uint_le(voters, 2); /* it is an estimate: no failure of the load */
+        ck_assert_msg(result == 0 || why[0] != '\0', "call %ld said nothing", n);
+        ck_assert(result != 0 || (found.ballots == 2 && found.events == 2 && found.tallies == 1));
+        poll_free(found.poll);
+        if (store)
+            store_close(store);
+        if (!failed)
+            break;
+    }
+    ck_assert_int_gt(failures, 20);
+    char *after = slurp(path, &after_len);
+    ck_assert(before_len == after_len && memcmp(before, after, before_len) == 0);
+    free(before);
+    free(after);
+}
+END_TEST
+
+enum { CHILD_COMMITTED, CHILD_REFUSED, CHILD_DID_NOT_FAIL };
+
+/* Commits while the call that *countdown counts down to fails. */
+static int commit_later(struct store *store, uint64_t seq, long *countdown, long n)
+{
+    const struct name name = {6, "dinner"}, choices[2] = {{1, "a"}, {1, "b"}};
+    const struct settings settings = {{0}};
+    to_fail = 0;
+    struct poll *poll = poll_new(&name, &settings, choices, 2);
+    poll->id = 2;
+    const struct store_event events[] = {{.seq = seq, .kind = STORE_CREATE, .poll = poll},
+                                         {.seq = seq + 1, .kind = STORE_CLOSE, .poll = poll}};
+    const struct store_ballot ballot = {.seq = seq + 2, .poll = 2, .voter = {5, seq}};
+    static const char line[] = "dinner closed 7 1 a=1 b=0";
+    const struct store_tally tally = {2, line, sizeof line - 1};
+    const struct store_batch batch = {.time_ns = 2,
+                                      .events = events,
+                                      .event_count = 2,
+                                      .ballots = &ballot,
+                                      .ballot_count = 1,
+                                      .tallies = &tally,
+                                      .tally_count = 1};
+    const char *reason = NULL;
+    *countdown = n;
+    int result = store_commit(store, &batch, &reason);
+    if (result != 0 && !reason)
+        _exit(99);
+    poll_free(poll);
+    return result;
+}
+
+/* In a process of its own, which may abort: opens the database and commits while call `n` fails. */
+static int commit_in_child(long *countdown, long n)
+{
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        struct store *store;
+        coverage_of_aborts();
+        if (store_open(&store, path, true, why) != 0)
+            _exit(98);
+        int result = commit_later(store, 5, countdown, n);
+        bool failed = *countdown < 0;
+        /* Nothing of the refused one is left. */
+        if (result != 0 && commit_later(store, 5, countdown, -1) != 0)
+            _exit(97);
+        calls_left = -1;
+        coverage_exit(!failed ? CHILD_DID_NOT_FAIL : result == 0 ? CHILD_COMMITTED : CHILD_REFUSED);
+    }
+    int status;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    return status;
+}
+
+static unsigned count_ballots(void)
+{
+    struct store *store = open_store();
+    sqlite3 *db;
+    store_close(store);
+    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+    sqlite3_stmt *row;
+    ck_assert_int_eq(sqlite3_prepare_v2(db,
+                                        "SELECT (SELECT count(*) FROM ballot), "
+                                        "(SELECT count(*) FROM poll), "
+                                        "(SELECT count(*) FROM last_tally)",
+                                        -1, &row, NULL),
+                     SQLITE_OK);
+    ck_assert_int_eq(sqlite3_step(row), SQLITE_ROW);
+    unsigned ballots = (unsigned)sqlite3_column_int(row, 0);
+    ck_assert_uint_eq(ballots - 1, (unsigned)sqlite3_column_int(row, 1)); /* all, or nothing */
+    ck_assert_uint_eq(ballots - 1, (unsigned)sqlite3_column_int(row, 2));
+    sqlite3_finalize(row);
+    sqlite3_close(db);
+    return ballots;
+}
+
+/* Each call of a commit fails in turn. It is refused with nothing recorded, and the next one goes
+ * through; or, where nobody can know, the process aborts and what is on disk is all or nothing. */
+static void fail_commits(long *countdown, int *aborted, int *refused)
+{
+    for (long n = 0;; n++) {
+        make_sample_file();
+        int status = commit_in_child(countdown, n);
+        if (WIFSIGNALED(status)) {
+            ck_assert_int_eq(WTERMSIG(status), SIGABRT);
+            ck_assert_uint_eq(count_ballots(), 2); /* the test's COMMIT did not happen */
+            ++*aborted;
+        } else {
+            ck_assert_int_le(WEXITSTATUS(status), CHILD_DID_NOT_FAIL);
+            *refused += WEXITSTATUS(status) == CHILD_REFUSED;
+            ck_assert_uint_eq(count_ballots(), 3);
+        }
+        remove_file("");
+        remove_file("-wal");
+        if (WIFEXITED(status) && WEXITSTATUS(status) == CHILD_DID_NOT_FAIL)
+            break;
+    }
+}
+
+START_TEST(a_commit_fails_cleanly)
+{
+    int aborted = 0, refused = 0;
+    failure_code = SQLITE_IOERR;
+    fail_commits(&calls_left, &aborted, &refused);
+    ck_assert_int_eq(aborted, 1); /* on COMMIT alone */
+    ck_assert_int_gt(refused, 4);
+}
+END_TEST
+
+/* What can't be rolled back either must not be gone on with. */
+START_TEST(a_commit_that_can_not_be_undone_ends_the_server)
+{
+    int aborted = 0, refused = 0;
+    failures_in_row = 2;
+    fail_commits(&calls_left, &aborted, &refused);
+    ck_assert_int_gt(aborted, 4); /* wherever a transaction is open */
+    ck_assert_int_eq(refused, 1); /* there is none yet */
+}
+END_TEST
+
+START_TEST(a_full_disk_refuses_a_commit_wherever_it_is_noticed)
+{
+    int aborted = 0, refused = 0;
+    failure_code = SQLITE_FULL;
+    fail_commits(&calls_left, &aborted, &refused);
+    ck_assert_int_eq(aborted, 0);
+    ck_assert_int_gt(refused, 5);
+}
+END_TEST
+
+/* Each write to the log fails in turn, in the kernel, as it does for SQLite. */
+static void fail_writes(int error, int *aborted, int *refused)
+{
+    sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+    write_errno = error;
+    ck_assert_int_eq(vfs->xSetSystemCall(vfs, "pwrite", (sqlite3_syscall_ptr)failing_pwrite), 0);
+    ck_assert_int_eq(vfs->xSetSystemCall(vfs, "pwrite64", (sqlite3_syscall_ptr)failing_pwrite), 0);
+    fail_commits(&writes_left, aborted, refused);
+    vfs->xSetSystemCall(vfs, "pwrite", NULL);
+    vfs->xSetSystemCall(vfs, "pwrite64", NULL);
+}
+
+/* Of a file system that became read-only, and of a limit on the size of files. */
+static const int refusals[] = {EROFS, EFBIG};
+
+START_TEST(a_write_that_is_refused_refuses_a_commit)
+{
+    int aborted = 0, refused = 0;
+    fail_writes(refusals[_i], &aborted, &refused);
+    ck_assert_int_eq(aborted, 0);
+    ck_assert_int_gt(refused, 4);
+}
+END_TEST
+
+START_TEST(a_write_that_failed_leaves_the_outcome_of_a_commit_unknown)
+{
+    int aborted = 0, refused = 0;
+    fail_writes(EIO, &aborted, &refused);
+    ck_assert_int_gt(aborted, 4);
+    ck_assert_int_eq(refused, 0);
+}
+END_TEST
+
+/* Each call of a backup fails in turn: there is a file if, and only if, it was reported as made. */
+START_TEST(a_backup_fails_cleanly)
+{
+    make_sample_file();
+    struct store *store = open_store();
+    char copy[PATH_MAX + 8];
+    snprintf(copy, sizeof copy, "%s.copy", path);
+    int failures = 0;
+    for (long n = 0;; n++) {
+        atomic_bool cancelled = false;
+        uint64_t bytes = 0;
+        calls_left = n;
+        int result = store_backup_begin(store);
+        if (result == 0) {
+            result = store_backup_copy(store, copy, &cancelled, &bytes);
+            store_backup_end(store);
+        }
+        bool failed = calls_left < 0;
+        calls_left = -1;
+        failures += result != 0;
+        ck_assert_msg((access(copy, F_OK) == 0) == (result == 0), "call %ld: %d", n, result);
+        ck_assert(result != 0 || bytes == store_database_bytes(store));
+        unlink(copy);
+        ck_assert_int_le(count_files(), 2); /* no partial copy is left */
+        if (!failed)
+            break;
+    }
+    ck_assert_int_gt(failures, 7);
+    store_close(store);
+}
+END_TEST
+
+START_TEST(an_interrupted_call_is_made_again)
+{
+    make_sample_file();
+    struct store *store = open_store();
+    char copy[PATH_MAX + 8];
+    snprintf(copy, sizeof copy, "%s.copy", path);
+    failure_errno = EINTR;
+    int successes = 0;
+    for (long n = 0; n < 10; n++) {
+        atomic_bool cancelled = false;
+        uint64_t bytes = 0;
+        calls_left = n;
+        successes += store_backup_copy(store, copy, &cancelled, &bytes) == 0 && calls_left < 0;
+        calls_left = -1;
+        unlink(copy);
+    }
+    ck_assert_int_ge(successes, 2); /* a read and a write */
+    store_close(store);
+}
+END_TEST
+
+/* Whether a checkpoint is tried; if so, it fails. */
+static bool tries_a_checkpoint(struct store *store, uint64_t pages)
+{
+    calls_left = 0;
+    store_checkpoint(store, pages);
+    bool tried = calls_left < 0;
+    calls_left = -1;
+    return tried;
+}
+
+/* A checkpoint that fails leaves the log as it is, and is tried when it has grown by as much. */
+START_TEST(a_failed_checkpoint_is_tried_again_later)
+{
+    struct store *store = open_store();
+    struct poll *poll = make_poll();
+    ck_assert_int_eq(commit_sample(store, poll), 0);
+    uint64_t log = store_log_bytes(store);
+    struct stat status;
+    char name[PATH_MAX + 8];
+    snprintf(name, sizeof name, "%s-wal", path);
+    ck_assert_int_eq(stat(name, &status), 0);
+    ck_assert_uint_eq(log, (uint64_t)status.st_size);
+    ck_assert(!tries_a_checkpoint(store, 1000)); /* it is too short for that */
+    ck_assert(tries_a_checkpoint(store, 1));
+    ck_assert(!tries_a_checkpoint(store, 1));
+    for (uint64_t seq = 5; store_log_bytes(store) < 2 * log; seq++) {
+        const struct store_ballot ballot = {.seq = seq, .poll = 1, .voter = {9, seq}};
+        const struct store_batch batch = {.time_ns = 1, .ballots = &ballot, .ballot_count = 1};
+        const char *reason;
+        ck_assert_int_eq(store_commit(store, &batch, &reason), 0);
+    }
+    ck_assert(tries_a_checkpoint(store, 1)); /* again */
+    ck_assert_int_eq(store_checkpoint_all(store, why), 0);
+    ck_assert_uint_eq(store_log_bytes(store), 0);
+    store_close(store);
+    poll_free(poll);
+}
+END_TEST
+
+/* What the log takes may be the room that is lacking. */
+START_TEST(a_full_disk_is_a_reason_to_empty_the_log_at_once)
+{
+    struct store *store = open_store();
+    struct poll *poll = make_poll();
+    ck_assert_int_eq(commit_sample(store, poll), 0);
+    ck_assert(tries_a_checkpoint(store, 1));
+    ck_assert(!tries_a_checkpoint(store, 1));
+    failure_code = SQLITE_FULL;
+    ck_assert_int_eq(commit_later(store, 5, &calls_left, 1), ERR_STORAGE);
+    calls_left = -1;
+    ck_assert(tries_a_checkpoint(store, 1));
+    store_close(store);
+    poll_free(poll);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("store");
+    TCase *tests = tcase_create("store");
+    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, what_was_committed_is_loaded);
+    tcase_add_test(tests, the_view_recounts_what_was_last_shown);
+    tcase_add_test(tests, a_refused_batch_leaves_nothing_and_the_next_one_goes_through);
+    tcase_add_test(tests, the_keys_check_value_is_kept);
+    tcase_add_test(tests, what_the_system_refuses_is_no_size_and_no_check_value);
+    tcase_add_test(tests, a_backup_is_whole_though_ballots_go_on);
+    tcase_add_test(tests, a_cancelled_backup_leaves_no_file);
+    tcase_add_test(tests, what_a_killed_server_left_of_a_backup_is_in_nobodys_way);
+    tcase_add_test(tests, a_file_that_is_no_database_is_refused);
+    tcase_add_test(tests, another_programs_database_is_refused);
+    tcase_add_test(tests, a_newer_schema_is_refused);
+    tcase_add_test(tests, a_database_in_use_is_refused);
+    tcase_add_test(tests, a_damaged_page_is_refused);
+    tcase_add_loop_test(tests, a_row_that_can_not_be_is_refused, 0,
+                        (int)(sizeof damages / sizeof damages[0]));
+    tcase_add_test(tests, a_directory_that_is_not_there_is_refused);
+    tcase_add_test(tests, a_name_that_is_too_long_is_refused);
+    tcase_add_test(tests, making_a_database_fails_cleanly);
+    tcase_add_test(tests, a_database_that_another_server_made_meanwhile_is_opened);
+    tcase_add_test(tests, a_database_without_a_log_is_refused);
+    tcase_add_test(tests, reading_a_database_fails_cleanly);
+    tcase_add_test(tests, a_commit_fails_cleanly);
+    tcase_add_test(tests, a_commit_that_can_not_be_undone_ends_the_server);
+    tcase_add_test(tests, a_full_disk_refuses_a_commit_wherever_it_is_noticed);
+    tcase_add_loop_test(tests, a_write_that_is_refused_refuses_a_commit, 0,
+                        (int)(sizeof refusals / sizeof refusals[0]));
+    tcase_add_test(tests, a_write_that_failed_leaves_the_outcome_of_a_commit_unknown);
+    tcase_add_test(tests, a_backup_fails_cleanly);
+    tcase_add_test(tests, an_interrupted_call_is_made_again);
+    tcase_add_test(tests, a_failed_checkpoint_is_tried_again_later);
+    tcase_add_test(tests, a_full_disk_is_a_reason_to_empty_the_log_at_once);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

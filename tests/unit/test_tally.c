@@ -1,0 +1,288 @@
+/* The tally: publishing, references, and an outlet that falls behind. */
+#include "tally/tally.h"
+#include "base/clock.h"
+#include "tests/support/scale.h"
+#include "base/waker.h"
+
+#include <check.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MORE_THAN_A_RING = 3000 };
+
+static struct poll *make_poll(uint32_t id)
+{
+    struct name name = {0}, choices[2] = {{1, "a"}, {1, "b"}};
+    name.len = (uint8_t)sprintf(name.text, "poll%u", id);
+    const struct settings settings = {{0}};
+    struct poll *poll = poll_new(&name, &settings, choices, 2);
+    ck_assert_ptr_nonnull(poll);
+    poll->id = id;
+    return poll;
+}
+
+/* Makes a poll and publishes its first snapshot, with sequence `seq`. */
+static void publish_new(struct tally *tally, uint32_t id, uint64_t seq)
+{
+    struct snapshot *snapshot = snapshot_new(make_poll(id));
+    snapshot->seq = snapshot->state_seq = seq;
+    const struct tally_change change = {id, snapshot, NULL};
+    tally_publish(tally, &change, 1);
+}
+
+/* Publishes the poll's next snapshot: one ballot more for choice `choice`. */
+static void publish_ballot(struct tally *tally, uint32_t id, unsigned choice, uint64_t seq)
+{
+    struct snapshot *snapshot = snapshot_copy(tally_peek(tally, id));
+    snapshot->seq = seq;
+    snapshot->ballots++;
+    snapshot->counts[choice]++;
+    const struct tally_change change = {id, snapshot, NULL};
+    tally_publish(tally, &change, 1);
+}
+
+START_TEST(a_snapshot_is_shown_and_the_one_before_stays_whole)
+{
+    struct tally *tally = tally_new(0);
+    ck_assert_uint_eq(tally_poll_count(tally), 0);
+    publish_new(tally, 1, 1);
+    ck_assert_uint_eq(tally_poll_count(tally), 1);
+    struct snapshot *before = tally_snapshot(tally, 1, NULL);
+    publish_ballot(tally, 1, 1, 2);
+    struct snapshot *after = tally_snapshot(tally, 1, NULL);
+    ck_assert_uint_eq(before->counts[1], 0);
+    ck_assert_uint_eq(before->seq, 1);
+    ck_assert_uint_eq(after->counts[1], 1);
+    ck_assert_uint_eq(after->seq, 2);
+    ck_assert_uint_eq(after->ballots, 1);
+    snapshot_unref(before);
+    snapshot_unref(after);
+    tally_free(tally);
+}
+END_TEST
+
+START_TEST(texts_are_the_names_until_they_are_changed)
+{
+    struct tally *tally = tally_new(0);
+    publish_new(tally, 1, 1);
+    struct poll_texts *texts;
+    struct snapshot *snapshot = tally_snapshot(tally, 1, &texts);
+    ck_assert_ptr_null(texts);
+
+    const struct tally_change title = {
+        1, NULL, poll_texts_change(snapshot->poll, NULL, 0, "What to eat?", 12)};
+    tally_publish(tally, &title, 1);
+    const struct tally_change label = {
+        1, NULL, poll_texts_change(snapshot->poll, tally_peek_texts(tally, 1), 2, "Bee", 3)};
+    tally_publish(tally, &label, 1);
+    snapshot_unref(snapshot);
+
+    snapshot = tally_snapshot(tally, 1, &texts);
+    ck_assert_uint_eq(texts->count, 3);
+    ck_assert_int_eq(memcmp(texts->text[0].bytes, "What to eat?", texts->text[0].len), 0);
+    ck_assert_int_eq(memcmp(texts->text[1].bytes, "a", texts->text[1].len), 0);
+    ck_assert_int_eq(memcmp(texts->text[2].bytes, "Bee", texts->text[2].len), 0);
+    ck_assert_uint_eq(snapshot->seq, 1); /* no change of the tally */
+    snapshot_unref(snapshot);
+    poll_texts_unref(texts);
+    tally_free(tally);
+}
+END_TEST
+
+/* A receiver that misses a snapshot finds its mark in the next one, and knows it by its sequence.
+ */
+START_TEST(a_mark_stays_until_the_next_one)
+{
+    struct tally *tally = tally_new(0);
+    publish_new(tally, 1, 1);
+    struct snapshot *snapshot = snapshot_copy(tally_peek(tally, 1));
+    snapshot->seq = 5;
+    snapshot->mark = (struct snapshot_mark){.first_seq = 3, .last_seq = 5, .committed_ns = 1};
+    uint64_t before_ns = clock_monotonic_ns();
+    const struct tally_change change = {1, snapshot, NULL};
+    tally_publish(tally, &change, 1);
+    const struct snapshot_mark mark = tally_peek(tally, 1)->mark;
+    ck_assert_uint_ge(mark.counted_ns, before_ns);
+    ck_assert_uint_le(mark.counted_ns, clock_monotonic_ns());
+    publish_ballot(tally, 1, 0, 6);
+    const struct snapshot_mark *kept = &tally_peek(tally, 1)->mark;
+    ck_assert_uint_eq(tally_peek(tally, 1)->seq, 6);
+    ck_assert_uint_eq(kept->first_seq, 3);
+    ck_assert_uint_eq(kept->last_seq, 5);
+    ck_assert_uint_eq(kept->counted_ns, mark.counted_ns);
+    tally_free(tally);
+}
+END_TEST
+
+START_TEST(results_are_hidden_only_while_the_poll_is_open_and_says_so)
+{
+    struct poll *poll = make_poll(1);
+    poll->settings.value[SETTING_REVEAL] = REVEAL_CLOSED;
+    struct snapshot *snapshot = snapshot_new(poll);
+    struct tally_view view;
+    snapshot_view(snapshot, &view);
+    ck_assert(view.open && view.hidden);
+    snapshot->open = false;
+    snapshot_view(snapshot, &view);
+    ck_assert(!view.open && !view.hidden);
+    poll->settings.value[SETTING_REVEAL] = REVEAL_LIVE;
+    snapshot->open = true;
+    snapshot_view(snapshot, &view);
+    ck_assert(view.open && !view.hidden);
+    snapshot_unref(snapshot);
+    poll_free(poll);
+}
+END_TEST
+
+START_TEST(every_outlet_gets_every_snapshot_in_order)
+{
+    struct tally *tally = tally_new(2);
+    publish_new(tally, 1, 1);
+    for (uint64_t seq = 2; seq <= 10; seq++)
+        publish_ballot(tally, 1, 0, seq);
+    for (unsigned outlet = 0; outlet < 2; outlet++) {
+        struct snapshot *got[16];
+        ck_assert(!tally_outlet_is_empty(tally, outlet));
+        ck_assert_uint_eq(tally_receive(tally, outlet, got, 16), 10);
+        for (uint64_t i = 0; i < 10; i++) {
+            ck_assert_uint_eq(got[i]->seq, i + 1);
+            snapshot_unref(got[i]);
+        }
+        ck_assert(tally_outlet_is_empty(tally, outlet));
+        ck_assert_uint_eq(tally_receive(tally, outlet, got, 16), 0);
+    }
+    tally_free(tally);
+}
+END_TEST
+
+START_TEST(an_outlet_that_falls_behind_gets_the_newest_of_each_poll)
+{
+    struct tally *tally = tally_new(1);
+    for (uint32_t id = 1; id <= 3; id++)
+        publish_new(tally, id, id);
+    uint64_t seq = 3;
+    for (int i = 0; i < MORE_THAN_A_RING; i++)
+        publish_ballot(tally, 1 + (uint32_t)i % 3, 0, ++seq);
+    ck_assert_uint_gt(atomic_load(&tally_stats(tally)->ring_full), 0);
+
+    uint64_t newest[3] = {0};
+    struct snapshot *got[7];
+    size_t count, received = 0;
+    while ((count = tally_receive(tally, 0, got, 7)) > 0) {
+        for (size_t i = 0; i < count; i++, received++) {
+            uint64_t *last = &newest[got[i]->poll->id - 1];
+            *last = got[i]->seq > *last ? got[i]->seq : *last;
+            snapshot_unref(got[i]);
+        }
+    }
+    ck_assert_uint_lt(received, MORE_THAN_A_RING);
+    for (uint32_t id = 1; id <= 3; id++)
+        ck_assert_uint_eq(newest[id - 1], tally_peek(tally, id)->seq);
+    ck_assert(tally_outlet_is_empty(tally, 0));
+    tally_free(tally);
+}
+END_TEST
+
+START_TEST(the_crowd_is_that_of_all_outlets)
+{
+    struct tally *tally = tally_new(2);
+    ck_assert_uint_eq(tally_crowd(tally), 0);
+    tally_outlet_set_crowd(tally, 0, 300);
+    tally_outlet_set_crowd(tally, 1, 200);
+    ck_assert_uint_eq(tally_crowd(tally), 500);
+    tally_outlet_set_crowd(tally, 0, 0);
+    ck_assert_uint_eq(tally_crowd(tally), 200);
+    tally_free(tally);
+}
+END_TEST
+
+START_TEST(what_an_outlet_never_took_is_released_with_the_tally)
+{
+    struct tally *tally = tally_new(1);
+    publish_new(tally, 1, 1);
+    struct snapshot *kept = tally_snapshot(tally, 1, NULL);
+    ck_assert_uint_eq(atomic_load(&kept->refs), 3); /* the tally, the ring, and us */
+    publish_ballot(tally, 1, 0, 2);
+    ck_assert_uint_eq(atomic_load(&kept->refs), 2);
+    struct snapshot *got;
+    ck_assert_uint_eq(tally_receive(tally, 0, &got, 1), 1);
+    ck_assert_ptr_eq(got, kept);
+    snapshot_unref(got);
+    ck_assert_uint_eq(atomic_load(&kept->refs), 1);
+    snapshot_unref(kept);
+    tally_free(tally);
+}
+END_TEST
+
+/* A publisher and a reader that sleeps; the reader must end with the last snapshot, never going
+ * back. */
+struct storm {
+    struct tally *tally;
+    struct waker waker;
+    uint64_t last_seq;
+};
+
+static void *publish_storm(void *context)
+{
+    struct storm *storm = context;
+    for (uint64_t seq = 2; seq <= storm->last_seq; seq++)
+        publish_ballot(storm->tally, 1, seq % 2, seq);
+    return NULL;
+}
+
+START_TEST(a_sleeping_outlet_ends_with_the_last_snapshot)
+{
+    struct storm storm = {.tally = tally_new(1), .last_seq = scaled(200000)};
+    ck_assert_int_eq(waker_init(&storm.waker), 0);
+    tally_outlet_attach(storm.tally, 0, &storm.waker);
+    publish_new(storm.tally, 1, 1);
+    pthread_t publisher;
+    ck_assert_int_eq(pthread_create(&publisher, NULL, publish_storm, &storm), 0);
+    uint64_t newest = 0;
+    while (newest < storm.last_seq) {
+        struct snapshot *got[64];
+        size_t count = tally_receive(storm.tally, 0, got, 64);
+        for (size_t i = 0; i < count; i++) {
+            if (got[i]->ballots != got[i]->counts[0] + got[i]->counts[1])
+                ck_abort_msg("a snapshot that is not whole");
+            newest = got[i]->seq > newest ? got[i]->seq : newest;
+            snapshot_unref(got[i]);
+        }
+        if (count > 0)
+            continue;
+        waker_prepare(&storm.waker);
+        if (tally_outlet_is_empty(storm.tally, 0))
+            waker_sleep(&storm.waker); /* a lost wake-up is a test that never ends */
+        else
+            waker_cancel(&storm.waker);
+    }
+    ck_assert_uint_eq(newest, storm.last_seq);
+    pthread_join(publisher, NULL);
+    waker_destroy(&storm.waker);
+    tally_free(storm.tally);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("tally");
+    TCase *tests = tcase_create("tally");
+    tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, a_snapshot_is_shown_and_the_one_before_stays_whole);
+    tcase_add_test(tests, texts_are_the_names_until_they_are_changed);
+    tcase_add_test(tests, a_mark_stays_until_the_next_one);
+    tcase_add_test(tests, results_are_hidden_only_while_the_poll_is_open_and_says_so);
+    tcase_add_test(tests, every_outlet_gets_every_snapshot_in_order);
+    tcase_add_test(tests, an_outlet_that_falls_behind_gets_the_newest_of_each_poll);
+    tcase_add_test(tests, the_crowd_is_that_of_all_outlets);
+    tcase_add_test(tests, what_an_outlet_never_took_is_released_with_the_tally);
+    tcase_add_test(tests, a_sleeping_outlet_ends_with_the_last_snapshot);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

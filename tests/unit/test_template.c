@@ -1,0 +1,232 @@
+/* Tests of src/web/template.c: each form of tag, what is escaped, what is refused, and a shortage
+ * of memory at every allocation. */
+#include "web/template.h"
+
+#include "tests/support/capture.h"
+
+#include <check.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct buffer out;
+/* Allocations that succeed before one fails; negative: all do. */
+static int allocations = -1;
+
+void *__real_realloc(void *block, size_t size);
+void *__wrap_realloc(void *block, size_t size);
+
+void *__wrap_realloc(void *block, size_t size)
+{
+    if (allocations == 0)
+        return NULL;
+    if (allocations > 0)
+        allocations--;
+    return __real_realloc(block, size);
+}
+
+static void free_out(void)
+{
+    buffer_free(&out);
+    allocations = -1;
+}
+
+static struct span span_of(const char *text)
+{
+    return (struct span){text, strlen(text)};
+}
+
+/* `data` with ' instead of ", for a test to be read. */
+static json_t *data_of(const char *quoted)
+{
+    char text[512];
+    ck_assert_uint_lt(strlen(quoted), sizeof(text));
+    strcpy(text, quoted);
+    for (char *at = text; *at; at++)
+        if (*at == '\'')
+            *at = '"';
+    json_error_t error;
+    json_t *data = json_loads(text, 0, &error);
+    ck_assert_msg(data, "%s", error.text);
+    return data;
+}
+
+static int render(const char *template, const char *quoted)
+{
+    json_t *data = data_of(quoted);
+    out.len = 0;
+    int result = template_render(&out, span_of(template), data);
+    json_decref(data);
+    return result;
+}
+
+static void assert_renders(const char *template, const char *quoted, const char *expected)
+{
+    ck_assert_int_eq(render(template, quoted), 0);
+    ck_assert_uint_eq(out.len, strlen(expected));
+    if (out.len > 0) /* else there may be no bytes at all */
+        ck_assert_mem_eq(out.bytes, expected, out.len);
+}
+
+/* The log names the tag. */
+static void assert_broken(const char *template, const char *quoted, const char *tag)
+{
+    char log[512];
+    struct capture capture = capture_begin();
+    ck_assert_int_eq(buffer_append(&out, "before", 6), 0);
+    json_t *data = data_of(quoted);
+    ck_assert_int_eq(template_render(&out, span_of(template), data), TEMPLATE_BROKEN);
+    json_decref(data);
+    capture_end(&capture, log, sizeof(log));
+    const char *told = strstr(log, " tag=");
+    ck_assert_msg(told && strncmp(told + 5, tag, strlen(tag)) == 0, "%s", log);
+    ck_assert_uint_eq(out.len, 6);
+    ck_assert_mem_eq(out.bytes, "before", 6);
+    buffer_free(&out);
+}
+
+START_TEST(text_without_tags_stays)
+{
+    assert_renders("", "{}", "");
+    assert_renders("a { b } <c>", "{}", "a { b } <c>");
+}
+END_TEST
+
+START_TEST(values_are_put_in)
+{
+    assert_renders("{{a}}", "{'a': 'x'}", "x");
+    assert_renders("<{{a}}|{{b}}>", "{'a': '', 'b': -12}", "<|-12>");
+    assert_renders("{{n}}", "{'n': 9223372036854775807}", "9223372036854775807");
+}
+END_TEST
+
+START_TEST(values_are_escaped)
+{
+    assert_renders("{{a}}", "{'a': '<script>alert(1)</script>'}",
+                   "&lt;script&gt;alert(1)&lt;/script&gt;");
+    assert_renders("{{a}}", "{'a': '&<>\\u0022\\u0027&amp;'}", "&amp;&lt;&gt;&quot;&#39;&amp;amp;");
+    assert_renders("{{a}}", "{'a': 'é\\u2028ñ'}", "é\xe2\x80\xa8ñ");
+}
+END_TEST
+
+START_TEST(a_value_is_no_template)
+{
+    assert_renders("{{a}}", "{'a': '{{b}}', 'b': 'no'}", "{{b}}");
+}
+END_TEST
+
+START_TEST(a_section_shows_what_is_there)
+{
+    static const char template[] = "[{{#a}}yes{{/a}}{{^a}}no{{/a}}]";
+    assert_renders(template, "{'a': true}", "[yes]");
+    assert_renders(template, "{'a': 'x'}", "[yes]");
+    assert_renders(template, "{'a': 0}", "[yes]");
+    assert_renders(template, "{'a': {}}", "[yes]");
+    assert_renders(template, "{'a': [1]}", "[yes]");
+    assert_renders(template, "{'a': false}", "[no]");
+    assert_renders(template, "{'a': null}", "[no]");
+    assert_renders(template, "{'a': ''}", "[no]");
+    assert_renders(template, "{'a': []}", "[no]");
+}
+END_TEST
+
+START_TEST(a_section_repeats_for_each_element)
+{
+    assert_renders("{{#a}}<{{n}}>{{/a}}.", "{'a': [{'n': 1}, {'n': 'two'}, {'n': 3}]}",
+                   "<1><two><3>.");
+}
+END_TEST
+
+START_TEST(names_are_looked_up_from_within)
+{
+    assert_renders("{{#a}}{{x}}{{y}};{{/a}}{{x}}",
+                   "{'x': 'outer', 'y': '!', 'a': [{'x': 'inner'}, {}]}", "inner!;outer!;outer");
+    assert_renders("{{#a}}{{b}}{{/a}}", "{'a': {'b': 'of a'}, 'b': 'no'}", "of a");
+}
+END_TEST
+
+START_TEST(sections_nest)
+{
+    assert_renders("{{#a}}{{#a}}{{n}}{{/a}}{{^b}}-{{#c}}+{{/c}}{{/b}}{{/a}}",
+                   "{'a': {'n': 1, 'a': [{'n': 2}, {'n': 3}]}, 'b': false, 'c': true}", "23-+");
+}
+END_TEST
+
+START_TEST(remarks_are_left_out)
+{
+    assert_renders("a{{! why <this> is so }}b", "{}", "ab");
+}
+END_TEST
+
+START_TEST(mistakes_are_refused)
+{
+    assert_broken("{{unknown}}", "{'a': 1}", "unknown");
+    assert_broken("{{#unknown}}{{/unknown}}", "{'a': 1}", "unknown");
+    assert_broken("{{^unknown}}{{/unknown}}", "{'a': 1}", "unknown");
+    assert_broken("{{a}}", "{'a': true}", "a");
+    assert_broken("{{a}}", "{'a': null}", "a");
+    assert_broken("{{a}}", "{'a': 1.5}", "a");
+    assert_broken("{{a}}", "{'a': []}", "a");
+    assert_broken("{{ a }}", "{'a': 1}", " a ");
+    assert_broken("{{}}", "{'a': 1}", "{{}}");
+    assert_broken("x{{a", "{'a': 1}", "{{a");
+    assert_broken("x{{a}", "{'a': 1}", "{{a}");
+    assert_broken("x{{", "{'a': 1}", "{{");
+    assert_broken("{{/a}}", "{'a': 1}", "a");
+    assert_broken("{{#a}}", "{'a': 1}", "a");
+    assert_broken("{{#a}}{{#a}}{{/a}}", "{'a': 1}", "a");
+    assert_broken("{{#a}}{{/ab}}", "{'a': 1, 'ab': 1}", "ab");
+    assert_broken("{{#a}}{{/b}}", "{'a': 1, 'b': 1}", "b");
+    assert_broken("{{#a}}{{/a", "{'a': 1}", "{{/a");
+    assert_broken("{{#a}}{{x}}{{/a}}", "{'a': [{'x': 1}, {}]}", "x");
+}
+END_TEST
+
+START_TEST(a_shortage_of_memory_leaves_what_was_there)
+{
+    static const char template[] = "{{#a}}<b title=\"{{x}}\">{{n}}</b>{{/a}}{{^c}}end{{/c}}";
+    json_t *data = data_of("{'a': [{'x': '<&>', 'n': 1}, {'x': '>>>>>>>>>>>>>>>>>>>>', 'n': 2}],"
+                           " 'c': false}");
+    int tries = 0, result;
+    do {
+        out = (struct buffer){0};
+        allocations = tries++;
+        result = template_render(&out, span_of(template), data);
+        allocations = -1;
+        ck_assert(result == 0 || (result == TEMPLATE_NO_MEMORY && out.len == 0));
+        ck_assert(result != 0 || out.len > 100);
+        buffer_free(&out);
+    } while (result != 0);
+    ck_assert_int_gt(tries, 2);
+    json_decref(data);
+}
+END_TEST
+
+static Suite *template_suite(void)
+{
+    Suite *suite = suite_create("template");
+    TCase *tcase = tcase_create("template");
+    tcase_add_checked_fixture(tcase, NULL, free_out);
+    tcase_add_test(tcase, text_without_tags_stays);
+    tcase_add_test(tcase, values_are_put_in);
+    tcase_add_test(tcase, values_are_escaped);
+    tcase_add_test(tcase, a_value_is_no_template);
+    tcase_add_test(tcase, a_section_shows_what_is_there);
+    tcase_add_test(tcase, a_section_repeats_for_each_element);
+    tcase_add_test(tcase, names_are_looked_up_from_within);
+    tcase_add_test(tcase, sections_nest);
+    tcase_add_test(tcase, remarks_are_left_out);
+    tcase_add_test(tcase, mistakes_are_refused);
+    tcase_add_test(tcase, a_shortage_of_memory_leaves_what_was_there);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+int main(void)
+{
+    SRunner *runner = srunner_create(template_suite());
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,138 @@
+/* Browsers' cookies: what the server gives is taken, and nothing else is. */
+#include "web/web_voter.h"
+
+#include <check.h>
+#include <string.h>
+
+static const struct voter_key key = {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}};
+
+enum { COOKIE_CHARS = WEB_VOTER_ID_CHARS + 1 + WEB_VOTER_MAC_CHARS };
+
+static struct web_voter voter;
+static char cookie[COOKIE_CHARS + 1];
+
+static void make_cookie(void)
+{
+    web_voter_make(&key, &voter);
+    memcpy(cookie, voter.id, WEB_VOTER_ID_CHARS);
+    cookie[WEB_VOTER_ID_CHARS] = '.';
+    memcpy(cookie + WEB_VOTER_ID_CHARS + 1, voter.mac, WEB_VOTER_MAC_CHARS + 1);
+}
+
+static bool reads(const char *bytes, size_t len)
+{
+    struct web_voter read;
+    return web_voter_read(&key, (struct span){bytes, len}, &read);
+}
+
+/* Durable: what browsers hold must be known for as long as the key is. */
+START_TEST(a_known_cookie)
+{
+    static const char known[] = "AAECAwQFBgcICQoLDA0ODw.n_A-WXCng0I8rxl8dEhd4w";
+    struct web_voter read;
+    ck_assert(web_voter_read(&key, (struct span){known, sizeof known - 1}, &read));
+    char text[WEB_VOTER_TEXT_SIZE];
+    ck_assert_uint_eq(web_voter_text(&read, text), 30);
+    ck_assert_str_eq(text, "browser:AAECAwQFBgcICQoLDA0ODw");
+}
+END_TEST
+
+START_TEST(what_was_given_is_taken)
+{
+    struct web_voter read;
+    ck_assert(web_voter_read(&key, (struct span){cookie, COOKIE_CHARS}, &read));
+    ck_assert_str_eq(read.id, voter.id);
+    ck_assert_str_eq(read.mac, voter.mac);
+}
+END_TEST
+
+START_TEST(voters_differ)
+{
+    struct web_voter other;
+    web_voter_make(&key, &other);
+    ck_assert_str_ne(other.id, voter.id);
+    ck_assert_str_ne(other.mac, voter.mac);
+}
+END_TEST
+
+START_TEST(the_header)
+{
+    char text[WEB_VOTER_COOKIE_SIZE];
+    char expected[WEB_VOTER_COOKIE_SIZE];
+    strcpy(expected, "tallycast_voter=");
+    strcat(expected, cookie);
+    strcat(expected, "; Max-Age=31536000; Path=/; HttpOnly; SameSite=Strict");
+    ck_assert_uint_eq(web_voter_cookie(&voter, text), strlen(expected));
+    ck_assert_str_eq(text, expected);
+}
+END_TEST
+
+/* Each character changed to each other one: no other spelling of the same bits is taken either. */
+START_TEST(no_change_is_taken)
+{
+    for (size_t at = 0; at < COOKIE_CHARS; at++) {
+        char kept = cookie[at];
+        for (int c = 0; c < 256; c++) {
+            cookie[at] = (char)c;
+            ck_assert_int_eq(reads(cookie, COOKIE_CHARS), (char)c == kept);
+        }
+        cookie[at] = kept;
+    }
+}
+END_TEST
+
+START_TEST(no_other_length_is_taken)
+{
+    char longer[COOKIE_CHARS + 3];
+    for (size_t len = 0; len < COOKIE_CHARS; len++)
+        ck_assert(!reads(cookie, len));
+    ck_assert(!reads(NULL, 0));
+    memcpy(longer, cookie, COOKIE_CHARS);
+    memcpy(longer + COOKIE_CHARS, "==", 3);
+    ck_assert(!reads(longer, COOKIE_CHARS + 1)); /* padding, as a proxy may add it */
+    ck_assert(!reads(longer, COOKIE_CHARS + 2));
+    memset(longer, 'A', sizeof longer);
+    ck_assert(!reads(longer, COOKIE_CHARS));
+}
+END_TEST
+
+START_TEST(another_servers_is_not_taken)
+{
+    struct voter_key other = key;
+    struct web_voter read;
+    other.bytes[15] ^= 1;
+    ck_assert(!web_voter_read(&other, (struct span){cookie, COOKIE_CHARS}, &read));
+}
+END_TEST
+
+/* One voter's signature under another's name. */
+START_TEST(parts_of_two_are_not_taken)
+{
+    struct web_voter other;
+    web_voter_make(&key, &other);
+    memcpy(cookie, other.id, WEB_VOTER_ID_CHARS);
+    ck_assert(!reads(cookie, COOKIE_CHARS));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("web_voter");
+    TCase *tcase = tcase_create("web_voter");
+    tcase_add_checked_fixture(tcase, make_cookie, NULL);
+    tcase_add_test(tcase, a_known_cookie);
+    tcase_add_test(tcase, what_was_given_is_taken);
+    tcase_add_test(tcase, voters_differ);
+    tcase_add_test(tcase, the_header);
+    tcase_add_test(tcase, no_change_is_taken);
+    tcase_add_test(tcase, no_other_length_is_taken);
+    tcase_add_test(tcase, another_servers_is_not_taken);
+    tcase_add_test(tcase, parts_of_two_are_not_taken);
+    suite_add_tcase(suite, tcase);
+
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}

@@ -1,0 +1,56 @@
+/* What the threads of a run share. The main thread makes it before the others start and frees it
+ * after they have ended; who may touch what in between stands beside each member. */
+#ifndef TALLYCAST_TOOLS_BENCH_LOAD_H
+#define TALLYCAST_TOOLS_BENCH_LOAD_H
+
+#include "base/buffer.h"
+#include "tools/tallybench/run/faults.h"
+#include "tools/tallybench/load/marks.h"
+#include "tools/tallybench/run/options.h"
+#include "tools/tallybench/run/plan.h"
+#include "tools/tallybench/load/target.h"
+
+#include <stdatomic.h>
+
+/* A run goes through these in order; the main thread sets them, the lanes follow. */
+enum phase {
+    PHASE_CONNECT, /* until every connection is greeted, and every subscriber subscribed */
+    PHASE_VOTE,    /* until end_ns, or --ballots */
+    PHASE_DRAIN,   /* no new ballots; until every reply has come */
+    PHASE_SETTLE,  /* until every reading subscriber has the last tally */
+    PHASE_STOP,
+};
+
+/* A poll's last tally, as SHOW told it when every ballot had been answered. */
+struct load_last {
+    uint64_t seq;
+    struct buffer tally; /* without `+OK ` */
+};
+
+struct load {
+    const struct options *options;
+    struct target target;
+    struct target http;    /* resolved if any connection speaks HTTP */
+    const char *http_host; /* the same as text, for Host; not owned */
+    struct plan plan;      /* the counts: the voters' lane */
+    struct marks *marks;   /* of each poll; added by the voters' lane */
+    struct faults faults;  /* any thread */
+    _Atomic int phase;     /* written by the main thread */
+    /* Set before PHASE_VOTE, 0 until then. Measured is from begin_ns to before end_ns. */
+    uint64_t vote_ns, begin_ns, end_ns;
+    struct load_last *lasts; /* of each poll; set before PHASE_SETTLE */
+};
+
+/* Any thread. */
+static inline enum phase load_phase(struct load *load)
+{
+    return (enum phase)atomic_load_explicit(&load->phase, memory_order_acquire);
+}
+
+/* From PHASE_VOTE on, any thread: whether an instant is in the time that is measured. */
+static inline bool load_measures(const struct load *load, uint64_t when_ns)
+{
+    return when_ns >= load->begin_ns && when_ns < load->end_ns;
+}
+
+#endif

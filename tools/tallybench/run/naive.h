@@ -1,0 +1,15 @@
+/* A voting server of the usual wrong kind, to compare with: a thread for each connection, and a
+ * ballot's thread writes the new tally to every subscriber, one blocking write after another, while
+ * it holds the mutex that guards everything. One subscriber that stops reading stops them all. It
+ * keeps nothing on disk, which ought to make it fast.
+ *
+ * It speaks what a run needs of the line protocol: CREATE, VOTE, SHOW, SUBSCRIBE, PING, STATS. */
+#ifndef TALLYCAST_TOOLS_BENCH_NAIVE_H
+#define TALLYCAST_TOOLS_BENCH_NAIVE_H
+
+#include "tools/tallybench/run/options.h"
+
+/* `tallybench naive`: serves until SIGTERM or SIGINT. Returns an exit status. */
+int naive_run(const struct options *options);
+
+#endif

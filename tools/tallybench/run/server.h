@@ -1,0 +1,75 @@
+/* The server under load: started here on a fresh database, or one that runs already; and what the
+ * kernel and the server itself tell of it. Main thread. */
+#ifndef TALLYCAST_TOOLS_BENCH_SERVER_H
+#define TALLYCAST_TOOLS_BENCH_SERVER_H
+
+#include "tools/tallybench/run/admin.h"
+
+#include <limits.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { SERVER_ERROR_MAX = PATH_MAX + 512, SERVER_STATS_MAX = 64, SERVER_STAT_NAME_MAX = 40 };
+
+/* All zero until it is started or joined. */
+struct server_process {
+    pid_t pid;                /* 0: unknown */
+    bool started;             /* by us: to be stopped by us */
+    int out;                  /* its standard output, if started */
+    char directory[PATH_MAX]; /* of its database, if started; removed by bench_server_stop */
+    char target[300];         /* HOST:PORT */
+    char http[300];           /* the same of HTTP; "" without */
+    char admin_path[PATH_MAX];
+    struct admin *admin; /* owned; NULL before bench_server_join */
+};
+
+/* STATS, row by row. */
+struct server_stats {
+    unsigned count;
+    struct server_stat {
+        char name[SERVER_STAT_NAME_MAX];
+        uint64_t value;
+    } rows[SERVER_STATS_MAX];
+};
+
+/* What the kernel tells of the process; zeros if it can't be seen. */
+struct server_usage {
+    uint64_t cpu_ns; /* of all threads since its start */
+    uint64_t rss_bytes;
+};
+
+/* How a server is to be started. */
+struct server_wish {
+    const char *program;    /* NULL: this program's naive server */
+    char *const *arguments; /* after our own; NULL ends them */
+    const char *parent;     /* of the new directory in which its database is made */
+    uint64_t connections;   /* it must take so many */
+    bool http;              /* it must speak HTTP */
+};
+
+/* Starts a server and waits until it is ready. Returns 0; else -1 with `error` filled and nothing
+ * left behind. */
+int bench_server_start(struct server_process *server, const struct server_wish *wish,
+                       char error[SERVER_ERROR_MAX]) __attribute__((warn_unused_result));
+
+/* Connects to the admin socket of a server that runs. Returns 0, or -1 with `error` filled. */
+int bench_server_join(struct server_process *server, const char *admin_path,
+                      char error[SERVER_ERROR_MAX]) __attribute__((warn_unused_result));
+
+/* Disconnects; stops the server and removes its files if we started it. Returns 0, or -1 if it did
+ * not end well: with another status than 0, or not in SERVER_STOP_S seconds, and then it is killed.
+ */
+enum { SERVER_STOP_S = 15 };
+int bench_server_stop(struct server_process *server, char error[SERVER_ERROR_MAX])
+    __attribute__((warn_unused_result));
+
+/* Reads STATS. Returns 0, or -1 with `error` filled and no rows. */
+int bench_server_read_stats(const struct server_process *server, struct server_stats *stats,
+                            char error[ADMIN_ERROR_MAX]) __attribute__((warn_unused_result));
+
+/* A row's value; 0 if there is none. */
+uint64_t bench_server_stat(const struct server_stats *stats, const char *name);
+
+struct server_usage bench_server_read_usage(const struct server_process *server);
+
+#endif

@@ -1,0 +1,45 @@
+/* A connection to the server's admin socket: lines out, replies in. One thread. Errors are told on
+ * standard error where they happen. */
+#ifndef TALLYCAST_TOOLS_TALLYCTL_CLIENT_H
+#define TALLYCAST_TOOLS_TALLYCTL_CLIENT_H
+
+#include "proto/reply.h"
+#include "tools/tallyctl/tallyctl.h"
+#include "tools/tallyctl/request.h"
+
+#define CLIENT_NO_DEADLINE UINT64_MAX
+
+struct client;
+
+/* Connects and reads the greeting. On STATUS_DONE the caller owns *client, to be given to
+ * client_close. Else STATUS_NO_CONNECTION, or STATUS_REFUSED if the server has no room. */
+enum status client_open(const char *path, struct client **client) CHECKED;
+
+/* NULL is ignored. */
+void client_close(struct client *client);
+
+/* Sends one command. It may block until the server reads. */
+enum status client_send(struct client *client, const struct request *request) CHECKED;
+
+/* Waits for the next line. The reply's spans are good until the next read. STATUS_TIMEOUT at
+ * `deadline_ns` of the monotonic clock, STATUS_INTERRUPTED when a caught signal waits (a whole line
+ * that is here goes first), STATUS_NO_CONNECTION when the server closes. */
+enum status client_read(struct client *client, uint64_t deadline_ns, struct reply *reply) CHECKED;
+
+/* Whether a whole line is here already. */
+bool client_has_line(const struct client *client);
+
+/* Takes one row: the text after `=`. */
+typedef void client_row_fn(struct span row, void *context);
+
+/* Sends a command, gives its rows to `take_row` (NULL if none are expected), and ends with its `+`
+ * in *reply. An error of the server is told, and is STATUS_REFUSED. STATUS_INTERRUPTED: a fatal
+ * signal was taken, and the rest of the reply is still to come. Not for a client that is
+ * subscribed. */
+enum status client_call(struct client *client, const struct request *request,
+                        client_row_fn *take_row, void *context, struct reply *reply) CHECKED;
+
+/* Tells the server's error, after `about` and a colon unless that is NULL. */
+enum status client_refused(const struct reply *reply, const char *about);
+
+#endif

@@ -1,0 +1,94 @@
+/* A table of words. Cells are kept in the form in which they may be printed (escaped for a
+ * terminal), so that their widths are what the terminal shows. */
+#include "tools/tallyctl/columns.h"
+
+#include "tools/tallyctl/output.h"
+#include "tools/lib/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct column {
+    size_t width; /* of its widest cell, in columns of the terminal */
+    bool right;
+};
+
+struct columns {
+    size_t width;
+    struct column *column; /* `width` of them */
+    char **cells;          /* row by row */
+    size_t count;
+    size_t room;
+};
+
+struct columns *columns_new(size_t width)
+{
+    struct columns *columns = calloc(1, sizeof(*columns));
+    if (!columns || !(columns->column = calloc(width, sizeof(*columns->column))))
+        output_no_memory();
+    columns->width = width;
+    return columns;
+}
+
+void columns_free(struct columns *columns)
+{
+    for (size_t i = 0; i < columns->count; i++)
+        free(columns->cells[i]);
+    free(columns->cells);
+    free(columns->column);
+    free(columns);
+}
+
+void columns_add(struct columns *columns, const char *text, size_t len)
+{
+    if (columns->count == columns->room) {
+        columns->room = columns->room ? 2 * columns->room : 64;
+        columns->cells = realloc(columns->cells, columns->room * sizeof(*columns->cells));
+        if (!columns->cells)
+            output_no_memory();
+    }
+    char *cell = output_is_terminal() ? output_escaped(text, len) : strndup(text, len);
+    if (!cell)
+        output_no_memory();
+    struct column *column = &columns->column[columns->count % columns->width];
+    size_t width = text_width(cell, strlen(cell));
+    if (width > column->width)
+        column->width = width;
+    columns->cells[columns->count++] = cell;
+}
+
+void columns_add_string(struct columns *columns, const char *text)
+{
+    columns_add(columns, text, strlen(text));
+}
+
+void columns_align_right(struct columns *columns, size_t column)
+{
+    columns->column[column].right = true;
+}
+
+/* Nothing is padded at the end of a line. */
+static void print_cell(const struct column *column, const char *cell, bool is_last, FILE *out)
+{
+    size_t gap = column->width - text_width(cell, strlen(cell));
+    fprintf(out, "%*s%s", column->right ? (int)gap : 0, "", cell);
+    if (is_last)
+        putc('\n', out);
+    else
+        fprintf(out, "%*s", (column->right ? 0 : (int)gap) + 2, "");
+}
+
+void columns_print(const struct columns *columns, FILE *out)
+{
+    for (size_t i = 0; i < columns->count; i++) {
+        size_t at = i % columns->width;
+        print_cell(&columns->column[at], columns->cells[i], at == columns->width - 1, out);
+    }
+}
+
+void columns_print_tabs(const struct columns *columns, FILE *out)
+{
+    for (size_t i = 0; i < columns->count; i++)
+        fprintf(out, "%s%c", columns->cells[i],
+                i % columns->width == columns->width - 1 ? '\n' : '\t');
+}

@@ -1,0 +1,294 @@
+/* Opening a database without touching it. SQLite itself would: it takes locks, makes a -shm file
+ * for a database in WAL mode, and may fold the -wal in. So:
+ *
+ * - A server that runs holds an exclusive lock on its file. We only ask whether there is a lock,
+ * and refuse.
+ * - Without a -wal, or with an empty one, all is in the file: it is opened as immutable.
+ * - With a -wal, SQLite must read both. The VFS without locks and exclusive locking mode keep its
+ * index in memory, and the checkpoint at the close is turned off, so that nothing is written here
+ * either.
+ *
+ * Nothing keeps a server from starting meanwhile, for it matters more than we do. So what was true
+ * when the file was opened is checked again at the end, and a result is told only if it still is.
+ */
+#include "tools/tallyctl/database.h"
+
+#include "tools/tallyctl/copy.h"
+#include "tools/tallyctl/output.h"
+#include "tools/lib/text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    APPLICATION_ID = 0x54414c59, /* "TALY": proto/schema.sql */
+    SCHEMA_VERSION = 1,
+    SQLITE_HEADER_BYTES = 100,
+    SQLITE_LOCKS_START = 0x40000000, /* SQLite's lock bytes: pending, reserved, 510 shared */
+    SQLITE_LOCKS_BYTES = 512,
+};
+
+struct database {
+    sqlite3 *sqlite;
+    char *name; /* for messages: as it was given */
+    char *
+        path; /* without symbolic links: SQLite looks for the -wal there. NULL for a fresh backup */
+    char *wal_path;
+    struct stat was;     /* at the time of opening */
+    struct stat wal_was; /* st_size is 0 if there was none */
+};
+
+static enum status refuse(const struct database *database, const char *why)
+{
+    output_error("%s: %s", database->name, why);
+    return STATUS_REFUSED;
+}
+
+static char *join(const char *path, const char *suffix)
+{
+    char *joined;
+    if (asprintf(&joined, "%s%s", path, suffix) < 0)
+        output_no_memory();
+    return joined;
+}
+
+static struct database *new_database(const char *name)
+{
+    struct database *database = calloc(1, sizeof(*database));
+    if (!database || !(database->name = strdup(name)))
+        output_no_memory();
+    return database;
+}
+
+void database_close(struct database *database)
+{
+    sqlite3_close(database->sqlite);
+    free(database->name);
+    free(database->path);
+    free(database->wal_path);
+    free(database);
+}
+
+/* ---- The file, before SQLite sees it ---- */
+
+/* Asks whether a process could write now; a lock that only reads is no hindrance. */
+static bool is_locked(int fd)
+{
+    struct flock lock = {.l_type = F_RDLCK,
+                         .l_whence = SEEK_SET,
+                         .l_start = SQLITE_LOCKS_START,
+                         .l_len = SQLITE_LOCKS_BYTES};
+    return fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+/* The state of a file beside the database; one that isn't there has size 0. */
+static struct stat stat_beside(const char *path)
+{
+    struct stat state;
+    if (stat(path, &state) != 0)
+        memset(&state, 0, sizeof(state));
+    return state;
+}
+
+static bool has_unfinished_journal(const struct database *database)
+{
+    char *journal = join(database->path, "-journal");
+    struct stat state = stat_beside(journal);
+    free(journal);
+    return state.st_size > 0;
+}
+
+/* A file that SQLite would take for an empty database must not reach it: it would remove the -wal.
+ */
+static bool has_sqlite_header(int fd)
+{
+    static const char magic[] = "SQLite format 3"; /* its NUL counts */
+    char header[SQLITE_HEADER_BYTES];
+    return pread(fd, header, sizeof(header), 0) == sizeof(header) &&
+           memcmp(header, magic, sizeof(magic)) == 0;
+}
+
+static enum status inspect(struct database *database, int fd)
+{
+    if (fstat(fd, &database->was) != 0)
+        return refuse(database, strerror(errno));
+    if (is_locked(fd))
+        return refuse(database,
+                      "a running server has it in use; without FILE, recount asks that server "
+                      "for a fresh backup");
+    if (!has_sqlite_header(fd))
+        return refuse(database, "not a database");
+    if (has_unfinished_journal(database))
+        return refuse(database, "a -journal beside it holds an unfinished transaction");
+    database->wal_was = stat_beside(database->wal_path);
+    return STATUS_DONE;
+}
+
+static enum status inspect_path(struct database *database)
+{
+    int fd = open(database->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return refuse(database, strerror(errno));
+    enum status status = inspect(database, fd);
+    close(fd);
+    return status;
+}
+
+/* ---- SQLite ---- */
+
+static enum status sqlite_failed(const struct database *database)
+{
+    output_error("%s: %s", database->name,
+                 database->sqlite ? sqlite3_errmsg(database->sqlite) : "out of memory");
+    return STATUS_REFUSED;
+}
+
+enum status database_query(struct database *database, const char *sql, sqlite3_stmt **query)
+{
+    if (sqlite3_prepare_v2(database->sqlite, sql, -1, query, NULL) == SQLITE_OK)
+        return STATUS_DONE;
+    return sqlite_failed(database);
+}
+
+enum status database_step(struct database *database, sqlite3_stmt *query, bool *has_row)
+{
+    int result = sqlite3_step(query);
+    *has_row = result == SQLITE_ROW;
+    return result == SQLITE_ROW || result == SQLITE_DONE ? STATUS_DONE : sqlite_failed(database);
+}
+
+static enum status read_pragma(struct database *database, const char *sql, int *value)
+{
+    sqlite3_stmt *query;
+    bool has_row;
+    enum status status = database_query(database, sql, &query);
+    if (status != STATUS_DONE)
+        return status;
+    status = database_step(database, query, &has_row);
+    *value = sqlite3_column_int(query, 0);
+    sqlite3_finalize(query);
+    return status;
+}
+
+static enum status check_version(struct database *database)
+{
+    int application_id;
+    int version;
+    enum status status = read_pragma(database, "PRAGMA application_id", &application_id);
+    if (status == STATUS_DONE)
+        status = read_pragma(database, "PRAGMA user_version", &version);
+    if (status != STATUS_DONE)
+        return status;
+    if (application_id != APPLICATION_ID)
+        return refuse(database, "not a database of tallycast");
+    if (version != SCHEMA_VERSION) {
+        output_error("%s: its schema is version %d, and this tallyctl reads version %d",
+                     database->name, version, SCHEMA_VERSION);
+        return STATUS_REFUSED;
+    }
+    return STATUS_DONE;
+}
+
+static enum status open_immutable(struct database *database, const char *path)
+{
+    char *uri = malloc(strlen("file:?immutable=1") + TEXT_URI_SIZE(strlen(path)));
+    if (!uri)
+        output_no_memory();
+    size_t len = (size_t)sprintf(uri, "file:");
+    len += text_uri(path, uri + len);
+    sprintf(uri + len, "?immutable=1");
+    int result =
+        sqlite3_open_v2(uri, &database->sqlite, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
+    free(uri);
+    return result == SQLITE_OK ? STATUS_DONE : sqlite_failed(database);
+}
+
+static enum status open_with_wal(struct database *database)
+{
+    int result =
+        sqlite3_open_v2(database->path, &database->sqlite, SQLITE_OPEN_READONLY, "unix-none");
+    if (result == SQLITE_OK)
+        result = sqlite3_db_config(database->sqlite, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    if (result == SQLITE_OK)
+        result =
+            sqlite3_exec(database->sqlite, "PRAGMA locking_mode = EXCLUSIVE", NULL, NULL, NULL);
+    return result == SQLITE_OK ? STATUS_DONE : sqlite_failed(database);
+}
+
+/* The views in a file are its maker's: they may not call what has side effects. */
+static enum status harden(struct database *database)
+{
+    int result = sqlite3_db_config(database->sqlite, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    return result == SQLITE_OK ? check_version(database) : sqlite_failed(database);
+}
+
+static enum status open_path(struct database *database)
+{
+    database->wal_path = join(database->path, "-wal");
+    enum status status = inspect_path(database);
+    if (status == STATUS_DONE)
+        status = database->wal_was.st_size > 0 ? open_with_wal(database)
+                                               : open_immutable(database, database->path);
+    if (status == STATUS_DONE)
+        status = harden(database);
+    return status;
+}
+
+enum status database_open_file(const char *file, struct database **database)
+{
+    struct database *opened = new_database(file);
+    opened->path = realpath(file, NULL);
+    enum status status = opened->path ? open_path(opened) : refuse(opened, strerror(errno));
+    if (status == STATUS_DONE)
+        *database = opened;
+    else
+        database_close(opened);
+    return status;
+}
+
+enum status database_open_fresh(const char *admin, struct database **database)
+{
+    struct database *opened = new_database("the server's backup");
+    struct copy copy;
+    enum status status = copy_make(admin, &copy);
+    if (status == STATUS_DONE)
+        status = open_immutable(opened, copy.path);
+    enum status removed = copy_remove(&copy);
+    if (status == STATUS_DONE)
+        status = removed;
+    if (status == STATUS_DONE)
+        status = harden(opened);
+    if (status == STATUS_DONE)
+        *database = opened;
+    else
+        database_close(opened);
+    return status;
+}
+
+/* ---- Was it left alone? ---- */
+
+static bool is_same(const struct stat *was, const struct stat *is)
+{
+    return was->st_ino == is->st_ino && was->st_size == is->st_size &&
+           was->st_mtim.tv_sec == is->st_mtim.tv_sec && was->st_mtim.tv_nsec == is->st_mtim.tv_nsec;
+}
+
+enum status database_verify_still(const struct database *database)
+{
+    if (!database->path)
+        return STATUS_DONE;
+    struct stat wal_is = stat_beside(database->wal_path);
+    struct stat is = stat_beside(database->path);
+    int fd = open(database->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    bool in_use = fd < 0 || is_locked(fd);
+    if (fd >= 0)
+        close(fd);
+    if (in_use || !is_same(&database->was, &is) || !is_same(&database->wal_was, &wal_is))
+        return refuse(database, "a server took it in use meanwhile; nothing can be said of it");
+    return STATUS_DONE;
+}

@@ -1,0 +1,131 @@
+/* Standard output and standard error. What standard output is, a terminal or not and with which
+ * characters, is found out once and kept here, for it is a property of the process. An error in
+ * writing is remembered by stdio and reported by output_flush. */
+#include "tools/tallyctl/output.h"
+
+#include "tools/tallyctl/screen.h"
+#include "tools/lib/text.h"
+
+#include <errno.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+static bool is_terminal;
+static bool is_utf8;
+
+void output_init(void)
+{
+    is_terminal = isatty(STDOUT_FILENO);
+    is_utf8 = setlocale(LC_CTYPE, "") && strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+}
+
+bool output_is_terminal(void)
+{
+    return is_terminal;
+}
+
+bool output_is_utf8(void)
+{
+    return is_utf8;
+}
+
+unsigned output_columns(void)
+{
+    struct winsize size;
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col : 80;
+}
+
+unsigned output_rows(void)
+{
+    struct winsize size;
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row ? size.ws_row : 24;
+}
+
+void output_error(const char *format, ...)
+{
+    char *message;
+    va_list arguments;
+
+    screen_leave(); /* what is said on it is gone with it */
+    fflush(stdout);
+    va_start(arguments, format);
+    int len = vasprintf(&message, format, arguments);
+    va_end(arguments);
+    if (len < 0) {
+        fputs("tallyctl: out of memory\n", stderr);
+        return;
+    }
+    char *escaped = output_escaped(message, (size_t)len);
+    fprintf(stderr, "tallyctl: %s\n", escaped);
+    free(escaped);
+    free(message);
+}
+
+void output_no_memory(void)
+{
+    screen_leave();
+    fputs("tallyctl: out of memory\n", stderr);
+    exit(STATUS_REFUSED);
+}
+
+char *output_escaped(const char *text, size_t len)
+{
+    char *escaped = malloc(TEXT_ESCAPED_SIZE(len));
+    if (!escaped)
+        output_no_memory();
+    text_escape(text, len, is_utf8, escaped);
+    return escaped;
+}
+
+void output_text(FILE *out, const char *text, size_t len)
+{
+    if (!is_terminal) {
+        fwrite(text, 1, len, out);
+        return;
+    }
+    char *escaped = output_escaped(text, len);
+    fputs(escaped, out);
+    free(escaped);
+}
+
+json_t *output_json_text(const char *text, size_t len)
+{
+    json_t *string = json_stringn(text, len);
+    if (string)
+        return string;
+    char *escaped = output_escaped(text, len);
+    string = json_string(escaped);
+    free(escaped);
+    return string;
+}
+
+void output_json(json_t *object)
+{
+    char *line = json_dumps(object, JSON_COMPACT | (is_terminal ? JSON_ENSURE_ASCII : 0u));
+    if (!line)
+        output_no_memory();
+    for (const char *at = line; *at; at++) {
+        if (*at == 0x7f)
+            fputs("\\u007f", stdout); /* jansson leaves DEL as it is */
+        else
+            putchar(*at);
+    }
+    putchar('\n');
+    free(line);
+    json_decref(object);
+}
+
+enum status output_flush(void)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return STATUS_DONE;
+    output_error("standard output: %s",
+                 errno ? strerror(errno) : "what was printed is lost in part");
+    return STATUS_REFUSED;
+}

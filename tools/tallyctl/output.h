@@ -1,0 +1,45 @@
+/* What tallyctl prints: plain to a pipe, escaped to a terminal, since titles and voters come from
+ * others. */
+#ifndef TALLYCAST_TOOLS_TALLYCTL_OUTPUT_H
+#define TALLYCAST_TOOLS_TALLYCTL_OUTPUT_H
+
+#include "tools/tallyctl/tallyctl.h"
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdio.h>
+
+/* Sets the locale. Call before anything is printed. */
+void output_init(void);
+
+/* Whether standard output is a terminal, and whether it may be sent UTF-8. */
+bool output_is_terminal(void);
+bool output_is_utf8(void);
+
+/* The size of the terminal; 80 and 24 if it doesn't say. */
+unsigned output_columns(void);
+unsigned output_rows(void);
+
+/* Prints `tallyctl: …` on standard error, escaped, after leaving the screen. */
+void output_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Ends the process: memory is short. */
+_Noreturn void output_no_memory(void);
+
+/* Writes text to `out`; escaped if standard output is a terminal. */
+void output_text(FILE *out, const char *text, size_t len);
+
+/* The text in its escaped form. The caller frees it. */
+char *output_escaped(const char *text, size_t len);
+
+/* A JSON string; what is not UTF-8 is escaped first. The caller owns the reference. */
+json_t *output_json_text(const char *text, size_t len);
+
+/* Prints one object as one line and takes over the reference. NULL is taken for a lack of memory.
+ * To a terminal it is all ASCII. */
+void output_json(json_t *object);
+
+/* Flushes standard output. STATUS_REFUSED if anything printed there was lost. */
+enum status output_flush(void) CHECKED;
+
+#endif

@@ -1,0 +1,141 @@
+/* `recount`: the tallies again, from the ballots alone, beside what the server last showed. The
+ * counting is done by the view `tally` of the schema, so anybody can repeat it with SQL. */
+#include "tools/tallyctl/database.h"
+#include "tools/tallyctl/output.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* One row a poll: its name, the recount, what was shown. Either line may be NULL. */
+static const char tallies_sql[] = "WITH recount AS MATERIALIZED (SELECT poll, line FROM tally)"
+                                  "SELECT p.name, r.line, l.line"
+                                  "  FROM poll p LEFT JOIN recount r ON r.poll = p.id"
+                                  "  LEFT JOIN last_tally l ON l.poll = p.id ORDER BY p.id";
+
+/* What must not be there, beside tallies that differ. */
+static const struct check {
+    const char *name;
+    const char *sql;
+} checks[] = {
+    {"sequence numbers that a ballot and an event share",
+     "SELECT count(*) FROM ballot JOIN poll_event USING (seq)"},
+    {"ballots for a choice that there isn't",
+     "SELECT count(*) FROM ballot b LEFT JOIN choice c ON c.poll = b.poll AND c.number = b.choice"
+     " WHERE c.poll IS NULL"},
+    {"tallies of a poll that there isn't",
+     "SELECT count(*) FROM last_tally l LEFT JOIN poll p ON p.id = l.poll WHERE p.id IS NULL"},
+};
+
+/* One poll's or one check's outcome. */
+struct finding {
+    const char *name;
+    bool is_same;
+    const char *shown;     /* NULL if there is none */
+    const char *recounted; /* likewise */
+};
+
+static const char *column_text(sqlite3_stmt *query, int column)
+{
+    return (const char *)sqlite3_column_text(query, column);
+}
+
+static void print_quoted(const char *heading, const char *line)
+{
+    printf(" %s ", heading);
+    if (!line)
+        fputs("nothing", stdout);
+    else
+        output_text(stdout, line, strlen(line));
+}
+
+static void print_poll(const struct finding *poll)
+{
+    output_text(stdout, poll->name, strlen(poll->name));
+    if (poll->is_same) {
+        fputs(": ok\n", stdout);
+        return;
+    }
+    fputs(": DIFFERS:", stdout);
+    print_quoted("shown", poll->shown);
+    print_quoted("| recounted", poll->recounted);
+    putchar('\n');
+}
+
+static json_t *json_or_null(const char *text)
+{
+    return text ? output_json_text(text, strlen(text)) : json_null();
+}
+
+static void print_poll_json(const struct finding *poll)
+{
+    output_json(json_pack("{s:o, s:b, s:o, s:o}", "poll", json_or_null(poll->name), "ok",
+                          poll->is_same, "shown", json_or_null(poll->shown), "recounted",
+                          json_or_null(poll->recounted)));
+}
+
+static enum status compare_tallies(const struct invocation *invocation, struct database *database,
+                                   uint64_t *differences)
+{
+    sqlite3_stmt *query;
+    bool has_row = true;
+    enum status status = database_query(database, tallies_sql, &query);
+    if (status != STATUS_DONE)
+        return status;
+    while ((status = database_step(database, query, &has_row)) == STATUS_DONE && has_row) {
+        struct finding poll = {column_text(query, 0), false, column_text(query, 2),
+                               column_text(query, 1)};
+        poll.is_same = poll.shown && poll.recounted && strcmp(poll.shown, poll.recounted) == 0;
+        *differences += !poll.is_same;
+        if (invocation->json)
+            print_poll_json(&poll);
+        else
+            print_poll(&poll);
+    }
+    sqlite3_finalize(query);
+    return status;
+}
+
+static enum status run_check(const struct invocation *invocation, struct database *database,
+                             const struct check *check, uint64_t *differences)
+{
+    sqlite3_stmt *query;
+    bool has_row;
+    enum status status = database_query(database, check->sql, &query);
+    if (status != STATUS_DONE)
+        return status;
+    status = database_step(database, query, &has_row);
+    int64_t count = sqlite3_column_int64(query, 0);
+    sqlite3_finalize(query);
+    if (status != STATUS_DONE)
+        return status;
+    if (invocation->json)
+        output_json(json_pack("{s:s, s:b, s:I}", "check", check->name, "ok", count == 0, "count",
+                              (json_int_t)count));
+    if (count > 0)
+        output_error("%s: %" PRId64, check->name, count);
+    *differences += count > 0;
+    return STATUS_DONE;
+}
+
+static enum status recount(const struct invocation *invocation, struct database *database)
+{
+    uint64_t differences = 0;
+    enum status status = compare_tallies(invocation, database, &differences);
+    for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]) && status == STATUS_DONE; i++)
+        status = run_check(invocation, database, &checks[i], &differences);
+    if (status == STATUS_DONE)
+        status = database_verify_still(database);
+    return status == STATUS_DONE && differences > 0 ? STATUS_REFUSED : status;
+}
+
+enum status command_recount(const struct invocation *invocation)
+{
+    struct database *database;
+    enum status status = invocation->argc > 0 ? database_open_file(invocation->argv[0], &database)
+                                              : database_open_fresh(invocation->admin, &database);
+    if (status != STATUS_DONE)
+        return status;
+    status = recount(invocation, database);
+    database_close(database);
+    return status;
+}

@@ -1,0 +1,44 @@
+/* Builds the line of a command. The arguments come from a command line, so from anyone whom a
+ * script quotes. */
+#include "tools/tallyctl/request.h"
+
+#include "proto/command.h"
+#include "tools/tallyctl/output.h"
+
+#include <string.h>
+
+void request_start(struct request *request, const char *command)
+{
+    size_t len = strlen(command);
+    memcpy(request->line, command, len);
+    request->line[len] = '\n';
+    request->len = len + 1;
+}
+
+enum status request_text(struct request *request, const char *text)
+{
+    size_t len = strlen(text);
+    if (!line_is_text(text, len)) {
+        output_error("'%s': control characters and what is not UTF-8 can't be sent", text);
+        return STATUS_USAGE;
+    }
+    if (len >= PROTO_LINE_MAX - request->len) {
+        output_error("the command is too long: a line of the protocol has at most %d bytes",
+                     PROTO_LINE_MAX);
+        return STATUS_USAGE;
+    }
+    request->line[request->len - 1] = ' ';
+    memcpy(request->line + request->len, text, len);
+    request->len += len + 1;
+    request->line[request->len - 1] = '\n';
+    return STATUS_DONE;
+}
+
+enum status request_word(struct request *request, const char *word)
+{
+    if (*word == '\0' || strpbrk(word, " \t")) {
+        output_error("'%s': one word is expected here", word);
+        return STATUS_USAGE;
+    }
+    return request_text(request, word);
+}

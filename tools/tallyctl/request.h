@@ -1,0 +1,27 @@
+/* A command on its way to the server, built so that no argument can end the line or become two
+ * words. */
+#ifndef TALLYCAST_TOOLS_TALLYCTL_REQUEST_H
+#define TALLYCAST_TOOLS_TALLYCTL_REQUEST_H
+
+#include "proto/limits.h"
+#include "tools/tallyctl/tallyctl.h"
+
+#include <stddef.h>
+
+/* len counts the LF that ends the line; there is no NUL. */
+struct request {
+    size_t len;
+    char line[PROTO_LINE_MAX];
+};
+
+/* Begins with the command's word. */
+void request_start(struct request *request, const char *command);
+
+/* Adds a word. STATUS_USAGE, and the reason is told, if it is empty, has white space or control
+ * characters, is not UTF-8 or makes the line too long. */
+enum status request_word(struct request *request, const char *word) CHECKED;
+
+/* Adds text, which may have spaces and TABs. */
+enum status request_text(struct request *request, const char *text) CHECKED;
+
+#endif

@@ -1,0 +1,75 @@
+/* The terminal's other screen: enter, draw frames, leave. Every way out of tallyctl while it is on
+ * comes by screen_leave: signals are caught (interrupt.h), and each message of an error leaves
+ * first. */
+#include "tools/tallyctl/screen.h"
+
+#include "tools/tallyctl/interrupt.h"
+#include "tools/tallyctl/output.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The other screen, no cursor, and no wrapping: a line that is too long must not become two. */
+#define SCREEN_ON  "\033[?1049h\033[?25l\033[?7l"
+#define SCREEN_OFF "\033[?7h\033[?25h\033[?1049l"
+#define HOME       "\033[H"
+#define CLEAR_LINE "\033[K"
+#define CLEAR_REST "\033[J"
+#define MORE       "... more than fits here"
+
+static bool on;
+static char *last; /* the frame that is on the screen */
+
+void screen_enter(void)
+{
+    interrupt_catch(true);
+    fputs(SCREEN_ON, stdout);
+    fflush(stdout);
+    on = true;
+}
+
+/* Every line of a frame ends in LF. The terminal's last row tells if some did not fit; it has no LF
+ * of its own, which would scroll. */
+void screen_draw(const char *frame)
+{
+    const char *line = frame;
+    fputs(HOME, stdout);
+    for (unsigned left = output_rows() - 1; *line && left > 0; left--) {
+        size_t len = strcspn(line, "\n");
+        fwrite(line, 1, len, stdout);
+        fputs(CLEAR_LINE "\n", stdout);
+        line += len + (line[len] == '\n');
+    }
+    if (*line)
+        fputs(MORE, stdout);
+    fputs(CLEAR_REST, stdout);
+    fflush(stdout);
+    char *copy = strdup(frame);
+    if (copy) {
+        free(last);
+        last = copy;
+    }
+}
+
+void screen_leave(void)
+{
+    if (!on)
+        return;
+    on = false;
+    fputs(SCREEN_OFF, stdout);
+    if (last)
+        fputs(last, stdout);
+    fflush(stdout);
+    free(last);
+    last = NULL;
+}
+
+void screen_suspend(void)
+{
+    fputs(SCREEN_OFF, stdout);
+    fflush(stdout);
+    raise(SIGSTOP);
+    fputs(SCREEN_ON, stdout);
+    fflush(stdout);
+}

@@ -1,0 +1,281 @@
+/* tallyctl, the administrator's client of tallycast: main, the options and the table of commands. A
+ * command line is taken apart here; the command then does its work in command_NAME and says how it
+ * ended. */
+#include "tools/tallyctl/tallyctl.h"
+
+#include "base/clock.h"
+#include "tools/tallyctl/interrupt.h"
+#include "tools/tallyctl/output.h"
+#include "proto/command.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_ADMIN "tallycast.db.sock"
+
+/* What a command takes beside --admin, --json and --help. */
+enum command_option {
+    OPTION_COUNT = 1,
+    OPTION_TIMEOUT = 2,
+    OPTION_WATCH = 4,
+    OPTION_FORMAT = 8,
+    OPTION_VOTER = 32,
+    OPTIONS_BEFORE =
+        16, /* what follows the first argument is text, even if it begins with a dash */
+};
+
+enum { MANY = 1 << 20 };
+
+static const struct tallyctl_command {
+    const char *name;
+    const char *usage;
+    int least;
+    int most;
+    unsigned options;
+    const char *meaning;
+    enum status (*run)(const struct invocation *invocation);
+} commands[] = {
+#define COMMAND(name, usage, least, most, options, meaning) \
+    {#name, usage, least, most, options, meaning, command_##name},
+#include "tools/tallyctl/commands.def"
+#undef COMMAND
+};
+enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
+
+static const struct option_info {
+    const char *name;
+    const char *argument; /* NULL if it has none */
+    char letter;          /* what getopt_long returns */
+    unsigned scope;       /* its command_option, or 0 if it may stand anywhere */
+    const char *meaning;
+} options[] = {
+    {"admin", "PATH", 'a', 0, "the admin socket; default: $TALLYCAST_ADMIN, else " DEFAULT_ADMIN},
+    {"json", NULL, 'j', 0, "print JSON, one object a line"},
+    {"help", NULL, 'h', 0, "print this"},
+    {"version", NULL, 'v', 0, "print the version"},
+    {"watch", NULL, 'w', OPTION_WATCH, "again each second, with rates"},
+    {"count", "N", 'c', OPTION_COUNT, "end after N changes, or N more samples"},
+    {"timeout", "S", 't', OPTION_TIMEOUT, "end after S seconds"},
+    {"format", "csv|json", 'f', OPTION_FORMAT, "default: csv"},
+    {"voter", "VOTER", 'o', OPTION_VOTER, "who votes, in polls with voters=named"},
+};
+enum { OPTION_INFO_COUNT = sizeof(options) / sizeof(options[0]) };
+
+/* What the options asked for, beside what goes into the invocation. */
+struct wishes {
+    bool help;
+    bool version;
+};
+
+/* ---- --help ---- */
+
+static void print_option(const struct option_info *option)
+{
+    char left[32];
+    snprintf(left, sizeof(left), "--%s%s%s", option->name, option->argument ? " " : "",
+             option->argument ? option->argument : "");
+    printf("  %-18s  %s\n", left, option->meaning);
+}
+
+static void print_help(void)
+{
+    puts("usage: tallyctl [--admin PATH] [--json] COMMAND ...\n\ncommands:");
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        printf("  %-18s  %s\n", commands[i].name, commands[i].meaning);
+    puts("\noptions:");
+    for (size_t i = 0; i < OPTION_INFO_COUNT; i++)
+        if (options[i].scope == 0)
+            print_option(&options[i]);
+    puts("\ntallyctl COMMAND --help tells a command's arguments.\n"
+         "Exit status: 0 done, 1 refused or a difference found, 2 usage, 3 no connection.");
+}
+
+static void print_command_help(const struct tallyctl_command *command)
+{
+    printf("usage: tallyctl [--admin PATH] [--json] %s%s%s\n\n%s\n", command->name,
+           *command->usage ? " " : "", command->usage, command->meaning);
+    for (size_t i = 0; i < OPTION_INFO_COUNT; i++)
+        if (command->options & options[i].scope)
+            print_option(&options[i]);
+}
+
+static enum status misused(const struct tallyctl_command *command)
+{
+    output_error("usage: tallyctl %s%s%s", command->name, *command->usage ? " " : "",
+                 command->usage);
+    return STATUS_USAGE;
+}
+
+/* ---- Options ---- */
+
+static enum status set_count(struct invocation *invocation, const char *text)
+{
+    if (number_parse(text, strlen(text), UINT64_MAX, &invocation->count) && invocation->count > 0)
+        return STATUS_DONE;
+    output_error("--count: '%s' is no number of changes", text);
+    return STATUS_USAGE;
+}
+
+static enum status set_timeout(struct invocation *invocation, const char *text)
+{
+    const double longest_s = 1e9;
+    char *end;
+    double timeout_s = strtod(text, &end);
+    if (end == text || *end || !(timeout_s >= 0 && timeout_s <= longest_s)) {
+        output_error("--timeout: '%s' is no time in seconds", text);
+        return STATUS_USAGE;
+    }
+    invocation->deadline_ns = clock_monotonic_ns() + (uint64_t)(timeout_s * NS_PER_S);
+    return STATUS_DONE;
+}
+
+static enum status set_format(struct invocation *invocation, const char *text)
+{
+    bool is_csv = strcmp(text, "csv") == 0;
+    invocation->format = is_csv ? EXPORT_CSV : EXPORT_JSON;
+    if (is_csv || strcmp(text, "json") == 0)
+        return STATUS_DONE;
+    output_error("--format: '%s' is neither csv nor json", text);
+    return STATUS_USAGE;
+}
+
+static enum status apply_option(int letter, struct invocation *invocation, struct wishes *wishes)
+{
+    switch (letter) {
+    case 'a':
+        invocation->admin = optarg;
+        return STATUS_DONE;
+    case 'j':
+        invocation->json = true;
+        return STATUS_DONE;
+    case 'h':
+        wishes->help = true;
+        return STATUS_DONE;
+    case 'v':
+        wishes->version = true;
+        return STATUS_DONE;
+    case 'w':
+        invocation->watch = true;
+        return STATUS_DONE;
+    case 'o':
+        invocation->voter = optarg;
+        return STATUS_DONE;
+    case 'c':
+        return set_count(invocation, optarg);
+    case 't':
+        return set_timeout(invocation, optarg);
+    default:
+        return set_format(invocation, optarg);
+    }
+}
+
+/* getopt_long's list of the options that may stand here. */
+static void list_options(unsigned scope, struct option list[OPTION_INFO_COUNT + 1])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < OPTION_INFO_COUNT; i++)
+        if (options[i].scope == 0 || (options[i].scope & scope))
+            list[count++] = (struct option){options[i].name,
+                                            options[i].argument ? required_argument : no_argument,
+                                            NULL, options[i].letter};
+    list[count] = (struct option){0};
+}
+
+/* Takes the options off argv (argv[0] is skipped) and sets *first to the first argument. With
+ * `mixed` they may stand between the arguments, which are moved behind them; else they end at the
+ * first one. */
+static enum status take_options(int argc, char **argv, unsigned scope, bool mixed,
+                                struct invocation *invocation, struct wishes *wishes, int *first)
+{
+    struct option list[OPTION_INFO_COUNT + 1];
+    int letter;
+    list_options(scope, list);
+    optind = 0; /* starts over, in glibc and musl */
+    opterr = 0;
+    while ((letter = getopt_long(argc, argv, mixed ? ":" : "+:", list, NULL)) != -1) {
+        if (letter == '?' || letter == ':') {
+            output_error(letter == ':' ? "%s needs an argument"
+                                       : "%s: there is no such option here; --help lists them",
+                         argv[optind - 1]);
+            return STATUS_USAGE;
+        }
+        enum status status = apply_option(letter, invocation, wishes);
+        if (status != STATUS_DONE)
+            return status;
+    }
+    *first = optind;
+    return STATUS_DONE;
+}
+
+/* ---- Commands ---- */
+
+static const struct tallyctl_command *find_command(const char *name)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+/* argv[0] is the command's name. */
+static enum status run_command(int argc, char **argv, struct invocation *invocation,
+                               struct wishes *wishes)
+{
+    int first;
+    const struct tallyctl_command *command = find_command(argv[0]);
+    if (!command) {
+        output_error("%s: there is no such command; tallyctl --help lists them", argv[0]);
+        return STATUS_USAGE;
+    }
+    bool mixed = !(command->options & OPTIONS_BEFORE);
+    enum status status =
+        take_options(argc, argv, command->options, mixed, invocation, wishes, &first);
+    if (status != STATUS_DONE)
+        return status;
+    if (wishes->help) {
+        print_command_help(command);
+        return STATUS_DONE;
+    }
+    invocation->argc = argc - first;
+    invocation->argv = argv + first;
+    if (invocation->argc < command->least || invocation->argc > command->most)
+        return misused(command);
+    return command->run(invocation);
+}
+
+static enum status run(int argc, char **argv)
+{
+    const char *admin = getenv("TALLYCAST_ADMIN");
+    struct invocation invocation = {.admin = admin && *admin ? admin : DEFAULT_ADMIN,
+                                    .deadline_ns = UINT64_MAX};
+    struct wishes wishes = {0};
+    int first;
+    enum status status = take_options(argc, argv, 0, false, &invocation, &wishes, &first);
+    if (status != STATUS_DONE)
+        return status;
+    if (wishes.version) {
+        puts("tallyctl " PACKAGE_VERSION);
+        return STATUS_DONE;
+    }
+    if (first < argc)
+        return run_command(argc - first, argv + first, &invocation, &wishes);
+    if (wishes.help) {
+        print_help();
+        return STATUS_DONE;
+    }
+    output_error("a command is missing; tallyctl --help lists them");
+    return STATUS_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    output_init();
+    enum status status = run(argc, argv);
+    enum status flushed = output_flush();
+    if (status == STATUS_DONE)
+        status = flushed;
+    interrupt_release();
+    /* Still here after a signal: it is one that doesn't end processes. */
+    return status == STATUS_INTERRUPTED ? STATUS_REFUSED : (int)status;
+}

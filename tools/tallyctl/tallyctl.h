@@ -1,0 +1,41 @@
+/* What the commands of tallyctl are given, and how each one ends. One thread. */
+#ifndef TALLYCAST_TOOLS_TALLYCTL_H
+#define TALLYCAST_TOOLS_TALLYCTL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* How a command, or a step of it, ended. Up to STATUS_NO_CONNECTION these are the exit statuses,
+ * and whoever returns one other than STATUS_DONE has said why on standard error. */
+enum status {
+    STATUS_DONE,
+    STATUS_REFUSED, /* by the server, the system or a file; or a recount found a difference */
+    STATUS_USAGE,
+    STATUS_NO_CONNECTION, /* there was none, or it was lost */
+    STATUS_INTERRUPTED,   /* by a signal; interrupt_release ends the process with it */
+    STATUS_TIMEOUT,       /* the deadline of client_read came first */
+};
+
+#define CHECKED __attribute__((warn_unused_result))
+
+enum export_format { EXPORT_CSV, EXPORT_JSON };
+
+/* A command line, taken apart. Nothing is owned. */
+struct invocation {
+    const char *admin; /* the path of the admin socket */
+    bool json;
+    bool watch;
+    const char *voter; /* NULL if none is named */
+    enum export_format format;
+    uint64_t count;       /* changes after which to end; 0 = no limit */
+    uint64_t deadline_ns; /* of the monotonic clock, when to end; UINT64_MAX = never */
+    int argc;             /* the arguments of the command, its name and options left out */
+    char **argv;
+};
+
+#define COMMAND(name, usage, least, most, options, meaning) \
+    enum status command_##name(const struct invocation *invocation) CHECKED;
+#include "tools/tallyctl/commands.def"
+#undef COMMAND
+
+#endif

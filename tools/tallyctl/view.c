@@ -1,0 +1,292 @@
+/* A poll as people see it. The counts come from one tally, so they belong together; labels come
+ * from DESCRIBE, a moment before, and are matched by place and name. */
+#include "tools/tallyctl/view.h"
+
+#include "base/clock.h"
+#include "tools/tallyctl/output.h"
+#include "tools/tallyctl/words.h"
+#include "tools/lib/text.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BAR_COLUMNS_MAX = 50, BAR_COLUMNS_MIN = 4 };
+
+static char *copy_span(struct span span)
+{
+    char *copy = malloc(span.len + 1);
+    if (!copy)
+        output_no_memory();
+    memcpy(copy, span.at, span.len);
+    copy[span.len] = '\0';
+    return copy;
+}
+
+/* ---- DESCRIBE ---- */
+
+static void forget_description(struct view *view)
+{
+    for (unsigned i = 0; i < view->choice_count; i++) {
+        free(view->choices[i].name);
+        free(view->choices[i].label);
+    }
+    view->choice_count = 0;
+    free(view->title);
+    view->title = NULL;
+    json_decref(view->settings);
+    view->settings = NULL;
+}
+
+void view_clear(struct view *view)
+{
+    forget_description(view);
+}
+
+static void take_setting(struct view *view, struct span rest)
+{
+    char *name = copy_span(words_take(&rest));
+    json_object_set_new(view->settings, name, output_json_text(rest.at, rest.len));
+    free(name);
+}
+
+/* The row's count is left alone: the tally has it. */
+static void take_choice(struct view *view, struct span rest)
+{
+    if (view->choice_count == PROTO_CHOICES_MAX)
+        return;
+    struct view_choice *choice = &view->choices[view->choice_count++];
+    choice->name = copy_span(words_take(&rest));
+    words_take(&rest);
+    choice->label = copy_span(rest);
+}
+
+/* Rows of kinds that are not known yet are passed over. */
+static void take_description(struct span row, void *context)
+{
+    struct view *view = context;
+    struct span kind = words_take(&row);
+    if (words_equal(kind, "title") && !view->title)
+        view->title = copy_span(row);
+    else if (words_equal(kind, "setting"))
+        take_setting(view, row);
+    else if (words_equal(kind, "choice"))
+        take_choice(view, row);
+}
+
+enum status view_describe(struct view *view, struct client *client, const char *name)
+{
+    struct request request;
+    struct reply reply;
+
+    forget_description(view);
+    view->settings = json_object();
+    if (!view->settings)
+        output_no_memory();
+    view->described_ns = clock_monotonic_ns();
+    request_start(&request, "DESCRIBE");
+    enum status status = request_word(&request, name);
+    if (status == STATUS_DONE)
+        status = client_call(client, &request, take_description, view, &reply);
+    return status;
+}
+
+/* ---- Drawing ---- */
+
+/* A choice's line before it is drawn: all strings escaped. */
+struct line {
+    char *label;
+    char count[24];
+    char percent[TEXT_PERCENT_SIZE];
+    const char *mark; /* "leads", "tied" or "" */
+};
+
+/* The columns of a poll's lines. */
+struct layout {
+    size_t label;
+    size_t count;
+    unsigned bar; /* 0 if there is no room for one */
+};
+
+int view_leader(const struct tally_row *tally)
+{
+    int leader = -1;
+    uint64_t most = 0;
+    for (unsigned i = 0; !tally->hidden && i < tally->choice_count; i++) {
+        if (tally->counts[i] > most) {
+            most = tally->counts[i];
+            leader = (int)i;
+        } else if (tally->counts[i] == most) {
+            leader = -1;
+        }
+    }
+    return leader;
+}
+
+static uint64_t most_of(const struct tally_row *tally)
+{
+    uint64_t most = 0;
+    for (unsigned i = 0; i < tally->choice_count; i++)
+        if (tally->counts[i] > most)
+            most = tally->counts[i];
+    return most;
+}
+
+/* The label of a choice of the tally: its name, where DESCRIBE tells no other. */
+static const char *label_of(const struct view *view, unsigned i)
+{
+    const char *name = view->tally.choices[i].text;
+    bool known = i < view->choice_count && strcmp(view->choices[i].name, name) == 0;
+    return known && view->choices[i].label[0] ? view->choices[i].label : name;
+}
+
+static void prepare_line(struct line *line, const struct view *view, unsigned i, uint64_t most)
+{
+    const struct tally_row *tally = &view->tally;
+    const char *label = label_of(view, i);
+    uint64_t count = tally->counts[i];
+
+    line->label = output_escaped(label, strlen(label));
+    snprintf(line->count, sizeof(line->count), "%" PRIu64, count);
+    text_percent(count, tally->ballots, line->percent);
+    line->mark = "";
+    if (count > 0 && count == most)
+        line->mark = view_leader(tally) >= 0 ? "leads" : "tied";
+}
+
+/* Labels take at most 40% of the width, the bar what is left. */
+static struct layout lay_out(const struct line *lines, unsigned count, unsigned columns)
+{
+    struct layout layout = {0, 0, 0};
+    for (unsigned i = 0; i < count; i++) {
+        size_t label = text_width(lines[i].label, strlen(lines[i].label));
+        layout.label = label > layout.label ? label : layout.label;
+        layout.count =
+            strlen(lines[i].count) > layout.count ? strlen(lines[i].count) : layout.count;
+    }
+    size_t label_max = columns * 2 / 5;
+    if (layout.label > label_max)
+        layout.label = label_max;
+    /* Two spaces before each of five cells; then the percentage and the mark. */
+    size_t others = 5 * 2 + layout.label + layout.count + TEXT_PERCENT_SIZE - 1 + strlen("leads");
+    if (columns >= others + BAR_COLUMNS_MIN)
+        layout.bar =
+            columns - others < BAR_COLUMNS_MAX ? (unsigned)(columns - others) : BAR_COLUMNS_MAX;
+    return layout;
+}
+
+/* Prints escaped text in exactly so many columns, cut short with a mark if need be. */
+static void print_fitted(const char *text, size_t columns, bool pad, FILE *out)
+{
+    size_t len = strlen(text);
+    size_t fits = text_fit(text, len, columns);
+    const char *mark = "";
+    if (fits < len && columns > 0) {
+        mark = output_is_utf8() ? "…" : ">";
+        fits = text_fit(text, len, columns - 1);
+    }
+    size_t used = text_width(text, fits) + (*mark ? 1 : 0);
+    fprintf(out, "%.*s%s%*s", (int)fits, text, mark, pad ? (int)(columns - used) : 0, "");
+}
+
+static void draw_line(const struct line *line, const struct layout *layout, uint64_t count,
+                      uint64_t most, FILE *out)
+{
+    char bar[TEXT_BAR_SIZE(BAR_COLUMNS_MAX)];
+    text_bar(count, most, layout->bar, output_is_utf8(), bar);
+    fputs("  ", out);
+    print_fitted(line->label, layout->label, true, out);
+    fprintf(out, "  %s%s%*s  %*s", bar, layout->bar ? "  " : "", (int)layout->count, line->count,
+            TEXT_PERCENT_SIZE - 1, line->percent);
+    fprintf(out, "%s%s\n", *line->mark ? "  " : "", line->mark);
+}
+
+static void draw_lines(const struct view *view, unsigned columns, FILE *out)
+{
+    unsigned count = view->tally.choice_count;
+    struct line *lines = calloc(count, sizeof(*lines));
+    if (!lines)
+        output_no_memory();
+    uint64_t most = most_of(&view->tally);
+    for (unsigned i = 0; i < count; i++)
+        prepare_line(&lines[i], view, i, most);
+    struct layout layout = lay_out(lines, count, columns);
+    for (unsigned i = 0; i < count; i++) {
+        draw_line(&lines[i], &layout, view->tally.counts[i], most, out);
+        free(lines[i].label);
+    }
+    free(lines);
+}
+
+/* A hidden tally names no choices; DESCRIBE does. */
+static void draw_hidden(const struct view *view, unsigned columns, FILE *out)
+{
+    for (unsigned i = 0; i < view->choice_count; i++) {
+        const struct view_choice *choice = &view->choices[i];
+        const char *label = choice->label[0] ? choice->label : choice->name;
+        char *escaped = output_escaped(label, strlen(label));
+        fputs("  ", out);
+        print_fitted(escaped, columns > 2 ? columns - 2 : 0, false, out);
+        putc('\n', out);
+        free(escaped);
+    }
+}
+
+void view_draw(const struct view *view, unsigned columns, FILE *out)
+{
+    const struct tally_row *tally = &view->tally;
+    const char *title = view->title ? view->title : tally->poll.text;
+    char *escaped = output_escaped(title, strlen(title));
+
+    print_fitted(escaped, columns, false, out);
+    free(escaped);
+    fprintf(out, "\n%s: %s, %" PRIu64 " ballot%s%s\n", tally->poll.text,
+            tally->open ? "open" : "closed", tally->ballots, tally->ballots == 1 ? "" : "s",
+            tally->hidden ? ", counts hidden until it is closed" : "");
+    if (tally->hidden)
+        draw_hidden(view, columns, out);
+    else
+        draw_lines(view, columns, out);
+}
+
+/* ---- JSON ---- */
+
+json_t *view_tally_json(const struct tally_row *tally)
+{
+    json_t *choices = json_array();
+    for (unsigned i = 0; i < tally->choice_count; i++)
+        json_array_append_new(choices, json_pack("{s:s, s:I}", "choice", tally->choices[i].text,
+                                                 "count", (json_int_t)tally->counts[i]));
+    return json_pack("{s:s, s:s, s:I, s:I, s:b, s:o}", "poll", tally->poll.text, "state",
+                     tally->open ? "open" : "closed", "seq", (json_int_t)tally->seq, "ballots",
+                     (json_int_t)tally->ballots, "hidden", tally->hidden, "choices", choices);
+}
+
+/* What DESCRIBE tells, each choice with its count from the tally, or null while that is hidden. */
+static json_t *described_choices(const struct view *view)
+{
+    json_t *choices = json_array();
+    for (unsigned i = 0; i < view->choice_count; i++) {
+        const struct view_choice *choice = &view->choices[i];
+        json_t *count = i < view->tally.choice_count
+                            ? json_integer((json_int_t)view->tally.counts[i])
+                            : json_null();
+        json_array_append_new(
+            choices,
+            json_pack("{s:o, s:o, s:o}", "choice",
+                      output_json_text(choice->name, strlen(choice->name)), "label",
+                      output_json_text(choice->label, strlen(choice->label)), "count", count));
+    }
+    return choices;
+}
+
+json_t *view_json(const struct view *view)
+{
+    json_t *object = view_tally_json(&view->tally);
+    if (!object || !view->title)
+        return object;
+    json_object_set_new(object, "title", output_json_text(view->title, strlen(view->title)));
+    json_object_set(object, "settings", view->settings);
+    json_object_set_new(object, "choices", described_choices(view));
+    return object;
+}

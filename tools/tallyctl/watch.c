@@ -1,0 +1,298 @@
+/* `watch`: subscribes, and shows each change: redrawn in place on a terminal, a line each to a
+ * pipe. Titles and labels, which are not pushed, are asked for over a second connection, so that no
+ * reply has to be told from a push. A terminal or reader that is slow costs nobody anything: the
+ * server then sends the newest only. */
+#include "base/clock.h"
+#include "tools/tallyctl/client.h"
+#include "tools/tallyctl/interrupt.h"
+#include "tools/tallyctl/output.h"
+#include "tools/tallyctl/view.h"
+#include "tools/tallyctl/screen.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* How old a title may be when its poll changes. */
+#define DESCRIPTION_MAX_AGE_NS (2ull * NS_PER_S)
+
+/* Of how many polls the screen keeps what it would draw: more than any terminal has room for. */
+enum { DRAWN_MAX = 256 };
+
+struct watched {
+    struct name name;
+    struct view *view; /* owned; NULL where nothing is to be drawn */
+};
+
+struct watch {
+    const struct invocation *invocation;
+    bool on_screen;
+    struct client *client;    /* subscribed */
+    struct client *describer; /* NULL unless on_screen */
+    struct watched *polls;    /* owned; in the order in which they were first heard of */
+    size_t count;
+    size_t room;
+    int asked;       /* SUBSCRIBEs that were sent, */
+    int answered;    /* and those of them that were answered */
+    size_t expected; /* polls whose first push tells how it is now, which is no change */
+    uint64_t changes;
+    bool is_stale;           /* the screen */
+    struct tally_row pushed; /* the push at hand */
+};
+
+/* ---- Subscribing ---- */
+
+/* Whether an argument names a poll that an earlier one names. */
+static bool is_repeat(const struct invocation *invocation, int i)
+{
+    struct name name;
+    struct name earlier;
+    if (!name_parse(invocation->argv[i], strlen(invocation->argv[i]), &name))
+        return false;
+    for (int j = 0; j < i; j++)
+        if (name_parse(invocation->argv[j], strlen(invocation->argv[j]), &earlier) &&
+            strcmp(name.text, earlier.text) == 0)
+            return true;
+    return false;
+}
+
+static enum status subscribe_one(struct watch *watch, const char *poll)
+{
+    struct request request;
+    request_start(&request, "SUBSCRIBE");
+    enum status status = request_word(&request, poll);
+    if (status == STATUS_DONE)
+        status = client_send(watch->client, &request);
+    watch->asked++;
+    return status;
+}
+
+/* The poll of the SUBSCRIBE that is answered next: replies come in the order of the commands. */
+static const char *next_answered(const struct watch *watch)
+{
+    const struct invocation *invocation = watch->invocation;
+    int left = watch->answered;
+    for (int i = 0; i < invocation->argc; i++)
+        if (!is_repeat(invocation, i) && left-- == 0)
+            return invocation->argv[i];
+    return NULL;
+}
+
+/* The replies are taken by the loop, for pushes may come between them. */
+static enum status subscribe(struct watch *watch)
+{
+    const struct invocation *invocation = watch->invocation;
+    enum status status = STATUS_DONE;
+    if (invocation->argc == 0)
+        return subscribe_one(watch, "*");
+    for (int i = 0; i < invocation->argc && status == STATUS_DONE; i++)
+        if (!is_repeat(invocation, i))
+            status = subscribe_one(watch, invocation->argv[i]);
+    return status;
+}
+
+/* ---- Pushes ---- */
+
+static struct watched *find_poll(struct watch *watch, const struct name *name)
+{
+    for (size_t i = 0; i < watch->count; i++) {
+        struct watched *poll = &watch->polls[i];
+        if (poll->name.len == name->len && memcmp(poll->name.text, name->text, name->len) == 0)
+            return poll;
+    }
+    return NULL;
+}
+
+static struct watched *add_poll(struct watch *watch, const struct name *name)
+{
+    if (watch->count == watch->room) {
+        watch->room = watch->room ? 2 * watch->room : 64;
+        watch->polls = realloc(watch->polls, watch->room * sizeof(*watch->polls));
+        if (!watch->polls)
+            output_no_memory();
+    }
+    bool is_drawn = watch->on_screen && watch->count < DRAWN_MAX;
+    struct view *view = is_drawn ? calloc(1, sizeof(*view)) : NULL;
+    if (is_drawn && !view)
+        output_no_memory();
+    struct watched *poll = &watch->polls[watch->count++];
+    *poll = (struct watched){.name = *name, .view = view};
+    return poll;
+}
+
+static void print_change(const struct watch *watch, struct span text)
+{
+    if (watch->invocation->json) {
+        output_json(view_tally_json(&watch->pushed));
+    } else {
+        fwrite(text.at, 1, text.len, stdout); /* a tally is all ASCII: tally_parse took it */
+        putchar('\n');
+    }
+}
+
+static enum status take_push(struct watch *watch, struct span text)
+{
+    struct tally_row *pushed = &watch->pushed;
+    if (!tally_parse(text.at, text.len, pushed)) {
+        output_error("the server's tally makes no sense");
+        return STATUS_NO_CONNECTION;
+    }
+    struct watched *poll = find_poll(watch, &pushed->poll);
+    bool is_first = !poll && watch->count < watch->expected;
+    if (!poll)
+        poll = add_poll(watch, &pushed->poll);
+    if (poll->view)
+        poll->view->tally = *pushed;
+    watch->changes += !is_first;
+    watch->is_stale = true;
+    if (watch->on_screen)
+        return STATUS_DONE;
+    print_change(watch, text);
+    return output_flush();
+}
+
+static enum status take_reply(struct watch *watch, const struct reply *reply)
+{
+    const struct invocation *invocation = watch->invocation;
+    switch (reply->kind) {
+    case REPLY_PUSH:
+        return take_push(watch, reply->text);
+    case REPLY_ERROR:
+        return client_refused(reply, next_answered(watch));
+    case REPLY_OK:
+        watch->answered++;
+        watch->expected = invocation->argc == 0 ? (size_t)reply->number : (size_t)watch->asked;
+        return STATUS_DONE;
+    case REPLY_ROW:
+    case REPLY_UNKNOWN:
+        break;
+    }
+    return STATUS_DONE;
+}
+
+/* ---- The screen ---- */
+
+static enum status refresh_description(struct watch *watch, struct view *view)
+{
+    bool is_fresh = view->described_ns != 0 &&
+                    clock_monotonic_ns() - view->described_ns < DESCRIPTION_MAX_AGE_NS;
+    return is_fresh ? STATUS_DONE : view_describe(view, watch->describer, view->tally.poll.text);
+}
+
+/* Draws the polls that the screen has room for; others are not even asked about. */
+static enum status draw_polls(struct watch *watch, FILE *out)
+{
+    unsigned rows = output_rows();
+    unsigned used = 0;
+    for (size_t i = 0; i < watch->count && watch->polls[i].view && used < rows; i++) {
+        struct view *view = watch->polls[i].view;
+        enum status status = refresh_description(watch, view);
+        if (status != STATUS_DONE)
+            return status;
+        if (i > 0)
+            putc('\n', out);
+        view_draw(view, output_columns(), out);
+        used += 3 + (view->tally.hidden ? view->choice_count : view->tally.choice_count);
+    }
+    return STATUS_DONE;
+}
+
+static enum status draw(struct watch *watch)
+{
+    char *frame = NULL;
+    size_t size;
+    FILE *stream = open_memstream(&frame, &size);
+    if (!stream)
+        output_no_memory();
+    enum status status = draw_polls(watch, stream);
+    if (watch->count == 0)
+        fputs("no polls yet\n", stream);
+    if (fclose(stream) != 0)
+        output_no_memory();
+    if (status == STATUS_DONE)
+        screen_draw(frame);
+    free(frame);
+    watch->is_stale = false;
+    return status;
+}
+
+/* A signal waits: a new size or a return from Ctrl-Z calls for a redraw, any other ends the watch.
+ */
+static enum status take_signal(struct watch *watch)
+{
+    int signal_number = interrupt_take();
+    if (interrupt_is_fatal(signal_number))
+        return STATUS_INTERRUPTED;
+    if (signal_number == SIGTSTP)
+        screen_suspend();
+    watch->is_stale = true;
+    return STATUS_DONE;
+}
+
+/* ---- The loop ---- */
+
+static bool is_finished(const struct watch *watch)
+{
+    return watch->invocation->count > 0 && watch->changes >= watch->invocation->count;
+}
+
+static enum status take_next(struct watch *watch)
+{
+    struct reply reply;
+    enum status status = client_read(watch->client, watch->invocation->deadline_ns, &reply);
+    if (status == STATUS_DONE)
+        return take_reply(watch, &reply);
+    if (status == STATUS_INTERRUPTED)
+        return take_signal(watch);
+    return status;
+}
+
+/* All lines that are here go into one frame. */
+static enum status follow(struct watch *watch)
+{
+    enum status status = subscribe(watch);
+    while (status == STATUS_DONE && !is_finished(watch)) {
+        bool is_drawable =
+            watch->on_screen && watch->answered == watch->asked && !client_has_line(watch->client);
+        if (is_drawable && watch->is_stale)
+            status = draw(watch);
+        if (status == STATUS_DONE)
+            status = take_next(watch);
+    }
+    if (status == STATUS_TIMEOUT)
+        status = STATUS_DONE;
+    if (status == STATUS_DONE && watch->on_screen && watch->is_stale)
+        status = draw(watch);
+    return status;
+}
+
+static enum status open_clients(struct watch *watch)
+{
+    enum status status = client_open(watch->invocation->admin, &watch->client);
+    if (status == STATUS_DONE && watch->on_screen)
+        status = client_open(watch->invocation->admin, &watch->describer);
+    return status;
+}
+
+enum status command_watch(const struct invocation *invocation)
+{
+    struct watch watch = {.invocation = invocation,
+                          .on_screen = output_is_terminal() && !invocation->json,
+                          .is_stale = true};
+    enum status status = open_clients(&watch);
+    if (status == STATUS_DONE) {
+        if (watch.on_screen)
+            screen_enter();
+        status = follow(&watch);
+        screen_leave();
+    }
+    client_close(watch.client);
+    client_close(watch.describer);
+    for (size_t i = 0; i < watch.count; i++) {
+        if (watch.polls[i].view)
+            view_clear(watch.polls[i].view);
+        free(watch.polls[i].view);
+    }
+    free(watch.polls);
+    return status;
+}
