@@ -1,8 +1,15 @@
-/* The text of schema.sql, built in. schema_sql.c is made from it by a rule in Makefile.am. */
+/* schema.sql, built in: schema_sql.c is made from it by a rule in Makefile.am. Static storage; any
+ * thread. */
 #ifndef TALLYCAST_PROTO_SCHEMA_SQL_H
 #define TALLYCAST_PROTO_SCHEMA_SQL_H
 
-/* Several statements, NUL-terminated; static storage. Any thread. */
+#include <stdint.h>
+
+/* Its text: several statements, NUL-terminated. */
 extern const char schema_sql[];
+
+/* What it gives to the pragmas application_id and user_version. */
+extern const uint32_t schema_application_id;
+extern const uint32_t schema_version;
 
 #endif

@@ -134,7 +134,7 @@ static int load_ledger(struct server *server, struct waker *const *wakers, char 
 {
     server->ledger =
         ledger_new(server->store, server->tally, &server->key, server->worker_count, wakers, why);
-    hook_point(HOOK_START_LOADED);
+    failpoint(FAILPOINT_START_LOADED);
     return server->ledger ? store_checkpoint_all(server->store, why) : -1;
 }
 
@@ -204,7 +204,7 @@ static int make(struct server *server, struct event_base *base)
     }
     if (open_database(server) != 0 || make_workers(server) != 0 || make_ledger(server) != 0)
         return -1;
-    hook_point(HOOK_START_CHECKPOINTED);
+    failpoint(FAILPOINT_START_CHECKPOINTED);
     return create_polls(server);
 }
 
@@ -283,7 +283,7 @@ static void stop(struct server *server)
     for (unsigned i = 0; i < server->worker_count; i++)
         loop_join(&server->workers[i].loop);
     char why[STORE_WHY_MAX];
-    hook_point(HOOK_STOP_CHECKPOINT);
+    failpoint(FAILPOINT_STOP_CHECKPOINT);
     if (store_checkpoint_all(server->store, why) != 0)
         log_warning("the database's log stays until the next start: %s", why);
     log_info("stopped seq=%" PRIu64 " ms=%" PRIu64, counter_get(&ledger_stats(server->ledger)->seq),
@@ -303,7 +303,7 @@ static int accept_and_wait(struct server *server, struct event_base *base,
 {
     if (listener_start(server->listener, why) != 0)
         return -1;
-    hook_point(HOOK_START_READY);
+    failpoint(FAILPOINT_START_READY);
     say_ready(server);
     if (event_base_dispatch(base) >= 0)
         return 0;
@@ -376,7 +376,7 @@ static int run(struct config *config)
 int main(int argc, char **argv)
 {
     fill_standard_descriptors();
-    hook_begin();
+    failpoint_begin();
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files refuses writes, as a full disk does */
     umask(0077); /* the database may hold names, and the log always holds who voted when */

@@ -10,14 +10,14 @@
 #include <unistd.h>
 
 static const char *const names[] = {
-#define HOOK(identifier, name, passages, where) [HOOK_##identifier] = name,
+#define FAILPOINT(identifier, name, passages, where) [FAILPOINT_##identifier] = name,
 #include "base/failpoint.def"
-#undef HOOK
+#undef FAILPOINT
 };
 
-static enum hook chosen = HOOK_COUNT; /* HOOK_COUNT for none */
-static unsigned long chosen_passage;  /* from 1 */
-static atomic_ulong passages;         /* of the chosen point, so far */
+static enum failpoint chosen = FAILPOINT_COUNT; /* FAILPOINT_COUNT for none */
+static unsigned long chosen_passage;            /* from 1 */
+static atomic_ulong passages;                   /* of the chosen point, so far */
 
 /* Takes `POINT:PASSAGE` apart. Returns 0, or -1 if it is not that. */
 static int choose(const char *text)
@@ -26,26 +26,26 @@ static int choose(const char *text)
     size_t len = colon ? (size_t)(colon - text) : 0;
     char *end = NULL;
     chosen_passage = colon ? strtoul(colon + 1, &end, 10) : 0;
-    for (chosen = 0; chosen < HOOK_COUNT; chosen++)
+    for (chosen = 0; chosen < FAILPOINT_COUNT; chosen++)
         if (strlen(names[chosen]) == len && memcmp(names[chosen], text, len) == 0)
             break;
-    return chosen < HOOK_COUNT && chosen_passage > 0 && *end == '\0' ? 0 : -1;
+    return chosen < FAILPOINT_COUNT && chosen_passage > 0 && *end == '\0' ? 0 : -1;
 }
 
-void hook_begin(void)
+void failpoint_begin(void)
 {
-    const char *text = getenv("TALLYCAST_KILL_AT");
+    const char *text = getenv("TALLYCAST_FAILPOINT");
     if (!text || choose(text) == 0)
         return;
-    fprintf(stderr, "TALLYCAST_KILL_AT is POINT:PASSAGE, with one of these points:\n");
-    for (enum hook hook = 0; hook < HOOK_COUNT; hook++)
-        fprintf(stderr, "  %s\n", names[hook]);
+    fprintf(stderr, "TALLYCAST_FAILPOINT is POINT:PASSAGE, with one of these points:\n");
+    for (enum failpoint point = 0; point < FAILPOINT_COUNT; point++)
+        fprintf(stderr, "  %s\n", names[point]);
     exit(EXIT_FAILURE);
 }
 
-void hook_point(enum hook hook)
+void failpoint(enum failpoint point)
 {
-    if (hook != chosen || atomic_fetch_add(&passages, 1) + 1 != chosen_passage)
+    if (point != chosen || atomic_fetch_add(&passages, 1) + 1 != chosen_passage)
         return;
     kill(getpid(), SIGKILL);
     for (;;)

@@ -638,7 +638,7 @@ enum config_outcome config_load(struct config *config, int argc, char **argv,
         return CONFIG_HELP;
     }
     if (reader.version) {
-        snprintf(text, CONFIG_HELP_MAX, "tallycast %s%s\n", PACKAGE_VERSION, HOOK_VERSION);
+        snprintf(text, CONFIG_HELP_MAX, "tallycast %s%s\n", PACKAGE_VERSION, FAILPOINT_VERSION);
         return CONFIG_HELP;
     }
     if (read_file(&reader) != 0 || read_arguments(&reader, argc, argv, false) != 0 ||

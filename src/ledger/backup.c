@@ -51,7 +51,7 @@ void ledger_backup_finish(struct ledger *ledger, bool wait)
     pthread_join(backup->thread, NULL);
     store_backup_end(ledger->store);
     backup->running = false;
-    hook_point(HOOK_BACKUP_DONE);
+    failpoint(FAILPOINT_BACKUP_DONE);
     ledger_answer(
         ledger, backup->port,
         (struct answer){.to = backup->to, .number = backup->bytes, .error = backup->error});

@@ -129,7 +129,7 @@ bool ledger_commit(struct ledger *ledger)
         batch_undo(ledger);
         return false;
     }
-    hook_point(HOOK_AFTER_COMMIT);
+    failpoint(FAILPOINT_AFTER_COMMIT);
     return true;
 }
 

@@ -99,7 +99,7 @@ static void batch_process(struct ledger *ledger)
     ledger_judge(ledger);
     if (ledger_commit(ledger))
         ledger_publish(ledger);
-    hook_point(HOOK_AFTER_APPLY);
+    failpoint(FAILPOINT_AFTER_APPLY);
     batch_answer(ledger);
     batch_reset(ledger);
 }

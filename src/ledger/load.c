@@ -123,7 +123,7 @@ static int load_ballot(void *context, const struct store_ballot *ballot, char *w
 {
     struct loading *loading = context;
     struct ledger *ledger = loading->ledger;
-    hook_point(HOOK_START_LOAD);
+    failpoint(FAILPOINT_START_LOAD);
     const struct snapshot *snapshot =
         ballot->poll <= ledger->directory.count ? ledger->drafts[ballot->poll - 1].snapshot : NULL;
     if (!snapshot || ballot->choice >= snapshot->poll->choice_count)

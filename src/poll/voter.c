@@ -173,7 +173,7 @@ int voter_key_create(const char *path, struct voter_key *key, char *why, size_t 
     }
     if (write_temporary(path, key, temporary) != 0)
         goto err;
-    hook_point(HOOK_START_KEY_WRITTEN);
+    failpoint(FAILPOINT_START_KEY_WRITTEN);
     /* Unlike a rename, a link never replaces a file. */
     int result = link(temporary, path);
     int error = errno;

@@ -13,7 +13,7 @@
 
 static int set_new_key(struct store *store, const struct voter_key *key, char why[STORE_WHY_MAX])
 {
-    hook_point(HOOK_START_KEY);
+    failpoint(FAILPOINT_START_KEY);
     return store_set_key_check(store, voter_key_check(key), why);
 }
 
@@ -52,7 +52,7 @@ static int load_key(struct store *store, struct voter_key *key, const char *data
         snprintf(why, STORE_WHY_MAX, "the database's path is too long");
         return -1;
     }
-    hook_point(HOOK_START_DATABASE);
+    failpoint(FAILPOINT_START_DATABASE);
     switch (voter_key_read(path, key, why, STORE_WHY_MAX)) {
     case VOTER_KEY_READ:
         return judge_key(store, key, database, why);

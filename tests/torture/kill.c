@@ -22,15 +22,15 @@
 
 enum {
     DEFAULT_COUNT = 500,
-    LIFE_MAX_US = 60 * 1000,  /* of a life that a random instant ends, from readiness */
-    HOOK_MAX_US = 120 * 1000, /* after which a point that was not reached is given up */
-    START_MAX_US = 20 * 1000, /* a start that a random instant ends */
-    BALLOTS_MAX = 1200,       /* in a life */
-    SEQ_RENEWED = 12000,      /* a database this long is put aside */
-    RENEWED_ONE_IN = 16,      /* and any other as often */
-    END_MAX_US = 10000,       /* from the end of all connections to the end of the process */
-    CHOSEN_ENOUGH = 12,       /* a point chosen so often must have been reached */
-    PASSAGES_LOG = 8,         /* passages of a point: up to 2 to the power of 7 */
+    LIFE_MAX_US = 60 * 1000,       /* of a life that a random instant ends, from readiness */
+    FAILPOINT_MAX_US = 120 * 1000, /* after which a point that was not reached is given up */
+    START_MAX_US = 20 * 1000,      /* a start that a random instant ends */
+    BALLOTS_MAX = 1200,            /* in a life */
+    SEQ_RENEWED = 12000,           /* a database this long is put aside */
+    RENEWED_ONE_IN = 16,           /* and any other as often */
+    END_MAX_US = 10000,            /* from the end of all connections to the end of the process */
+    CHOSEN_ENOUGH = 12,            /* a point chosen so often must have been reached */
+    PASSAGES_LOG = 8,              /* passages of a point: up to 2 to the power of 7 */
     PATH_BYTES = PATH_MAX / 2,
     TREE_DEPTH = 8,
 };
@@ -41,9 +41,9 @@ static const struct point {
     const char *name;
     enum passages passages;
 } points[] = {
-#define HOOK(identifier, name, passages, where) [HOOK_##identifier] = {name, passages},
+#define FAILPOINT(identifier, name, passages, where) [FAILPOINT_##identifier] = {name, passages},
 #include "base/failpoint.def"
-#undef HOOK
+#undef FAILPOINT
 };
 
 /* How a life is to end. */
@@ -51,7 +51,7 @@ enum end { END_POINT, END_INSTANT, END_INSTANT_OF_START, END_STOP, END_STOP_INST
 
 struct plan {
     enum end end;
-    enum hook point; /* of END_POINT */
+    enum failpoint point; /* of END_POINT */
     char kill_at[64];
     int64_t life_us; /* from readiness, or from the start for END_INSTANT_OF_START */
     int64_t stop_us; /* of END_STOP_INSTANT: from SIGTERM to SIGKILL */
@@ -70,7 +70,7 @@ struct killer {
     char directory[PATH_BYTES]; /* of the database that is used now; in the root */
     char database[PATH_MAX], admin[PATH_MAX], log[PATH_MAX];
     unsigned databases;
-    uint64_t chosen[HOOK_COUNT], died_at[HOOK_COUNT], ended[END_COUNT];
+    uint64_t chosen[FAILPOINT_COUNT], died_at[FAILPOINT_COUNT], ended[END_COUNT];
 };
 
 /* ---- files ---- */
@@ -116,21 +116,22 @@ static void renew(struct killer *killer)
 
 /* ---- plans ---- */
 
-static bool is_of_new_database(enum hook point)
+static bool is_of_new_database(enum failpoint point)
 {
-    return point == HOOK_START_SCHEMA || point == HOOK_START_KEY_WRITTEN || point == HOOK_START_KEY;
+    return point == FAILPOINT_START_SCHEMA || point == FAILPOINT_START_KEY_WRITTEN ||
+           point == FAILPOINT_START_KEY;
 }
 
-static bool is_of_backup(enum hook point)
+static bool is_of_backup(enum failpoint point)
 {
-    return point >= HOOK_BACKUP_BEGIN && point <= HOOK_BACKUP_DONE;
+    return point >= FAILPOINT_BACKUP_BEGIN && point <= FAILPOINT_BACKUP_DONE;
 }
 
 /* Low passages as often as high ones. A life has one backup, and the pieces of a small one are one.
  */
 static void plan_point(struct torture *torture, struct plan *plan)
 {
-    plan->point = (enum hook)torture_random(torture, HOOK_COUNT);
+    plan->point = (enum failpoint)torture_random(torture, FAILPOINT_COUNT);
     uint64_t passage = 1 + torture_random(torture, 1U << torture_random(torture, PASSAGES_LOG));
     if (points[plan->point].passages == FEW)
         passage = 1 + passage % 2;
@@ -139,8 +140,8 @@ static void plan_point(struct torture *torture, struct plan *plan)
     snprintf(plan->kill_at, sizeof plan->kill_at, "%s:%" PRIu64, points[plan->point].name, passage);
     plan->fresh |= is_of_new_database(plan->point);
     plan->backup |= is_of_backup(plan->point);
-    plan->life_us = HOOK_MAX_US;
-    if (plan->point == HOOK_STOP_CHECKPOINT)
+    plan->life_us = FAILPOINT_MAX_US;
+    if (plan->point == FAILPOINT_STOP_CHECKPOINT)
         plan->life_us = 1 + (int64_t)torture_random(torture, LIFE_MAX_US);
 }
 
@@ -216,7 +217,7 @@ static void begin_load(struct killer *killer, const struct plan *plan)
 static bool is_to_stop(const struct plan *plan)
 {
     return plan->end == END_STOP || plan->end == END_STOP_INSTANT ||
-           (plan->end == END_POINT && plan->point == HOOK_STOP_CHECKPOINT);
+           (plan->end == END_POINT && plan->point == FAILPOINT_STOP_CHECKPOINT);
 }
 
 /* SIGTERM, and what is left of its life. */
@@ -298,7 +299,7 @@ static void try_life(struct killer *killer)
 /* A point that is never reached would not be noticed otherwise. */
 static void expect_all_points(const struct killer *killer)
 {
-    for (enum hook point = 0; point < HOOK_COUNT; point++)
+    for (enum failpoint point = 0; point < FAILPOINT_COUNT; point++)
         if (killer->chosen[point] >= CHOSEN_ENOUGH && killer->died_at[point] == 0)
             torture_fail(&killer->torture,
                          "the point %s was chosen %" PRIu64 " times, and never "
@@ -309,7 +310,7 @@ static void expect_all_points(const struct killer *killer)
 static void print_points(const struct killer *killer, char *text, size_t size)
 {
     size_t len = 0;
-    for (enum hook point = 0; point < HOOK_COUNT && len < size; point++)
+    for (enum failpoint point = 0; point < FAILPOINT_COUNT && len < size; point++)
         len += (size_t)snprintf(text + len, size - len, " %s=%" PRIu64, points[point].name,
                                 killer->died_at[point]);
 }
@@ -317,7 +318,7 @@ static void print_points(const struct killer *killer, char *text, size_t size)
 int main(int argc, char **argv)
 {
     static struct killer killer;
-    char died_at[HOOK_COUNT * 40];
+    char died_at[FAILPOINT_COUNT * 40];
     setvbuf(stderr, NULL, _IOLBF, 0);
     torture_begin(&killer.torture, "kill", DEFAULT_COUNT, argc, argv);
     killer.oracle.torture = &killer.torture;

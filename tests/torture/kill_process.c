@@ -60,7 +60,7 @@ void process_start(struct process *process, const char *const *arguments, const 
         return;
     dup2(open(log, O_WRONLY | O_CREAT | O_APPEND, 0600), STDERR_FILENO);
     if (kill_at)
-        setenv("TALLYCAST_KILL_AT", kill_at, 1);
+        setenv("TALLYCAST_FAILPOINT", kill_at, 1);
     execv(all[0], (char *const *)(uintptr_t)all);
     perror(all[0]);
     _exit(127);

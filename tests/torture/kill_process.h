@@ -19,7 +19,7 @@ struct process {
 /* Microseconds of a clock that only goes on. */
 int64_t process_now_us(void);
 
-/* Starts the server; arguments end with NULL. `kill_at` is for TALLYCAST_KILL_AT, NULL for none;
+/* Starts the server; arguments end with NULL. `kill_at` is for TALLYCAST_FAILPOINT, NULL for none;
  * its log is appended to the file `log`. */
 void process_start(struct process *process, const char *const *arguments, const char *kill_at,
                    const char *log);

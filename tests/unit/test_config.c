@@ -250,7 +250,7 @@ END_TEST
 START_TEST(version)
 {
     ck_assert_int_eq(LOAD("--version"), CONFIG_HELP);
-    ck_assert_str_eq(text, "tallycast " PACKAGE_VERSION HOOK_VERSION "\n");
+    ck_assert_str_eq(text, "tallycast " PACKAGE_VERSION FAILPOINT_VERSION "\n");
 }
 END_TEST
 

@@ -13,6 +13,7 @@
  */
 #include "tools/tallyctl/database.h"
 
+#include "proto/schema_sql.h"
 #include "tools/tallyctl/copy.h"
 #include "tools/tallyctl/output.h"
 #include "tools/lib/text.h"
@@ -26,8 +27,6 @@
 #include <unistd.h>
 
 enum {
-    APPLICATION_ID = 0x54414c59, /* "TALY": proto/schema.sql */
-    SCHEMA_VERSION = 1,
     SQLITE_HEADER_BYTES = 100,
     SQLITE_LOCKS_START = 0x40000000, /* SQLite's lock bytes: pending, reserved, 510 shared */
     SQLITE_LOCKS_BYTES = 512,
@@ -184,11 +183,11 @@ static enum status check_version(struct database *database)
         status = read_pragma(database, "PRAGMA user_version", &version);
     if (status != STATUS_DONE)
         return status;
-    if (application_id != APPLICATION_ID)
+    if ((uint32_t)application_id != schema_application_id)
         return refuse(database, "not a database of tallycast");
-    if (version != SCHEMA_VERSION) {
-        output_error("%s: its schema is version %d, and this tallyctl reads version %d",
-                     database->name, version, SCHEMA_VERSION);
+    if ((uint32_t)version != schema_version) {
+        output_error("%s: its schema is version %d, and this tallyctl reads version %u",
+                     database->name, version, schema_version);
         return STATUS_REFUSED;
     }
     return STATUS_DONE;

@@ -41,8 +41,6 @@
 #include <unistd.h>
 
 enum {
-    SCHEMA_VERSION = 1,
-    APPLICATION_ID = 0x54414c59, /* "TALY", as in schema.sql */
     BUSY_TIMEOUT_MS = 1000,
     /* https://www.sqlite.org/fileformat.html#the_database_header */
     HEADER_BYTES = 100,
@@ -109,7 +107,7 @@ static int create_database(const char *path, char why[STORE_WHY_MAX])
         return fail_errno(path, why);
     close(fd);
     int result = create_schema(partial, why);
-    hook_point(HOOK_START_SCHEMA);
+    failpoint(FAILPOINT_START_SCHEMA);
     /* Another server may have made it meanwhile: then that one is opened, and found in use. */
     if (result == 0 &&
         ((link(partial, path) != 0 && errno != EEXIST) || file_sync_directory(path) != 0))
@@ -131,14 +129,14 @@ static int check_header(const struct store *store, char why[STORE_WHY_MAX])
     if (n < 0)
         return fail_errno(store->path, why);
     if (n < HEADER_BYTES || memcmp(header, "SQLite format 3", 16) != 0 ||
-        big_endian_32(header + HEADER_APPLICATION_AT) != APPLICATION_ID) {
+        big_endian_32(header + HEADER_APPLICATION_AT) != schema_application_id) {
         snprintf(why, STORE_WHY_MAX, "%s: not a tallycast database", store->path);
         return -1;
     }
     uint32_t version = big_endian_32(header + HEADER_VERSION_AT);
-    if (version != SCHEMA_VERSION) {
-        snprintf(why, STORE_WHY_MAX, "%s: schema version %u; this tallycast knows version %d",
-                 store->path, version, SCHEMA_VERSION);
+    if (version != schema_version) {
+        snprintf(why, STORE_WHY_MAX, "%s: schema version %u; this tallycast knows version %u",
+                 store->path, version, schema_version);
         return -1;
     }
     return 0;
@@ -248,7 +246,7 @@ int store_open(struct store **opened, const char *path, bool sync, char why[STOR
         return fail_errno(path, why);
     }
     store->file = -1;
-    store_hook();
+    store_failpoints();
     if ((access(path, F_OK) != 0 && create_database(path, why) != 0) ||
         open_existing(store, sync, why) != 0) {
         store_close(store);
@@ -424,7 +422,7 @@ int store_commit(struct store *store, const struct store_batch *batch, const cha
     if (code == SQLITE_OK)
         code = record_batch(store, batch);
     if (code == SQLITE_OK) {
-        hook_point(HOOK_AFTER_INSERT);
+        failpoint(FAILPOINT_AFTER_INSERT);
         code = run(store->commit);
         if (code == SQLITE_OK)
             return 0;
@@ -459,7 +457,7 @@ void store_checkpoint(struct store *store, uint64_t pages)
     if (store->backups > 0 || store->log_pages < pages || store->log_pages < store->retry_pages)
         return;
     int code = sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-    hook_point(HOOK_AFTER_CHECKPOINT);
+    failpoint(FAILPOINT_AFTER_CHECKPOINT);
     if (code == SQLITE_OK) {
         store->log_pages = 0;
         store->retry_pages = 0;

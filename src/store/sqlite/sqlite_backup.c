@@ -40,7 +40,7 @@ int store_backup_begin(struct store *store)
         return ERR_STORAGE;
     }
     store->backups++;
-    hook_point(HOOK_BACKUP_BEGIN);
+    failpoint(FAILPOINT_BACKUP_BEGIN);
     return 0;
 }
 
@@ -67,13 +67,13 @@ static int copy_database(int from, int to, uint64_t size, const atomic_bool *can
         }
         if (at == 0 && n > HEADER_VERSIONS_AT + 1)
             block[HEADER_VERSIONS_AT] = block[HEADER_VERSIONS_AT + 1] = 1;
-        hook_point(HOOK_BACKUP_COPY);
+        failpoint(FAILPOINT_BACKUP_COPY);
         result = file_write(to, block, (size_t)n);
         at += (uint64_t)n;
         if (result == 0 && (at % SYNC_BYTES == 0 || at >= size))
             result = fdatasync(to);
     }
-    hook_point(HOOK_BACKUP_SYNCED);
+    failpoint(FAILPOINT_BACKUP_SYNCED);
     free(block);
     return result;
 }
@@ -115,7 +115,7 @@ int store_backup_copy(const struct store *store, const char *path, const atomic_
         log_warning("backup failed file=%s error=%s", path, strerror(errno));
         unlink(path);
     } else {
-        hook_point(HOOK_BACKUP_LINKED);
+        failpoint(FAILPOINT_BACKUP_LINKED);
         *bytes = (uint64_t)status.st_size;
         result = 0;
     }

@@ -15,7 +15,7 @@
 /* The methods of one kind of file: what they were, and with the points. */
 struct methods {
     const sqlite3_io_methods *system;
-    sqlite3_io_methods hooked;
+    sqlite3_io_methods watched;
 };
 
 static sqlite3_vfs *system_vfs;
@@ -23,62 +23,62 @@ static struct methods database_methods, log_methods;
 
 static int database_write(sqlite3_file *file, const void *bytes, int len, sqlite3_int64 at)
 {
-    hook_point(HOOK_DATABASE_WRITE);
+    failpoint(FAILPOINT_DATABASE_WRITE);
     return database_methods.system->xWrite(file, bytes, len, at);
 }
 
 static int database_sync(sqlite3_file *file, int flags)
 {
-    hook_point(HOOK_DATABASE_SYNC);
+    failpoint(FAILPOINT_DATABASE_SYNC);
     return database_methods.system->xSync(file, flags);
 }
 
 static int log_write(sqlite3_file *file, const void *bytes, int len, sqlite3_int64 at)
 {
-    hook_point(HOOK_LOG_WRITE);
+    failpoint(FAILPOINT_LOG_WRITE);
     return log_methods.system->xWrite(file, bytes, len, at);
 }
 
 static int log_sync(sqlite3_file *file, int flags)
 {
-    hook_point(HOOK_LOG_SYNC);
+    failpoint(FAILPOINT_LOG_SYNC);
     return log_methods.system->xSync(file, flags);
 }
 
-static void hook_file(sqlite3_file *file, struct methods *methods,
-                      int (*write)(sqlite3_file *, const void *, int, sqlite3_int64),
-                      int (*sync)(sqlite3_file *, int))
+static void watch_file(sqlite3_file *file, struct methods *methods,
+                       int (*write)(sqlite3_file *, const void *, int, sqlite3_int64),
+                       int (*sync)(sqlite3_file *, int))
 {
     methods->system = file->pMethods;
-    methods->hooked = *file->pMethods;
-    methods->hooked.xWrite = write;
-    methods->hooked.xSync = sync;
-    file->pMethods = &methods->hooked;
+    methods->watched = *file->pMethods;
+    methods->watched.xWrite = write;
+    methods->watched.xSync = sync;
+    file->pMethods = &methods->watched;
 }
 
-static int hooked_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
-                       int *flags_out)
+static int watched_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
+                        int *flags_out)
 {
     (void)vfs;
     int code = system_vfs->xOpen(system_vfs, name, file, flags, flags_out);
     if (code == SQLITE_OK && flags & SQLITE_OPEN_MAIN_DB)
-        hook_file(file, &database_methods, database_write, database_sync);
+        watch_file(file, &database_methods, database_write, database_sync);
     else if (code == SQLITE_OK && flags & SQLITE_OPEN_WAL)
-        hook_file(file, &log_methods, log_write, log_sync);
+        watch_file(file, &log_methods, log_write, log_sync);
     return code;
 }
 
-void store_hook(void)
+void store_failpoints(void)
 {
-    static sqlite3_vfs hooked;
+    static sqlite3_vfs watched;
     if (system_vfs)
         return;
     system_vfs = sqlite3_vfs_find(NULL);
     if (!system_vfs)
         return; /* memory is short, as the opening will find too */
-    hooked = *system_vfs;
-    hooked.zName = "tallycast-hooked";
-    hooked.pNext = NULL;
-    hooked.xOpen = hooked_open;
-    sqlite3_vfs_register(&hooked, 1);
+    watched = *system_vfs;
+    watched.zName = "tallycast-watched";
+    watched.pNext = NULL;
+    watched.xOpen = watched_open;
+    sqlite3_vfs_register(&watched, 1);
 }

@@ -31,12 +31,13 @@ int store_batch_register(struct store *store);
 /* Fills `why` with the file, what is wrong with it, and SQLite's own words. Returns -1. */
 int store_fail(const struct store *store, char why[STORE_WHY_MAX], const char *what);
 
-/* Has every database that is opened from now on pass the points of hook.h when it writes and syncs.
+/* Has every database that is opened from now on pass the points of failpoint.h when it writes and
+ * syncs.
  */
 #ifdef TALLYCAST_TEST_HOOKS
-void store_hook(void);
+void store_failpoints(void);
 #else
-static inline void store_hook(void)
+static inline void store_failpoints(void)
 {
 }
 #endif
