@@ -15,6 +15,7 @@
 #include "store/database.h"
 #include "base/failpoint.h"
 #include "ledger/ledger.h"
+#include "line/session.h"
 #include "serve/listener.h"
 #include "base/log.h"
 #include "notify.h"
@@ -25,6 +26,7 @@
 #include "store/store.h"
 #include "tally/tally.h"
 #include "serve/worker.h"
+#include "web/web_session.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -177,8 +179,9 @@ static int make_workers(struct server *server)
 
 static int make_listener(struct server *server, struct event_base *base)
 {
+    const struct listener_protocols protocols = {&session_protocol, &exchange_protocol};
     char why[LISTENER_WHY_MAX];
-    server->listener = listener_new(server, base, why);
+    server->listener = listener_new(server, base, &protocols, why);
     if (!server->listener)
         log_error("%s", why);
     return server->listener ? 0 : -1;

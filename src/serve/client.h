@@ -1,6 +1,6 @@
 /* A client: what every connection of a peer has in common, whatever protocol it speaks: its worker,
  * its arrival there, its move to a broadcast worker when it subscribes, its part in admission, and
- * its end. The protocols (session.c: lines; exchange.c: HTTP) embed it and add the meaning.
+ * its end. The protocols (lines and HTTP) embed it and add the meaning.
  *
  * Worker's thread throughout, but for client_open. */
 #ifndef TALLYCAST_CLIENT_H

@@ -15,10 +15,9 @@
 #include "base/clock.h"
 #include "net/conn.h"
 #include "base/counters.h"
-#include "web/web_session.h"
+#include "serve/client.h"
 #include "base/log.h"
 #include "net/loop.h"
-#include "line/session.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -56,6 +55,7 @@ struct listening {
 struct listener {
     struct server *server;
     struct event_base *base;
+    struct listener_protocols protocols;
     struct event pause_timer;
     char admin_path[sizeof(
         ((struct sockaddr_un *)0)->sun_path)]; /* empty until the socket is ours */
@@ -109,7 +109,7 @@ static void admit_admin(struct listener *listener, int fd, const union peer *pee
 {
     if (is_administrator(fd)) {
         counter_add(&listener->accepted, 1);
-        open_client(listener, &session_protocol, fd, peer, CLIENT_ADMIN);
+        open_client(listener, listener->protocols.line, fd, peer, CLIENT_ADMIN);
         return;
     }
     log_warning("admin connection of another user refused");
@@ -350,13 +350,14 @@ static int bind_admin(struct listener *listener, const char *path, char *why)
         return -1;
     }
     strcpy(listener->admin_path, path);
-    add_socket(listener, fd, &session_protocol, true);
+    add_socket(listener, fd, listener->protocols.line, true);
     return 0;
 }
 
 /* ---- life ---- */
 
 struct listener *listener_new(struct server *server, struct event_base *base,
+                              const struct listener_protocols *protocols,
                               char why[LISTENER_WHY_MAX])
 {
     struct listener *listener = calloc(1, sizeof *listener);
@@ -366,14 +367,15 @@ struct listener *listener_new(struct server *server, struct event_base *base,
     }
     listener->server = server;
     listener->base = base;
+    listener->protocols = *protocols;
     listener->next_id = 1;
     evtimer_assign(&listener->pause_timer, base, on_pause_over, listener);
     const struct config *config = server->config;
     int result = 0;
     for (size_t i = 0; i < config->listen_count && result == 0; i++)
-        result = bind_public(listener, &session_protocol, &config->listen[i], why);
+        result = bind_public(listener, protocols->line, &config->listen[i], why);
     if (result == 0 && config->http_on)
-        result = bind_public(listener, &exchange_protocol, &config->http, why);
+        result = bind_public(listener, protocols->http, &config->http, why);
     if (result == 0)
         return listener;
     listener_free(listener);

@@ -10,13 +10,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct client_protocol;
 struct listener;
 
 enum { LISTENER_WHY_MAX = 512 };
 
+/* What is spoken where. Both outlive the listener. */
+struct listener_protocols {
+    const struct client_protocol *line; /* on --listen's addresses and on the admin socket */
+    const struct client_protocol *http; /* on --http's */
+};
+
 /* Takes the public addresses, but does not listen yet. NULL, with one line for a person in `why`,
  * if one can't be had. */
 struct listener *listener_new(struct server *server, struct event_base *base,
+                              const struct listener_protocols *protocols,
                               char why[LISTENER_WHY_MAX]);
 
 /* Makes the admin socket, listens and accepts. The database must be this process's by now: then an

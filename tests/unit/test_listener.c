@@ -4,7 +4,7 @@
 #include "serve/listener.h"
 
 #include "net/admission.h"
-#include "line/session.h"
+#include "serve/client.h"
 #include "tests/support/temporary.h"
 
 #include <arpa/inet.h>
@@ -96,9 +96,13 @@ int __wrap_getsockopt(int fd, int level, int option, void *value, socklen_t *len
     return result;
 }
 
+static const struct client_protocol line, http;
+static const struct listener_protocols protocols = {&line, &http};
+
 static struct {
     unsigned count;
     int fd;
+    const struct client_protocol *protocol;
     union peer peer;
     uint64_t id;
     enum client_origin origin;
@@ -110,13 +114,13 @@ int __wrap_client_open(struct server *server, const struct client_protocol *prot
                        const union peer *peer, uint64_t id, enum client_origin origin)
 {
     (void)server;
-    (void)protocol;
     if (fails(SESSION)) {
         close(fd);
         return -1;
     }
     opened.count++;
     opened.fd = fd;
+    opened.protocol = protocol;
     opened.peer = *peer;
     opened.id = id;
     opened.origin = origin;
@@ -167,7 +171,7 @@ static void teardown(void)
 static bool start(void)
 {
     why[0] = '\0';
-    listener = listener_new(&server, base, why);
+    listener = listener_new(&server, base, &protocols, why);
     return listener && listener_start(listener, why) == 0;
 }
 
@@ -186,14 +190,18 @@ static void refuses_to_start(const char *expected)
     failing = NONE;
 }
 
-static int connect_public(void)
+static int connect_to(const char *address)
 {
-    const char *address = listener_address(listener, 0);
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     to.sin_port = htons((uint16_t)atoi(strrchr(address, ':') + 1));
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     ck_assert_int_eq(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
     return fd;
+}
+
+static int connect_public(void)
+{
+    return connect_to(listener_address(listener, 0));
 }
 
 static int connect_admin(void)
@@ -246,6 +254,20 @@ START_TEST(who_comes_is_handed_over)
     ck_assert_uint_eq(stats.refused, 0);
     ck_assert_uint_eq(stats.queue, 0);
     ck_assert_uint_ge(stats.queue_max, 1);
+}
+END_TEST
+
+START_TEST(each_socket_speaks_its_own_protocol)
+{
+    config.http = config.listen[0];
+    config.http_on = true;
+    start_well();
+    await_session(connect_public(), CLIENT_PUBLIC);
+    ck_assert_ptr_eq(opened.protocol, &line);
+    await_session(connect_to(listener_http_address(listener)), CLIENT_PUBLIC);
+    ck_assert_ptr_eq(opened.protocol, &http);
+    await_session(connect_admin(), CLIENT_ADMIN);
+    ck_assert_ptr_eq(opened.protocol, &line);
 }
 END_TEST
 
@@ -486,6 +508,7 @@ static TCase *letting_in(void)
 {
     TCase *tests = fixture("letting in");
     tcase_add_test(tests, who_comes_is_handed_over);
+    tcase_add_test(tests, each_socket_speaks_its_own_protocol);
     tcase_add_test(tests, too_many_are_told_and_then_closed);
     tcase_add_test(tests, a_connection_without_memory_is_not_counted);
     tcase_add_test(tests, the_admin_socket_is_for_the_owner_and_root);
