@@ -6,9 +6,9 @@
  * ends the reading with one line that names the option, and the file's line if it stood there. */
 #include "config/config.h"
 
+#include "base/address.h"
 #include "base/failpoint.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -138,7 +138,7 @@ static int set_log_level(struct reader *reader, const char *value)
 }
 
 /* HOST:PORT, where a host with colons of its own stands in brackets. */
-static bool address_parse(const char *value, struct config_address *address)
+static bool parse_address(const char *value, struct config_address *address)
 {
     const char *colon = strrchr(value, ':');
     uint64_t port;
@@ -164,7 +164,7 @@ static int set_listen(struct reader *reader, const char *value)
 {
     struct config *config = reader->config;
     struct config_address address;
-    if (!address_parse(value, &address))
+    if (!parse_address(value, &address))
         return fail(reader, "'%.*s' is not HOST:PORT (for IPv6: [::1]:9000)", SHOWN_MAX, value);
     if (reader->listen_source != reader->source) {
         config->listen_count = 0;
@@ -180,7 +180,7 @@ static int set_http(struct reader *reader, const char *value)
 {
     struct config *config = reader->config;
     config->http_on = strcmp(value, "off") != 0;
-    if (config->http_on && !address_parse(value, &config->http))
+    if (config->http_on && !parse_address(value, &config->http))
         return fail(reader, "'%.*s' is neither HOST:PORT nor off", SHOWN_MAX, value);
     return 0;
 }
@@ -236,8 +236,7 @@ static int set_trusted_proxy(struct reader *reader, const char *value)
 {
     struct config *config = reader->config;
     struct in6_addr address;
-    int family = strchr(value, ':') ? AF_INET6 : AF_INET;
-    if (inet_pton(family, value, &address) != 1)
+    if (address_parse(&address, value, strlen(value)) != 0)
         return fail(reader, "'%.*s' is no IP address", SHOWN_MAX, value);
     if (reader->proxy_source != reader->source) {
         config->proxy_count = 0;
@@ -245,7 +244,7 @@ static int set_trusted_proxy(struct reader *reader, const char *value)
     }
     if (config->proxy_count == CONFIG_PROXIES_MAX)
         return fail(reader, "at most %d addresses", CONFIG_PROXIES_MAX);
-    inet_ntop(family, &address, config->proxies[config->proxy_count++], CONFIG_ADDRESS_CHARS + 1);
+    address_text(&address, config->proxies[config->proxy_count++]);
     return 0;
 }
 

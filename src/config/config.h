@@ -5,6 +5,7 @@
 #define TALLYCAST_CONFIG_H
 
 #include "proto/command.h"
+#include "base/address.h"
 #include "base/log.h"
 
 #include <stdbool.h>
@@ -15,7 +16,6 @@ enum {
     CONFIG_LISTEN_MAX = 16,
     CONFIG_HTTP_HOSTS_MAX = 16,
     CONFIG_PROXIES_MAX = 16,
-    CONFIG_ADDRESS_CHARS = 45, /* of an IP address */
     CONFIG_ERROR_MAX = 512,
 };
 
@@ -42,7 +42,7 @@ struct config {
     char *http_hosts[CONFIG_HTTP_HOSTS_MAX]; /* owned; without a port */
     size_t http_host_count;
     char *cors; /* owned; an origin, `*`, or NULL for none */
-    char proxies[CONFIG_PROXIES_MAX][CONFIG_ADDRESS_CHARS + 1]; /* as inet_ntop writes them */
+    char proxies[CONFIG_PROXIES_MAX][ADDRESS_TEXT_MAX]; /* as address_text writes them */
     size_t proxy_count;
     char *database; /* owned */
     char *admin;    /* owned; the database's path with .sock appended unless given */

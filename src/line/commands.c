@@ -34,7 +34,7 @@ static struct span voter_words(const struct session *session, const struct poll 
     case VOTERS_NAMED:
         return named;
     case VOTERS_ADDRESS:
-        return (struct span){text, client_address_text(&session->client, text)};
+        return (struct span){text, peer_address_text(&session->client.conn.peer, text)};
     default:
         return connection_words(session, text);
     }

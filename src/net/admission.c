@@ -3,12 +3,12 @@
  * addresses makes its chains long. */
 #include "net/admission.h"
 
-#include <netinet/in.h>
 #include <pthread.h>
 #include <sodium.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 enum {
     BUCKETS = 4096,
@@ -55,15 +55,6 @@ void admission_free(struct admission *admission)
     }
     pthread_mutex_destroy(&admission->mutex);
     free(admission);
-}
-
-static struct in6_addr peer_address(const union peer *peer)
-{
-    if (peer->family == AF_INET6)
-        return peer->v6.sin6_addr;
-    struct in6_addr mapped = {.s6_addr = {[10] = 0xff, [11] = 0xff}};
-    memcpy(&mapped.s6_addr[12], &peer->v4.sin_addr, 4);
-    return mapped;
 }
 
 static struct bucket *bucket_of(struct admission *admission, const struct in6_addr *bytes)

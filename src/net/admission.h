@@ -4,7 +4,9 @@
 #ifndef TALLYCAST_ADMISSION_H
 #define TALLYCAST_ADMISSION_H
 
-#include "net/conn.h"
+#include "net/peer.h"
+
+#include <stdbool.h>
 
 struct admission;
 

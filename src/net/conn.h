@@ -16,8 +16,8 @@
 #include "base/counters.h"
 #include "ledger/ledger.h"
 #include "net/loop.h"
+#include "net/peer.h"
 
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
@@ -76,13 +76,6 @@ struct conn_handler {
     void (*close)(struct conn *conn);
     /* The connection is gone; frees the handler's object, in which `conn` is embedded. */
     void (*free)(struct conn *conn);
-};
-
-/* A peer's address; family AF_UNIX for the admin socket. */
-union peer {
-    sa_family_t family;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
 };
 
 /* Embedded in the handler's object. */

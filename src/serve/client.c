@@ -11,8 +11,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#include <arpa/inet.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -138,43 +136,8 @@ void client_free(struct conn *conn)
 
 /* ---- addresses ---- */
 
-static size_t put_host(const union peer *address, char text[PEER_TEXT_MAX])
-{
-    const char *made = NULL;
-    if (address->family == AF_INET)
-        made = inet_ntop(AF_INET, &address->v4.sin_addr, text, PEER_TEXT_MAX);
-    else if (address->family == AF_INET6)
-        made = inet_ntop(AF_INET6, &address->v6.sin6_addr, text, PEER_TEXT_MAX);
-    if (!made)
-        strcpy(text, "local");
-    return strlen(text);
-}
-
-static const char *put_address(const union peer *address, char text[PEER_TEXT_MAX])
-{
-    char host[PEER_TEXT_MAX];
-    put_host(address, host);
-    unsigned port =
-        ntohs(address->family == AF_INET6 ? address->v6.sin6_port : address->v4.sin_port);
-    snprintf(text, PEER_TEXT_MAX, strchr(host, ':') ? "[%.48s]:%u" : "%.48s:%u", host, port);
-    return text;
-}
-
-size_t client_address_text(const struct client *client, char text[PEER_TEXT_MAX])
-{
-    return put_host(&client->conn.peer, text);
-}
-
 const char *client_peer_text(const struct client *client, char text[PEER_TEXT_MAX])
 {
     const union peer *peer = &client->conn.peer;
-    return peer->family == AF_UNIX ? strcpy(text, "admin") : put_address(peer, text);
-}
-
-const char *client_local_text(const struct client *client, char text[PEER_TEXT_MAX])
-{
-    union peer local = {.family = AF_UNSPEC};
-    socklen_t len = sizeof local;
-    (void)getsockname(client->conn.fd, (struct sockaddr *)&local, &len);
-    return put_address(&local, text);
+    return peer->family == AF_UNIX ? strcpy(text, "admin") : peer_text(peer, text);
 }

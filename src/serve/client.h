@@ -77,14 +77,6 @@ void client_close(struct conn *conn);
 void client_free(struct conn *conn); /* last of all; frees the object */
 
 /* The peer's address for a person ("127.0.0.1:4711", "[::1]:4711", "admin"). */
-enum { PEER_TEXT_MAX = 64 };
 const char *client_peer_text(const struct client *client, char text[PEER_TEXT_MAX]);
-
-/* The address at which it arrived by TCP, as `127.0.0.1:3000` or `[::1]:3000`. Returns `text`. */
-const char *client_local_text(const struct client *client, char text[PEER_TEXT_MAX]);
-
-/* The peer's address alone, as voters=address knows it; `local` on the admin socket. Returns its
- * length. */
-size_t client_address_text(const struct client *client, char text[PEER_TEXT_MAX]);
 
 #endif

@@ -19,7 +19,6 @@
 #include "base/log.h"
 #include "net/loop.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
@@ -248,12 +247,10 @@ static void format_address(char *out, size_t size, const char *host, unsigned po
  */
 static int describe_address(struct listening *listening, const struct config_address *wanted)
 {
-    union peer bound;
-    socklen_t len = sizeof bound;
-    if (getsockname(listening->fd, (struct sockaddr *)&bound, &len) != 0)
+    const union peer bound = peer_local(listening->fd);
+    if (bound.family == AF_UNSPEC)
         return -1;
-    unsigned port = ntohs(bound.family == AF_INET6 ? bound.v6.sin6_port : bound.v4.sin_port);
-    format_address(listening->address, sizeof listening->address, wanted->host, port);
+    format_address(listening->address, sizeof listening->address, wanted->host, peer_port(&bound));
     return 0;
 }
 

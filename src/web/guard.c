@@ -8,10 +8,8 @@
 
 #include "config/config.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 
 /* A Host without its port. One whose port is no number stays whole, and is nobody's name. */
 static struct span host_name(struct span host)
@@ -44,15 +42,10 @@ static bool is_address(struct span host, const char *address)
  * of the machine's, that is how it is reached. */
 static bool is_local_address(const struct exchange *exchange, struct span host)
 {
-    union peer local;
-    socklen_t len = sizeof local;
-    char text[INET6_ADDRSTRLEN];
-    if (getsockname(exchange->client.conn.fd, (struct sockaddr *)&local, &len) != 0)
-        return false;
-    const void *address = local.family == AF_INET6 ? (const void *)&local.v6.sin6_addr
-                                                   : (const void *)&local.v4.sin_addr;
-    return (local.family == AF_INET || local.family == AF_INET6) &&
-           inet_ntop(local.family, address, text, sizeof text) && is_address(host, text);
+    const union peer local = peer_local(exchange->client.conn.fd);
+    char text[PEER_TEXT_MAX];
+    peer_address_text(&local, text);
+    return local.family != AF_UNSPEC && is_address(host, text);
 }
 
 int exchange_check_host(const struct exchange *exchange, const struct http_request *request,
@@ -129,15 +122,11 @@ static bool last_address(struct span *list, char text[PEER_TEXT_MAX])
         at++;
     while (len > 0 && (at[len - 1] == ' ' || at[len - 1] == '\t'))
         len--;
-    char given[INET6_ADDRSTRLEN];
-    struct in6_addr address;
-    if (len == 0 || len >= sizeof given)
+    union peer peer;
+    if (peer_parse(&peer, at, len) != 0)
         return false;
-    memcpy(given, at, len);
-    given[len] = '\0';
-    int family = strchr(given, ':') ? AF_INET6 : AF_INET;
-    return inet_pton(family, given, &address) == 1 &&
-           inet_ntop(family, &address, text, PEER_TEXT_MAX);
+    peer_address_text(&peer, text);
+    return true;
 }
 
 /* Each proxy appends who asked it. So from the end of the list the first that is no proxy of ours
@@ -147,7 +136,7 @@ size_t exchange_address(const struct exchange *exchange, const struct http_reque
 {
     const struct config *config = exchange->client.worker->server->config;
     struct span list = request->headers[HTTP_HEADER_X_FORWARDED_FOR];
-    size_t len = client_address_text(&exchange->client, text);
+    size_t len = peer_address_text(&exchange->client.conn.peer, text);
     if (!list.at || !is_trusted(config, text))
         return len;
     do {

@@ -76,9 +76,10 @@ enum route_result exchange_poll_page(struct exchange *exchange, const struct cal
 static void make_url(char url[URL_MAX], const struct exchange *exchange, struct span host,
                      const struct poll *poll)
 {
-    char local[PEER_TEXT_MAX];
+    char text[PEER_TEXT_MAX];
+    const union peer local = peer_local(exchange->client.conn.fd);
     if (!host.at)
-        host = (struct span){local, strlen(client_local_text(&exchange->client, local))};
+        host = (struct span){text, strlen(peer_text(&local, text))};
     snprintf(url, URL_MAX, "http://%.*s/p/%s", (int)host.len, host.at, poll->name.text);
 }
 

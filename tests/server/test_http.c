@@ -952,6 +952,8 @@ START_TEST(trusted_proxy)
     vote_from(client, "X-Forwarded-For: 192.0.2.3\r\n", KNOWN_VOTER);
     vote_from(client, "X-Forwarded-For: 2001:DB8:0::1\r\n", NEW_VOTER);
     vote_from(client, "X-Forwarded-For: 2001:db8::1\r\n", KNOWN_VOTER);
+    vote_from(client, "X-Forwarded-For: [2001:db8::1]:4711\r\n", KNOWN_VOTER);
+    vote_from(client, "X-Forwarded-For: ::ffff:192.0.2.1\r\n", KNOWN_VOTER);
     refuse_from(client, "X-Forwarded-For: unknown\r\n");
     refuse_from(client, "X-Forwarded-For: 192.0.2.1,\r\n");
     refuse_from(client, "X-Forwarded-For:\r\n");
