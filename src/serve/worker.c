@@ -32,11 +32,8 @@ uint32_t worker_know_polls(struct worker *worker)
 {
     uint32_t count = tally_poll_count(worker->server->tally);
     while (worker->directory.count < count) {
-        struct snapshot *snapshot =
-            tally_snapshot(worker->server->tally, worker->directory.count + 1, NULL);
-        int added = directory_add(&worker->directory, snapshot->poll);
-        snapshot_unref(snapshot);
-        if (added != 0) /* to its voters the poll would not exist */
+        const struct poll *poll = tally_poll(worker->server->tally, worker->directory.count + 1);
+        if (directory_add(&worker->directory, poll) != 0) /* to its voters it would not exist */
             log_fatal("no memory for the name of a poll: stopping");
     }
     return worker->directory.count;

@@ -58,8 +58,7 @@ struct worker *worker_for_broadcast(struct server *server);
 /* Own thread: a connection that was counted to this worker is gone, or moved on. */
 void worker_unload(struct worker *worker);
 
-/* Own thread: the poll of that name, or NULL. Takes the tally's mutex only if polls were created
- * since the last miss. */
+/* Own thread: the poll of that name, or NULL. Takes no lock. */
 const struct poll *worker_find_poll(struct worker *worker, const struct name *name);
 
 /* Own thread: brings the directory up to date. Returns the number of polls. */

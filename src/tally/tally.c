@@ -41,6 +41,7 @@ struct tally {
     pthread_mutex_t mutex; /* guards polls[] and stale bits */
     _Atomic uint32_t poll_count;
     struct shown_poll {
+        const struct poll *poll; /* set before poll_count covers it, and then for good */
         struct snapshot *snapshot;
         struct poll_texts *texts;
     } polls[POLLS_MAX]; /* by poll id - 1 */
@@ -136,10 +137,9 @@ void tally_free(struct tally *tally)
         ring_destroy(&tally->outlets[i].snapshots);
     }
     for (uint32_t i = 0; i < tally->poll_count; i++) {
-        struct snapshot *snapshot = tally->polls[i].snapshot;
         /* The definition's const is for its readers; its life ends here, with every thread. */
-        struct poll *poll = (struct poll *)(uintptr_t)snapshot->poll;
-        snapshot_unref(snapshot);
+        struct poll *poll = (struct poll *)(uintptr_t)tally->polls[i].poll;
+        snapshot_unref(tally->polls[i].snapshot);
         poll_texts_unref(tally->polls[i].texts);
         poll_free(poll);
     }
@@ -218,8 +218,10 @@ static void change_apply_locked(struct tally *tally, const struct tally_change *
         change->snapshot->mark.counted_ns = now_ns;
     before->snapshot = shown->snapshot;
     shown->snapshot = change->snapshot;
-    if (change->poll > atomic_load_explicit(&tally->poll_count, memory_order_relaxed))
+    if (change->poll > atomic_load_explicit(&tally->poll_count, memory_order_relaxed)) {
+        shown->poll = change->snapshot->poll;
         atomic_store_explicit(&tally->poll_count, change->poll, memory_order_release);
+    }
 }
 
 /* What can be done before the mutex is held or after it was is done there: inside are the swaps and
@@ -270,6 +272,12 @@ const struct poll_texts *tally_peek_texts(const struct tally *tally, uint32_t po
 uint32_t tally_poll_count(const struct tally *tally)
 {
     return atomic_load_explicit(&tally->poll_count, memory_order_acquire);
+}
+
+const struct poll *tally_poll(const struct tally *tally, uint32_t poll)
+{
+    INVARIANT(poll >= 1 && poll <= tally_poll_count(tally));
+    return tally->polls[poll - 1].poll;
 }
 
 struct snapshot *tally_snapshot(struct tally *tally, uint32_t poll, struct poll_texts **texts)

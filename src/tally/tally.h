@@ -79,6 +79,10 @@ const struct poll_texts *tally_peek_texts(const struct tally *tally, uint32_t po
 /* Any thread: the number of polls, without the mutex; polls have the ids 1 to this. */
 uint32_t tally_poll_count(const struct tally *tally);
 
+/* Any thread: the definition of a poll that exists, without the mutex. It never changes, and lives
+ * as long as the tally. */
+const struct poll *tally_poll(const struct tally *tally, uint32_t poll);
+
 /* Any thread: references to the newest snapshot and, unless `texts` is NULL, the texts (NULL while
  * they are the defaults) of a poll that exists. The caller owns both. */
 struct snapshot *tally_snapshot(struct tally *tally, uint32_t poll, struct poll_texts **texts);

@@ -63,9 +63,7 @@ static void show_ballot(const struct server *server, struct journey_view *view,
     add_pushes(server, view, kept);
     view->has_ballot = true;
     view->seq = kept->seq;
-    struct snapshot *snapshot = tally_snapshot(server->tally, (uint32_t)kept->poll, NULL);
-    view->poll = snapshot->poll->name.text;
-    snapshot_unref(snapshot);
+    view->poll = tally_poll(server->tally, (uint32_t)kept->poll)->name.text;
     for (int i = 0; i < JOURNEY_STAGES; i++)
         view->at_ns[i] =
             kept->at_ns[i] ? kept->at_ns[i] - kept->at_ns[JOURNEY_readable] : JOURNEY_NOT_REACHED;

@@ -50,8 +50,11 @@ START_TEST(a_snapshot_is_shown_and_the_one_before_stays_whole)
     publish_new(tally, 1, 1);
     ck_assert_uint_eq(tally_poll_count(tally), 1);
     struct snapshot *before = tally_snapshot(tally, 1, NULL);
+    const struct poll *poll = tally_poll(tally, 1);
     publish_ballot(tally, 1, 1, 2);
     struct snapshot *after = tally_snapshot(tally, 1, NULL);
+    ck_assert_ptr_eq(poll, before->poll);
+    ck_assert_ptr_eq(tally_poll(tally, 1), poll);
     ck_assert_uint_eq(before->counts[1], 0);
     ck_assert_uint_eq(before->seq, 1);
     ck_assert_uint_eq(after->counts[1], 1);
