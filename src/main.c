@@ -179,7 +179,7 @@ static int make_workers(struct server *server)
 
 static int make_listener(struct server *server, struct event_base *base)
 {
-    const struct listener_protocols protocols = {&session_protocol, &exchange_protocol};
+    const struct listener_protocols protocols = {&session_protocol, &web_protocol};
     char why[LISTENER_WHY_MAX];
     server->listener = listener_new(server, base, &protocols, why);
     if (!server->listener)

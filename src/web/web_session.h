@@ -1,34 +1,40 @@
-/* An exchange: what a client of the HTTP interface means (doc/HTTP.md). The handler of a
- * connection, as session.h is for lines: requests are parsed by proto/http, found in the table of
- * routes (routes.def) and answered in their order.
+/* The web's session: what a client of the HTTP interface means (doc/HTTP.md). The handler of a
+ * connection, as line/session.h is for lines: requests are parsed by proto/http, found in the table
+ * of routes (routes.def) and answered in their order.
  *
  * One request at a time: while a ballot's answer is awaited, the next request waits in the
  * connection. A reader of events becomes a subscriber as SUBSCRIBE makes one: its connection moves
  * to a broadcast worker with its request unread, which is executed there. */
-#ifndef TALLYCAST_EXCHANGE_H
-#define TALLYCAST_EXCHANGE_H
+#ifndef TALLYCAST_WEB_SESSION_H
+#define TALLYCAST_WEB_SESSION_H
 
-#include "serve/client.h"
+#include "poll/poll.h"
 #include "proto/http.h"
+#include "serve/client.h"
 #include "web/web_voter.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-struct exchange {
-    struct client client;   /* first: an exchange is reached by its connection */
-    bool head : 1;          /* of the present request: asks for no body */
-    bool closes : 1;        /* of the present request: the connection ends after the reply */
-    bool cors : 1;          /* of the present request: its origin may read the reply */
-    bool html : 1;          /* of the present request: a browser's form, answered with a page */
-    bool sets_cookie : 1;   /* of the present request: its reply names the voter */
-    bool streams : 1;       /* is sent events from now on; more input is dropped */
-    uint16_t choice;        /* of the ballot in flight */
-    uint32_t poll;          /* of the ballot in flight */
-    struct http_part part;  /* of the next request, which is not whole yet */
-    struct web_voter voter; /* of the present request, where sets_cookie */
+struct web_session {
+    struct client client;    /* first: a session is reached by its connection */
+    bool head : 1;           /* of the present request: asks for no body */
+    bool closes : 1;         /* of the present request: the connection ends after the reply */
+    bool cors : 1;           /* of the present request: its origin may read the reply */
+    bool html : 1;           /* of the present request: a browser's form, answered with a page */
+    bool sets_cookie : 1;    /* of the present request: its reply names the voter */
+    bool streams : 1;        /* is sent events from now on; more input is dropped */
+    uint16_t choice;         /* of the ballot in flight */
+    struct http_part part;   /* of the next request, which is not whole yet */
+    const struct poll *poll; /* of the ballot in flight, or of the one just answered; or NULL */
+    struct web_voter voter;  /* of the present request, where sets_cookie */
 };
 
-extern const struct client_protocol exchange_protocol;
+extern const struct client_protocol web_protocol;
+
+static inline struct web_session *web_session_of(struct conn *conn)
+{
+    return (struct web_session *)conn;
+}
 
 #endif

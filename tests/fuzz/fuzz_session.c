@@ -369,7 +369,7 @@ static void connect_peer(unsigned number, enum peer_kind kind)
                                 : too_many         ? CLIENT_ONE_TOO_MANY
                                                    : CLIENT_PUBLIC;
     const struct client_protocol *protocol =
-        peer_is_web(number) ? &exchange_protocol : &session_protocol;
+        peer_is_web(number) ? &web_protocol : &session_protocol;
     long held = kernel_memory_hold();
     REQUIRE(client_open(&server, protocol, fd, &address, next_id++, origin) == 0);
     kernel_memory_release(held);

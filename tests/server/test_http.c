@@ -254,6 +254,29 @@ START_TEST(ballots)
 }
 END_TEST
 
+/* How often the tally's mutex was taken. */
+static unsigned long locks_taken(struct client *client)
+{
+    static const char name[] = "\ntallycast_lock_held_seconds_count ";
+    const char *found = strstr(web_get(client, "/metrics")->body, name);
+    ck_assert_ptr_nonnull(found);
+    return strtoul(found + strlen(name), NULL, 10);
+}
+
+/* By the ledger, which counts it; not again for its reply. */
+START_TEST(a_ballot_takes_the_mutex_once)
+{
+    START();
+    struct client *client = web_client(&server);
+    unsigned long before = locks_taken(client);
+    for (unsigned i = 0; i < 10; i++) {
+        web_post(client, BALLOT, i % 2 ? JSON : FORM, "", i % 2 ? VOTE : "choice=pizza");
+        web_expect(client, 201);
+    }
+    ck_assert_uint_eq(locks_taken(client), before + 10);
+}
+END_TEST
+
 /* A browser's form leads back to the page; its refusals are pages. */
 START_TEST(ballots_of_a_browser)
 {
@@ -463,11 +486,11 @@ START_TEST(the_screen_tells_where_to_vote)
     START();
     struct client *client = web_client(&server);
     web_send(client, "GET /screen/lunch HTTP/1.1\r\nHost: localhost:8080\r\n\r\n");
-    ck_assert(page_has(web_reply(client), "\"http://localhost:8080/p/lunch\""));
+    ck_assert(page_has(web_take(client), "\"http://localhost:8080/p/lunch\""));
     web_send(client, "GET /screen/lunch HTTP/1.0\r\n\r\n");
     char address[64];
     snprintf(address, sizeof address, "\"http://127.0.0.1:%u/p/lunch\"", server.http_port);
-    ck_assert(page_has(web_reply(client), address));
+    ck_assert(page_has(web_take(client), address));
 }
 END_TEST
 
@@ -609,7 +632,7 @@ START_TEST(hosts)
     struct client *client = web_client(&server);
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         web_send(client, "GET /polls/lunch HTTP/1.1\r\nHost: %s\r\n\r\n", rows[i].host);
-        const struct web_reply *reply = web_reply(client);
+        const struct web_reply *reply = web_take(client);
         ck_assert_msg(reply->status == rows[i].status, "'%s': %d", rows[i].host, reply->status);
     }
 }
@@ -644,7 +667,7 @@ START_TEST(origins)
     struct client *client = web_client(&server);
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         web_post(client, BALLOT, JSON, rows[i].fields, VOTE);
-        const struct web_reply *reply = web_reply(client);
+        const struct web_reply *reply = web_take(client);
         ck_assert_msg(reply->status == rows[i].status, "'%s': %d", rows[i].fields, reply->status);
         counted += rows[i].status == 201;
         web_post(client, BALLOT, FORM, rows[i].fields, "choice=pizza");
@@ -663,7 +686,7 @@ static void expect_cors(struct client *client, const char *method, const char *o
     char fields[128];
     snprintf(fields, sizeof fields, "Origin: %s\r\n", origin);
     web_ask(client, method, "/polls/lunch", fields);
-    const struct web_reply *reply = web_reply(client);
+    const struct web_reply *reply = web_take(client);
     ck_assert(reply->status == 200 || reply->status == 204);
     const char *value = web_field(reply, "Access-Control-Allow-Origin");
     ck_assert_msg(allowed ? value && strcmp(value, allowed) == 0 : !value, "%s: %s", origin, value);
@@ -1237,7 +1260,9 @@ static Suite *http_suite(void)
         {"routes",
          {every_route, head_of_every_route, options_and_other_methods, what_is_not_there,
           entity_tags, etag_changes_with_a_ballot_and_a_title, compressed_files}},
-        {"ballots", {ballots, ballots_of_a_browser, refused_ballots, longest_ballot}},
+        {"ballots",
+         {ballots, a_ballot_takes_the_mutex_once, ballots_of_a_browser, refused_ballots,
+          longest_ballot}},
         {"connections",
          {closing, half_closed, pipelined, split_at_every_byte, byte_by_byte, deadlines,
           overdue_behind_a_fault, trickling, one_connection_too_many, stop_in_the_middle}},

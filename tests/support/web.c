@@ -123,7 +123,7 @@ const struct web_reply *web_head(struct client *client)
     return &reply;
 }
 
-const struct web_reply *web_reply(struct client *client)
+const struct web_reply *web_take(struct client *client)
 {
     take_head(client);
     take_body(client, body_len());
@@ -132,7 +132,7 @@ const struct web_reply *web_reply(struct client *client)
 
 const struct web_reply *web_expect(struct client *client, int status)
 {
-    web_reply(client);
+    web_take(client);
     ck_assert_msg(reply.status == status, "%d and not %d: %s", reply.status, status, reply.body);
     return &reply;
 }
@@ -148,5 +148,5 @@ const char *web_field(const struct web_reply *of, const char *name)
 const struct web_reply *web_get(struct client *client, const char *target)
 {
     web_ask(client, "GET", target, "");
-    return web_reply(client);
+    return web_take(client);
 }

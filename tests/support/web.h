@@ -31,7 +31,7 @@ void web_post(struct client *client, const char *target, const char *type, const
               const char *body);
 
 /* Takes the next reply; of one to HEAD, and of an event stream, only the head. */
-const struct web_reply *web_reply(struct client *client);
+const struct web_reply *web_take(struct client *client);
 const struct web_reply *web_head(struct client *client);
 
 /* The next reply has this status. */

@@ -4,7 +4,7 @@
  * A page may bind a name of its own to this server's address (DNS rebinding) and would then be of
  * the same origin: so the Host must be one that the server goes by. A page of another site may post
  * a form: so a ballot's Origin must be the server's own. */
-#include "web/web_internal.h"
+#include "web/web_guard.h"
 
 #include "config/config.h"
 
@@ -40,18 +40,18 @@ static bool is_address(struct span host, const char *address)
 
 /* Whether the host is the address at which the connection arrived: where the server listens on all
  * of the machine's, that is how it is reached. */
-static bool is_local_address(const struct exchange *exchange, struct span host)
+static bool is_local_address(const struct web_session *session, struct span host)
 {
-    const union peer local = peer_local(exchange->client.conn.fd);
+    const union peer local = peer_local(session->client.conn.fd);
     char text[PEER_TEXT_MAX];
     peer_address_text(&local, text);
     return local.family != AF_UNSPEC && is_address(host, text);
 }
 
-int exchange_check_host(const struct exchange *exchange, const struct http_request *request,
-                        const char **why)
+int web_guard_host(const struct web_session *session, const struct http_request *request,
+                   const char **why)
 {
-    const struct config *config = exchange->client.worker->server->config;
+    const struct config *config = session->client.worker->server->config;
     struct span host = host_name(request->headers[HTTP_HEADER_HOST]);
     if (!host.at) /* HTTP/1.0, which no browser speaks */
         return 0;
@@ -60,7 +60,7 @@ int exchange_check_host(const struct exchange *exchange, const struct http_reque
     for (size_t i = 0; i < config->http_host_count; i++)
         if (is_name(host, config->http_hosts[i]))
             return 0;
-    if (is_local_address(exchange, host))
+    if (is_local_address(session, host))
         return 0;
     *why = "the server does not go by that name; --http-host adds one";
     return 421;
@@ -71,7 +71,7 @@ static bool is_span(struct span span, const char *text)
     return span.len == strlen(text) && memcmp(span.at, text, span.len) == 0;
 }
 
-bool exchange_is_own_origin(const struct http_request *request)
+bool web_guard_is_own_origin(const struct http_request *request)
 {
     struct span site = request->headers[HTTP_HEADER_SEC_FETCH_SITE];
     if (site.at && !is_span(site, "same-origin") && !is_span(site, "none"))
@@ -87,16 +87,16 @@ bool exchange_is_own_origin(const struct http_request *request)
            strncasecmp(after, host.at, host.len) == 0;
 }
 
-bool exchange_has_sent_cookies(const struct http_request *request)
+bool web_guard_has_sent_cookies(const struct http_request *request)
 {
     struct span site = request->headers[HTTP_HEADER_SEC_FETCH_SITE];
     return site.at &&
            (is_span(site, "same-origin") || is_span(site, "same-site") || is_span(site, "none"));
 }
 
-bool exchange_is_cors(const struct exchange *exchange, const struct http_request *request)
+bool web_guard_is_cors(const struct web_session *session, const struct http_request *request)
 {
-    const char *allowed = exchange->client.worker->server->config->cors;
+    const char *allowed = session->client.worker->server->config->cors;
     struct span origin = request->headers[HTTP_HEADER_ORIGIN];
     if (!allowed || !origin.at || request->method == HTTP_POST)
         return false;
@@ -131,12 +131,12 @@ static bool last_address(struct span *list, char text[PEER_TEXT_MAX])
 
 /* Each proxy appends who asked it. So from the end of the list the first that is no proxy of ours
  * is the voter; what stands before it anybody may have written. */
-size_t exchange_address(const struct exchange *exchange, const struct http_request *request,
-                        char text[PEER_TEXT_MAX])
+size_t web_guard_address(const struct web_session *session, const struct http_request *request,
+                         char text[PEER_TEXT_MAX])
 {
-    const struct config *config = exchange->client.worker->server->config;
+    const struct config *config = session->client.worker->server->config;
     struct span list = request->headers[HTTP_HEADER_X_FORWARDED_FOR];
-    size_t len = peer_address_text(&exchange->client.conn.peer, text);
+    size_t len = peer_address_text(&session->client.conn.peer, text);
     if (!list.at || !is_trusted(config, text))
         return len;
     do {

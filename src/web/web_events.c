@@ -1,0 +1,64 @@
+/* Event streams (SSE): a subscriber whose tallies are events. On the worker's thread. */
+#include "proto/error.h"
+#include "web/web_polls.h"
+#include "web/web_reply.h"
+#include "web/web_route.h"
+
+#include <sodium.h>
+#include <stdio.h>
+
+#define TYPE_EVENTS "text/event-stream"
+
+/* After how long a browser that lost its connection comes back: different for each, so that they
+ * don't all come at once when a server starts again. */
+enum { RETRY_LEAST_MS = 2000, RETRY_MOST_MS = 5000 };
+
+static enum web_result reply_stream(struct web_session *session, const char *body, size_t len)
+{
+    const struct web_response response = {
+        .status = 200, .type = TYPE_EVENTS, .body = body, .len = len, .endless = true};
+    return web_reply(session, &response);
+}
+
+/* Makes the client a subscriber to a poll, or to all where `poll` is NULL. On a broadcast worker.
+ * Returns 0 or ERR_LIMIT. */
+static int subscribe(struct web_session *session, const struct poll *poll)
+{
+    if (client_subscribe(&session->client, ENCODING_EVENT) != 0 ||
+        subscriber_add(session->client.subscriber, poll, 0) < 0)
+        return ERR_LIMIT;
+    return 0;
+}
+
+static enum web_result stream(struct web_session *session, const struct poll *poll)
+{
+    char retry[sizeof "retry: 5000\n\n"];
+    struct conn *conn = &session->client.conn;
+    if (session->head)
+        return reply_stream(session, NULL, 0);
+    if (!session->client.worker->broadcast) {
+        conn_pause(conn);
+        conn_leave(conn);
+        return WEB_WAITS;
+    }
+    if (subscribe(session, poll) != 0) {
+        session->closes = true;
+        return web_refuse(session, ERR_LIMIT, 0, NULL);
+    }
+    session->streams = true;
+    unsigned wait_ms = RETRY_LEAST_MS + randombytes_uniform(RETRY_MOST_MS - RETRY_LEAST_MS + 1);
+    int len = snprintf(retry, sizeof retry, "retry: %u\n\n", wait_ms);
+    return reply_stream(session, retry, (size_t)len);
+}
+
+enum web_result web_events(struct web_session *session, const struct web_call *call)
+{
+    const struct poll *poll = web_find_poll(session, call);
+    return poll ? stream(session, poll) : web_refuse(session, ERR_NO_SUCH_POLL, 0, NULL);
+}
+
+enum web_result web_all_events(struct web_session *session, const struct web_call *call)
+{
+    (void)call;
+    return stream(session, NULL);
+}

@@ -1,0 +1,150 @@
+/* Ballots over HTTP: a body → a request to the ledger, and its answer → a reply. On the worker's
+ * thread. */
+#include "web/web_vote.h"
+
+#include "poll/poll.h"
+#include "proto/http_value.h"
+#include "serve/ballot.h"
+#include "web/ballot_json.h"
+#include "web/web_guard.h"
+#include "web/web_polls.h"
+#include "web/web_reply.h"
+#include "web/web_route.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { NUMBER_CHARS = 20, UNKNOWN_TYPE = 1 };
+
+/* Reads the body by its type. Returns 0, an enum error, or UNKNOWN_TYPE. */
+static int read_ballot(struct web_session *session, const struct http_request *request,
+                       struct ballot_form *form, const char **why)
+{
+    struct span type = request->headers[HTTP_HEADER_CONTENT_TYPE];
+    bool is_form = http_type_is(type, "application/x-www-form-urlencoded");
+    session->html &= is_form;
+    if (is_form)
+        return ballot_json_read_form(request->body, form, why);
+    if (http_type_is(type, "application/json"))
+        return ballot_json_read(request->body, form, why);
+    return UNKNOWN_TYPE;
+}
+
+void web_know_voter(struct web_session *session, const struct http_request *request)
+{
+    const struct voter_key *key = &session->client.worker->server->key;
+    struct span cookie;
+    if (http_cookie(request->headers[HTTP_HEADER_COOKIE], WEB_VOTER_COOKIE, &cookie) &&
+        web_voter_read(key, cookie, &session->voter))
+        return;
+    web_voter_make(key, &session->voter);
+    session->sets_cookie = true;
+}
+
+/* The browser's own words in a poll where each connection is a voter: its cookie's, or those of a
+ * cookie that it is given now. */
+static struct span browser_words(struct web_session *session, const struct http_request *request,
+                                 char text[BALLOT_VOTER_MAX])
+{
+    web_know_voter(session, request);
+    return (struct span){text, web_voter_text(&session->voter, text)};
+}
+
+/* Sends the ballot. Returns 0 or an enum error. */
+static int cast(struct web_session *session, const struct http_request *request,
+                const struct poll *poll, const struct ballot_form *form, const char **why)
+{
+    _Static_assert((int)WEB_VOTER_TEXT_SIZE <= (int)BALLOT_VOTER_MAX, "a browser's words fit");
+    char text[BALLOT_VOTER_MAX];
+    int choice = poll_choice_find(poll, &form->choice);
+    if (choice < 0)
+        return ERR_NO_SUCH_CHOICE;
+    struct span voter = {form->voter[0] ? form->voter : NULL, strlen(form->voter)};
+    int error = ballot_check_voter(poll, voter);
+    if (error == ERR_BAD_ARGUMENT)
+        *why = "voter is for polls with voters=named";
+    if (error != 0)
+        return error;
+    if (poll_setting(poll, SETTING_VOTERS) == VOTERS_ADDRESS) {
+        voter = (struct span){text, web_guard_address(session, request, text)};
+        if (voter.len == 0) {
+            *why = "the proxy does not say who asks";
+            return ERR_BAD_ARGUMENT;
+        }
+    } else if (!voter.at) {
+        voter = browser_words(session, request, text);
+    }
+    session->poll = poll;
+    session->choice = (uint16_t)choice;
+    const struct ballot ballot = {
+        .poll = poll,
+        .choice = (unsigned)choice,
+        .voter = voter,
+        .key = {form->id[0] ? form->id : NULL, strlen(form->id)},
+    };
+    return ballot_send(&session->client, &ballot);
+}
+
+static enum web_result refuse_ballot(struct web_session *session, int error, const char *why)
+{
+    counter_add(&session->client.worker->counters.refused_here, 1);
+    return web_refuse(session, (enum error)error, 0, why);
+}
+
+enum web_result web_vote(struct web_session *session, const struct web_call *call)
+{
+    const struct http_request *request = call->request;
+    struct worker *worker = session->client.worker;
+    struct ballot_form form;
+    const char *why = NULL;
+    if (!web_guard_is_own_origin(request))
+        return web_refuse_status(session, 403, "a page of another site may not vote here");
+    if (!request->body.at)
+        return web_refuse_status(session, 411, "a ballot has a body");
+    int error = read_ballot(session, request, &form, &why);
+    if (error == UNKNOWN_TYPE)
+        return web_refuse_status(
+            session, 415, "a ballot is application/json or application/x-www-form-urlencoded");
+    if (error != 0)
+        return refuse_ballot(session, error, why);
+    const struct poll *poll = web_find_poll(session, call);
+    if (!poll)
+        return web_refuse(session, ERR_NO_SUCH_POLL, 0, NULL);
+    if (worker_ring_is_full(worker)) {
+        worker_wait(worker, &session->client.conn);
+        conn_pause(&session->client.conn);
+        return WEB_WAITS;
+    }
+    error = cast(session, request, poll, &form, &why);
+    return error == 0 ? WEB_ASKED : refuse_ballot(session, error, why);
+}
+
+/* ---- the ledger's answer ---- */
+
+static void reply_recorded(struct web_session *session, const struct answer *answer,
+                           const struct poll *poll)
+{
+    char location[sizeof "/p/" + PROTO_NAME_MAX + sizeof "?voted=" + PROTO_NAME_MAX];
+    char body[sizeof "{\"seq\":,\"duplicate\":false}" + NUMBER_CHARS];
+    struct web_response response = {.status = 201, .type = TYPE_JSON, .location = location};
+    if (session->html) {
+        response = (struct web_response){.status = 303, .location = location};
+        snprintf(location, sizeof location, "/p/%s?voted=%s", poll->name.text,
+                 poll->choices[session->choice].text);
+    } else {
+        snprintf(location, sizeof location, "/polls/%s", poll->name.text);
+        response.body = body;
+        response.len = (size_t)snprintf(body, sizeof body, "{\"seq\":%" PRIu64 ",\"duplicate\":%s}",
+                                        answer->number, answer->duplicate ? "true" : "false");
+    }
+    web_reply(session, &response);
+}
+
+void web_voted(struct web_session *session, const struct answer *answer)
+{
+    if (answer->error)
+        web_refuse(session, (enum error)answer->error, answer->number, NULL);
+    else
+        reply_recorded(session, answer, session->poll);
+}

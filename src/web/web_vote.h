@@ -1,0 +1,15 @@
+/* Ballots of the web: who casts them, and what is replied. Worker's thread. */
+#ifndef TALLYCAST_WEB_VOTE_H
+#define TALLYCAST_WEB_VOTE_H
+
+#include "ledger/ledger.h"
+#include "proto/http.h"
+#include "web/web_session.h"
+
+/* The answer to the ballot in flight. */
+void web_voted(struct web_session *session, const struct answer *answer);
+
+/* Knows the browser by its cookie, or has the reply give it one. */
+void web_know_voter(struct web_session *session, const struct http_request *request);
+
+#endif
