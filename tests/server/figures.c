@@ -418,20 +418,9 @@ START_TEST(events_of_many_choices)
 END_TEST
 
 /* CK_RUN_CASE=NAME measures one alone. */
-static void add_case(Suite *suite, const char *name, const TTest *test)
-{
-    TCase *tests = server_tests_case(suite, name);
-    tcase_set_timeout(tests, 300);
-    tcase_add_test(tests, test);
-}
 
-int main(void)
-{
-    Suite *suite = suite_create("figures");
-    add_case(suite, "idle", idle_connections);
-    add_case(suite, "load", full_load_with_subscribers);
-    add_case(suite, "stalled", stalled_subscribers);
-    add_case(suite, "events", events_of_many_choices);
-    add_case(suite, "start", start_with_ten_million_ballots);
-    return server_tests_run(suite);
-}
+SERVER_MAIN("figures", {"idle", .timeout_s = 300, .tests = {{idle_connections}}},
+            {"load", .timeout_s = 300, .tests = {{full_load_with_subscribers}}},
+            {"stalled", .timeout_s = 300, .tests = {{stalled_subscribers}}},
+            {"events", .timeout_s = 300, .tests = {{events_of_many_choices}}},
+            {"start", .timeout_s = 300, .tests = {{start_with_ten_million_ballots}}})

@@ -197,13 +197,7 @@ START_TEST(a_poll_that_opens_and_closes_under_load)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("closing");
-    TCase *tests = server_tests_case(suite, "closing");
-    tcase_add_checked_fixture(tests, set_up, tear_down);
-    tcase_add_loop_test(tests, what_is_acknowledged_is_what_counts, 0, 5);
-    tcase_add_test(tests, the_last_acknowledged_choice_counts);
-    tcase_add_test(tests, a_poll_that_opens_and_closes_under_load);
-    return server_tests_run(suite);
-}
+SERVER_MAIN("closing", {"closing", .set_up = set_up, .tear_down = tear_down,
+                        .tests = {{what_is_acknowledged_is_what_counts, .loops = 5},
+                                  {the_last_acknowledged_choice_counts},
+                                  {a_poll_that_opens_and_closes_under_load}}})

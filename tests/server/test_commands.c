@@ -628,47 +628,37 @@ START_TEST(a_connection_has_1024_subscriptions_at_most)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("commands");
-    TCase *list = server_tests_case(suite, "the list");
-    tcase_add_checked_fixture(list, set_up, tear_down);
-    tcase_add_loop_test(list, help_tells_of_each_command, 0, COUNT(commands));
-    tcase_add_test(list, help_lists_what_one_may_use);
-    tcase_add_loop_test(list, an_administrators_command_is_not_for_everyone, 0, COUNT(commands));
-
-    TCase *arguments = server_tests_case(suite, "arguments");
-    tcase_add_checked_fixture(arguments, set_up, tear_down);
-    tcase_add_loop_test(arguments, a_bad_argument_changes_nothing, 0, COUNT(bad_arguments));
-    tcase_add_loop_test(arguments, what_is_not_there_is_refused, 0, COUNT(refusals));
-    tcase_add_test(arguments, names_have_64_bytes_at_most);
-    tcase_add_test(arguments, texts_have_200_bytes_at_most);
-    tcase_add_test(arguments, a_poll_has_256_choices_at_most);
-    tcase_add_test(arguments, a_choices_name_goes_before_its_number);
-    tcase_add_test(arguments, polls_are_listed_in_the_order_of_creation);
-    tcase_add_test(arguments, a_thousand_polls_are_listed);
-
-    TCase *voting = server_tests_case(suite, "voting");
-    tcase_add_checked_fixture(voting, set_up, tear_down);
-    tcase_add_loop_test(voting, the_order_in_which_a_ballot_is_checked, 0, COUNT(vote_order));
-    tcase_add_test(voting, voters_by_address);
-    tcase_add_test(voting, voters_by_connection);
-    tcase_add_test(voting, as_holds_until_the_next);
-    tcase_add_test(voting, what_the_database_tells_of_a_voter);
-    tcase_add_test(voting, hidden_results_are_hidden_everywhere);
-
-    TCase *administration = server_tests_case(suite, "administration");
-    tcase_add_checked_fixture(administration, set_up, tear_down);
-    tcase_add_test(administration, stats_has_every_row);
-    tcase_add_test(administration, stats_count_what_happens);
-    tcase_add_test(administration, clients_has_a_row_for_each);
-    tcase_add_test(administration, kick_closes_a_connection);
-    tcase_add_test(administration, an_administrator_may_kick_itself);
-    tcase_add_test(administration, an_administrator_that_kicked_itself_is_not_listened_to);
-    tcase_add_test(administration, backup_writes_a_new_file);
-    tcase_add_test(administration, backup_into_nowhere);
-    tcase_add_test(administration, many_backups_at_once);
-    tcase_add_test(administration, shutdown_stops_the_server);
-    tcase_add_test(administration, a_connection_has_1024_subscriptions_at_most);
-    return server_tests_run(suite);
-}
+SERVER_MAIN("commands",
+            {"the list", .set_up = set_up, .tear_down = tear_down,
+             .tests = {{help_tells_of_each_command, .loops = UNIT_COUNT(commands)},
+                       {help_lists_what_one_may_use},
+                       {an_administrators_command_is_not_for_everyone,
+                        .loops = UNIT_COUNT(commands)}}},
+            {"arguments", .set_up = set_up, .tear_down = tear_down,
+             .tests = {{a_bad_argument_changes_nothing, .loops = UNIT_COUNT(bad_arguments)},
+                       {what_is_not_there_is_refused, .loops = UNIT_COUNT(refusals)},
+                       {names_have_64_bytes_at_most},
+                       {texts_have_200_bytes_at_most},
+                       {a_poll_has_256_choices_at_most},
+                       {a_choices_name_goes_before_its_number},
+                       {polls_are_listed_in_the_order_of_creation},
+                       {a_thousand_polls_are_listed}}},
+            {"voting", .set_up = set_up, .tear_down = tear_down,
+             .tests = {{the_order_in_which_a_ballot_is_checked, .loops = UNIT_COUNT(vote_order)},
+                       {voters_by_address},
+                       {voters_by_connection},
+                       {as_holds_until_the_next},
+                       {what_the_database_tells_of_a_voter},
+                       {hidden_results_are_hidden_everywhere}}},
+            {"administration", .set_up = set_up, .tear_down = tear_down,
+             .tests = {{stats_has_every_row},
+                       {stats_count_what_happens},
+                       {clients_has_a_row_for_each},
+                       {kick_closes_a_connection},
+                       {an_administrator_may_kick_itself},
+                       {an_administrator_that_kicked_itself_is_not_listened_to},
+                       {backup_writes_a_new_file},
+                       {backup_into_nowhere},
+                       {many_backups_at_once},
+                       {shutdown_stops_the_server},
+                       {a_connection_has_1024_subscriptions_at_most}}})

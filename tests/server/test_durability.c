@@ -603,44 +603,34 @@ START_TEST(a_read_only_disk)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("durability");
-    TCase *restarts = server_tests_case(suite, "restarts");
-    tcase_add_checked_fixture(restarts, set_up, tear_down);
-    tcase_add_test(restarts, a_restart_brings_everything_back);
-    tcase_add_test(restarts, a_kill_loses_nothing_that_was_answered);
-    tcase_add_test(restarts, voters_by_connection_are_others_after_a_restart);
-
-    TCase *load = server_tests_case(suite, "under load");
-    tcase_add_checked_fixture(load, set_up, tear_down);
-    tcase_add_test(load, a_kill_under_load_loses_and_doubles_nothing);
-    tcase_add_test(load, sigterm_under_load_answers_what_was_read);
-    tcase_add_test(load, sigint_under_load_answers_what_was_read);
-    tcase_add_test(load, a_stop_destroys_no_reply);
-    tcase_add_test(load, a_backup_under_load_is_consistent);
-    tcase_add_test(load, a_server_starts_from_a_backup);
-    tcase_add_test(load, a_ballot_is_sent_again_after_a_broken_connection);
-
-    TCase *faults = server_tests_case(suite, "faults");
-    tcase_add_checked_fixture(faults, set_up, tear_down);
-    tcase_add_test(faults, two_servers_on_one_database);
-    tcase_add_test(faults, a_taken_port);
-    tcase_add_test(faults, an_admin_socket_in_use_is_kept);
-    tcase_add_test(faults, an_admin_socket_that_a_kill_left_is_replaced);
-    tcase_add_test(faults, files_are_for_the_owner_alone);
-    tcase_add_test(faults, a_missing_key);
-    tcase_add_test(faults, another_key);
-    tcase_add_test(faults, a_file_that_is_no_database);
-    tcase_add_test(faults, an_empty_file);
-    tcase_add_test(faults, a_newer_schema);
-    tcase_add_test(faults, a_database_with_damaged_pages);
-    tcase_add_test(faults, a_truncated_database);
-    tcase_add_loop_test(faults, a_database_that_was_tampered_with, 0,
-                        (int)(sizeof tamperings / sizeof tamperings[0]));
-    tcase_add_test(faults, a_directory_that_does_not_exist);
-    tcase_add_test(faults, a_full_disk_refuses_ballots_until_there_is_room);
-    tcase_add_test(faults, a_server_that_was_killed_on_a_full_disk_starts_once_there_is_room);
-    tcase_add_test(faults, a_read_only_disk);
-    return server_tests_run(suite);
-}
+SERVER_MAIN("durability",
+            {"restarts", .set_up = set_up, .tear_down = tear_down,
+             .tests = {{a_restart_brings_everything_back},
+                       {a_kill_loses_nothing_that_was_answered},
+                       {voters_by_connection_are_others_after_a_restart}}},
+            {"under load", .set_up = set_up, .tear_down = tear_down,
+             .tests = {{a_kill_under_load_loses_and_doubles_nothing},
+                       {sigterm_under_load_answers_what_was_read},
+                       {sigint_under_load_answers_what_was_read},
+                       {a_stop_destroys_no_reply},
+                       {a_backup_under_load_is_consistent},
+                       {a_server_starts_from_a_backup},
+                       {a_ballot_is_sent_again_after_a_broken_connection}}},
+            {"faults", .set_up = set_up, .tear_down = tear_down,
+             .tests = {{two_servers_on_one_database},
+                       {a_taken_port},
+                       {an_admin_socket_in_use_is_kept},
+                       {an_admin_socket_that_a_kill_left_is_replaced},
+                       {files_are_for_the_owner_alone},
+                       {a_missing_key},
+                       {another_key},
+                       {a_file_that_is_no_database},
+                       {an_empty_file},
+                       {a_newer_schema},
+                       {a_database_with_damaged_pages},
+                       {a_truncated_database},
+                       {a_database_that_was_tampered_with, .loops = UNIT_COUNT(tamperings)},
+                       {a_directory_that_does_not_exist},
+                       {a_full_disk_refuses_ballots_until_there_is_room},
+                       {a_server_that_was_killed_on_a_full_disk_starts_once_there_is_room},
+                       {a_read_only_disk}}})

@@ -77,10 +77,4 @@ START_TEST(a_call_that_fails)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("faults");
-    TCase *calls = server_tests_case(suite, "calls");
-    tcase_add_loop_test(calls, a_call_that_fails, 0, (int)(sizeof points / sizeof points[0]));
-    return server_tests_run(suite);
-}
+SERVER_MAIN("faults", {"calls", .tests = {{a_call_that_fails, .loops = UNIT_COUNT(points)}}})

@@ -1250,42 +1250,51 @@ END_TEST
 
 /* ---- The suite ---- */
 
-static Suite *http_suite(void)
-{
-    enum { GROUP_MAX = 16 };
-    const struct {
-        const char *name;
-        const TTest *tests[GROUP_MAX + 1]; /* NULL after the last */
-    } groups[] = {
-        {"routes",
-         {every_route, head_of_every_route, options_and_other_methods, what_is_not_there,
-          entity_tags, etag_changes_with_a_ballot_and_a_title, compressed_files}},
-        {"ballots",
-         {ballots, a_ballot_takes_the_mutex_once, ballots_of_a_browser, refused_ballots,
-          longest_ballot}},
-        {"connections",
-         {closing, half_closed, pipelined, split_at_every_byte, byte_by_byte, deadlines,
-          overdue_behind_a_fault, trickling, one_connection_too_many, stop_in_the_middle}},
-        {"pages", {the_vote_is_confirmed, the_screen_tells_where_to_vote, a_ballots_journey}},
-        {"malformed", {malformed, nul, too_long}},
-        {"safety",
-         {what_is_not_accepted, a_list_of_many_choices_is_shorter, hosts, origins, cors, cookies,
-          no_cookie_for_who_comes_from_elsewhere, cookie_with_the_ballot, forged_cookies,
-          one_ballot_a_browser, named_voters, forwarded_is_not_believed, trusted_proxy}},
-        {"readers", {events, events_of_all_polls, events_behind_other_requests, slow_reader}},
-        {"curl", {curl}},
-    };
-    Suite *suite = suite_create("http");
-    for (size_t g = 0; g < COUNT_OF(groups); g++) {
-        TCase *group = server_tests_case(suite, groups[g].name);
-        tcase_add_checked_fixture(group, set_up, tear_down);
-        for (size_t t = 0; groups[g].tests[t]; t++)
-            tcase_add_test(group, groups[g].tests[t]);
-    }
-    return suite;
-}
-
-int main(void)
-{
-    return server_tests_run(http_suite());
-}
+SERVER_MAIN(
+    "http",
+    {"routes", .set_up = set_up, .tear_down = tear_down,
+     .tests = {{every_route},
+               {head_of_every_route},
+               {options_and_other_methods},
+               {what_is_not_there},
+               {entity_tags},
+               {etag_changes_with_a_ballot_and_a_title},
+               {compressed_files}}},
+    {"ballots", .set_up = set_up, .tear_down = tear_down,
+     .tests = {{ballots},
+               {a_ballot_takes_the_mutex_once},
+               {ballots_of_a_browser},
+               {refused_ballots},
+               {longest_ballot}}},
+    {"connections", .set_up = set_up, .tear_down = tear_down,
+     .tests = {{closing},
+               {half_closed},
+               {pipelined},
+               {split_at_every_byte},
+               {byte_by_byte},
+               {deadlines},
+               {overdue_behind_a_fault},
+               {trickling},
+               {one_connection_too_many},
+               {stop_in_the_middle}}},
+    {"pages", .set_up = set_up, .tear_down = tear_down,
+     .tests = {{the_vote_is_confirmed}, {the_screen_tells_where_to_vote}, {a_ballots_journey}}},
+    {"malformed", .set_up = set_up, .tear_down = tear_down,
+     .tests = {{malformed}, {nul}, {too_long}}},
+    {"safety", .set_up = set_up, .tear_down = tear_down,
+     .tests = {{what_is_not_accepted},
+               {a_list_of_many_choices_is_shorter},
+               {hosts},
+               {origins},
+               {cors},
+               {cookies},
+               {no_cookie_for_who_comes_from_elsewhere},
+               {cookie_with_the_ballot},
+               {forged_cookies},
+               {one_ballot_a_browser},
+               {named_voters},
+               {forwarded_is_not_believed},
+               {trusted_proxy}}},
+    {"readers", .set_up = set_up, .tear_down = tear_down,
+     .tests = {{events}, {events_of_all_polls}, {events_behind_other_requests}, {slow_reader}}},
+    {"curl", .set_up = set_up, .tear_down = tear_down, .tests = {{curl}}})

@@ -456,31 +456,24 @@ START_TEST(ten_thousand_idle_connections_cost_little)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("limits");
-    TCase *connections = server_tests_case(suite, "connections");
-    tcase_add_checked_fixture(connections, set_up, tear_down);
-    tcase_add_test(connections, one_connection_too_many);
-    tcase_add_test(connections, one_connection_too_many_of_an_address);
-    tcase_add_test(connections, a_connection_that_moved_is_counted_once);
-    tcase_add_test(connections, a_burst_of_connections_is_let_in);
-    tcase_add_test(connections, a_line_has_its_time_from_its_first_byte);
-    tcase_add_test(connections, the_rest_of_a_long_line_has_its_time_too);
-    tcase_add_test(connections, half_a_line_of_a_subscriber_is_too_slow);
-    tcase_add_test(connections, without_a_line_timeout_half_a_line_may_wait);
-    tcase_add_test(connections, half_a_line_does_not_hold_up_other_deadlines);
-    tcase_add_test(connections, errors_in_a_row);
-    tcase_add_test(connections, errors_of_kick_count);
-    tcase_add_test(connections, one_error_may_be_too_many);
-    tcase_add_test(connections, ballots_in_flight);
-    tcase_add_test(connections, without_descriptors_it_pauses_and_goes_on);
-    tcase_add_test(connections, too_few_descriptors_to_start);
-    tcase_add_test(connections, ten_thousand_polls_and_no_more);
-
-    TCase *costs = server_tests_case(suite, "costs");
-    tcase_add_checked_fixture(costs, set_up, tear_down);
-    tcase_add_test(costs, who_sends_and_never_reads_costs_little);
-    tcase_add_test(costs, ten_thousand_idle_connections_cost_little);
-    return server_tests_run(suite);
-}
+SERVER_MAIN("limits",
+            {"connections", .set_up = set_up, .tear_down = tear_down,
+             .tests = {{one_connection_too_many},
+                       {one_connection_too_many_of_an_address},
+                       {a_connection_that_moved_is_counted_once},
+                       {a_burst_of_connections_is_let_in},
+                       {a_line_has_its_time_from_its_first_byte},
+                       {the_rest_of_a_long_line_has_its_time_too},
+                       {half_a_line_of_a_subscriber_is_too_slow},
+                       {without_a_line_timeout_half_a_line_may_wait},
+                       {half_a_line_does_not_hold_up_other_deadlines},
+                       {errors_in_a_row},
+                       {errors_of_kick_count},
+                       {one_error_may_be_too_many},
+                       {ballots_in_flight},
+                       {without_descriptors_it_pauses_and_goes_on},
+                       {too_few_descriptors_to_start},
+                       {ten_thousand_polls_and_no_more}}},
+            {"costs", .set_up = set_up, .tear_down = tear_down,
+             .tests = {{who_sends_and_never_reads_costs_little},
+                       {ten_thousand_idle_connections_cost_little}}})

@@ -456,50 +456,35 @@ START_TEST(what_only_resembles_http_does_not_close)
 }
 END_TEST
 
-#define COUNT(array) ((int)(sizeof array / sizeof array[0]))
-
-int main(void)
-{
-    Suite *suite = suite_create("lines");
-    TCase *order = server_tests_case(suite, "order");
-    tcase_add_checked_fixture(order, set_up, tear_down);
-    tcase_add_test(order, ten_thousand_commands_in_one_write);
-    tcase_add_test(order, ten_megabytes_there_and_back);
-    tcase_add_test(order, a_session_split_at_any_byte);
-    tcase_add_test(order, a_session_byte_by_byte);
-    tcase_add_test(order, a_word_may_be_in_any_case_and_blanks_are_many);
-
-    TCase *ends = server_tests_case(suite, "ends");
-    tcase_add_checked_fixture(ends, set_up, tear_down);
-    tcase_add_test(ends, a_half_close_is_answered_whole);
-    tcase_add_test(ends, a_half_close_without_a_line);
-    tcase_add_test(ends, an_unfinished_last_line_is_not_executed);
-    tcase_add_test(ends, an_aborted_connection_harms_nobody);
-    tcase_add_test(ends, unread_input_does_not_destroy_the_last_reply);
-    tcase_add_test(ends, quit_drops_what_follows);
-
-    TCase *bytes = server_tests_case(suite, "bytes");
-    tcase_add_checked_fixture(bytes, set_up, tear_down);
-    tcase_add_test(bytes, a_line_may_have_1024_bytes);
-    tcase_add_loop_test(bytes, a_longer_line_is_refused_once, 0, COUNT(long_lines));
-    tcase_add_test(bytes, a_long_line_is_refused_before_its_end);
-    tcase_add_test(bytes, a_long_line_without_an_end);
-    tcase_add_loop_test(bytes, a_line_that_is_no_text_is_refused, 0, COUNT(bad_lines));
-    tcase_add_test(bytes, text_of_the_world_is_given_back);
-
-    TCase *errors = server_tests_case(suite, "errors in a row");
-    tcase_add_checked_fixture(errors, set_up, tear_down);
-    tcase_add_test(errors, a_hundred_errors_in_a_row_close);
-    tcase_add_test(errors, what_follows_a_hundred_errors_is_not_executed);
-    tcase_add_loop_test(errors, any_other_reply_starts_the_count_anew, 0, COUNT(good_lines));
-    tcase_add_test(errors, errors_that_blame_nobody_do_not_count);
-    tcase_add_test(errors, every_error_that_blames_counts);
-
-    TCase *http = server_tests_case(suite, "HTTP");
-    tcase_add_checked_fixture(http, set_up, tear_down);
-    tcase_add_loop_test(http, http_is_refused_and_closed, 0, COUNT(http_requests));
-    tcase_add_test(http, http_that_comes_in_pieces);
-    tcase_add_test(http, http_with_a_line_that_is_too_long);
-    tcase_add_loop_test(http, what_only_resembles_http_does_not_close, 0, COUNT(not_http));
-    return server_tests_run(suite);
-}
+SERVER_MAIN("lines",
+            {"order", .set_up = set_up, .tear_down = tear_down,
+             .tests = {{ten_thousand_commands_in_one_write},
+                       {ten_megabytes_there_and_back},
+                       {a_session_split_at_any_byte},
+                       {a_session_byte_by_byte},
+                       {a_word_may_be_in_any_case_and_blanks_are_many}}},
+            {"ends", .set_up = set_up, .tear_down = tear_down,
+             .tests = {{a_half_close_is_answered_whole},
+                       {a_half_close_without_a_line},
+                       {an_unfinished_last_line_is_not_executed},
+                       {an_aborted_connection_harms_nobody},
+                       {unread_input_does_not_destroy_the_last_reply},
+                       {quit_drops_what_follows}}},
+            {"bytes", .set_up = set_up, .tear_down = tear_down,
+             .tests = {{a_line_may_have_1024_bytes},
+                       {a_longer_line_is_refused_once, .loops = UNIT_COUNT(long_lines)},
+                       {a_long_line_is_refused_before_its_end},
+                       {a_long_line_without_an_end},
+                       {a_line_that_is_no_text_is_refused, .loops = UNIT_COUNT(bad_lines)},
+                       {text_of_the_world_is_given_back}}},
+            {"errors in a row", .set_up = set_up, .tear_down = tear_down,
+             .tests = {{a_hundred_errors_in_a_row_close},
+                       {what_follows_a_hundred_errors_is_not_executed},
+                       {any_other_reply_starts_the_count_anew, .loops = UNIT_COUNT(good_lines)},
+                       {errors_that_blame_nobody_do_not_count},
+                       {every_error_that_blames_counts}}},
+            {"HTTP", .set_up = set_up, .tear_down = tear_down,
+             .tests = {{http_is_refused_and_closed, .loops = UNIT_COUNT(http_requests)},
+                       {http_that_comes_in_pieces},
+                       {http_with_a_line_that_is_too_long},
+                       {what_only_resembles_http_does_not_close, .loops = UNIT_COUNT(not_http)}}})

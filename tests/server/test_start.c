@@ -63,14 +63,8 @@ START_TEST(closed_standard_descriptors_are_filled)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("start");
-    TCase *tests = server_tests_case(suite, "start");
-    tcase_add_checked_fixture(tests, set_up, tear_down);
-    tcase_add_test(tests, polls_that_exist_are_taken_as_they_are);
-    tcase_add_loop_test(tests, a_poll_with_other_choices_stays_as_it_is, 0,
-                        (int)(sizeof others / sizeof others[0]));
-    tcase_add_test(tests, closed_standard_descriptors_are_filled);
-    return server_tests_run(suite);
-}
+SERVER_MAIN("start",
+            {"start", .set_up = set_up, .tear_down = tear_down,
+             .tests = {{polls_that_exist_are_taken_as_they_are},
+                       {a_poll_with_other_choices_stays_as_it_is, .loops = UNIT_COUNT(others)},
+                       {closed_standard_descriptors_are_filled}}})

@@ -765,30 +765,19 @@ START_TEST(paced_subscribers_that_break_off_harm_nobody)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("stopping");
-
-    TCase *pipelines = server_tests_case(suite, "pipelines");
-    tcase_add_checked_fixture(pipelines, set_up, tear_down);
-    tcase_add_test(pipelines, replies_to_pipelined_ballots_stay_in_order);
-    tcase_add_test(pipelines, subscribers_that_vote_get_the_last_tally_too);
-
-    TCase *blocked = server_tests_case(suite, "blocked");
-    tcase_add_checked_fixture(blocked, set_up, tear_down);
-    tcase_add_test(blocked, a_subscriber_that_was_blocked_gets_the_last_tallies);
-    tcase_add_test(blocked, ballots_behind_blocked_output_are_answered);
-    tcase_add_test(blocked, a_subscriber_that_is_refused_gets_the_last_tally_too);
-    tcase_add_test(blocked, inquiries_of_a_subscribed_administrator_are_answered);
-    tcase_add_test(blocked, subscribers_that_never_read_are_cut_off_in_time);
-
-    TCase *stops = server_tests_case(suite, "stops");
-    tcase_add_checked_fixture(stops, set_up, tear_down);
-    tcase_add_loop_test(stops, each_signal_stops_in_good_order, 0,
-                        (int)(sizeof stop_signals / sizeof stop_signals[0]));
-    tcase_add_test(stops, subscribers_that_arrive_with_the_stop);
-    tcase_add_test(stops, a_second_backup_is_refused_at_once);
-    tcase_add_test(stops, a_shutdown_ends_a_backup);
-    tcase_add_test(stops, paced_subscribers_that_break_off_harm_nobody);
-    return server_tests_run(suite);
-}
+SERVER_MAIN("stopping",
+            {"pipelines", .set_up = set_up, .tear_down = tear_down,
+             .tests = {{replies_to_pipelined_ballots_stay_in_order},
+                       {subscribers_that_vote_get_the_last_tally_too}}},
+            {"blocked", .set_up = set_up, .tear_down = tear_down,
+             .tests = {{a_subscriber_that_was_blocked_gets_the_last_tallies},
+                       {ballots_behind_blocked_output_are_answered},
+                       {a_subscriber_that_is_refused_gets_the_last_tally_too},
+                       {inquiries_of_a_subscribed_administrator_are_answered},
+                       {subscribers_that_never_read_are_cut_off_in_time}}},
+            {"stops", .set_up = set_up, .tear_down = tear_down,
+             .tests = {{each_signal_stops_in_good_order, .loops = UNIT_COUNT(stop_signals)},
+                       {subscribers_that_arrive_with_the_stop},
+                       {a_second_backup_is_refused_at_once},
+                       {a_shutdown_ends_a_backup},
+                       {paced_subscribers_that_break_off_harm_nobody}}})

@@ -671,46 +671,35 @@ START_TEST(a_thousand_stalled_subscribers_cost_little)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("subscribers");
-    TCase *pushes = server_tests_case(suite, "pushes");
-    tcase_add_checked_fixture(pushes, set_up, tear_down);
-    tcase_add_test(pushes, each_change_is_pushed);
-    tcase_add_test(pushes, nothing_is_pushed_that_is_not_counted);
-    tcase_add_test(pushes, a_subscriber_may_do_everything_else);
-    tcase_add_test(pushes, a_subscriber_that_votes_pipelined);
-    tcase_add_test(pushes, no_push_comes_inside_a_reply);
-    tcase_add_test(pushes, all_covers_later_polls_and_passes_over_exceptions);
-    tcase_add_test(pushes, unsubscribing_counts_what_is_left);
-    tcase_add_test(pushes, subscribing_again_sends_the_tally_again);
-    tcase_add_test(pushes, an_unsubscribed_poll_is_not_pushed);
-
-    TCase *paces = server_tests_case(suite, "paces");
-    tcase_add_checked_fixture(paces, set_up, tear_down);
-    tcase_add_test(paces, every_is_the_least_time_between_pushes);
-    tcase_add_test(paces, every_holds_for_all_as_well);
-    tcase_add_test(paces, the_push_interval_holds_for_everyone);
-    tcase_add_test(paces, after_a_storm_everyone_has_the_last_tally);
-    tcase_add_test(paces, with_the_default_interval_everyone_has_the_last_tally_too);
-    tcase_add_test(paces, commits_wait_for_a_crowd);
-
-    TCase *ends = server_tests_case(suite, "ends");
-    tcase_add_checked_fixture(ends, set_up, tear_down);
-    tcase_add_test(ends, a_subscriber_that_half_closes_is_sent_the_current_tally);
-    tcase_add_loop_test(ends, a_subscriber_that_half_closes_waits_for_no_interval, 0, 2);
-    tcase_add_loop_test(ends, a_subscriber_that_half_closes_leaves_while_others_vote, 0, 2);
-    tcase_add_test(ends, a_subscriber_that_votes_and_half_closes_sees_its_ballots);
-    tcase_add_test(ends, a_stop_sends_who_half_closed_the_last_tally);
-    tcase_add_test(ends, a_stop_sends_the_last_tallies);
-
-    TCase *slow = server_tests_case(suite, "slow readers");
-    tcase_add_checked_fixture(slow, set_up, tear_down);
-    tcase_add_test(slow, a_subscriber_that_never_reads_harms_nobody);
-    tcase_add_test(slow, a_subscriber_that_reads_again_gets_the_newest);
-    tcase_add_test(slow, a_push_that_is_left_out_is_counted_once);
-    tcase_add_test(slow, a_stalled_subscriber_of_all_gets_the_newest_of_each);
-    tcase_add_test(slow, a_stalled_subscriber_is_closed_in_time);
-    tcase_add_test(slow, a_thousand_stalled_subscribers_cost_little);
-    return server_tests_run(suite);
-}
+SERVER_MAIN("subscribers",
+            {"pushes", .set_up = set_up, .tear_down = tear_down,
+             .tests = {{each_change_is_pushed},
+                       {nothing_is_pushed_that_is_not_counted},
+                       {a_subscriber_may_do_everything_else},
+                       {a_subscriber_that_votes_pipelined},
+                       {no_push_comes_inside_a_reply},
+                       {all_covers_later_polls_and_passes_over_exceptions},
+                       {unsubscribing_counts_what_is_left},
+                       {subscribing_again_sends_the_tally_again},
+                       {an_unsubscribed_poll_is_not_pushed}}},
+            {"paces", .set_up = set_up, .tear_down = tear_down,
+             .tests = {{every_is_the_least_time_between_pushes},
+                       {every_holds_for_all_as_well},
+                       {the_push_interval_holds_for_everyone},
+                       {after_a_storm_everyone_has_the_last_tally},
+                       {with_the_default_interval_everyone_has_the_last_tally_too},
+                       {commits_wait_for_a_crowd}}},
+            {"ends", .set_up = set_up, .tear_down = tear_down,
+             .tests = {{a_subscriber_that_half_closes_is_sent_the_current_tally},
+                       {a_subscriber_that_half_closes_waits_for_no_interval, .loops = 2},
+                       {a_subscriber_that_half_closes_leaves_while_others_vote, .loops = 2},
+                       {a_subscriber_that_votes_and_half_closes_sees_its_ballots},
+                       {a_stop_sends_who_half_closed_the_last_tally},
+                       {a_stop_sends_the_last_tallies}}},
+            {"slow readers", .set_up = set_up, .tear_down = tear_down,
+             .tests = {{a_subscriber_that_never_reads_harms_nobody},
+                       {a_subscriber_that_reads_again_gets_the_newest},
+                       {a_push_that_is_left_out_is_counted_once},
+                       {a_stalled_subscriber_of_all_gets_the_newest_of_each},
+                       {a_stalled_subscriber_is_closed_in_time},
+                       {a_thousand_stalled_subscribers_cost_little}}})

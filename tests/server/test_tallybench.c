@@ -924,20 +924,19 @@ int main(int argc, char **argv)
     const char *liar = getenv("LIAR");
     if (liar && argc > 1)
         be_a_liar((enum wrong)atoi(liar), argv);
-    Suite *suite = suite_create("tallybench");
-    TCase *tests = server_tests_case(suite, "tallybench");
-    tcase_add_test(tests, all_kinds_of_load);
-    tcase_add_test(tests, all_kinds_of_load_over_http);
-    tcase_add_test(tests, voters_by_their_cookies);
-    tcase_add_test(tests, open_loop_of_so_many_ballots);
-    tcase_add_test(tests, a_server_that_runs_already);
-    tcase_add_test(tests, the_naive_server_is_right_without_stalls);
-    tcase_add_test(tests, a_suite);
-    tcase_add_test(tests, limits);
-    tcase_add_test(tests, wrong_usage);
-    tcase_add_test(tests, open_loop_ends_with_its_ballots);
-    tcase_add_test(tests, an_interrupt_ends_a_run_in_order);
-    tcase_add_loop_test(tests, broken_promises_are_noticed, 0,
-                        (int)(sizeof promises / sizeof promises[0]));
-    return server_tests_run(suite);
+    return server_tests_run(
+        "tallybench",
+        UNIT_CASES({"tallybench",
+                    .tests = {{all_kinds_of_load},
+                              {all_kinds_of_load_over_http},
+                              {voters_by_their_cookies},
+                              {open_loop_of_so_many_ballots},
+                              {a_server_that_runs_already},
+                              {the_naive_server_is_right_without_stalls},
+                              {a_suite},
+                              {limits},
+                              {wrong_usage},
+                              {open_loop_ends_with_its_ballots},
+                              {an_interrupt_ends_a_run_in_order},
+                              {broken_promises_are_noticed, .loops = UNIT_COUNT(promises)}}}));
 }

@@ -1268,85 +1268,55 @@ START_TEST(output_that_is_lost_is_an_error)
 }
 END_TEST
 
-#define COUNT(array) ((int)(sizeof array / sizeof array[0]))
-
-static void add_polls(Suite *suite)
-{
-    TCase *tests = server_tests_case(suite, "polls");
-    tcase_add_checked_fixture(tests, set_up, tear_down);
-    tcase_add_test(tests, changes_tell_their_sequence);
-    tcase_add_test(tests, changes_tell_their_sequence_in_json);
-    tcase_add_test(tests, a_text_may_begin_with_a_dash);
-    tcase_add_test(tests, what_the_server_refuses);
-    tcase_add_test(tests, polls_to_a_pipe);
-    tcase_add_test(tests, polls_on_a_terminal);
-    tcase_add_test(tests, show_to_a_pipe);
-    tcase_add_test(tests, hidden_counts_are_not_shown);
-    tcase_add_test(tests, show_on_a_terminal_draws_bars);
-    tcase_add_test(tests, a_terminal_gets_no_control_characters);
-    tcase_add_test(tests, errors_have_no_control_characters);
-    tcase_add_test(tests, watch_prints_each_change);
-    tcase_add_test(tests, watch_in_json);
-    tcase_add_test(tests, watch_without_names_follows_new_polls_too);
-    tcase_add_test(tests, watch_ends_when_its_time_is_over);
-    tcase_add_test(tests, watch_ends_by_the_signal_that_it_gets);
-    tcase_add_test(tests, watch_tells_that_the_server_is_gone);
-    tcase_add_test(tests, watch_on_a_terminal_redraws_in_place);
-    tcase_add_test(tests, watch_on_a_terminal_cleans_up_after_a_signal);
-    tcase_add_test(tests, what_does_not_fit_on_the_screen_is_told);
-}
-
-static void add_server(Suite *suite)
-{
-    TCase *tests = server_tests_case(suite, "server");
-    tcase_add_checked_fixture(tests, set_up, tear_down);
-    tcase_add_test(tests, stats_to_a_pipe);
-    tcase_add_test(tests, stats_are_watched);
-    tcase_add_test(tests, journey_without_a_ballot);
-    tcase_add_test(tests, journey_of_a_ballot_to_a_pipe);
-    tcase_add_test(tests, journey_of_a_ballot_in_json);
-    tcase_add_test(tests, journey_on_a_terminal_is_a_waterfall);
-    tcase_add_test(tests, clients_lists_those_first_that_hold_the_most_back);
-    tcase_add_test(tests, kick_closes_a_connection);
-    tcase_add_test(tests, shutdown_stops_the_server);
-    tcase_add_loop_test(tests, there_is_no_server, 0, COUNT(without_server));
-    tcase_add_test(tests, the_option_goes_before_the_environment);
-    tcase_add_loop_test(tests, what_answers_is_another, 0, COUNT(greetings));
-    tcase_add_test(tests, output_that_is_lost_is_an_error);
-}
-
-static void add_database(Suite *suite)
-{
-    TCase *tests = server_tests_case(suite, "database");
-    tcase_add_checked_fixture(tests, set_up, tear_down);
-    tcase_add_test(tests, backup_writes_a_file);
-    tcase_add_test(tests, backup_takes_a_path_from_where_one_is);
-    tcase_add_test(tests, export_as_csv);
-    tcase_add_test(tests, export_as_json);
-    tcase_add_test(tests, recount_of_the_running_server);
-    tcase_add_test(tests, recount_of_a_file);
-    tcase_add_test(tests, recount_of_a_database_that_was_left_in_a_hurry);
-    tcase_add_loop_test(tests, recount_of_a_file_that_was_tampered_with, 0, COUNT(tamperings));
-    tcase_add_test(tests, recount_tells_differences_in_json);
-    tcase_add_test(tests, recount_refuses_other_files);
-}
-
-static void add_usage(Suite *suite)
-{
-    TCase *tests = server_tests_case(suite, "usage");
-    tcase_add_checked_fixture(tests, set_up, tear_down);
-    tcase_add_loop_test(tests, a_command_line_that_is_wrong, 0, COUNT(misuses));
-    tcase_add_test(tests, a_line_that_is_too_long);
-    tcase_add_test(tests, help_names_every_command);
-    tcase_add_loop_test(tests, each_command_has_its_help, 0, COMMAND_COUNT);
-}
-
-int main(void)
-{
-    Suite *suite = suite_create("tallyctl");
-    add_polls(suite);
-    add_server(suite);
-    add_database(suite);
-    add_usage(suite);
-    return server_tests_run(suite);
-}
+SERVER_MAIN("tallyctl",
+            {"polls", .set_up = set_up, .tear_down = tear_down,
+             .tests = {{changes_tell_their_sequence},
+                       {changes_tell_their_sequence_in_json},
+                       {a_text_may_begin_with_a_dash},
+                       {what_the_server_refuses},
+                       {polls_to_a_pipe},
+                       {polls_on_a_terminal},
+                       {show_to_a_pipe},
+                       {hidden_counts_are_not_shown},
+                       {show_on_a_terminal_draws_bars},
+                       {a_terminal_gets_no_control_characters},
+                       {errors_have_no_control_characters},
+                       {watch_prints_each_change},
+                       {watch_in_json},
+                       {watch_without_names_follows_new_polls_too},
+                       {watch_ends_when_its_time_is_over},
+                       {watch_ends_by_the_signal_that_it_gets},
+                       {watch_tells_that_the_server_is_gone},
+                       {watch_on_a_terminal_redraws_in_place},
+                       {watch_on_a_terminal_cleans_up_after_a_signal},
+                       {what_does_not_fit_on_the_screen_is_told}}},
+            {"server", .set_up = set_up, .tear_down = tear_down,
+             .tests = {{stats_to_a_pipe},
+                       {stats_are_watched},
+                       {journey_without_a_ballot},
+                       {journey_of_a_ballot_to_a_pipe},
+                       {journey_of_a_ballot_in_json},
+                       {journey_on_a_terminal_is_a_waterfall},
+                       {clients_lists_those_first_that_hold_the_most_back},
+                       {kick_closes_a_connection},
+                       {shutdown_stops_the_server},
+                       {there_is_no_server, .loops = UNIT_COUNT(without_server)},
+                       {the_option_goes_before_the_environment},
+                       {what_answers_is_another, .loops = UNIT_COUNT(greetings)},
+                       {output_that_is_lost_is_an_error}}},
+            {"database", .set_up = set_up, .tear_down = tear_down,
+             .tests = {{backup_writes_a_file},
+                       {backup_takes_a_path_from_where_one_is},
+                       {export_as_csv},
+                       {export_as_json},
+                       {recount_of_the_running_server},
+                       {recount_of_a_file},
+                       {recount_of_a_database_that_was_left_in_a_hurry},
+                       {recount_of_a_file_that_was_tampered_with, .loops = UNIT_COUNT(tamperings)},
+                       {recount_tells_differences_in_json},
+                       {recount_refuses_other_files}}},
+            {"usage", .set_up = set_up, .tear_down = tear_down,
+             .tests = {{a_command_line_that_is_wrong, .loops = UNIT_COUNT(misuses)},
+                       {a_line_that_is_too_long},
+                       {help_names_every_command},
+                       {each_command_has_its_help, .loops = COMMAND_COUNT}}})

@@ -310,18 +310,12 @@ START_TEST(a_conflated_tally_still_shows_the_ballot)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("tracing");
-    TCase *tests = server_tests_case(suite, "tracing");
-    tcase_add_checked_fixture(tests, set_up, tear_down);
-    tcase_add_test(tests, a_traced_ballot_is_stamped_at_every_stage);
-    tcase_add_test(tests, without_subscribers_there_is_no_push);
-    tcase_add_test(tests, the_last_few_are_found_by_their_sequence);
-    tcase_add_test(tests, others_may_not_trace);
-    tcase_add_test(tests, the_records_of_refused_ballots_come_back);
-    tcase_add_test(tests, the_records_of_those_who_leave_come_back);
-    tcase_add_test(tests, a_storm_is_sampled);
-    tcase_add_test(tests, a_conflated_tally_still_shows_the_ballot);
-    return server_tests_run(suite);
-}
+SERVER_MAIN("tracing", {"tracing", .set_up = set_up, .tear_down = tear_down,
+                        .tests = {{a_traced_ballot_is_stamped_at_every_stage},
+                                  {without_subscribers_there_is_no_push},
+                                  {the_last_few_are_found_by_their_sequence},
+                                  {others_may_not_trace},
+                                  {the_records_of_refused_ballots_come_back},
+                                  {the_records_of_those_who_leave_come_back},
+                                  {a_storm_is_sampled},
+                                  {a_conflated_tally_still_shows_the_ballot}}})

@@ -127,11 +127,10 @@ END_TEST
 int main(void)
 {
     find_transcripts();
-    Suite *suite = suite_create("transcripts");
-    TCase *tests = server_tests_case(suite, "PROTOCOL.md");
-    tcase_add_test(tests, there_are_transcripts);
-    tcase_add_loop_test(tests, the_transcript_happens_as_written, 0, transcript_count);
-    int status = server_tests_run(suite);
+    int status = server_tests_run(
+        "transcripts", UNIT_CASES({"PROTOCOL.md", .tests = {{there_are_transcripts},
+                                                            {the_transcript_happens_as_written,
+                                                             .loops = transcript_count}}}));
     free(page);
     return status;
 }

@@ -73,27 +73,15 @@ static void make_root(void)
     temporary_directory(root, "tallycast");
 }
 
-int server_tests_run(Suite *suite)
+int server_tests_run(const char *name, const struct unit_case *cases)
 {
     signal(SIGPIPE, SIG_IGN);
     make_root();
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    if (!remove_root()) {
-        fprintf(stderr, "%s can't be removed\n", root);
-        failed++;
-    }
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
-TCase *server_tests_case(Suite *suite, const char *name)
-{
-    TCase *tests = tcase_create(name);
-    tcase_set_timeout(tests, SERVER_TEST_TIMEOUT_S);
-    suite_add_tcase(suite, tests);
-    return tests;
+    int status = unit_run(unit_suite(name, cases, SERVER_TEST_TIMEOUT_S));
+    if (remove_root())
+        return status;
+    fprintf(stderr, "%s can't be removed\n", root);
+    return EXIT_FAILURE;
 }
 
 char *server_read_file(const char *path, size_t *len)

@@ -7,7 +7,8 @@
 #ifndef TALLYCAST_TESTS_SERVER_H
 #define TALLYCAST_TESTS_SERVER_H
 
-#include <check.h>
+#include "tests/support/unit.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -45,11 +46,14 @@ struct server {
 
 /* ---- the program ---- */
 
-/* Runs the suite; main returns what this does. */
-int server_tests_run(Suite *suite);
+/* Runs the cases, whose tests have the time that a server needs; main returns what this does. */
+int server_tests_run(const char *name, const struct unit_case *cases);
 
-/* Adds a case with the time that these tests need. */
-TCase *server_tests_case(Suite *suite, const char *name);
+#define SERVER_MAIN(name, ...)                                  \
+    int main(void)                                              \
+    {                                                           \
+        return server_tests_run(name, UNIT_CASES(__VA_ARGS__)); \
+    }
 
 /* The whole of a file, NUL-terminated; freed by the caller. */
 char *server_read_file(const char *path, size_t *len);

@@ -1,9 +1,9 @@
 /* Admission: who may come in, and that whoever leaves makes room. Allocations can be made to fail
  * through the linker's --wrap. */
 #include "net/admission.h"
+#include "tests/support/unit.h"
 
 #include <arpa/inet.h>
-#include <check.h>
 #include <stdlib.h>
 
 static bool memory_is_short;
@@ -148,21 +148,10 @@ START_TEST(those_on_their_way_are_counted)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("admission");
-    TCase *tests = tcase_create("admission");
-    tcase_add_test(tests, all_connections_count_together);
-    tcase_add_test(tests, an_address_has_its_own_limit);
-    tcase_add_test(tests, a_mapped_address_is_the_same_one);
-    tcase_add_test(tests, a_crowd_of_addresses_comes_and_goes);
-    tcase_add_test(tests, an_address_without_memory_is_refused);
-    tcase_add_test(tests, only_some_are_told_that_they_are_too_many);
-    tcase_add_test(tests, those_on_their_way_are_counted);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
+UNIT_MAIN("admission", {"admission", .tests = {{all_connections_count_together},
+                                               {an_address_has_its_own_limit},
+                                               {a_mapped_address_is_the_same_one},
+                                               {a_crowd_of_addresses_comes_and_goes},
+                                               {an_address_without_memory_is_refused},
+                                               {only_some_are_told_that_they_are_too_many},
+                                               {those_on_their_way_are_counted}}})

@@ -2,8 +2,8 @@
  * forms.
  */
 #include "web/asset.h"
+#include "tests/support/unit.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,25 +114,9 @@ START_TEST(assets_are_found_by_their_whole_name)
 }
 END_TEST
 
-static Suite *asset_suite(void)
-{
-    Suite *suite = suite_create("asset");
-    TCase *tcase = tcase_create("asset");
-    tcase_add_test(tcase, assets_are_the_files);
-    tcase_add_test(tcase, templates_are_the_files);
-    tcase_add_test(tcase, the_compressed_form_is_the_same);
-    tcase_add_test(tcase, the_compressed_form_is_reproducible);
-    tcase_add_test(tcase, each_has_a_type_and_a_tag_of_its_own);
-    tcase_add_test(tcase, assets_are_found_by_their_whole_name);
-    suite_add_tcase(suite, tcase);
-    return suite;
-}
-
-int main(void)
-{
-    SRunner *runner = srunner_create(asset_suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+UNIT_MAIN("asset", {"asset", .tests = {{assets_are_the_files},
+                                       {templates_are_the_files},
+                                       {the_compressed_form_is_the_same},
+                                       {the_compressed_form_is_reproducible},
+                                       {each_has_a_type_and_a_tag_of_its_own},
+                                       {assets_are_found_by_their_whole_name}}})

@@ -2,8 +2,8 @@
 #include "web/ballot_json.h"
 
 #include "tests/support/allocation.h"
+#include "tests/support/unit.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -243,29 +243,17 @@ START_TEST(forms_that_are_refused)
 }
 END_TEST
 
-#define COUNT_OF(array) ((int)(sizeof(array) / sizeof(array)[0]))
-
 int main(void)
 {
     allocation_begin();
-    Suite *suite = suite_create("ballot_json");
-    TCase *json = tcase_create("json");
-    tcase_add_test(json, json_ballots);
-    tcase_add_loop_test(json, json_that_is_refused, 0, COUNT_OF(bad_json));
-    tcase_add_test(json, a_nul_is_refused);
-    tcase_add_test(json, no_body_is_refused);
-    tcase_add_test(json, huge_json_is_refused);
-    tcase_add_test(json, json_cut_short_is_refused);
-    tcase_add_test(json, a_shortage_of_memory_refuses_the_ballot);
-    suite_add_tcase(suite, json);
-    TCase *urlencoded = tcase_create("form");
-    tcase_add_test(urlencoded, forms);
-    tcase_add_loop_test(urlencoded, forms_that_are_refused, 0, COUNT_OF(bad_forms));
-    suite_add_tcase(suite, urlencoded);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return UNIT_RUN(
+        "ballot_json",
+        {"json", .tests = {{json_ballots},
+                           {json_that_is_refused, .loops = UNIT_COUNT(bad_json)},
+                           {a_nul_is_refused},
+                           {no_body_is_refused},
+                           {huge_json_is_refused},
+                           {json_cut_short_is_refused},
+                           {a_shortage_of_memory_refuses_the_ballot}}},
+        {"form", .tests = {{forms}, {forms_that_are_refused, .loops = UNIT_COUNT(bad_forms)}}});
 }

@@ -18,9 +18,9 @@
 #include "tools/tallybench/load/target.h"
 #include "tools/tallybench/figures/units.h"
 #include "tools/tallybench/load/wait.h"
+#include "tests/support/unit.h"
 
 #include <arpa/inet.h>
-#include <check.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -785,44 +785,31 @@ START_TEST(scenarios_are_sound)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("bench");
-    TCase *tests = tcase_create("bench");
-    tcase_add_test(tests, hdr_errs_by_one_percent_at_most);
-    tcase_add_test(tests, hdr_quantiles_of_many);
-    tcase_add_test(tests, hdr_adds_and_subtracts);
-    tcase_add_test(tests, options_are_taken);
-    tcase_add_test(tests, options_of_http);
-    tcase_add_test(tests, options_leave_the_servers_alone);
-    tcase_add_loop_test(tests, options_that_are_wrong, 0,
-                        (int)(sizeof wrong_options / sizeof wrong_options[0]));
-    tcase_add_test(tests, options_help);
-    tcase_add_test(tests, only_a_crowds_reader_that_has_caught_up_rests);
-    tcase_add_loop_test(tests, pace_due_agrees_with_times, 0,
-                        (int)(sizeof rates / sizeof rates[0]));
-    tcase_add_test(tests, pace_shares_add_up);
-    tcase_add_test(tests, plan_foretells_named_tallies);
-    tcase_add_test(tests, plan_counts_every_ballot_of_a_connection);
-    tcase_add_test(tests, plan_creates_the_largest_poll);
-    tcase_add_test(tests, tally_check_knows_wrong_pushes);
-    tcase_add_test(tests, events_are_taken_apart);
-    tcase_add_test(tests, events_that_are_silent);
-    tcase_add_test(tests, tally_check_knows_wrong_events);
-    tcase_add_test(tests, http_replies_come_in_any_pieces);
-    tcase_add_test(tests, http_replies_that_are_wrong);
-    tcase_add_test(tests, http_requests_are_the_servers);
-    tcase_add_test(tests, http_ballot_replies);
-    tcase_add_test(tests, faults_of_one_kind_hide_no_other);
-    tcase_add_test(tests, marks_reach_a_reader_in_order);
-    tcase_add_test(tests, target_spreads_loopback_sources);
-    tcase_add_test(tests, figures_have_medians);
-    tcase_add_test(tests, units_for_people);
-    tcase_add_test(tests, scenarios_are_sound);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
+UNIT_MAIN("bench", {"bench", .tests = {{hdr_errs_by_one_percent_at_most},
+                                       {hdr_quantiles_of_many},
+                                       {hdr_adds_and_subtracts},
+                                       {options_are_taken},
+                                       {options_of_http},
+                                       {options_leave_the_servers_alone},
+                                       {options_that_are_wrong, .loops = UNIT_COUNT(wrong_options)},
+                                       {options_help},
+                                       {only_a_crowds_reader_that_has_caught_up_rests},
+                                       {pace_due_agrees_with_times, .loops = UNIT_COUNT(rates)},
+                                       {pace_shares_add_up},
+                                       {plan_foretells_named_tallies},
+                                       {plan_counts_every_ballot_of_a_connection},
+                                       {plan_creates_the_largest_poll},
+                                       {tally_check_knows_wrong_pushes},
+                                       {events_are_taken_apart},
+                                       {events_that_are_silent},
+                                       {tally_check_knows_wrong_events},
+                                       {http_replies_come_in_any_pieces},
+                                       {http_replies_that_are_wrong},
+                                       {http_requests_are_the_servers},
+                                       {http_ballot_replies},
+                                       {faults_of_one_kind_hide_no_other},
+                                       {marks_reach_a_reader_in_order},
+                                       {target_spreads_loopback_sources},
+                                       {figures_have_medians},
+                                       {units_for_people},
+                                       {scenarios_are_sound}}})

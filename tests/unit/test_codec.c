@@ -5,8 +5,8 @@
 #include "proto/ascii.h"
 #include "proto/command.h"
 #include "proto/reply.h"
+#include "tests/support/unit.h"
 
-#include <check.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -1224,53 +1224,76 @@ START_TEST(what_is_in_no_list_aborts)
 }
 END_TEST
 
-static Suite *codec_suite(void)
-{
-    const struct group groups[] = {
-        {"lines",
-         {every_single_byte, every_byte_at_every_place, every_code_point, malformed_utf8, good_utf8,
-          empty_lines, http_lines, lines_that_are_not_http}},
-        {"words", {names, name_bytes, voters, numbers, ascii_words}},
-        {"lists",
-         {errors, errors_that_count, errors_have_a_status, setting_words,
-          setting_words_that_are_not, command_list}},
-        {"commands",
-         {vote, vote_options, vote_refused, as, commands_of_one_poll, commands_without_arguments,
-          subscribe, subscribe_refused, unsubscribe, ping, ping_of_a_whole_line, help,
-          unknown_commands, id_is_known_though_arguments_are_bad,
-          only_what_a_vote_uses_is_written}},
-        {"administration",
-         {create, create_with_settings_anywhere, create_with_every_value, create_refused,
-          create_with_256_choices, title, label, captions_at_their_bound, kick, trace, journey,
-          backup}},
-        {"replies",
-         {encoded_replies, encoded_errors, longest_replies, put_numbers, parsed_ok,
-          parsed_numbers_are_whole_words, parsed_errors, parsed_rows_and_pushes,
-          parsed_lines_of_no_kind}},
-        {"tallies",
-         {encoded_tally, decoded_tally, tallies_round_trip, malformed_tallies, largest_tally,
-          tally_of_257_choices}},
-    };
-    Suite *suite = suite_create("codec");
-    for (size_t g = 0; g < COUNT_OF(groups); g++) {
-        TCase *group = tcase_create(groups[g].name);
-        tcase_set_timeout(group, 60); /* every code point takes its time on a busy machine */
-        for (size_t t = 0; groups[g].tests[t]; t++)
-            tcase_add_test(group, groups[g].tests[t]);
-        suite_add_tcase(suite, group);
-    }
-    TCase *invariants = tcase_create("invariants");
-    tcase_add_loop_test_raise_signal(invariants, what_is_in_no_list_aborts, SIGABRT, 0, 8);
-    suite_add_tcase(suite, invariants);
-    return suite;
-}
-
 int main(void)
 {
-    SRunner *runner = srunner_create(codec_suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+
+    int status = UNIT_RUN(
+        "codec", /* every code point takes its time on a busy machine */
+        {"lines", .timeout_s = 60,
+         .tests = {{every_single_byte},
+                   {every_byte_at_every_place},
+                   {every_code_point},
+                   {malformed_utf8},
+                   {good_utf8},
+                   {empty_lines},
+                   {http_lines},
+                   {lines_that_are_not_http}}},
+        {"words", .timeout_s = 60,
+         .tests = {{names}, {name_bytes}, {voters}, {numbers}, {ascii_words}}},
+        {"lists", .timeout_s = 60,
+         .tests = {{errors},
+                   {errors_that_count},
+                   {errors_have_a_status},
+                   {setting_words},
+                   {setting_words_that_are_not},
+                   {command_list}}},
+        {"commands", .timeout_s = 60,
+         .tests = {{vote},
+                   {vote_options},
+                   {vote_refused},
+                   {as},
+                   {commands_of_one_poll},
+                   {commands_without_arguments},
+                   {subscribe},
+                   {subscribe_refused},
+                   {unsubscribe},
+                   {ping},
+                   {ping_of_a_whole_line},
+                   {help},
+                   {unknown_commands},
+                   {id_is_known_though_arguments_are_bad},
+                   {only_what_a_vote_uses_is_written}}},
+        {"administration", .timeout_s = 60,
+         .tests = {{create},
+                   {create_with_settings_anywhere},
+                   {create_with_every_value},
+                   {create_refused},
+                   {create_with_256_choices},
+                   {title},
+                   {label},
+                   {captions_at_their_bound},
+                   {kick},
+                   {trace},
+                   {journey},
+                   {backup}}},
+        {"replies", .timeout_s = 60,
+         .tests = {{encoded_replies},
+                   {encoded_errors},
+                   {longest_replies},
+                   {put_numbers},
+                   {parsed_ok},
+                   {parsed_numbers_are_whole_words},
+                   {parsed_errors},
+                   {parsed_rows_and_pushes},
+                   {parsed_lines_of_no_kind}}},
+        {"tallies", .timeout_s = 60,
+         .tests = {{encoded_tally},
+                   {decoded_tally},
+                   {tallies_round_trip},
+                   {malformed_tallies},
+                   {largest_tally},
+                   {tally_of_257_choices}}},
+        {"invariants", .tests = {{what_is_in_no_list_aborts, .loops = 8, .signal = SIGABRT}}});
     free(block);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return status;
 }

@@ -2,8 +2,8 @@
 #include "config/config.h"
 #include "base/failpoint.h"
 #include "tests/support/temporary.h"
+#include "tests/support/unit.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -476,38 +476,24 @@ START_TEST(an_error_stays_within_its_bound)
 }
 END_TEST
 
-#define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))
-
-int main(void)
-{
-    Suite *suite = suite_create("config");
-    TCase *good = tcase_create("good");
-    tcase_add_checked_fixture(good, make_path, clean_up);
-    tcase_add_test(good, defaults);
-    tcase_add_test(good, every_option_on_the_command_line);
-    tcase_add_test(good, every_option_in_a_file);
-    tcase_add_test(good, the_command_line_wins);
-    tcase_add_test(good, the_last_of_two_values_counts);
-    tcase_add_test(good, check_config);
-    tcase_add_test(good, version);
-    tcase_add_test(good, help_fits_a_terminal_and_names_everything);
-    suite_add_tcase(suite, good);
-    TCase *bad = tcase_create("bad");
-    tcase_add_checked_fixture(bad, make_path, clean_up);
-    tcase_add_loop_test(bad, a_mistake_on_the_command_line_is_told, 0, COUNT(mistakes));
-    tcase_add_loop_test(bad, a_mistake_in_a_file_is_told_with_its_place, 0, COUNT(file_mistakes));
-    tcase_add_test(bad, a_file_that_cannot_be_read_is_told);
-    tcase_add_test(bad, a_nul_byte_in_a_file_is_told);
-    tcase_add_test(bad, at_most_sixteen_addresses);
-    tcase_add_loop_test(bad, at_most_sixteen_names_and_proxies, 0, 2);
-    tcase_add_test(bad, at_most_256_choices);
-    tcase_add_test(bad, the_admin_path_has_to_fit_an_address);
-    tcase_add_test(bad, an_error_stays_within_its_bound);
-    suite_add_tcase(suite, bad);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+UNIT_MAIN("config",
+          {"good", .set_up = make_path, .tear_down = clean_up,
+           .tests = {{defaults},
+                     {every_option_on_the_command_line},
+                     {every_option_in_a_file},
+                     {the_command_line_wins},
+                     {the_last_of_two_values_counts},
+                     {check_config},
+                     {version},
+                     {help_fits_a_terminal_and_names_everything}}},
+          {"bad", .set_up = make_path, .tear_down = clean_up,
+           .tests = {
+               {a_mistake_on_the_command_line_is_told, .loops = UNIT_COUNT(mistakes)},
+               {a_mistake_in_a_file_is_told_with_its_place, .loops = UNIT_COUNT(file_mistakes)},
+               {a_file_that_cannot_be_read_is_told},
+               {a_nul_byte_in_a_file_is_told},
+               {at_most_sixteen_addresses},
+               {at_most_sixteen_names_and_proxies, .loops = 2},
+               {at_most_256_choices},
+               {the_admin_path_has_to_fit_an_address},
+               {an_error_stays_within_its_bound}}})

@@ -2,8 +2,8 @@
  * forgiven. */
 #include "store/database.h"
 #include "tests/support/temporary.h"
+#include "tests/support/unit.h"
 
-#include <check.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,20 +115,9 @@ START_TEST(a_path_without_room_for_the_keys_is_refused)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("database");
-    TCase *tests = tcase_create("database");
-    tcase_add_checked_fixture(tests, setup, teardown);
-    tcase_add_test(tests, both_are_made_and_found_again);
-    tcase_add_test(tests, a_check_value_that_differs_is_made_good_without_ballots);
-    tcase_add_test(tests, a_key_that_can_not_be_read_is_told);
-    tcase_add_test(tests, a_key_that_can_not_be_made_is_told);
-    tcase_add_test(tests, a_path_without_room_for_the_keys_is_refused);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
+UNIT_MAIN("database", {"database", .set_up = setup, .tear_down = teardown,
+                       .tests = {{both_are_made_and_found_again},
+                                 {a_check_value_that_differs_is_made_good_without_ballots},
+                                 {a_key_that_can_not_be_read_is_told},
+                                 {a_key_that_can_not_be_made_is_told},
+                                 {a_path_without_room_for_the_keys_is_refused}}})

@@ -3,8 +3,8 @@
  * fail, and bytes be counted. */
 #include "ledger/electorate.h"
 #include "tests/support/scale.h"
+#include "tests/support/unit.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -379,35 +379,20 @@ START_TEST(everything_is_given_back)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("electorate");
-    TCase *small = tcase_create("small");
-    tcase_add_test(small, an_empty_one_knows_nobody);
-    tcase_add_test(small, set_gives_the_vote_before);
-    tcase_add_test(small, forgetting_and_undoing);
-    tcase_add_test(small, the_widest_vote_fits);
-    suite_add_tcase(suite, small);
-    TCase *large = tcase_create("large");
-    tcase_set_timeout(large, 60);
-    tcase_add_loop_test(large, a_million_voters_agree_with_the_model, 0, 3);
-    tcase_add_loop_test(large, equal_top_bits_do_not_blow_up_the_directory, 0, 4);
-    tcase_add_test(large, growth_comes_in_small_steps);
-    tcase_add_test(large, growth_takes_no_more_than_it_needs);
-    tcase_add_test(large, a_good_hint_leaves_nothing_to_allocate);
-    suite_add_tcase(suite, large);
-    TCase *memory = tcase_create("memory");
-    tcase_set_timeout(memory, 60);
-    tcase_add_loop_test(memory, a_failed_allocation_changes_nothing, 0, 2);
-    tcase_add_test(memory, replacing_and_forgetting_need_no_memory);
-    tcase_add_test(memory, new_fails_whole);
-    tcase_add_test(memory, a_hint_out_of_all_proportion_is_bounded);
-    tcase_add_loop_test(memory, everything_is_given_back, 0, 2);
-    suite_add_tcase(suite, memory);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+UNIT_MAIN("electorate",
+          {"small", .tests = {{an_empty_one_knows_nobody},
+                              {set_gives_the_vote_before},
+                              {forgetting_and_undoing},
+                              {the_widest_vote_fits}}},
+          {"large", .timeout_s = 60,
+           .tests = {{a_million_voters_agree_with_the_model, .loops = 3},
+                     {equal_top_bits_do_not_blow_up_the_directory, .loops = 4},
+                     {growth_comes_in_small_steps},
+                     {growth_takes_no_more_than_it_needs},
+                     {a_good_hint_leaves_nothing_to_allocate}}},
+          {"memory", .timeout_s = 60,
+           .tests = {{a_failed_allocation_changes_nothing, .loops = 2},
+                     {replacing_and_forgetting_need_no_memory},
+                     {new_fails_whole},
+                     {a_hint_out_of_all_proportion_is_bounded},
+                     {everything_is_given_back, .loops = 2}}})

@@ -1,7 +1,7 @@
 /* Rounds of visits: everyone once, in a circle, whoever joins, leaves, is parked meanwhile. */
 #include "push/fanout.h"
+#include "tests/support/unit.h"
 
-#include <check.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -211,26 +211,15 @@ START_TEST(nobody_is_forgotten_whatever_happens)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("fanout");
-    TCase *tests = tcase_create("fanout");
-    tcase_add_checked_fixture(tests, setup, NULL);
-    tcase_add_test(tests, visits_everyone_once_a_round);
-    tcase_add_test(tests, goes_on_where_it_stopped_when_begun_anew);
-    tcase_add_test(tests, everyone_is_first_in_turn_and_last_in_turn);
-    tcase_add_test(tests, the_first_of_the_next_round_may_leave);
-    tcase_add_test(tests, passes_over_those_who_are_parked);
-    tcase_add_test(tests, a_round_of_nobody_is_over);
-    tcase_add_test(tests, ends_when_the_last_is_parked_or_leaves);
-    tcase_add_test(tests, whoever_is_next_may_leave);
-    tcase_add_test(tests, one_that_joins_in_a_round_is_visited_and_so_are_the_others);
-    tcase_add_test(tests, one_that_is_parked_may_leave);
-    tcase_add_loop_test(tests, nobody_is_forgotten_whatever_happens, 0, 20);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
+UNIT_MAIN("fanout", {"fanout", .set_up = setup,
+                     .tests = {{visits_everyone_once_a_round},
+                               {goes_on_where_it_stopped_when_begun_anew},
+                               {everyone_is_first_in_turn_and_last_in_turn},
+                               {the_first_of_the_next_round_may_leave},
+                               {passes_over_those_who_are_parked},
+                               {a_round_of_nobody_is_over},
+                               {ends_when_the_last_is_parked_or_leaves},
+                               {whoever_is_next_may_leave},
+                               {one_that_joins_in_a_round_is_visited_and_so_are_the_others},
+                               {one_that_is_parked_may_leave},
+                               {nobody_is_forgotten_whatever_happens, .loops = 20}}})

@@ -1,7 +1,7 @@
 /* The histogram, against the values themselves, sorted. */
 #include "base/histogram.h"
+#include "tests/support/unit.h"
 
-#include <check.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -154,24 +154,12 @@ START_TEST(shared_writers_lose_nothing)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("histogram");
-    TCase *tcase = tcase_create("histogram");
-    tcase_add_checked_fixture(tcase, make_histogram, free_histogram);
-    tcase_add_test(tcase, an_empty_one_gives_zero);
-    tcase_add_test(tcase, shared_writers_lose_nothing);
-    tcase_add_test(tcase, small_values_are_exact);
-    tcase_add_test(tcase, every_magnitude_is_within_its_error);
-    tcase_add_test(tcase, the_largest_value_is_exact);
-    tcase_add_test(tcase, the_sum_is_exact);
-    tcase_add_test(tcase, what_lies_below_bounds);
-    tcase_add_test(tcase, quantiles_agree_with_the_sorted_values);
-    suite_add_tcase(suite, tcase);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+UNIT_MAIN("histogram", {"histogram", .set_up = make_histogram, .tear_down = free_histogram,
+                        .tests = {{an_empty_one_gives_zero},
+                                  {shared_writers_lose_nothing},
+                                  {small_values_are_exact},
+                                  {every_magnitude_is_within_its_error},
+                                  {the_largest_value_is_exact},
+                                  {the_sum_is_exact},
+                                  {what_lies_below_bounds},
+                                  {quantiles_agree_with_the_sorted_values}}})

@@ -1,8 +1,8 @@
 /* The checker of histories must find what is wrong in one: a history in which every promise holds,
  * and then the same with one line changed. */
 #include "tests/torture/history_check.h"
+#include "tests/support/unit.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -245,19 +245,7 @@ START_TEST(the_ledger_as_the_replies_tell_it)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("history");
-    TCase *tests = tcase_create("checker");
-    tcase_add_test(tests, a_history_that_keeps_every_promise);
-    tcase_add_loop_test(tests, each_broken_promise_is_found, 0,
-                        (int)(sizeof faults / sizeof faults[0]));
-    tcase_add_test(tests, the_ledger_as_the_replies_tell_it);
-    suite_add_tcase(suite, tests);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+UNIT_MAIN("history",
+          {"checker", .tests = {{a_history_that_keeps_every_promise},
+                                {each_broken_promise_is_found, .loops = UNIT_COUNT(faults)},
+                                {the_ledger_as_the_replies_tell_it}}})

@@ -2,8 +2,8 @@
  * is parsed whole, cut off at every byte, and with something behind it, in blocks of exactly its
  * size, so that a sanitizer sees a step beyond them. */
 #include "proto/http.h"
+#include "tests/support/unit.h"
 
-#include <check.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -889,42 +889,48 @@ struct group {
     const TTest *tests[GROUP_MAX + 1];
 };
 
-static Suite *http_suite(void)
-{
-    const struct group groups[] = {
-        {"requests",
-         {simplest, every_field, methods, keeping_alive, targets, target_of_the_server_as_such,
-          bodies, body_that_is_not_whole, body_of_any_bytes, values, last_line_of_a_list, pipelined,
-          empty_line_before, upgrades_are_ignored, lengths_that_are_taken}},
-        {"refusals",
-         {versions, request_lines, refused_targets, hosts, repeated_fields, lines_of_fields,
-          every_control_byte_at_every_place, expectations, smuggling}},
-        {"limits",
-         {longest_head, too_long_head, too_many_fields, endless_words, targets_at_their_bound,
-          bodies_at_their_bound, longest_request}},
-        {"pieces", {pieces, faults_in_pieces}},
-        {"replies", {reply_heads, lengths_of_replies, reasons}},
-    };
-    Suite *suite = suite_create("http_codec");
-    for (size_t g = 0; g < COUNT_OF(groups); g++) {
-        TCase *group = tcase_create(groups[g].name);
-        tcase_set_timeout(group, 60); /* every byte at every place takes its time */
-        for (size_t t = 0; groups[g].tests[t]; t++)
-            tcase_add_test(group, groups[g].tests[t]);
-        suite_add_tcase(suite, group);
-    }
-    TCase *invariants = tcase_create("invariants");
-    tcase_add_test_raise_signal(invariants, status_that_is_in_no_list_aborts, SIGABRT);
-    suite_add_tcase(suite, invariants);
-    return suite;
-}
-
 int main(void)
 {
-    SRunner *runner = srunner_create(http_suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+
+    int status = UNIT_RUN(
+        "http_codec", /* every byte at every place takes its time */
+        {"requests", .timeout_s = 60,
+         .tests = {{simplest},
+                   {every_field},
+                   {methods},
+                   {keeping_alive},
+                   {targets},
+                   {target_of_the_server_as_such},
+                   {bodies},
+                   {body_that_is_not_whole},
+                   {body_of_any_bytes},
+                   {values},
+                   {last_line_of_a_list},
+                   {pipelined},
+                   {empty_line_before},
+                   {upgrades_are_ignored},
+                   {lengths_that_are_taken}}},
+        {"refusals", .timeout_s = 60,
+         .tests = {{versions},
+                   {request_lines},
+                   {refused_targets},
+                   {hosts},
+                   {repeated_fields},
+                   {lines_of_fields},
+                   {every_control_byte_at_every_place},
+                   {expectations},
+                   {smuggling}}},
+        {"limits", .timeout_s = 60,
+         .tests = {{longest_head},
+                   {too_long_head},
+                   {too_many_fields},
+                   {endless_words},
+                   {targets_at_their_bound},
+                   {bodies_at_their_bound},
+                   {longest_request}}},
+        {"pieces", .timeout_s = 60, .tests = {{pieces}, {faults_in_pieces}}},
+        {"replies", .timeout_s = 60, .tests = {{reply_heads}, {lengths_of_replies}, {reasons}}},
+        {"invariants", .tests = {{status_that_is_in_no_list_aborts, .signal = SIGABRT}}});
     free(block);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return status;
 }

@@ -1,8 +1,8 @@
 /* Tests of the values that requests carry: forms, cookies and the lists of header fields, in blocks
  * of exactly their size, so that a sanitizer sees a step beyond them. */
 #include "proto/http_value.h"
+#include "tests/support/unit.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -297,28 +297,18 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {
-        pairs,
-        no_pairs,
-        decoded,
-        raw_nul_is_refused,
-        no_room_for_the_end,
-        cookies,
-        accepted_types,
-        accepted_codings,
-        html_is_preferred_by_name,
-        content_types,
-        entity_tags,
-    };
-    Suite *suite = suite_create("http_value");
-    TCase *values = tcase_create("values");
-    for (size_t i = 0; i < COUNT_OF(tests); i++)
-        tcase_add_test(values, tests[i]);
-    suite_add_tcase(suite, values);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+
+    int status = UNIT_RUN("http_value", {"values", .tests = {{pairs},
+                                                             {no_pairs},
+                                                             {decoded},
+                                                             {raw_nul_is_refused},
+                                                             {no_room_for_the_end},
+                                                             {cookies},
+                                                             {accepted_types},
+                                                             {accepted_codings},
+                                                             {html_is_preferred_by_name},
+                                                             {content_types},
+                                                             {entity_tags}}});
     (void)span_of(NULL); /* frees the last one */
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return status;
 }

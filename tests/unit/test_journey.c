@@ -3,9 +3,9 @@
 #include "trace/journey.h"
 #include "push/push_watch.h"
 #include "tests/support/scale.h"
+#include "tests/support/unit.h"
 
 #include <arpa/inet.h>
-#include <check.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <stddef.h>
@@ -528,38 +528,23 @@ START_TEST(of_tcp_everything_is_known)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("journey");
-    TCase *records = tcase_create("records");
-    tcase_add_checked_fixture(records, setup, NULL);
-    tcase_add_test(records, figures_follow_the_stages);
-    tcase_add_test(records, one_in_256_is_sampled_and_not_in_step);
-    tcase_add_test(records, an_empty_pool_samples_nothing_and_fills_again);
-    tcase_add_test(records, sampling_goes_on_after_an_empty_pool);
-    tcase_add_test(records, stamps_rise_from_stage_to_stage);
-    tcase_add_test(records, what_nobody_was_answered_leaves_no_figures);
-    tcase_add_test(records, every_traced_one_is_kept_and_of_the_others_one_a_second);
-    tcase_add_test(records, a_log_has_the_last_records);
-    tcase_add_test(records, records_are_read_whole_or_not_at_all);
-    suite_add_tcase(suite, records);
-    TCase *pushes = tcase_create("pushes");
-    tcase_add_checked_fixture(pushes, setup_pushes, NULL);
-    tcase_add_test(pushes, a_fanout_is_watched_to_its_last_push);
-    tcase_add_test(pushes, nobody_to_push_to_is_reported_and_not_counted);
-    tcase_add_test(pushes, a_newer_snapshot_carries_on_what_was_not_pushed);
-    tcase_add_test(pushes, a_watch_ends_though_its_fanout_begins_anew);
-    tcase_add_test(pushes, a_traced_ballot_takes_precedence);
-    tcase_add_test(pushes, before_the_first_push_two_become_one);
-    tcase_add_test(pushes, watches_that_lack_are_done_without);
-    suite_add_tcase(suite, pushes);
-    TCase *sockets = tcase_create("sockets");
-    tcase_add_test(sockets, a_unix_socket_has_queues_alone);
-    tcase_add_test(sockets, of_tcp_everything_is_known);
-    suite_add_tcase(suite, sockets);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
+UNIT_MAIN("journey",
+          {"records", .set_up = setup,
+           .tests = {{figures_follow_the_stages},
+                     {one_in_256_is_sampled_and_not_in_step},
+                     {an_empty_pool_samples_nothing_and_fills_again},
+                     {sampling_goes_on_after_an_empty_pool},
+                     {stamps_rise_from_stage_to_stage},
+                     {what_nobody_was_answered_leaves_no_figures},
+                     {every_traced_one_is_kept_and_of_the_others_one_a_second},
+                     {a_log_has_the_last_records},
+                     {records_are_read_whole_or_not_at_all}}},
+          {"pushes", .set_up = setup_pushes,
+           .tests = {{a_fanout_is_watched_to_its_last_push},
+                     {nobody_to_push_to_is_reported_and_not_counted},
+                     {a_newer_snapshot_carries_on_what_was_not_pushed},
+                     {a_watch_ends_though_its_fanout_begins_anew},
+                     {a_traced_ballot_takes_precedence},
+                     {before_the_first_push_two_become_one},
+                     {watches_that_lack_are_done_without}}},
+          {"sockets", .tests = {{a_unix_socket_has_queues_alone}, {of_tcp_everything_is_known}}})

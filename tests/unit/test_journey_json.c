@@ -3,8 +3,8 @@
 #include "view/journey_view.h"
 
 #include "tests/support/allocation.h"
+#include "tests/support/unit.h"
 
-#include <check.h>
 #include <string.h>
 
 static struct journey_view shown;
@@ -151,19 +151,8 @@ START_TEST(a_shortage_of_memory_leaves_nothing)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("journey_json");
-    TCase *tcase = tcase_create("journey_json");
-    tcase_add_test(tcase, figures_in_their_order);
-    tcase_add_test(tcase, a_ballot_has_the_stamps_that_it_reached);
-    tcase_add_test(tcase, a_kernel_tells_what_it_knows);
-    tcase_add_test(tcase, without_a_ballot_and_a_socket);
-    tcase_add_test(tcase, a_shortage_of_memory_leaves_nothing);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+UNIT_MAIN("journey_json", {"journey_json", .tests = {{figures_in_their_order},
+                                                     {a_ballot_has_the_stamps_that_it_reached},
+                                                     {a_kernel_tells_what_it_knows},
+                                                     {without_a_ballot_and_a_socket},
+                                                     {a_shortage_of_memory_leaves_nothing}}})

@@ -7,8 +7,8 @@
 #include "proto/error.h"
 #include "tests/support/temporary.h"
 #include "base/waker.h"
+#include "tests/support/unit.h"
 
-#include <check.h>
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
@@ -1017,66 +1017,37 @@ START_TEST(a_database_that_can_not_be_is_refused)
 }
 END_TEST
 
-static TCase *fixture(const char *name)
-{
-    TCase *tests = tcase_create(name);
-    tcase_add_checked_fixture(tests, setup, teardown);
-    tcase_set_timeout(tests, 60);
-    return tests;
-}
-
-static TCase *judging(void)
-{
-    TCase *tests = fixture("judging");
-    tcase_add_test(tests, a_changeable_ballot_moves);
-    tcase_add_test(tests, once_is_once);
-    tcase_add_test(tests, an_unlimited_ballot_is_known_by_its_key);
-    tcase_add_test(tests, a_closed_poll_takes_repeats_only);
-    tcase_add_test(tests, a_batch_is_judged_in_order);
-    tcase_add_test(tests, texts_change_one_at_a_time);
-    tcase_add_test(tests, polls_end_at_their_limit);
-    tcase_add_test(tests, every_port_is_answered_in_its_own_order);
-    tcase_add_test(tests, ports_take_turns);
-    tcase_add_test(tests, a_full_port_takes_no_more);
-    tcase_add_test(tests, ballots_gather_while_a_crowd_is_told);
-    tcase_add_test(tests, a_restart_changes_nothing);
-    tcase_add_test(tests, recorded_names_are_hashed_again);
-    tcase_add_test(tests, polls_are_made_before_the_start);
-    tcase_add_test(tests, the_journey_of_a_ballot_is_stamped_and_marked);
-    tcase_add_test(tests, a_traced_ballot_marks_its_commit);
-    tcase_add_test(tests, a_ballot_that_changes_nothing_gives_its_journey_back_unmarked);
-    return tests;
-}
-
-static TCase *failing(void)
-{
-    TCase *tests = fixture("failing");
-    tcase_add_test(tests, a_thread_that_can_not_be_started);
-    tcase_add_test(tests, a_refused_commit_is_as_if_it_had_never_been);
-    tcase_add_test(tests, refusals_come_and_go);
-    tcase_add_test(tests, what_changes_nothing_is_not_committed);
-    tcase_add_test(tests, memory_that_is_short_refuses_and_breaks_nothing);
-    tcase_add_test(tests, a_start_without_memory_says_so);
-    tcase_add_test(tests, a_text_without_memory_is_none);
-    tcase_add_test(tests, a_ledger_without_a_waker_is_none);
-    tcase_add_test(tests, a_backup_is_answered_with_its_size);
-    tcase_add_test(tests, one_backup_at_a_time);
-    tcase_add_test(tests, a_backup_without_a_thread);
-    tcase_add_loop_test(tests, after_a_backup_the_log_does_not_grow, false, true + 1);
-    tcase_add_test(tests, a_stop_ends_a_backup);
-    tcase_add_loop_test(tests, a_database_that_can_not_be_is_refused, 0,
-                        (int)(sizeof damages / sizeof damages[0]));
-    return tests;
-}
-
-int main(void)
-{
-    Suite *suite = suite_create("ledger");
-    suite_add_tcase(suite, judging());
-    suite_add_tcase(suite, failing());
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
+UNIT_MAIN("ledger",
+          {"judging", .set_up = setup, .tear_down = teardown, .timeout_s = 60,
+           .tests = {{a_changeable_ballot_moves},
+                     {once_is_once},
+                     {an_unlimited_ballot_is_known_by_its_key},
+                     {a_closed_poll_takes_repeats_only},
+                     {a_batch_is_judged_in_order},
+                     {texts_change_one_at_a_time},
+                     {polls_end_at_their_limit},
+                     {every_port_is_answered_in_its_own_order},
+                     {ports_take_turns},
+                     {a_full_port_takes_no_more},
+                     {ballots_gather_while_a_crowd_is_told},
+                     {a_restart_changes_nothing},
+                     {recorded_names_are_hashed_again},
+                     {polls_are_made_before_the_start},
+                     {the_journey_of_a_ballot_is_stamped_and_marked},
+                     {a_traced_ballot_marks_its_commit},
+                     {a_ballot_that_changes_nothing_gives_its_journey_back_unmarked}}},
+          {"failing", .set_up = setup, .tear_down = teardown, .timeout_s = 60,
+           .tests = {{a_thread_that_can_not_be_started},
+                     {a_refused_commit_is_as_if_it_had_never_been},
+                     {refusals_come_and_go},
+                     {what_changes_nothing_is_not_committed},
+                     {memory_that_is_short_refuses_and_breaks_nothing},
+                     {a_start_without_memory_says_so},
+                     {a_text_without_memory_is_none},
+                     {a_ledger_without_a_waker_is_none},
+                     {a_backup_is_answered_with_its_size},
+                     {one_backup_at_a_time},
+                     {a_backup_without_a_thread},
+                     {after_a_backup_the_log_does_not_grow, .loops = 2},
+                     {a_stop_ends_a_backup},
+                     {a_database_that_can_not_be_is_refused, .loops = UNIT_COUNT(damages)}}})

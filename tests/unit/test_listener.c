@@ -6,9 +6,9 @@
 #include "net/admission.h"
 #include "serve/client.h"
 #include "tests/support/temporary.h"
+#include "tests/support/unit.h"
 
 #include <arpa/inet.h>
-#include <check.h>
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -496,53 +496,23 @@ START_TEST(a_file_of_that_name_is_kept)
 }
 END_TEST
 
-static TCase *fixture(const char *name)
-{
-    TCase *tests = tcase_create(name);
-    tcase_add_checked_fixture(tests, setup, teardown);
-    tcase_set_timeout(tests, 60);
-    return tests;
-}
-
-static TCase *letting_in(void)
-{
-    TCase *tests = fixture("letting in");
-    tcase_add_test(tests, who_comes_is_handed_over);
-    tcase_add_test(tests, each_socket_speaks_its_own_protocol);
-    tcase_add_test(tests, too_many_are_told_and_then_closed);
-    tcase_add_test(tests, a_connection_without_memory_is_not_counted);
-    tcase_add_test(tests, the_admin_socket_is_for_the_owner_and_root);
-    tcase_add_test(tests, a_flood_waits_in_the_kernels_queue);
-    tcase_add_loop_test(tests, an_error_of_one_connection_is_passed_over, 0,
-                        (int)(sizeof harmless / sizeof harmless[0]));
-    tcase_add_test(tests, without_descriptors_it_pauses);
-    tcase_add_test(tests, a_kernel_that_tells_no_figures_is_believed_to_have_none);
-    return tests;
-}
-
-static TCase *starting(void)
-{
-    TCase *tests = fixture("starting");
-    tcase_add_test(tests, an_address_of_each_family_is_shown_as_it_was_asked_for);
-    tcase_add_loop_test(tests, a_start_that_is_refused_says_why, 0,
-                        (int)(sizeof refusals / sizeof refusals[0]));
-    tcase_add_test(tests, an_address_that_is_none_is_refused);
-    tcase_add_test(tests, a_path_that_is_too_long_is_refused);
-    tcase_add_test(tests, a_dead_servers_socket_is_replaced);
-    tcase_add_test(tests, a_socket_that_may_be_in_use_is_kept);
-    tcase_add_test(tests, a_live_servers_socket_is_kept);
-    tcase_add_test(tests, a_file_of_that_name_is_kept);
-    return tests;
-}
-
-int main(void)
-{
-    Suite *suite = suite_create("listener");
-    suite_add_tcase(suite, letting_in());
-    suite_add_tcase(suite, starting());
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
+UNIT_MAIN("listener",
+          {"letting in", .set_up = setup, .tear_down = teardown, .timeout_s = 60,
+           .tests = {{who_comes_is_handed_over},
+                     {each_socket_speaks_its_own_protocol},
+                     {too_many_are_told_and_then_closed},
+                     {a_connection_without_memory_is_not_counted},
+                     {the_admin_socket_is_for_the_owner_and_root},
+                     {a_flood_waits_in_the_kernels_queue},
+                     {an_error_of_one_connection_is_passed_over, .loops = UNIT_COUNT(harmless)},
+                     {without_descriptors_it_pauses},
+                     {a_kernel_that_tells_no_figures_is_believed_to_have_none}}},
+          {"starting", .set_up = setup, .tear_down = teardown, .timeout_s = 60,
+           .tests = {{an_address_of_each_family_is_shown_as_it_was_asked_for},
+                     {a_start_that_is_refused_says_why, .loops = UNIT_COUNT(refusals)},
+                     {an_address_that_is_none_is_refused},
+                     {a_path_that_is_too_long_is_refused},
+                     {a_dead_servers_socket_is_replaced},
+                     {a_socket_that_may_be_in_use_is_kept},
+                     {a_live_servers_socket_is_kept},
+                     {a_file_of_that_name_is_kept}}})

@@ -1,8 +1,8 @@
 /* The log's lines: their form, and that nothing in an event can forge one. */
 #include "base/log.h"
 #include "tests/support/capture.h"
+#include "tests/support/unit.h"
 
-#include <check.h>
 #include <regex.h>
 #include <signal.h>
 #include <stdio.h>
@@ -112,22 +112,10 @@ START_TEST(a_broken_invariant_says_what_and_aborts)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("log");
-    TCase *tcase = tcase_create("log");
-    tcase_add_test(tcase, a_line_has_time_level_and_event);
-    tcase_add_test(tcase, lesser_levels_are_left_out);
-    tcase_add_test(tcase, what_could_forge_a_line_is_escaped);
-    tcase_add_test(tcase, a_long_event_is_cut);
-    tcase_add_test(tcase, levels_have_names);
-    tcase_add_test(tcase, an_invariant_that_holds_does_nothing);
-    tcase_add_test(tcase, a_broken_invariant_says_what_and_aborts);
-    suite_add_tcase(suite, tcase);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+UNIT_MAIN("log", {"log", .tests = {{a_line_has_time_level_and_event},
+                                   {lesser_levels_are_left_out},
+                                   {what_could_forge_a_line_is_escaped},
+                                   {a_long_event_is_cut},
+                                   {levels_have_names},
+                                   {an_invariant_that_holds_does_nothing},
+                                   {a_broken_invariant_says_what_and_aborts}}})

@@ -3,8 +3,8 @@
 #include "net/loop.h"
 
 #include "base/clock.h"
+#include "tests/support/unit.h"
 
-#include <check.h>
 #include <errno.h>
 #include <semaphore.h>
 #include <stdatomic.h>
@@ -287,26 +287,13 @@ START_TEST(another_thread_is_not_the_owner)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("loop");
-    TCase *rounds = tcase_create("rounds");
-    tcase_add_test(rounds, tasks_run_in_the_order_of_their_posting);
-    tcase_add_test(rounds, it_does_not_sleep_on_work);
-    tcase_add_test(rounds, a_timer_wakes_it);
-    suite_add_tcase(suite, rounds);
-    TCase *refusals = tcase_create("refusals");
-    tcase_add_test(refusals, a_loop_that_can_not_be_made_leaves_nothing);
-    tcase_add_test(refusals, a_reason_that_libevent_gives_is_kept);
-    tcase_add_test(refusals, a_thread_that_can_not_be_started);
-    tcase_add_exit_test(refusals, without_events_the_process_ends, ABORTED);
-    tcase_add_exit_test(refusals, without_a_timer_the_process_ends, ABORTED);
-    tcase_add_exit_test(refusals, another_thread_is_not_the_owner, ABORTED);
-    suite_add_tcase(suite, refusals);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
+UNIT_MAIN("loop",
+          {"rounds", .tests = {{tasks_run_in_the_order_of_their_posting},
+                               {it_does_not_sleep_on_work},
+                               {a_timer_wakes_it}}},
+          {"refusals", .tests = {{a_loop_that_can_not_be_made_leaves_nothing},
+                                 {a_reason_that_libevent_gives_is_kept},
+                                 {a_thread_that_can_not_be_started},
+                                 {without_events_the_process_ends, .exit_status = ABORTED},
+                                 {without_a_timer_the_process_ends, .exit_status = ABORTED},
+                                 {another_thread_is_not_the_owner, .exit_status = ABORTED}}})

@@ -5,8 +5,8 @@
 #include "tests/support/early.h"
 #include "view/stats.h"
 #include "store/store.h"
+#include "tests/support/unit.h"
 
-#include <check.h>
 #include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -302,26 +302,14 @@ START_TEST(promtool_finds_nothing)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("metrics");
-    TCase *tcase = tcase_create("metrics");
-    tcase_add_checked_fixture(tcase, NULL, free_metrics);
-    tcase_add_test(tcase, numbers);
-    tcase_add_test(tcase, a_refusing_ledger_is_not_writable);
-    tcase_add_loop_test(tcase, the_process, false, true + 1);
-    tcase_add_test(tcase, what_is_not_known_is_0);
-    tcase_add_test(tcase, an_empty_histogram);
-    tcase_add_test(tcase, durations_in_seconds);
-    tcase_add_test(tcase, numbers_of_entries);
-    tcase_add_test(tcase, every_line_is_well_formed);
-    tcase_add_test(tcase, a_shortage_of_memory_leaves_the_buffer);
-    tcase_add_test(tcase, promtool_finds_nothing);
-    suite_add_tcase(suite, tcase);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+UNIT_MAIN("metrics", {"metrics", .tear_down = free_metrics,
+                      .tests = {{numbers},
+                                {a_refusing_ledger_is_not_writable},
+                                {the_process, .loops = 2},
+                                {what_is_not_known_is_0},
+                                {an_empty_histogram},
+                                {durations_in_seconds},
+                                {numbers_of_entries},
+                                {every_line_is_well_formed},
+                                {a_shortage_of_memory_leaves_the_buffer},
+                                {promtool_finds_nothing}}})

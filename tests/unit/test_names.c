@@ -3,8 +3,8 @@
 #include "tests/support/coverage.h"
 #include "proto/error.h"
 #include "proto/settings.h"
+#include "tests/support/unit.h"
 
-#include <check.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -36,19 +36,8 @@ END_TEST
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof(array)[0]))
 
-int main(void)
-{
-    Suite *suite = suite_create("names");
-    TCase *tests = tcase_create("names");
-    tcase_add_loop_test_raise_signal(tests, an_error_that_is_none_aborts, SIGABRT, 0,
-                                     COUNT(no_errors));
-    tcase_add_loop_test_raise_signal(tests, a_value_that_is_none_aborts, SIGABRT, 0,
-                                     COUNT(no_values));
-    tcase_add_test_raise_signal(tests, a_value_that_only_others_have_aborts, SIGABRT);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
+UNIT_MAIN("names",
+          {"names",
+           .tests = {{an_error_that_is_none_aborts, .loops = COUNT(no_errors), .signal = SIGABRT},
+                     {a_value_that_is_none_aborts, .loops = COUNT(no_values), .signal = SIGABRT},
+                     {a_value_that_only_others_have_aborts, .signal = SIGABRT}}})

@@ -2,8 +2,8 @@
 #include "notify.h"
 #include "tests/support/capture.h"
 #include "tests/support/temporary.h"
+#include "tests/support/unit.h"
 
-#include <check.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,20 +105,8 @@ START_TEST(a_failure_is_only_logged)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("notify");
-    TCase *tcase = tcase_create("notify");
-    tcase_add_test(tcase, a_named_socket_is_told);
-    tcase_add_test(tcase, an_abstract_socket_is_told);
-    tcase_add_test(tcase, without_a_manager_nothing_happens);
-    tcase_add_loop_test(tcase, a_failure_is_only_logged, 0,
-                        (int)(sizeof bad_sockets / sizeof bad_sockets[0]));
-    suite_add_tcase(suite, tcase);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+UNIT_MAIN("notify",
+          {"notify", .tests = {{a_named_socket_is_told},
+                               {an_abstract_socket_is_told},
+                               {without_a_manager_nothing_happens},
+                               {a_failure_is_only_logged, .loops = UNIT_COUNT(bad_sockets)}}})

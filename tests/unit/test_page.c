@@ -5,8 +5,8 @@
 
 #include "proto/limits.h"
 #include "web/template.h"
+#include "tests/support/unit.h"
 
-#include <check.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -434,41 +434,25 @@ START_TEST(a_shortage_of_memory_is_told)
 }
 END_TEST
 
-static Suite *page_suite(void)
-{
-    Suite *suite = suite_create("page");
-    TCase *tcase = tcase_create("page");
-    tcase_add_checked_fixture(tcase, NULL, free_out);
-    tcase_add_test(tcase, an_open_poll_can_be_voted_in);
-    tcase_add_test(tcase, results_are_shown_as_they_stand);
-    tcase_add_test(tcase, a_closed_poll_takes_no_ballots);
-    tcase_add_test(tcase, hidden_results_are_not_in_the_page);
-    tcase_add_test(tcase, named_voters_are_asked_for_their_name);
-    tcase_add_test(tcase, a_recorded_vote_is_confirmed);
-    tcase_add_test(tcase, the_screen_invites_to_vote);
-    tcase_add_test(tcase, the_screen_takes_any_number_of_choices);
-    tcase_add_test(tcase, the_index_lists_polls);
-    tcase_add_test(tcase, an_index_without_polls_says_so);
-    tcase_add_test(tcase, an_error_is_told_in_words);
-    tcase_add_test(tcase, one_ballot_is_one_ballot);
-    tcase_add_test(tcase, numbers_are_grouped);
-    tcase_add_test(tcase, hostile_texts_stay_text);
-    tcase_add_test(tcase, a_journey_shows_times_as_people_read_them);
-    tcase_add_test(tcase, a_journeys_scale_holds_all_its_figures);
-    tcase_add_test(tcase, a_ballots_journey_is_a_waterfall);
-    tcase_add_test(tcase, a_journey_without_ballots_says_so);
-    tcase_add_test(tcase, percents_add_up);
-    tcase_add_test(tcase, percents_of_many_add_up);
-    tcase_add_loop_test(tcase, a_shortage_of_memory_is_told, 0, 5);
-    suite_add_tcase(suite, tcase);
-    return suite;
-}
-
-int main(void)
-{
-    SRunner *runner = srunner_create(page_suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+UNIT_MAIN("page", {"page", .tear_down = free_out,
+                   .tests = {{an_open_poll_can_be_voted_in},
+                             {results_are_shown_as_they_stand},
+                             {a_closed_poll_takes_no_ballots},
+                             {hidden_results_are_not_in_the_page},
+                             {named_voters_are_asked_for_their_name},
+                             {a_recorded_vote_is_confirmed},
+                             {the_screen_invites_to_vote},
+                             {the_screen_takes_any_number_of_choices},
+                             {the_index_lists_polls},
+                             {an_index_without_polls_says_so},
+                             {an_error_is_told_in_words},
+                             {one_ballot_is_one_ballot},
+                             {numbers_are_grouped},
+                             {hostile_texts_stay_text},
+                             {a_journey_shows_times_as_people_read_them},
+                             {a_journeys_scale_holds_all_its_figures},
+                             {a_ballots_journey_is_a_waterfall},
+                             {a_journey_without_ballots_says_so},
+                             {percents_add_up},
+                             {percents_of_many_add_up},
+                             {a_shortage_of_memory_is_told, .loops = 5}}})

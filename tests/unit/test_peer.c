@@ -1,14 +1,12 @@
 /* Addresses of peers: what is taken for one, and the one form in which each is shown. Texts are
  * given in blocks of exactly their size, so that a sanitizer sees a step beyond. */
 #include "net/peer.h"
+#include "tests/support/unit.h"
 
 #include <arpa/inet.h>
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
 
 static int parse(union peer *peer, const char *text)
 {
@@ -121,19 +119,8 @@ START_TEST(a_socket_says_where_it_is)
 }
 END_TEST
 
-int main(void)
-{
-    TCase *tests = tcase_create("peer");
-    tcase_add_loop_test(tests, texts_are_taken_or_refused, 0, (int)COUNT_OF(texts));
-    tcase_add_test(tests, a_nul_within_is_no_address);
-    tcase_add_test(tests, ipv4_is_one_family);
-    tcase_add_test(tests, peers_are_shown_with_their_port);
-    tcase_add_test(tests, a_socket_says_where_it_is);
-    Suite *suite = suite_create("peer");
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
+UNIT_MAIN("peer", {"peer", .tests = {{texts_are_taken_or_refused, .loops = UNIT_COUNT(texts)},
+                                     {a_nul_within_is_no_address},
+                                     {ipv4_is_one_family},
+                                     {peers_are_shown_with_their_port},
+                                     {a_socket_says_where_it_is}}})

@@ -2,8 +2,8 @@
 #include "json/poll_json.h"
 
 #include "tests/support/allocation.h"
+#include "tests/support/unit.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -224,21 +224,13 @@ END_TEST
 int main(void)
 {
     allocation_begin();
-    Suite *suite = suite_create("poll_json");
-    TCase *tcase = tcase_create("poll_json");
-    tcase_add_test(tcase, a_tally);
-    tcase_add_test(tcase, hidden_results_are_null);
-    tcase_add_test(tcase, a_whole_poll);
-    tcase_add_loop_test(tcase, texts_arrive_as_they_are, 0,
-                        (int)(sizeof texts_to_try / sizeof texts_to_try[0]));
-    tcase_add_test(tcase, an_event_is_three_lines_and_an_empty_one);
-    tcase_add_test(tcase, the_largest_poll);
-    tcase_add_test(tcase, a_shortage_of_memory_leaves_the_buffer);
-    suite_add_tcase(suite, tcase);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return UNIT_RUN(
+        "poll_json",
+        {"poll_json", .tests = {{a_tally},
+                                {hidden_results_are_null},
+                                {a_whole_poll},
+                                {texts_arrive_as_they_are, .loops = UNIT_COUNT(texts_to_try)},
+                                {an_event_is_three_lines_and_an_empty_one},
+                                {the_largest_poll},
+                                {a_shortage_of_memory_leaves_the_buffer}}});
 }

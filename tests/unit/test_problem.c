@@ -3,8 +3,8 @@
 
 #include "tests/support/allocation.h"
 #include "proto/error.h"
+#include "tests/support/unit.h"
 
-#include <check.h>
 #include <string.h>
 
 static struct buffer out;
@@ -87,18 +87,9 @@ END_TEST
 int main(void)
 {
     allocation_begin();
-    Suite *suite = suite_create("problem");
-    TCase *tcase = tcase_create("problem");
-    tcase_add_test(tcase, a_whole_problem);
-    tcase_add_test(tcase, what_is_not_there_is_left_out);
-    tcase_add_test(tcase, a_detail_is_escaped);
-    tcase_add_test(tcase, errors_as_problems);
-    tcase_add_test(tcase, a_shortage_of_memory_leaves_the_buffer);
-    suite_add_tcase(suite, tcase);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return UNIT_RUN("problem", {"problem", .tests = {{a_whole_problem},
+                                                     {what_is_not_there_is_left_out},
+                                                     {a_detail_is_escaped},
+                                                     {errors_as_problems},
+                                                     {a_shortage_of_memory_leaves_the_buffer}}});
 }

@@ -1,8 +1,8 @@
 /* Tests of src/web/qr.c: the image's modules are those of the code, read back from the path as a
  * browser draws it; what a QR code of any text must have; and the bounds. */
 #include "web/qr.h"
+#include "tests/support/unit.h"
 
-#include <check.h>
 #include <qrencode.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -139,26 +139,10 @@ START_TEST(a_shortage_of_memory_leaves_what_was_there)
 }
 END_TEST
 
-static Suite *qr_suite(void)
-{
-    Suite *suite = suite_create("qr");
-    TCase *tcase = tcase_create("qr");
-    tcase_add_checked_fixture(tcase, NULL, free_out);
-    tcase_add_test(tcase, the_image_is_the_code);
-    tcase_add_test(tcase, three_corners_have_finders);
-    tcase_add_test(tcase, light_is_painted_too);
-    tcase_add_test(tcase, the_text_does_not_reach_the_svg);
-    tcase_add_test(tcase, a_text_that_is_too_long_is_refused);
-    tcase_add_test(tcase, a_shortage_of_memory_leaves_what_was_there);
-    suite_add_tcase(suite, tcase);
-    return suite;
-}
-
-int main(void)
-{
-    SRunner *runner = srunner_create(qr_suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+UNIT_MAIN("qr", {"qr", .tear_down = free_out,
+                 .tests = {{the_image_is_the_code},
+                           {three_corners_have_finders},
+                           {light_is_painted_too},
+                           {the_text_does_not_reach_the_svg},
+                           {a_text_that_is_too_long_is_refused},
+                           {a_shortage_of_memory_leaves_what_was_there}}})

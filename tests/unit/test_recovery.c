@@ -2,8 +2,8 @@
  * can't. The rows are written by plain SQL, and the store's visitor takes whatever it gives. */
 #include "store/store.h"
 #include "tests/support/temporary.h"
+#include "tests/support/unit.h"
 
-#include <check.h>
 #include <errno.h>
 #include <limits.h>
 #include <sqlite3.h>
@@ -236,24 +236,11 @@ START_TEST(a_name_without_room_for_the_new_file_says_so)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("recovery");
-    TCase *rows = tcase_create("rows");
-    tcase_add_checked_fixture(rows, setup, teardown);
-    tcase_add_loop_test(rows, the_last_row_that_can_be_is_loaded, 0,
-                        (int)(sizeof good / sizeof good[0]));
-    tcase_add_loop_test(rows, the_first_row_that_can_not_be_is_refused, 0,
-                        (int)(sizeof bad / sizeof bad[0]));
-    tcase_add_test(rows, the_largest_poll_is_loaded);
-    tcase_add_test(rows, only_polls_of_known_voters_size_the_electorate);
-    tcase_add_test(rows, its_size_is_the_files);
-    tcase_add_test(rows, a_name_without_room_for_the_new_file_says_so);
-    suite_add_tcase(suite, rows);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+UNIT_MAIN("recovery",
+          {"rows", .set_up = setup, .tear_down = teardown,
+           .tests = {{the_last_row_that_can_be_is_loaded, .loops = UNIT_COUNT(good)},
+                     {the_first_row_that_can_not_be_is_refused, .loops = UNIT_COUNT(bad)},
+                     {the_largest_poll_is_loaded},
+                     {only_polls_of_known_voters_size_the_electorate},
+                     {its_size_is_the_files},
+                     {a_name_without_room_for_the_new_file_says_so}}})

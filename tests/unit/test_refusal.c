@@ -7,8 +7,8 @@
 #include "proto/error.h"
 #include "tests/support/temporary.h"
 #include "base/waker.h"
+#include "tests/support/unit.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -311,24 +311,12 @@ START_TEST(a_start_goes_on_after_the_last_ballot)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("refusal");
-    TCase *refusals = tcase_create("refusals");
-    tcase_add_checked_fixture(refusals, setup, teardown);
-    tcase_add_test(refusals, it_is_told_once_when_it_begins_and_once_when_it_ends);
-    tcase_add_test(refusals, others_see_whether_it_is_writable);
-    tcase_add_test(refusals, a_repeat_does_not_make_it_writable);
-    tcase_add_test(refusals, a_doubt_ends_though_nobody_votes);
-    tcase_add_test(refusals, a_refused_batch_leaves_no_memory_behind);
-    tcase_add_test(refusals, a_title_that_is_replaced_leaves_no_memory_behind);
-    tcase_add_test(refusals, without_memory_for_the_tallies_nothing_is_recorded);
-    tcase_add_test(refusals, a_start_goes_on_after_the_last_ballot);
-    suite_add_tcase(suite, refusals);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+UNIT_MAIN("refusal", {"refusals", .set_up = setup, .tear_down = teardown,
+                      .tests = {{it_is_told_once_when_it_begins_and_once_when_it_ends},
+                                {others_see_whether_it_is_writable},
+                                {a_repeat_does_not_make_it_writable},
+                                {a_doubt_ends_though_nobody_votes},
+                                {a_refused_batch_leaves_no_memory_behind},
+                                {a_title_that_is_replaced_leaves_no_memory_behind},
+                                {without_memory_for_the_tallies_nothing_is_recorded},
+                                {a_start_goes_on_after_the_last_ballot}}})

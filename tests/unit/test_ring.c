@@ -1,8 +1,8 @@
 /* The ring alone, with one thread playing both sides, and between two real threads. */
 #include "base/ring.h"
 #include "tests/support/scale.h"
+#include "tests/support/unit.h"
 
-#include <check.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -304,28 +304,14 @@ START_TEST(two_threads_keep_order_and_content)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("ring");
-    TCase *alone = tcase_create("one thread");
-    tcase_add_test(alone, a_new_ring_is_empty);
-    tcase_add_test(alone, a_full_ring_takes_what_fits);
-    tcase_add_test(alone, slots_show_only_once_published);
-    tcase_add_test(alone, peek_gives_neighbours_up_to_the_end_of_memory);
-    tcase_add_test(alone, indices_wrap_around);
-    tcase_add_test(alone, init_refuses_what_memory_cannot_hold);
-    tcase_add_test(alone, init_tells_that_memory_is_short);
-    tcase_add_test(alone, a_ring_begins_at_zero_and_ends_without_slots);
-    tcase_add_test(alone, the_two_sides_share_no_cache_line);
-    suite_add_tcase(suite, alone);
-    TCase *threads = tcase_create("two threads");
-    tcase_set_timeout(threads, 60);
-    tcase_add_test(threads, two_threads_keep_order_and_content);
-    suite_add_tcase(suite, threads);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+UNIT_MAIN("ring",
+          {"one thread", .tests = {{a_new_ring_is_empty},
+                                   {a_full_ring_takes_what_fits},
+                                   {slots_show_only_once_published},
+                                   {peek_gives_neighbours_up_to_the_end_of_memory},
+                                   {indices_wrap_around},
+                                   {init_refuses_what_memory_cannot_hold},
+                                   {init_tells_that_memory_is_short},
+                                   {a_ring_begins_at_zero_and_ends_without_slots},
+                                   {the_two_sides_share_no_cache_line}}},
+          {"two threads", .timeout_s = 60, .tests = {{two_threads_keep_order_and_content}}})

@@ -7,8 +7,8 @@
 #include "proto/error.h"
 #include "tests/support/temporary.h"
 #include "poll/voter.h"
+#include "tests/support/unit.h"
 
-#include <check.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -1020,47 +1020,34 @@ START_TEST(a_full_disk_is_a_reason_to_empty_the_log_at_once)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("store");
-    TCase *tests = tcase_create("store");
-    tcase_add_checked_fixture(tests, setup, teardown);
-    tcase_set_timeout(tests, 60);
-    tcase_add_test(tests, what_was_committed_is_loaded);
-    tcase_add_test(tests, the_view_recounts_what_was_last_shown);
-    tcase_add_test(tests, a_refused_batch_leaves_nothing_and_the_next_one_goes_through);
-    tcase_add_test(tests, the_keys_check_value_is_kept);
-    tcase_add_test(tests, what_the_system_refuses_is_no_size_and_no_check_value);
-    tcase_add_test(tests, a_backup_is_whole_though_ballots_go_on);
-    tcase_add_test(tests, a_cancelled_backup_leaves_no_file);
-    tcase_add_test(tests, what_a_killed_server_left_of_a_backup_is_in_nobodys_way);
-    tcase_add_test(tests, a_file_that_is_no_database_is_refused);
-    tcase_add_test(tests, another_programs_database_is_refused);
-    tcase_add_test(tests, a_newer_schema_is_refused);
-    tcase_add_test(tests, a_database_in_use_is_refused);
-    tcase_add_test(tests, a_damaged_page_is_refused);
-    tcase_add_loop_test(tests, a_row_that_can_not_be_is_refused, 0,
-                        (int)(sizeof damages / sizeof damages[0]));
-    tcase_add_test(tests, a_directory_that_is_not_there_is_refused);
-    tcase_add_test(tests, a_name_that_is_too_long_is_refused);
-    tcase_add_test(tests, making_a_database_fails_cleanly);
-    tcase_add_test(tests, a_database_that_another_server_made_meanwhile_is_opened);
-    tcase_add_test(tests, a_database_without_a_log_is_refused);
-    tcase_add_test(tests, reading_a_database_fails_cleanly);
-    tcase_add_test(tests, a_commit_fails_cleanly);
-    tcase_add_test(tests, a_commit_that_can_not_be_undone_ends_the_server);
-    tcase_add_test(tests, a_full_disk_refuses_a_commit_wherever_it_is_noticed);
-    tcase_add_loop_test(tests, a_write_that_is_refused_refuses_a_commit, 0,
-                        (int)(sizeof refusals / sizeof refusals[0]));
-    tcase_add_test(tests, a_write_that_failed_leaves_the_outcome_of_a_commit_unknown);
-    tcase_add_test(tests, a_backup_fails_cleanly);
-    tcase_add_test(tests, an_interrupted_call_is_made_again);
-    tcase_add_test(tests, a_failed_checkpoint_is_tried_again_later);
-    tcase_add_test(tests, a_full_disk_is_a_reason_to_empty_the_log_at_once);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
+UNIT_MAIN("store",
+          {"store", .set_up = setup, .tear_down = teardown, .timeout_s = 60,
+           .tests = {{what_was_committed_is_loaded},
+                     {the_view_recounts_what_was_last_shown},
+                     {a_refused_batch_leaves_nothing_and_the_next_one_goes_through},
+                     {the_keys_check_value_is_kept},
+                     {what_the_system_refuses_is_no_size_and_no_check_value},
+                     {a_backup_is_whole_though_ballots_go_on},
+                     {a_cancelled_backup_leaves_no_file},
+                     {what_a_killed_server_left_of_a_backup_is_in_nobodys_way},
+                     {a_file_that_is_no_database_is_refused},
+                     {another_programs_database_is_refused},
+                     {a_newer_schema_is_refused},
+                     {a_database_in_use_is_refused},
+                     {a_damaged_page_is_refused},
+                     {a_row_that_can_not_be_is_refused, .loops = UNIT_COUNT(damages)},
+                     {a_directory_that_is_not_there_is_refused},
+                     {a_name_that_is_too_long_is_refused},
+                     {making_a_database_fails_cleanly},
+                     {a_database_that_another_server_made_meanwhile_is_opened},
+                     {a_database_without_a_log_is_refused},
+                     {reading_a_database_fails_cleanly},
+                     {a_commit_fails_cleanly},
+                     {a_commit_that_can_not_be_undone_ends_the_server},
+                     {a_full_disk_refuses_a_commit_wherever_it_is_noticed},
+                     {a_write_that_is_refused_refuses_a_commit, .loops = UNIT_COUNT(refusals)},
+                     {a_write_that_failed_leaves_the_outcome_of_a_commit_unknown},
+                     {a_backup_fails_cleanly},
+                     {an_interrupted_call_is_made_again},
+                     {a_failed_checkpoint_is_tried_again_later},
+                     {a_full_disk_is_a_reason_to_empty_the_log_at_once}}})

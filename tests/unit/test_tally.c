@@ -3,8 +3,8 @@
 #include "base/clock.h"
 #include "tests/support/scale.h"
 #include "base/waker.h"
+#include "tests/support/unit.h"
 
-#include <check.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -268,24 +268,13 @@ START_TEST(a_sleeping_outlet_ends_with_the_last_snapshot)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("tally");
-    TCase *tests = tcase_create("tally");
-    tcase_set_timeout(tests, 60);
-    tcase_add_test(tests, a_snapshot_is_shown_and_the_one_before_stays_whole);
-    tcase_add_test(tests, texts_are_the_names_until_they_are_changed);
-    tcase_add_test(tests, a_mark_stays_until_the_next_one);
-    tcase_add_test(tests, results_are_hidden_only_while_the_poll_is_open_and_says_so);
-    tcase_add_test(tests, every_outlet_gets_every_snapshot_in_order);
-    tcase_add_test(tests, an_outlet_that_falls_behind_gets_the_newest_of_each_poll);
-    tcase_add_test(tests, the_crowd_is_that_of_all_outlets);
-    tcase_add_test(tests, what_an_outlet_never_took_is_released_with_the_tally);
-    tcase_add_test(tests, a_sleeping_outlet_ends_with_the_last_snapshot);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
+UNIT_MAIN("tally", {"tally", .timeout_s = 60,
+                    .tests = {{a_snapshot_is_shown_and_the_one_before_stays_whole},
+                              {texts_are_the_names_until_they_are_changed},
+                              {a_mark_stays_until_the_next_one},
+                              {results_are_hidden_only_while_the_poll_is_open_and_says_so},
+                              {every_outlet_gets_every_snapshot_in_order},
+                              {an_outlet_that_falls_behind_gets_the_newest_of_each_poll},
+                              {the_crowd_is_that_of_all_outlets},
+                              {what_an_outlet_never_took_is_released_with_the_tally},
+                              {a_sleeping_outlet_ends_with_the_last_snapshot}}})

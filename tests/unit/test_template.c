@@ -3,8 +3,8 @@
 #include "web/template.h"
 
 #include "tests/support/capture.h"
+#include "tests/support/unit.h"
 
-#include <check.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -202,31 +202,15 @@ START_TEST(a_shortage_of_memory_leaves_what_was_there)
 }
 END_TEST
 
-static Suite *template_suite(void)
-{
-    Suite *suite = suite_create("template");
-    TCase *tcase = tcase_create("template");
-    tcase_add_checked_fixture(tcase, NULL, free_out);
-    tcase_add_test(tcase, text_without_tags_stays);
-    tcase_add_test(tcase, values_are_put_in);
-    tcase_add_test(tcase, values_are_escaped);
-    tcase_add_test(tcase, a_value_is_no_template);
-    tcase_add_test(tcase, a_section_shows_what_is_there);
-    tcase_add_test(tcase, a_section_repeats_for_each_element);
-    tcase_add_test(tcase, names_are_looked_up_from_within);
-    tcase_add_test(tcase, sections_nest);
-    tcase_add_test(tcase, remarks_are_left_out);
-    tcase_add_test(tcase, mistakes_are_refused);
-    tcase_add_test(tcase, a_shortage_of_memory_leaves_what_was_there);
-    suite_add_tcase(suite, tcase);
-    return suite;
-}
-
-int main(void)
-{
-    SRunner *runner = srunner_create(template_suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+UNIT_MAIN("template", {"template", .tear_down = free_out,
+                       .tests = {{text_without_tags_stays},
+                                 {values_are_put_in},
+                                 {values_are_escaped},
+                                 {a_value_is_no_template},
+                                 {a_section_shows_what_is_there},
+                                 {a_section_repeats_for_each_element},
+                                 {names_are_looked_up_from_within},
+                                 {sections_nest},
+                                 {remarks_are_left_out},
+                                 {mistakes_are_refused},
+                                 {a_shortage_of_memory_leaves_what_was_there}}})

@@ -2,8 +2,8 @@
  * in blocks of exactly their size, and results have room for exactly what the header promises, so
  * that a sanitizer sees a step beyond. */
 #include "tools/lib/text.h"
+#include "tests/support/unit.h"
 
-#include <check.h>
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
@@ -277,36 +277,20 @@ START_TEST(time_is_rfc_3339)
 }
 END_TEST
 
-static Suite *text_suite(void)
-{
-    Suite *suite = suite_create("text");
-    TCase *tcase = tcase_create("text");
-    tcase_add_checked_fixture(tcase, use_utf8, free_blocks);
-    tcase_add_test(tcase, printable_text_stays);
-    tcase_add_test(tcase, controls_are_escaped);
-    tcase_add_test(tcase, marks_of_direction_are_escaped);
-    tcase_add_test(tcase, invalid_utf8_is_escaped);
-    tcase_add_test(tcase, without_utf8_only_ascii_stays);
-    tcase_add_test(tcase, decodes_every_form_at_its_bounds);
-    tcase_add_test(tcase, width_counts_columns);
-    tcase_add_test(tcase, fit_cuts_between_characters);
-    tcase_add_test(tcase, bar_is_in_proportion);
-    tcase_add_test(tcase, bar_shows_every_count);
-    tcase_add_test(tcase, percent_is_rounded);
-    tcase_add_test(tcase, csv_is_quoted_where_it_must_be);
-    tcase_add_test(tcase, hex_is_lower_case);
-    tcase_add_test(tcase, uri_hides_separators);
-    tcase_add_test(tcase, uri_of_separators_only_fits);
-    tcase_add_test(tcase, time_is_rfc_3339);
-    suite_add_tcase(suite, tcase);
-    return suite;
-}
-
-int main(void)
-{
-    SRunner *runner = srunner_create(text_suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
+UNIT_MAIN("text", {"text", .set_up = use_utf8, .tear_down = free_blocks,
+                   .tests = {{printable_text_stays},
+                             {controls_are_escaped},
+                             {marks_of_direction_are_escaped},
+                             {invalid_utf8_is_escaped},
+                             {without_utf8_only_ascii_stays},
+                             {decodes_every_form_at_its_bounds},
+                             {width_counts_columns},
+                             {fit_cuts_between_characters},
+                             {bar_is_in_proportion},
+                             {bar_shows_every_count},
+                             {percent_is_rounded},
+                             {csv_is_quoted_where_it_must_be},
+                             {hex_is_lower_case},
+                             {uri_hides_separators},
+                             {uri_of_separators_only_fits},
+                             {time_is_rfc_3339}}})

@@ -2,8 +2,8 @@
 #include "poll/voter.h"
 
 #include "tests/support/temporary.h"
+#include "tests/support/unit.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -394,38 +394,24 @@ START_TEST(descriptor_0_is_one_like_others)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("voter");
-    TCase *hashes = tcase_create("hashes");
-    tcase_add_test(hashes, hashes_never_change);
-    tcase_add_test(hashes, kind_poll_name_and_key_all_count);
-    tcase_add_test(hashes, the_longest_name_counts_to_its_end);
-    tcase_add_test(hashes, hashes_are_stored_big_endian);
-    suite_add_tcase(suite, hashes);
-    TCase *file = tcase_create("key file");
-    tcase_add_checked_fixture(file, make_directory, remove_directory);
-    tcase_add_test(file, a_key_that_was_made_can_be_read);
-    tcase_add_test(file, keys_are_random);
-    tcase_add_test(file, an_existing_key_is_never_overwritten);
-    tcase_add_test(file, a_key_needs_room_for_its_first_name);
-    tcase_add_test(file, a_key_needs_its_directory);
-    tcase_add_test(file, a_relative_path_is_synced_where_it_is);
-    tcase_add_test(file, a_key_file_holds_hexadecimal_digits);
-    tcase_add_loop_test(file, a_damaged_key_file_is_told_by_name, 0,
-                        (int)(sizeof damaged / sizeof damaged[0]));
-    tcase_add_test(file, what_cannot_be_read_is_told_by_name);
-    tcase_add_test(file, a_key_may_come_in_pieces);
-    tcase_add_test(file, descriptor_0_is_one_like_others);
-    tcase_add_test(file, making_a_key_fails_cleanly);
-    tcase_add_test(file, reading_a_key_fails_cleanly);
-    tcase_add_test(file, an_interrupted_call_is_made_again);
-    tcase_add_test(file, a_path_that_is_too_long_is_told);
-    suite_add_tcase(suite, file);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+UNIT_MAIN("voter",
+          {"hashes", .tests = {{hashes_never_change},
+                               {kind_poll_name_and_key_all_count},
+                               {the_longest_name_counts_to_its_end},
+                               {hashes_are_stored_big_endian}}},
+          {"key file", .set_up = make_directory, .tear_down = remove_directory,
+           .tests = {{a_key_that_was_made_can_be_read},
+                     {keys_are_random},
+                     {an_existing_key_is_never_overwritten},
+                     {a_key_needs_room_for_its_first_name},
+                     {a_key_needs_its_directory},
+                     {a_relative_path_is_synced_where_it_is},
+                     {a_key_file_holds_hexadecimal_digits},
+                     {a_damaged_key_file_is_told_by_name, .loops = UNIT_COUNT(damaged)},
+                     {what_cannot_be_read_is_told_by_name},
+                     {a_key_may_come_in_pieces},
+                     {descriptor_0_is_one_like_others},
+                     {making_a_key_fails_cleanly},
+                     {reading_a_key_fails_cleanly},
+                     {an_interrupted_call_is_made_again},
+                     {a_path_that_is_too_long_is_told}}})

@@ -2,8 +2,8 @@
  * test that does not end, and Check's time limit fails it. */
 #include "base/waker.h"
 #include "tests/support/scale.h"
+#include "tests/support/unit.h"
 
-#include <check.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -292,26 +292,13 @@ START_TEST(two_wakers_never_lose_the_last_wake)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("waker");
-    TCase *alone = tcase_create("one thread");
-    tcase_add_test(alone, a_thread_that_is_awake_is_not_written_to);
-    tcase_add_test(alone, a_sleeper_is_woken_once);
-    tcase_add_test(alone, finish_empties_the_eventfd);
-    tcase_add_test(alone, without_an_eventfd_there_is_no_waker);
-    tcase_add_test(alone, signals_lose_no_wake);
-    tcase_add_loop_exit_test(alone, a_broken_eventfd_ends_the_process, ABORTED, 0, BROKEN_CALLS);
-    suite_add_tcase(suite, alone);
-    TCase *threads = tcase_create("threads");
-    tcase_set_timeout(threads, 60);
-    tcase_add_test(threads, ping_pong_never_stops);
-    tcase_add_test(threads, two_wakers_never_lose_the_last_wake);
-    suite_add_tcase(suite, threads);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+UNIT_MAIN("waker",
+          {"one thread", .tests = {{a_thread_that_is_awake_is_not_written_to},
+                                   {a_sleeper_is_woken_once},
+                                   {finish_empties_the_eventfd},
+                                   {without_an_eventfd_there_is_no_waker},
+                                   {signals_lose_no_wake},
+                                   {a_broken_eventfd_ends_the_process, .loops = BROKEN_CALLS,
+                                    .exit_status = ABORTED}}},
+          {"threads", .timeout_s = 60,
+           .tests = {{ping_pong_never_stops}, {two_wakers_never_lose_the_last_wake}}})

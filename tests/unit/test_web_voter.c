@@ -1,7 +1,7 @@
 /* Browsers' cookies: what the server gives is taken, and nothing else is. */
 #include "web/web_voter.h"
+#include "tests/support/unit.h"
 
-#include <check.h>
 #include <string.h>
 
 static const struct voter_key key = {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}};
@@ -115,24 +115,12 @@ START_TEST(parts_of_two_are_not_taken)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("web_voter");
-    TCase *tcase = tcase_create("web_voter");
-    tcase_add_checked_fixture(tcase, make_cookie, NULL);
-    tcase_add_test(tcase, a_known_cookie);
-    tcase_add_test(tcase, what_was_given_is_taken);
-    tcase_add_test(tcase, voters_differ);
-    tcase_add_test(tcase, the_header);
-    tcase_add_test(tcase, no_change_is_taken);
-    tcase_add_test(tcase, no_other_length_is_taken);
-    tcase_add_test(tcase, another_servers_is_not_taken);
-    tcase_add_test(tcase, parts_of_two_are_not_taken);
-    suite_add_tcase(suite, tcase);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
-}
+UNIT_MAIN("web_voter", {"web_voter", .set_up = make_cookie,
+                        .tests = {{a_known_cookie},
+                                  {what_was_given_is_taken},
+                                  {voters_differ},
+                                  {the_header},
+                                  {no_change_is_taken},
+                                  {no_other_length_is_taken},
+                                  {another_servers_is_not_taken},
+                                  {parts_of_two_are_not_taken}}})

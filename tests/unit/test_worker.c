@@ -4,8 +4,8 @@
 
 #include "ledger/ledger.h"
 #include "line/session_internal.h"
+#include "tests/support/unit.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,18 +85,7 @@ START_TEST(a_request_without_memory_is_refused)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *suite = suite_create("worker");
-    TCase *tests = tcase_create("worker");
-    tcase_add_test(tests, connections_go_where_the_fewest_are);
-    tcase_add_test(tests, each_kind_counts_its_own);
-    tcase_add_test(tests, a_full_ring_refuses_a_request);
-    tcase_add_test(tests, a_request_without_memory_is_refused);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
+UNIT_MAIN("worker", {"worker", .tests = {{connections_go_where_the_fewest_are},
+                                         {each_kind_counts_its_own},
+                                         {a_full_ring_refuses_a_request},
+                                         {a_request_without_memory_is_refused}}})
