@@ -7,6 +7,7 @@
 #ifndef TALLYCAST_LEDGER_H
 #define TALLYCAST_LEDGER_H
 
+#include "base/conn_ref.h"
 #include "base/hash.h"
 #include "base/histogram.h"
 #include "trace/journey.h"
@@ -46,13 +47,6 @@ struct request_text {
 
 /* A copy of `len` bytes. NULL if memory is short. Freed by free(). */
 struct request_text *request_text_new(const char *bytes, size_t len);
-
-/* Which connection of a loop asked. Objects are named across threads by slot and generation, never
- * by pointer. */
-struct conn_ref {
-    uint32_t slot;
-    uint32_t generation;
-};
 
 /* One slot of the ring to the ledger: 64 bytes, a cache line. */
 struct request {

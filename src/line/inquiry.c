@@ -6,6 +6,7 @@
 #include "line/inquiry.h"
 
 #include "base/clock.h"
+#include "base/container.h"
 #include "base/log.h"
 #include "line/session_internal.h"
 
@@ -123,7 +124,7 @@ static void reply_kick(const struct inquiry *inquiry, struct session *session)
 /* Asker's thread. */
 static void finish(struct loop_task *task)
 {
-    struct inquiry *inquiry = (struct inquiry *)((char *)task - offsetof(struct inquiry, done));
+    struct inquiry *inquiry = container_of(task, struct inquiry, done);
     struct conn *conn = conn_find(&inquiry->asker->pool, inquiry->from);
     if (conn) {
         if (inquiry->kick_id == 0)
@@ -141,7 +142,7 @@ static void finish(struct loop_task *task)
 /* The asked worker's thread. */
 static void run_part(struct loop_task *task)
 {
-    struct part *part = (struct part *)((char *)task - offsetof(struct part, task));
+    struct part *part = container_of(task, struct part, task);
     struct inquiry *inquiry = part->inquiry;
     struct conn_pool *pool = &part->worker->pool;
     uint64_t now_ns = clock_monotonic_ns();

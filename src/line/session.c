@@ -315,8 +315,9 @@ void session_answered(struct session *session)
         conn_resume(conn);
 }
 
-static void on_answer(struct conn *conn, const struct answer *answer)
+static void on_answer(struct client *client, const struct answer *answer)
 {
+    struct conn *conn = &client->conn;
     struct session *session = session_of(conn);
     if (conn->state != CONN_DOOMED) {
         if (answer->error)
@@ -369,7 +370,7 @@ static const char *kind(const struct client *client)
 
 static const char *voter(const struct client *client)
 {
-    return ((const struct session *)client)->voter;
+    return container_of(client, const struct session, client)->voter;
 }
 
 const struct client_protocol session_protocol = {
@@ -381,7 +382,6 @@ const struct client_protocol session_protocol = {
             .unfinished = on_unfinished,
             .writable = on_writable,
             .overdue = on_overdue,
-            .answer = on_answer,
             .leave = client_leave,
             .stop = client_stop,
             .busy = client_is_busy,
@@ -391,6 +391,7 @@ const struct client_protocol session_protocol = {
         },
     .size = sizeof(struct session),
     .greet = greet,
+    .answer = on_answer,
     .kind = kind,
     .voter = voter,
 };

@@ -30,7 +30,7 @@ extern const struct client_protocol session_protocol;
 /* Worker's thread: a connection as a session. It must be one. */
 static inline struct session *session_of(struct conn *conn)
 {
-    return (struct session *)conn;
+    return container_of(client_of(conn), struct session, client);
 }
 
 #endif

@@ -13,8 +13,8 @@
 #define TALLYCAST_CONN_H
 
 #include "base/buffer.h"
+#include "base/conn_ref.h"
 #include "base/counters.h"
-#include "ledger/ledger.h"
 #include "net/loop.h"
 #include "net/peer.h"
 
@@ -61,8 +61,6 @@ struct conn_handler {
     void (*writable)(struct conn *conn);
     /* The peer has not sent the rest of a message in time. The handler owes it no reply now. */
     void (*overdue)(struct conn *conn);
-    /* The ledger answered a request of this connection. */
-    void (*answer)(struct conn *conn, const struct answer *answer);
     /* conn_leave was called, and what could be sent was: conn_detach it and take it where it goes.
      */
     void (*leave)(struct conn *conn);

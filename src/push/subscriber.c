@@ -10,9 +10,9 @@
 #include "push/broadcast_internal.h"
 
 #include "base/clock.h"
+#include "base/container.h"
 #include "base/log.h"
 
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -268,8 +268,7 @@ static bool has_missed(const struct broadcast *broadcast, const struct subscript
 
 void subscription_visit(struct fanout_member *member)
 {
-    struct subscription *subscription =
-        (struct subscription *)((char *)member - offsetof(struct subscription, member));
+    struct subscription *subscription = container_of(member, struct subscription, member);
     struct broadcast *broadcast = subscription->subscriber->broadcast;
     struct conn *conn = subscription->subscriber->conn;
     note_end(subscription->subscriber);
@@ -345,8 +344,7 @@ void subscriber_catch_up(struct subscriber *subscriber)
 void subscriber_beat(struct fanout_member *member)
 {
     static const char comment[] = ":\n\n";
-    struct subscriber *subscriber =
-        (struct subscriber *)((char *)member - offsetof(struct subscriber, beat));
+    struct subscriber *subscriber = container_of(member, struct subscriber, beat);
     struct conn *conn = subscriber->conn;
     if (!conn_takes_push(conn))
         return;

@@ -9,6 +9,7 @@
 
 #include "net/admission.h"
 #include "base/clock.h"
+#include "base/container.h"
 #include "base/log.h"
 
 #include <stdlib.h>
@@ -18,7 +19,7 @@
 /* The client's new worker takes it, with what it has not read yet. */
 static void arrive(struct loop_task *task)
 {
-    struct client *client = (struct client *)((char *)task - offsetof(struct client, arrival));
+    struct client *client = container_of(task, struct client, arrival);
     struct conn *conn = &client->conn;
     bool new = client->opened_ns == 0;
     if (new)
@@ -84,13 +85,13 @@ bool client_may_read(struct conn *conn)
 
 bool client_is_busy(const struct conn *conn)
 {
-    return ((const struct client *)conn)->in_flight > 0;
+    return container_of(conn, const struct client, conn)->in_flight > 0;
 }
 
 /* A subscriber that half-closed is owed the tallies as they stood. */
 bool client_is_behind(const struct conn *conn)
 {
-    const struct client *client = (const struct client *)conn;
+    const struct client *client = container_of(conn, const struct client, conn);
     return client->subscriber && subscriber_is_behind(client->subscriber);
 }
 

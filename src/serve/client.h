@@ -6,6 +6,7 @@
 #ifndef TALLYCAST_CLIENT_H
 #define TALLYCAST_CLIENT_H
 
+#include "base/container.h"
 #include "net/conn.h"
 #include "push/subscriber.h"
 #include "serve/worker.h"
@@ -23,6 +24,8 @@ struct client_protocol {
     size_t size;                 /* of the object in which the client is embedded, in bytes */
     /* The client has come to its first worker: greets it, or tells it why it is refused. */
     void (*greet)(struct client *client);
+    /* The ledger answered a request of this client. */
+    void (*answer)(struct client *client, const struct answer *answer);
     /* For a person: what the client is ("voter", "web"...), and who it says that it is, or NULL. */
     const char *(*kind)(const struct client *client);
     const char *(*voter)(const struct client *client);
@@ -54,12 +57,12 @@ int client_open(struct server *server, const struct client_protocol *protocol, i
 /* A connection of a pool as a client. */
 static inline struct client *client_of(struct conn *conn)
 {
-    return (struct client *)conn;
+    return container_of(conn, struct client, conn);
 }
 
 static inline const struct client_protocol *client_protocol(const struct client *client)
 {
-    return (const struct client_protocol *)client->conn.handler;
+    return container_of(client->conn.handler, const struct client_protocol, handler);
 }
 
 /* Makes it a subscriber, whose tallies come in this encoding, unless it is one. Returns 0, or -1 if

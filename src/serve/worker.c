@@ -11,7 +11,9 @@
 #include "serve/worker.h"
 
 #include "base/clock.h"
+#include "base/container.h"
 #include "config/config.h"
+#include "serve/client.h"
 #include "base/log.h"
 #include "tally/tally.h"
 
@@ -139,7 +141,7 @@ static void take_answers(struct worker *worker, const struct answer *answers, si
         if (answers[i].journey)
             note_journey(worker, conn, &answers[i]);
         if (conn)
-            conn->handler->answer(conn, &answers[i]);
+            client_protocol(client_of(conn))->answer(client_of(conn), &answers[i]);
     }
     if (current)
         settle(worker, current);
@@ -260,7 +262,7 @@ static void set_stop_timer(struct worker *worker, uint64_t deadline_ns)
 
 static void run_stop(struct loop_task *task)
 {
-    struct worker *worker = (struct worker *)((char *)task - offsetof(struct worker, stop_task));
+    struct worker *worker = container_of(task, struct worker, stop_task);
     worker->stage = WORKER_STOPPING;
     set_stop_timer(worker, worker->stop_deadline_ns);
     each_conn(worker, stop_conn);
@@ -276,7 +278,7 @@ void worker_stop(struct worker *worker, uint64_t deadline_ns, sem_t *quiet)
 
 static void run_finish(struct loop_task *task)
 {
-    struct worker *worker = (struct worker *)((char *)task - offsetof(struct worker, finish_task));
+    struct worker *worker = container_of(task, struct worker, finish_task);
     worker->stage = WORKER_FINISHING;
     set_stop_timer(worker, worker->finish_deadline_ns);
     if (worker->broadcast)

@@ -118,8 +118,9 @@ static void on_overdue(struct conn *conn)
     take_part(session, 408, "the request was not whole in time");
 }
 
-static void on_answer(struct conn *conn, const struct answer *answer)
+static void on_answer(struct client *client, const struct answer *answer)
 {
+    struct conn *conn = &client->conn;
     struct web_session *session = web_session_of(conn);
     if (conn->state != CONN_DOOMED)
         web_voted(session, answer);
@@ -166,7 +167,6 @@ const struct client_protocol web_protocol = {
             .unfinished = on_unfinished,
             .writable = on_writable,
             .overdue = on_overdue,
-            .answer = on_answer,
             .leave = client_leave,
             .stop = client_stop,
             .busy = client_is_busy,
@@ -176,6 +176,7 @@ const struct client_protocol web_protocol = {
         },
     .size = sizeof(struct web_session),
     .greet = greet,
+    .answer = on_answer,
     .kind = kind,
     .voter = voter,
 };

@@ -34,7 +34,7 @@ extern const struct client_protocol web_protocol;
 
 static inline struct web_session *web_session_of(struct conn *conn)
 {
-    return (struct web_session *)conn;
+    return container_of(client_of(conn), struct web_session, client);
 }
 
 #endif

@@ -1,8 +1,8 @@
 /* Rounds of visits: everyone once, in a circle, whoever joins, leaves, is parked meanwhile. */
 #include "push/fanout.h"
+#include "base/container.h"
 #include "tests/support/unit.h"
 
-#include <stddef.h>
 #include <stdlib.h>
 
 enum { MEMBERS = 5 };
@@ -29,7 +29,7 @@ static struct guest *next(void)
     struct fanout_member *member = fanout_next(&fanout);
     if (!member)
         return NULL;
-    struct guest *guest = (struct guest *)((char *)member - offsetof(struct guest, member));
+    struct guest *guest = container_of(member, struct guest, member);
     guest->visits++;
     return guest;
 }
@@ -98,7 +98,7 @@ START_TEST(the_first_of_the_next_round_may_leave)
 {
     fanout_begin(&fanout);
     visit_all();
-    struct guest *start = (struct guest *)((char *)fanout.start - offsetof(struct guest, member));
+    struct guest *start = container_of(fanout.start, struct guest, member);
     fanout_leave(&fanout, &start->member);
     fanout_begin(&fanout);
     ck_assert_ptr_eq(next(), start + 1);

@@ -7,6 +7,7 @@
  * https://www.sqlite.org/vtab.html) */
 #include "store/sqlite/sqlite_internal.h"
 
+#include "base/container.h"
 #include "poll/voter.h"
 
 enum batch_column {
@@ -69,7 +70,8 @@ static int batch_open(sqlite3_vtab *table, sqlite3_vtab_cursor **cursor)
     struct batch_cursor *made = sqlite3_malloc(sizeof *made);
     if (!made)
         return SQLITE_NOMEM;
-    *made = (struct batch_cursor){.batch = ((struct batch_table *)table)->store->batch};
+    *made =
+        (struct batch_cursor){.batch = container_of(table, struct batch_table, base)->store->batch};
     *cursor = &made->base;
     return SQLITE_OK;
 }
@@ -87,19 +89,19 @@ static int batch_filter(sqlite3_vtab_cursor *cursor, int index, const char *name
     (void)name;
     (void)argc;
     (void)argv;
-    ((struct batch_cursor *)cursor)->row = 0;
+    container_of(cursor, struct batch_cursor, base)->row = 0;
     return SQLITE_OK;
 }
 
 static int batch_next(sqlite3_vtab_cursor *cursor)
 {
-    ((struct batch_cursor *)cursor)->row++;
+    container_of(cursor, struct batch_cursor, base)->row++;
     return SQLITE_OK;
 }
 
 static int batch_eof(sqlite3_vtab_cursor *base)
 {
-    const struct batch_cursor *cursor = (struct batch_cursor *)base;
+    const struct batch_cursor *cursor = container_of(base, struct batch_cursor, base);
     return cursor->row >= cursor->batch->ballot_count;
 }
 
@@ -111,7 +113,7 @@ static void result_hash(sqlite3_context *context, struct hash hash, unsigned cha
 
 static int batch_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column)
 {
-    struct batch_cursor *cursor = (struct batch_cursor *)base;
+    struct batch_cursor *cursor = container_of(base, struct batch_cursor, base);
     const struct store_ballot *ballot = &cursor->batch->ballots[cursor->row];
     switch ((enum batch_column)column) {
     case COLUMN_SEQ:
@@ -143,7 +145,7 @@ static int batch_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int
 
 static int batch_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid)
 {
-    *rowid = (sqlite3_int64)((struct batch_cursor *)base)->row;
+    *rowid = (sqlite3_int64)container_of(base, struct batch_cursor, base)->row;
     return SQLITE_OK;
 }
 
