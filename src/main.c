@@ -198,7 +198,8 @@ static int make(struct server *server, struct event_base *base)
     make_boot_id(server);
     if (make_listener(server, base) != 0)
         return -1;
-    server->admission = admission_new(config->max_connections, config->max_per_address);
+    server->admission =
+        admission_new(config->max_connections, config->max_per_address, &config->proxies);
     server->tally = tally_new(config->broadcast_threads);
     server->journey_stats = calloc(1, sizeof *server->journey_stats);
     if (!server->admission || !server->tally || !server->journey_stats) {

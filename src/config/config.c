@@ -6,7 +6,6 @@
  * ends the reading with one line that names the option, and the file's line if it stood there. */
 #include "config/config.h"
 
-#include "base/address.h"
 #include "base/failpoint.h"
 
 #include <errno.h>
@@ -235,16 +234,17 @@ static int set_cors(struct reader *reader, const char *value)
 static int set_trusted_proxy(struct reader *reader, const char *value)
 {
     struct config *config = reader->config;
-    struct in6_addr address;
-    if (address_parse(&address, value, strlen(value)) != 0)
-        return fail(reader, "'%.*s' is no IP address", SHOWN_MAX, value);
+    struct network network;
+    if (network_parse(&network, value, strlen(value)) != 0)
+        return fail(reader, "'%.*s' is neither an IP address nor a network (10.0.0.0/8)", SHOWN_MAX,
+                    value);
     if (reader->proxy_source != reader->source) {
-        config->proxy_count = 0;
+        config->proxies.count = 0;
         reader->proxy_source = reader->source;
     }
-    if (config->proxy_count == CONFIG_PROXIES_MAX)
-        return fail(reader, "at most %d addresses", CONFIG_PROXIES_MAX);
-    address_text(&address, config->proxies[config->proxy_count++]);
+    if (config->proxies.count == NETWORKS_MAX)
+        return fail(reader, "at most %d addresses", NETWORKS_MAX);
+    config->proxies.list[config->proxies.count++] = network;
     return 0;
 }
 

@@ -5,7 +5,7 @@
 #define TALLYCAST_CONFIG_H
 
 #include "proto/command.h"
-#include "base/address.h"
+#include "base/network.h"
 #include "base/log.h"
 
 #include <stdbool.h>
@@ -15,7 +15,6 @@
 enum {
     CONFIG_LISTEN_MAX = 16,
     CONFIG_HTTP_HOSTS_MAX = 16,
-    CONFIG_PROXIES_MAX = 16,
     CONFIG_ERROR_MAX = 512,
 };
 
@@ -41,11 +40,10 @@ struct config {
     struct config_address http;
     char *http_hosts[CONFIG_HTTP_HOSTS_MAX]; /* owned; without a port */
     size_t http_host_count;
-    char *cors; /* owned; an origin, `*`, or NULL for none */
-    char proxies[CONFIG_PROXIES_MAX][ADDRESS_TEXT_MAX]; /* as address_text writes them */
-    size_t proxy_count;
-    char *database; /* owned */
-    char *admin;    /* owned; the database's path with .sock appended unless given */
+    char *cors;              /* owned; an origin, `*`, or NULL for none */
+    struct networks proxies; /* --trusted-proxy */
+    char *database;          /* owned */
+    char *admin;             /* owned; the database's path with .sock appended unless given */
     enum durability durability;
     unsigned ingest_threads;
     unsigned broadcast_threads;

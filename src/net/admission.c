@@ -25,6 +25,7 @@ struct admission {
     pthread_mutex_t mutex;
     unsigned max_connections;
     unsigned max_per_address;
+    const struct networks *proxies;
     unsigned count;
     unsigned turning_away;
     _Atomic unsigned arriving; /* not under the mutex */
@@ -32,7 +33,8 @@ struct admission {
     LIST_HEAD(bucket, address) buckets[BUCKETS];
 };
 
-struct admission *admission_new(unsigned max_connections, unsigned max_per_address)
+struct admission *admission_new(unsigned max_connections, unsigned max_per_address,
+                                const struct networks *proxies)
 {
     struct admission *admission = calloc(1, sizeof *admission);
     if (!admission)
@@ -40,6 +42,7 @@ struct admission *admission_new(unsigned max_connections, unsigned max_per_addre
     pthread_mutex_init(&admission->mutex, NULL);
     admission->max_connections = max_connections;
     admission->max_per_address = max_per_address;
+    admission->proxies = proxies;
     randombytes_buf(admission->seed, sizeof admission->seed);
     return admission;
 }
@@ -75,9 +78,17 @@ static struct address *find(struct bucket *bucket, const struct in6_addr *bytes)
     return NULL;
 }
 
+/* Whether connections of that address are counted by it. */
+static bool is_counted(const struct admission *admission, const struct in6_addr *bytes)
+{
+    return admission->max_per_address != 0 && !networks_have(admission->proxies, bytes);
+}
+
 static bool enter_address(struct admission *admission, const union peer *peer)
 {
     struct in6_addr bytes = peer_address(peer);
+    if (!is_counted(admission, &bytes))
+        return true;
     struct bucket *bucket = bucket_of(admission, &bytes);
     struct address *address = find(bucket, &bytes);
     if (!address) {
@@ -96,8 +107,7 @@ static bool enter_address(struct admission *admission, const union peer *peer)
 bool admission_enter(struct admission *admission, const union peer *peer)
 {
     pthread_mutex_lock(&admission->mutex);
-    bool admitted = admission->count < admission->max_connections &&
-                    (admission->max_per_address == 0 || enter_address(admission, peer));
+    bool admitted = admission->count < admission->max_connections && enter_address(admission, peer);
     if (admitted)
         admission->count++;
     pthread_mutex_unlock(&admission->mutex);
@@ -107,6 +117,8 @@ bool admission_enter(struct admission *admission, const union peer *peer)
 static void leave_address(struct admission *admission, const union peer *peer)
 {
     struct in6_addr bytes = peer_address(peer);
+    if (!is_counted(admission, &bytes))
+        return;
     struct address *address = find(bucket_of(admission, &bytes), &bytes);
     if (--address->count == 0) {
         LIST_REMOVE(address, link);
@@ -118,8 +130,7 @@ void admission_leave(struct admission *admission, const union peer *peer)
 {
     pthread_mutex_lock(&admission->mutex);
     admission->count--;
-    if (admission->max_per_address != 0)
-        leave_address(admission, peer);
+    leave_address(admission, peer);
     pthread_mutex_unlock(&admission->mutex);
 }
 

@@ -4,14 +4,17 @@
 #ifndef TALLYCAST_ADMISSION_H
 #define TALLYCAST_ADMISSION_H
 
+#include "base/network.h"
 #include "net/peer.h"
 
 #include <stdbool.h>
 
 struct admission;
 
-/* max_per_address 0 means no limit. NULL if memory is short. */
-struct admission *admission_new(unsigned max_connections, unsigned max_per_address);
+/* max_per_address 0 means no limit. Connections of `proxies` are many people's, and not counted by
+ * address; the caller keeps the list, unchanged. NULL if memory is short. */
+struct admission *admission_new(unsigned max_connections, unsigned max_per_address,
+                                const struct networks *proxies);
 void admission_free(struct admission *admission);
 
 /* A connection too many may be told so, unless enough others are being told: then it must be closed

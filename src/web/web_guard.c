@@ -103,12 +103,11 @@ bool web_guard_is_cors(const struct web_session *session, const struct http_requ
     return strcmp(allowed, "*") == 0 || is_span(origin, allowed);
 }
 
-static bool is_trusted(const struct config *config, const char *address)
+static bool is_trusted(const struct config *config, const char *text)
 {
-    for (size_t i = 0; i < config->proxy_count; i++)
-        if (strcmp(config->proxies[i], address) == 0)
-            return true;
-    return false;
+    struct in6_addr address;
+    return address_parse(&address, text, strlen(text)) == 0 &&
+           networks_have(&config->proxies, &address);
 }
 
 /* Takes the last address of a list off it. Returns whether it was one. */

@@ -173,7 +173,8 @@ static void make_server(void)
                              .ingest_count = 1,
                              .journey_stats = &journey_stats,
                              .tally = tally_new(1),
-                             .admission = admission_new(CONNECTIONS_MAX, PER_ADDRESS_MAX)};
+                             .admission =
+                                 admission_new(CONNECTIONS_MAX, PER_ADDRESS_MAX, &config.proxies)};
     REQUIRE(server.tally && server.admission);
     memset(poll_received, 0, sizeof poll_received);
     for (unsigned i = 0; i < WORKERS; i++)

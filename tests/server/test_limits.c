@@ -86,6 +86,17 @@ START_TEST(one_connection_too_many_of_an_address)
 }
 END_TEST
 
+START_TEST(a_trusted_proxy_has_no_limit_of_its_own)
+{
+    server_start(&server, "--max-per-address", "1", "--trusted-proxy", "127.0.0.1/32",
+                 "--max-connections", "3", NULL);
+    for (int i = 0; i < 2; i++)
+        client_expect(server_connect(&server, "127.0.0.1"), "+TALLYCAST 1 max-line=1024");
+    client_expect(server_connect(&server, "127.0.0.2"), "+TALLYCAST 1 max-line=1024");
+    expect_refusal(server_connect(&server, "127.0.0.1"));
+}
+END_TEST
+
 START_TEST(a_connection_that_moved_is_counted_once)
 {
     server_start(&server, "--max-connections", "2", "--poll", "lunch=pizza,sushi", NULL);
@@ -460,6 +471,7 @@ SERVER_MAIN("limits",
             {"connections", .set_up = set_up, .tear_down = tear_down,
              .tests = {{one_connection_too_many},
                        {one_connection_too_many_of_an_address},
+                       {a_trusted_proxy_has_no_limit_of_its_own},
                        {a_connection_that_moved_is_counted_once},
                        {a_burst_of_connections_is_let_in},
                        {a_line_has_its_time_from_its_first_byte},

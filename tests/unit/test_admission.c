@@ -29,10 +29,11 @@ static union peer peer_v6(const char *text)
 }
 
 static struct admission *admission;
+static struct networks proxies;
 
 static void make(unsigned max_connections, unsigned max_per_address)
 {
-    admission = admission_new(max_connections, max_per_address);
+    admission = admission_new(max_connections, max_per_address, &proxies);
     ck_assert_ptr_nonnull(admission);
 }
 
@@ -83,6 +84,27 @@ START_TEST(a_mapped_address_is_the_same_one)
 }
 END_TEST
 
+/* A proxy's connections are many people's. */
+START_TEST(a_proxy_has_no_limit_of_its_own)
+{
+    const union peer proxy = peer_v4(0x0a010203), mapped = peer_v6("::ffff:10.9.9.9"),
+                     other = peer_v4(0x0b000001);
+    ck_assert_int_eq(network_parse(&proxies.list[0], "10.0.0.0/8", 10), 0);
+    proxies.count = 1;
+    make(5, 1);
+    for (int i = 0; i < 2; i++) {
+        ck_assert(admission_enter(admission, &proxy));
+        ck_assert(admission_enter(admission, &mapped));
+    }
+    ck_assert(admission_enter(admission, &other));
+    ck_assert(!admission_enter(admission, &proxy)); /* the limit on all counts them */
+    admission_leave(admission, &proxy);
+    ck_assert(!admission_enter(admission, &other));
+    ck_assert(admission_enter(admission, &mapped));
+    admission_free(admission);
+}
+END_TEST
+
 /* Far more addresses than the table has buckets: chains are searched, and taken apart from any of
  * their places. */
 START_TEST(a_crowd_of_addresses_comes_and_goes)
@@ -108,7 +130,7 @@ START_TEST(an_address_without_memory_is_refused)
 {
     const union peer peer = peer_v4(1);
     memory_is_short = true;
-    ck_assert_ptr_null(admission_new(10, 1));
+    ck_assert_ptr_null(admission_new(10, 1, &proxies));
     memory_is_short = false;
     make(1, 1);
     memory_is_short = true;
@@ -151,6 +173,7 @@ END_TEST
 UNIT_MAIN("admission", {"admission", .tests = {{all_connections_count_together},
                                                {an_address_has_its_own_limit},
                                                {a_mapped_address_is_the_same_one},
+                                               {a_proxy_has_no_limit_of_its_own},
                                                {a_crowd_of_addresses_comes_and_goes},
                                                {an_address_without_memory_is_refused},
                                                {only_some_are_told_that_they_are_too_many},

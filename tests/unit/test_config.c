@@ -61,6 +61,12 @@ static enum config_outcome load_file(const char *content)
     return LOAD("--config", path);
 }
 
+static void assert_proxy(size_t i, const char *expected)
+{
+    char network[NETWORK_TEXT_MAX];
+    ck_assert_str_eq(network_text(&config.proxies.list[i], network), expected);
+}
+
 static void assert_listens(size_t i, const char *host, unsigned port)
 {
     ck_assert_uint_lt(i, config.listen_count);
@@ -101,7 +107,7 @@ START_TEST(defaults)
     ck_assert_uint_eq(config.http.port, 3000);
     ck_assert_uint_eq(config.http_host_count, 0);
     ck_assert_ptr_null(config.cors);
-    ck_assert_uint_eq(config.proxy_count, 0);
+    ck_assert_uint_eq(config.proxies.count, 0);
     ck_assert_uint_eq(config.line_timeout_s, 60);
     ck_assert_uint_eq(config.request_timeout_s, 10);
     ck_assert_uint_eq(config.max_per_address, 0);
@@ -120,7 +126,7 @@ START_TEST(every_option_on_the_command_line)
                           "--max-connections=1", "--max-per-address=7", "--log-level=debug",
                           "--http", "[::]:80", "--http-host=vote.example.org", "--http-host",
                           "[2001:db8::1]", "--cors=https://example.org:8443",
-                          "--trusted-proxy=10.0.0.1", "--trusted-proxy=2001:DB8:0::1",
+                          "--trusted-proxy=10.0.0.1", "--trusted-proxy=2001:DB8:0::1/32",
                           "--request-timeout=86400", "--line-timeout=0", "--max-errors=1",
                           "--max-in-flight=16384", "--poll", "Lunch=Pizza,sushi",
                           "--poll=drink=1,2,3"),
@@ -143,9 +149,9 @@ START_TEST(every_option_on_the_command_line)
     ck_assert_str_eq(config.http_hosts[0], "vote.example.org");
     ck_assert_str_eq(config.http_hosts[1], "[2001:db8::1]");
     ck_assert_str_eq(config.cors, "https://example.org:8443");
-    ck_assert_uint_eq(config.proxy_count, 2);
-    ck_assert_str_eq(config.proxies[0], "10.0.0.1");
-    ck_assert_str_eq(config.proxies[1], "2001:db8::1");
+    ck_assert_uint_eq(config.proxies.count, 2);
+    assert_proxy(0, "10.0.0.1");
+    assert_proxy(1, "2001:db8::/32");
     ck_assert_uint_eq(config.request_timeout_s, 86400);
     ck_assert_uint_eq(config.line_timeout_s, 0);
     ck_assert_uint_eq(config.max_errors, 1);
@@ -200,7 +206,7 @@ START_TEST(every_option_in_a_file)
     ck_assert_uint_eq(config.http_host_count, 1);
     ck_assert_str_eq(config.http_hosts[0], "vote");
     ck_assert_str_eq(config.cors, "*");
-    ck_assert_str_eq(config.proxies[0], "::1");
+    assert_proxy(0, "::1");
     ck_assert_uint_eq(config.request_timeout_s, 1);
     ck_assert_uint_eq(config.line_timeout_s, 86400);
     ck_assert_uint_eq(config.max_errors, 10000);
@@ -324,8 +330,10 @@ static const struct {
     {{"--cors=http://a\r\nb"},
      "--cors: 'http://a\r\nb' is neither an origin (https://example.org) nor *"},
     {{"--cors=null"}, "--cors: 'null' is neither an origin (https://example.org) nor *"},
-    {{"--trusted-proxy=proxy"}, "--trusted-proxy: 'proxy' is no IP address"},
-    {{"--trusted-proxy=10.0.0.0/8"}, "--trusted-proxy: '10.0.0.0/8' is no IP address"},
+    {{"--trusted-proxy=proxy"},
+     "--trusted-proxy: 'proxy' is neither an IP address nor a network (10.0.0.0/8)"},
+    {{"--trusted-proxy=10.0.0.0/33"},
+     "--trusted-proxy: '10.0.0.0/33' is neither an IP address nor a network (10.0.0.0/8)"},
     {{"--request-timeout=0"}, "--request-timeout: '0' is not a whole number from 1 to 86400"},
     {{"--poll=lunch"}, "--poll: 'lunch' is not NAME=CHOICE,CHOICE,..."},
     {{"--poll==a,b"}, "--poll: '=a,b' is not NAME=CHOICE,CHOICE,..."},

@@ -150,7 +150,7 @@ static void setup(void)
     snprintf(admin, sizeof admin, "%s/admin", directory);
     config = (struct config){.admin = admin};
     listen_on("127.0.0.1");
-    server = (struct server){.config = &config, .admission = admission_new(2, 0)};
+    server = (struct server){.config = &config, .admission = admission_new(2, 0, &config.proxies)};
     base = event_base_new();
     peer_uid = geteuid();
     opened.count = 0;

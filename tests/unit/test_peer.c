@@ -1,6 +1,8 @@
 /* Addresses of peers: what is taken for one, and the one form in which each is shown. Texts are
  * given in blocks of exactly their size, so that a sanitizer sees a step beyond. */
 #include "net/peer.h"
+
+#include "base/network.h"
 #include "tests/support/unit.h"
 
 #include <arpa/inet.h>
@@ -8,12 +10,18 @@
 #include <string.h>
 #include <unistd.h>
 
+static char *exact_copy(const char *text, size_t len)
+{
+    char *copy = malloc(len ? len : 1);
+    ck_assert_ptr_nonnull(copy);
+    memcpy(copy, text, len);
+    return copy;
+}
+
 static int parse(union peer *peer, const char *text)
 {
     size_t len = strlen(text);
-    char *given = malloc(len ? len : 1);
-    ck_assert_ptr_nonnull(given);
-    memcpy(given, text, len);
+    char *given = exact_copy(text, len);
     int result = peer_parse(peer, given, len);
     free(given);
     return result;
@@ -88,6 +96,62 @@ START_TEST(ipv4_is_one_family)
 }
 END_TEST
 
+static const struct {
+    const char *text;
+    const char *shown; /* NULL where it is none */
+    const char *within;
+    const char *outside; /* NULL for nothing */
+} networks[] = {
+    {"10.0.0.0/8", "10.0.0.0/8", "10.255.0.1", "11.0.0.0"},
+    {"10.1.2.3/8", "10.0.0.0/8", "::ffff:10.1.2.4", "::a01:204"},
+    {"192.0.2.128/25", "192.0.2.128/25", "192.0.2.255", "192.0.2.127"},
+    {"192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.0"},
+    {"192.0.2.1/32", "192.0.2.1", "192.0.2.1", "192.0.2.0"},
+    {"::ffff:192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.0"},
+    {"::ffff:10.0.0.0/104", "10.0.0.0/8", "10.1.1.1", "11.0.0.0"},
+    {"0.0.0.0/0", "0.0.0.0/0", "255.0.0.1", "::1"},
+    {"fd00::/8", "fd00::/8", "fdff::1", "fe00::1"},
+    {"2001:db8::1/127", "2001:db8::/127", "2001:db8::1", "2001:db8::2"},
+    {"::/0", "::/0", "192.0.2.1", NULL},
+    {"10.0.0.0/", NULL, NULL, NULL},
+    {"10.0.0.0/33", NULL, NULL, NULL},
+    {"10.0.0.0/-1", NULL, NULL, NULL},
+    {"10.0.0.0/0008", NULL, NULL, NULL},
+    {"10.0.0.0/8 ", NULL, NULL, NULL},
+    {"10.0.0.0/255.0.0.0", NULL, NULL, NULL},
+    {"::/129", NULL, NULL, NULL},
+    {"/8", NULL, NULL, NULL},
+    {"10/8", NULL, NULL, NULL},
+    {"", NULL, NULL, NULL},
+};
+
+static bool has(const struct networks *list, const char *text)
+{
+    union peer peer;
+    ck_assert_int_eq(parse(&peer, text), 0);
+    const struct in6_addr address = peer_address(&peer);
+    return networks_have(list, &address);
+}
+
+START_TEST(networks_are_taken_or_refused)
+{
+    struct networks list = {0};
+    char text[NETWORK_TEXT_MAX];
+    size_t len = strlen(networks[_i].text);
+    char *given = exact_copy(networks[_i].text, len);
+    int result = network_parse(&list.list[0], given, len);
+    free(given);
+    ck_assert_int_eq(result, networks[_i].shown ? 0 : -1);
+    if (!networks[_i].shown)
+        return;
+    ck_assert_str_eq(network_text(&list.list[0], text), networks[_i].shown);
+    ck_assert(!has(&list, networks[_i].within)); /* it is not on the list yet */
+    list.count = 1;
+    ck_assert(has(&list, networks[_i].within));
+    ck_assert(!networks[_i].outside || !has(&list, networks[_i].outside));
+}
+END_TEST
+
 START_TEST(peers_are_shown_with_their_port)
 {
     union peer peer;
@@ -121,6 +185,7 @@ END_TEST
 
 UNIT_MAIN("peer", {"peer", .tests = {{texts_are_taken_or_refused, .loops = UNIT_COUNT(texts)},
                                      {a_nul_within_is_no_address},
+                                     {networks_are_taken_or_refused, .loops = UNIT_COUNT(networks)},
                                      {ipv4_is_one_family},
                                      {peers_are_shown_with_their_port},
                                      {a_socket_says_where_it_is}}})
