@@ -468,8 +468,9 @@ static bool parse_backup(struct parse *parse)
     struct span file = take_rest_trimmed(parse);
     if (!file.at)
         return false;
-    if (file.at[0] != '/')
-        return refuse(parse, "the file is an absolute path, from / on");
+    if (file.at[0] != '/' && (file.len != 1 || file.at[0] != '-'))
+        return refuse(parse,
+                      "the file is an absolute path, from / on, or - for one that is passed");
     parse->command->text = file;
     return true;
 }

@@ -50,7 +50,7 @@ struct command {
     struct name choice; /* VOTE, TRACE, LABEL: a name, or a number in digits */
     struct span voter;  /* VOTE, TRACE: as= (may be absent); AS */
     struct span key;    /* VOTE, TRACE: id= (may be absent) */
-    struct span text;   /* TITLE, LABEL, PING (may be absent), BACKUP: the file */
+    struct span text;   /* TITLE, LABEL, PING (may be absent), BACKUP: the path, or `-` */
     uint64_t number; /* KICK: the connection's id; SUBSCRIBE: every= in ms, 0 if absent; JOURNEY: a
                         sequence, 0 if absent */
     int help;        /* HELP: a command_id, or -1 for all */

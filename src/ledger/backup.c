@@ -8,20 +8,31 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static void *backup_run(void *context)
 {
     struct backup *backup = context;
-    backup->error =
-        store_backup_copy(backup->store, backup->path->bytes, &backup->cancelled, &backup->bytes);
-    if (backup->error == ERR_BAD_ARGUMENT)
+    backup->error = backup->path ? store_backup_copy(backup->store, backup->path->bytes,
+                                                     &backup->cancelled, &backup->bytes)
+                                 : store_backup_fill(backup->store, backup->file,
+                                                     &backup->cancelled, &backup->bytes);
+    if (backup->error != 0)
         backup->bytes = (uint64_t)errno;
     atomic_store_explicit(&backup->done, true, memory_order_release);
     waker_wake(backup->ledger);
     return NULL;
 }
 
-int ledger_backup_start(struct ledger *ledger, unsigned port, struct request *request)
+static void drop_target(struct request_text *path, int file)
+{
+    if (!path)
+        close(file);
+    free(path);
+}
+
+/* Returns 0, or an error for the answer. */
+static int start(struct ledger *ledger, unsigned port, const struct request *request)
 {
     struct backup *backup = &ledger->backup;
     if (backup->running)
@@ -32,6 +43,7 @@ int ledger_backup_start(struct ledger *ledger, unsigned port, struct request *re
     *backup = (struct backup){.port = port,
                               .to = request->from,
                               .path = request->detail,
+                              .file = request->file,
                               .store = ledger->store,
                               .ledger = &ledger->waker};
     if (pthread_create(&backup->thread, NULL, backup_run, backup) != 0) {
@@ -39,8 +51,16 @@ int ledger_backup_start(struct ledger *ledger, unsigned port, struct request *re
         return ERR_LIMIT;
     }
     backup->running = true;
-    request->detail = NULL;
     return 0;
+}
+
+void ledger_backup_start(struct ledger *ledger, unsigned port, struct request *request)
+{
+    int error = start(ledger, port, request);
+    if (error == 0)
+        return;
+    ledger_answer(ledger, port, (struct answer){.to = request->from, .error = error});
+    drop_target(request->detail, request->file);
 }
 
 void ledger_backup_finish(struct ledger *ledger, bool wait)
@@ -55,6 +75,6 @@ void ledger_backup_finish(struct ledger *ledger, bool wait)
     ledger_answer(
         ledger, backup->port,
         (struct answer){.to = backup->to, .number = backup->bytes, .error = backup->error});
-    free(backup->path);
+    drop_target(backup->path, backup->file);
     ledger_flush_answers(ledger);
 }

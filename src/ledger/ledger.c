@@ -109,11 +109,7 @@ static void batch_process(struct ledger *ledger)
 static void take(struct ledger *ledger, unsigned port, struct request *request)
 {
     if (request->kind == REQUEST_BACKUP) {
-        int error = ledger_backup_start(ledger, port, request);
-        if (error != 0) {
-            ledger_answer(ledger, port, (struct answer){.to = request->from, .error = error});
-            free(request->detail);
-        }
+        ledger_backup_start(ledger, port, request);
         return;
     }
     ledger->requests[ledger->request_count] = *request;

@@ -36,7 +36,7 @@ enum request_kind {
     REQUEST_LABEL,  /* detail: a struct request_text; choice */
     REQUEST_OPEN,
     REQUEST_CLOSE,
-    REQUEST_BACKUP, /* detail: a struct request_text, the file's path */
+    REQUEST_BACKUP, /* detail: a struct request_text, the file's path; or NULL: file */
 };
 
 /* Text that a request carries. One block of memory. */
@@ -51,7 +51,10 @@ struct request_text *request_text_new(const char *bytes, size_t len);
 /* One slot of the ring to the ledger: 64 bytes, a cache line. */
 struct request {
     struct conn_ref from;
-    uint32_t poll;
+    union {
+        uint32_t poll;
+        int32_t file; /* owned: BACKUP's, open and empty, where it has no path */
+    };
     uint16_t choice; /* from 0 */
     uint8_t kind;    /* enum request_kind */
     bool has_key;
@@ -65,8 +68,8 @@ struct request {
 /* One slot of the ring back. */
 struct answer {
     struct conn_ref to;
-    uint64_t number; /* the sequence (of the entry, or of the earlier ballot); BACKUP: bytes, or if
-                        it is a BAD_ARGUMENT the errno that says why */
+    uint64_t number; /* the sequence (of the entry, or of the earlier ballot); BACKUP: bytes, or the
+                        errno that says why there are none, 0 where none does */
     int32_t error;   /* 0, or an enum error */
     bool duplicate;
     uint16_t journey; /* the number of the request's; 0 for none */

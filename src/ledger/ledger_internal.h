@@ -48,7 +48,8 @@ struct backup {
     pthread_t thread;
     unsigned port;
     struct conn_ref to;
-    struct request_text *path; /* owned */
+    struct request_text *path; /* owned; NULL: */
+    int file;                  /* owned */
     const struct store *store;
     struct waker *ledger;
     atomic_bool cancelled;
@@ -139,10 +140,8 @@ int ledger_load(struct ledger *ledger, char why[STORE_WHY_MAX]) __attribute__((w
 
 /* ---- ledger_backup.c ---- */
 
-/* Starts a copy. Returns 0, or an error for the answer. Takes over the request's path on success.
- */
-int ledger_backup_start(struct ledger *ledger, unsigned port, struct request *request)
-    __attribute__((warn_unused_result));
+/* Starts a copy, which takes over the request's path or file; or answers why not. */
+void ledger_backup_start(struct ledger *ledger, unsigned port, struct request *request);
 
 /* Answers a copy that is done; waits for it first if `wait`. */
 void ledger_backup_finish(struct ledger *ledger, bool wait);

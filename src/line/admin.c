@@ -93,11 +93,20 @@ int session_close_poll(struct session *session, const struct command *command, c
     return change_state(session, command, REQUEST_CLOSE);
 }
 
+/* A path, or the open file that the administrator's program passed along with the line. */
 int session_backup(struct session *session, const struct command *command, const char **why)
 {
-    (void)why;
-    return ask_with(session, command, REQUEST_BACKUP, 0, 0,
-                    request_text_new(command->text.at, command->text.len));
+    if (command->text.at[0] == '/')
+        return ask_with(session, command, REQUEST_BACKUP, 0, 0,
+                        request_text_new(command->text.at, command->text.len));
+    if (session->file < 0) {
+        *why = "no open file came with the line";
+        return ERR_BAD_ARGUMENT;
+    }
+    int error = ask(session, command, REQUEST_BACKUP, (uint32_t)session->file, 0, NULL);
+    if (error == 0)
+        session->file = -1;
+    return error;
 }
 
 /* ---- looking ---- */

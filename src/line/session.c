@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- replies ---- */
 
@@ -289,15 +290,19 @@ static void on_overdue(struct conn *conn)
 /* ---- answers ---- */
 
 /* What a person is told where an error's own text would not do. */
-static const char *backup_text(const struct answer *answer)
+static const char *backup_text(const struct answer *answer, char text[REPLY_MAX])
 {
+    const char *reason = strerrordesc_np((int)answer->number);
     switch (answer->error) {
     case ERR_BAD_ARGUMENT:
-        return strerrordesc_np((int)answer->number);
+        return reason;
     case ERR_LIMIT:
         return "another backup is being made";
     case ERR_STORAGE:
-        return "the copy could not be written; there is no backup";
+        if (answer->number == 0)
+            return "the log can't be moved to the database now, so there is no backup";
+        snprintf(text, REPLY_MAX, "the copy could not be written, there is no backup: %s", reason);
+        return text;
     default:
         return NULL;
     }
@@ -319,10 +324,11 @@ static void on_answer(struct client *client, const struct answer *answer)
 {
     struct conn *conn = &client->conn;
     struct session *session = session_of(conn);
+    char text[REPLY_MAX];
     if (conn->state != CONN_DOOMED) {
         if (answer->error)
             session_refuse(session, (enum error)answer->error, answer->number,
-                           session->asked == CMD_BACKUP ? backup_text(answer) : NULL);
+                           session->asked == CMD_BACKUP ? backup_text(answer, text) : NULL);
         else
             session_reply_number(session, answer->number, answer->duplicate);
     }
@@ -340,8 +346,19 @@ static void on_writable(struct conn *conn)
         subscriber_catch_up(session->client.subscriber);
 }
 
+/* It stays for the command that wants it; one that came before it is of no use any more. */
+static void on_file(struct conn *conn, int file)
+{
+    struct session *session = session_of(conn);
+    if (session->file >= 0)
+        close(session->file);
+    session->file = file;
+}
+
 static void on_free(struct conn *conn)
 {
+    if (session_of(conn)->file >= 0)
+        close(session_of(conn)->file);
     free(session_of(conn)->voter);
     client_free(conn);
 }
@@ -351,6 +368,7 @@ static void on_free(struct conn *conn)
 static void greet(struct client *client)
 {
     struct session *session = session_of(&client->conn);
+    session->file = -1;
     if (client->refused) {
         session_reply_error(session, ERR_TOO_MANY_CONNECTIONS, 0, NULL);
         conn_finish(&client->conn);
@@ -382,6 +400,7 @@ const struct client_protocol session_protocol = {
             .unfinished = on_unfinished,
             .writable = on_writable,
             .overdue = on_overdue,
+            .file = on_file,
             .leave = client_leave,
             .stop = client_stop,
             .busy = client_is_busy,

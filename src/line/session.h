@@ -22,6 +22,7 @@ struct session {
         asked; /* enum command_id of the request in flight that is not a VOTE; 0 (VOTE) for none */
     bool spoke : 1; /* has sent a line that is not empty */
     bool deaf : 1;  /* was told that the server stops: more input is dropped */
+    int file;       /* owned: the open file that came last with the input; -1 for none */
     char *voter;    /* owned; AS; NULL for none */
 };
 

@@ -454,6 +454,33 @@ static void note_read(struct conn *conn, uint64_t readable_ns)
     conn->readable_for_ns = readable_for_ns < UINT32_MAX ? (uint32_t)readable_for_ns : UINT32_MAX;
 }
 
+/* Reads from a Unix socket, over which one open file may come with the bytes (unix(7)). The kernel
+ * closes what there is no room for. */
+static ssize_t receive_with_file(struct conn *conn, char *bytes, size_t len)
+{
+    _Alignas(struct cmsghdr) char control[CMSG_LEN(sizeof(int))];
+    struct iovec room = {bytes, len};
+    struct msghdr message = {.msg_iov = &room,
+                             .msg_iovlen = 1,
+                             .msg_control = control,
+                             .msg_controllen = sizeof control};
+    ssize_t n = recvmsg(conn->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    const struct cmsghdr *first = n > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+    if (first && first->cmsg_level == SOL_SOCKET && first->cmsg_type == SCM_RIGHTS) {
+        int file;
+        memcpy(&file, CMSG_DATA(first), sizeof file);
+        conn->handler->file(conn, file);
+    }
+    return n;
+}
+
+static ssize_t receive(struct conn *conn, char *bytes, size_t len)
+{
+    if (conn->peer.family == AF_UNIX && conn->handler->file)
+        return receive_with_file(conn, bytes, len);
+    return recv(conn->fd, bytes, len, MSG_DONTWAIT);
+}
+
 static void read_input(struct conn *conn, uint64_t readable_ns)
 {
     struct conn_pool *pool = conn->pool;
@@ -461,7 +488,7 @@ static void read_input(struct conn *conn, uint64_t readable_ns)
         return;
     size_t kept = conn->unread.len;
     INVARIANT(kept <= PARTIAL_MAX_BYTES);
-    ssize_t n = recv(conn->fd, pool->read_buffer + kept, CONN_READ_BYTES, MSG_DONTWAIT);
+    ssize_t n = receive(conn, pool->read_buffer + kept, CONN_READ_BYTES);
     counter_add(&pool->counters->read_calls, 1);
     if (n < 0) {
         if (errno != EAGAIN && errno != EINTR)

@@ -61,6 +61,9 @@ struct conn_handler {
     void (*writable)(struct conn *conn);
     /* The peer has not sent the rest of a message in time. The handler owes it no reply now. */
     void (*overdue)(struct conn *conn);
+    /* The peer passed an open file with the input that comes next, over a Unix socket. Takes it
+     * over. NULL: what is passed is dropped. */
+    void (*file)(struct conn *conn, int file);
     /* conn_leave was called, and what could be sent was: conn_detach it and take it where it goes.
      */
     void (*leave)(struct conn *conn);

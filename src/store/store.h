@@ -138,9 +138,14 @@ uint64_t store_log_bytes(const struct store *store);
 int store_backup_begin(struct store *store) __attribute__((warn_unused_result));
 
 /* Copies the database to a new file `path`, whole and synced before it gets that name; stops early
- * when *cancelled. Returns 0 with *bytes set, ERR_BAD_ARGUMENT with errno set if the path can't be
- * made or exists, ERR_STORAGE on a failed write. */
+ * when *cancelled. Returns 0 with *bytes set; or with errno set ERR_BAD_ARGUMENT if the path can't
+ * be made or exists, ERR_STORAGE on a failed write. */
 int store_backup_copy(const struct store *store, const char *path, const atomic_bool *cancelled,
+                      uint64_t *bytes) __attribute__((warn_unused_result));
+
+/* The same into a regular file that is open for writing and empty, and stays the caller's; with
+ * ERR_BAD_ARGUMENT if it is not. */
+int store_backup_fill(const struct store *store, int file, const atomic_bool *cancelled,
                       uint64_t *bytes) __attribute__((warn_unused_result));
 
 /* Lets checkpoints go on. */

@@ -137,7 +137,8 @@ static void require_command(const struct command *command, const char *line, siz
         break;
     case CMD_BACKUP:
         require_inside(command->text, line, len);
-        require(command->text.at[0] == '/');
+        require(command->text.at[0] == '/' ||
+                (command->text.at[0] == '-' && command->text.len == 1));
         break;
     case CMD_POLLS:
     case CMD_QUIT:

@@ -28,6 +28,7 @@ void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *memory, size_t size);
 
 ssize_t __wrap_recv(int fd, void *bytes, size_t len, int flags);
+ssize_t __wrap_recvmsg(int fd, struct msghdr *message, int flags);
 ssize_t __wrap_send(int fd, const void *bytes, size_t len, int flags);
 int __wrap_shutdown(int fd, int how);
 int __wrap_close(int fd);
@@ -201,6 +202,13 @@ ssize_t __wrap_recv(int fd, void *bytes, size_t len, int flags)
     memcpy(bytes, socket->input + socket->input_at, n);
     socket->input_at += n;
     return (ssize_t)n;
+}
+
+/* Nobody passes files. */
+ssize_t __wrap_recvmsg(int fd, struct msghdr *message, int flags)
+{
+    message->msg_controllen = 0;
+    return __wrap_recv(fd, message->msg_iov->iov_base, message->msg_iov->iov_len, flags);
 }
 
 ssize_t __wrap_send(int fd, const void *bytes, size_t len, int flags)

@@ -5,9 +5,14 @@
 
 #include "proto/limits.h"
 
+#include <dirent.h>
+#include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -575,6 +580,136 @@ START_TEST(backup_into_nowhere)
 }
 END_TEST
 
+static int open_file(const char *name, int flags)
+{
+    char path[SERVER_PATH_MAX + 32];
+    snprintf(path, sizeof path, "%s/%s", server.directory, name);
+    int file = open(path, flags | O_CLOEXEC, 0600);
+    ck_assert_int_ge(file, 0);
+    return file;
+}
+
+/* Sends a line with files passed along. */
+static void send_files(const char *line, const int *files, size_t count)
+{
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(4 * sizeof(int))] = {0};
+    struct iovec bytes = {(void *)(uintptr_t)line, strlen(line)};
+    struct msghdr message = {.msg_iov = &bytes,
+                             .msg_iovlen = 1,
+                             .msg_control = control,
+                             .msg_controllen = CMSG_SPACE(count * sizeof(int))};
+    struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
+    *rights = (struct cmsghdr){.cmsg_level = SOL_SOCKET,
+                               .cmsg_type = SCM_RIGHTS,
+                               .cmsg_len = CMSG_LEN(count * sizeof(int))};
+    memcpy(CMSG_DATA(rights), files, count * sizeof(int));
+    ck_assert_int_eq(sendmsg(admin->fd, &message, MSG_NOSIGNAL), (ssize_t)strlen(line));
+}
+
+/* How many files the server has open. */
+static unsigned server_files(void)
+{
+    char path[64];
+    unsigned count = 0;
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)server.pid);
+    DIR *files = opendir(path);
+    ck_assert_ptr_nonnull(files);
+    while (readdir(files) != NULL)
+        count++;
+    closedir(files);
+    return count;
+}
+
+/* The server may not even see the directory in which it lies. */
+START_TEST(backup_writes_a_file_that_is_passed)
+{
+    char copy[SERVER_PATH_MAX + 32];
+    client_ask(client, "VOTE lunch pizza", "+OK 2");
+    unsigned files = server_files();
+    int file = open_file("passed", O_WRONLY | O_CREAT | O_EXCL);
+    send_files("BACKUP -\n", &file, 1);
+    const char *reply = client_line(admin);
+    assert_match(reply, "^\\+OK [0-9]+$");
+    struct stat status;
+    ck_assert_int_eq(fstat(file, &status), 0);
+    ck_assert_uint_eq((uint64_t)status.st_size, strtoull(reply + 4, NULL, 10));
+    close(file);
+    snprintf(copy, sizeof copy, "%s/passed", server.directory);
+    database_assert_recount(copy);
+    ck_assert_uint_eq(database_number(copy, "SELECT ballots FROM tally"), 1);
+    client_ask_error(admin, "BACKUP -", "BAD-ARGUMENT"); /* it was taken */
+    ck_assert_uint_eq(server_files(), files);
+}
+END_TEST
+
+/* Before the line that wants it; and of several the first, since the kernel drops the others. */
+START_TEST(the_last_file_that_was_passed_is_taken)
+{
+    unsigned server_had = server_files();
+    int files[] = {open_file("first", O_WRONLY | O_CREAT), open_file("second", O_WRONLY | O_CREAT),
+                   open_file("third", O_WRONLY | O_CREAT)};
+    send_files("PING one\n", &files[0], 1);
+    client_expect(admin, "+OK one");
+    send_files("PING two\n", &files[1], 2);
+    client_expect(admin, "+OK two");
+    ck_assert_uint_eq(server_files(), server_had + 1);
+    client_ask_number(admin, "BACKUP -");
+    static const off_t least[] = {0, 1, 0};
+    for (int i = 0; i < UNIT_COUNT(files); i++) {
+        struct stat status;
+        ck_assert_int_eq(fstat(files[i], &status), 0);
+        ck_assert_int_eq(status.st_size > 0, least[i]);
+        close(files[i]);
+    }
+    int file = open_file("fourth", O_WRONLY | O_CREAT);
+    send_files("QUIT\n", &file, 1);
+    client_expect(admin, "+OK bye");
+    client_expect_end(admin);
+    close(file);
+    while (server_files() >= server_had)
+        sched_yield();
+}
+END_TEST
+
+static const struct {
+    const char *name;
+    int flags;
+    const char *why;
+} unfit_files[] = {
+    {"empty", O_RDONLY | O_CREAT, "Bad file descriptor"},
+    {".", O_RDONLY | O_DIRECTORY, "Invalid argument"},
+    {"log", O_WRONLY, "File exists"},
+};
+
+START_TEST(backup_refuses_files_that_are_unfit)
+{
+    int file = open_file(unfit_files[_i].name, unfit_files[_i].flags);
+    send_files("BACKUP -\n", &file, 1);
+    client_expect(admin, "-BAD-ARGUMENT %s", unfit_files[_i].why);
+    close(file);
+    client_ask(admin, "BACKUP -", "-BAD-ARGUMENT no open file came with the line");
+}
+END_TEST
+
+/* Without room for the log's pages in the database, and, once the log is empty, for the copy. */
+START_TEST(backup_tells_why_there_is_none)
+{
+    static const char *const why[] = {
+        "the log can't be moved to the database now, so there is no backup",
+        "the copy could not be written, there is no backup: File too large"};
+    char line[SERVER_PATH_MAX + 32];
+    snprintf(line, sizeof line, "BACKUP %s/copy", server.directory);
+    if (_i > 0)
+        client_ask_number(admin, line);
+    int file = open_file("limited", O_WRONLY | O_CREAT);
+    const struct rlimit limit = {.rlim_cur = 4096, .rlim_max = 4096};
+    ck_assert_int_eq(prlimit(server.pid, RLIMIT_FSIZE, &limit, NULL), 0);
+    send_files("BACKUP -\n", &file, 1);
+    client_expect(admin, "-STORAGE %s", why[_i]);
+    close(file);
+}
+END_TEST
+
 /* At the same time: each is a whole copy, or is refused and leaves no file. */
 START_TEST(many_backups_at_once)
 {
@@ -659,6 +794,10 @@ SERVER_MAIN("commands",
                        {an_administrator_that_kicked_itself_is_not_listened_to},
                        {backup_writes_a_new_file},
                        {backup_into_nowhere},
+                       {backup_writes_a_file_that_is_passed},
+                       {the_last_file_that_was_passed_is_taken},
+                       {backup_refuses_files_that_are_unfit, .loops = UNIT_COUNT(unfit_files)},
+                       {backup_tells_why_there_is_none, .loops = 2},
                        {many_backups_at_once},
                        {shutdown_stops_the_server},
                        {a_connection_has_1024_subscriptions_at_most}}})

@@ -391,6 +391,11 @@ WRAP(ssize_t, recv, (int fd, void *bytes, size_t len, int flags))
     return fails_bytes(FAULT_CALL_recv, class_of(fd), &len) ? -1 : real_recv(fd, bytes, len, flags);
 }
 
+WRAP(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags))
+{
+    return fails(FAULT_CALL_recvmsg, class_of(fd)) ? -1 : real_recvmsg(fd, message, flags);
+}
+
 WRAP(ssize_t, send, (int fd, const void *bytes, size_t len, int flags))
 {
     return fails_bytes(FAULT_CALL_send, class_of(fd), &len) ? -1 : real_send(fd, bytes, len, flags);
@@ -562,22 +567,22 @@ static void look_up(void)
         void *real;
     } functions[] = {
 #define FUNCTION(name) {#name, &real_##name}
-        FUNCTION(open),         FUNCTION(open64),         FUNCTION(mkostemp),
-        FUNCTION(pread),        FUNCTION(pread64),        FUNCTION(pwrite64),
-        FUNCTION(read),         FUNCTION(write),          FUNCTION(fsync),
-        FUNCTION(fdatasync),    FUNCTION(ftruncate64),    FUNCTION(fstat),
-        FUNCTION(fstat64),      FUNCTION(stat64),         FUNCTION(lstat),
-        FUNCTION(lstat64),      FUNCTION(access),         FUNCTION(link),
-        FUNCTION(unlink),       FUNCTION(close),          FUNCTION(fcntl64),
-        FUNCTION(mmap),         FUNCTION(mmap64),         FUNCTION(getrandom),
-        FUNCTION(socket),       FUNCTION(bind),           FUNCTION(listen),
-        FUNCTION(connect),      FUNCTION(accept4),        FUNCTION(getsockname),
-        FUNCTION(getsockopt),   FUNCTION(setsockopt),     FUNCTION(shutdown),
-        FUNCTION(ioctl),        FUNCTION(recv),           FUNCTION(send),
-        FUNCTION(poll),         FUNCTION(epoll_create1),  FUNCTION(epoll_create),
-        FUNCTION(epoll_ctl),    FUNCTION(epoll_wait),     FUNCTION(eventfd),
-        FUNCTION(pipe2),        FUNCTION(pthread_create), FUNCTION(clock_gettime),
-        FUNCTION(gettimeofday), FUNCTION(time),
+        FUNCTION(open),          FUNCTION(open64),       FUNCTION(mkostemp),
+        FUNCTION(pread),         FUNCTION(pread64),      FUNCTION(pwrite64),
+        FUNCTION(read),          FUNCTION(write),        FUNCTION(fsync),
+        FUNCTION(fdatasync),     FUNCTION(ftruncate64),  FUNCTION(fstat),
+        FUNCTION(fstat64),       FUNCTION(stat64),       FUNCTION(lstat),
+        FUNCTION(lstat64),       FUNCTION(access),       FUNCTION(link),
+        FUNCTION(unlink),        FUNCTION(close),        FUNCTION(fcntl64),
+        FUNCTION(mmap),          FUNCTION(mmap64),       FUNCTION(getrandom),
+        FUNCTION(socket),        FUNCTION(bind),         FUNCTION(listen),
+        FUNCTION(connect),       FUNCTION(accept4),      FUNCTION(getsockname),
+        FUNCTION(getsockopt),    FUNCTION(setsockopt),   FUNCTION(shutdown),
+        FUNCTION(ioctl),         FUNCTION(recv),         FUNCTION(send),
+        FUNCTION(recvmsg),       FUNCTION(poll),         FUNCTION(epoll_create1),
+        FUNCTION(epoll_create),  FUNCTION(epoll_ctl),    FUNCTION(epoll_wait),
+        FUNCTION(eventfd),       FUNCTION(pipe2),        FUNCTION(pthread_create),
+        FUNCTION(clock_gettime), FUNCTION(gettimeofday), FUNCTION(time),
 #undef FUNCTION
     };
     for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {

@@ -862,6 +862,9 @@ START_TEST(backup)
 {
     assert_parses("BACKUP  /var/a file.db \t", CMD_BACKUP);
     assert_span(command.text, "/var/a file.db");
+    assert_parses("BACKUP - ", CMD_BACKUP);
+    assert_span(command.text, "-");
+    assert_refused("BACKUP -votes.db", "absolute path");
     assert_refused("BACKUP", "usage: BACKUP file");
     assert_refused("BACKUP  ", "usage: BACKUP file");
     assert_refused("BACKUP votes.db", "absolute path");

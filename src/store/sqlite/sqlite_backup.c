@@ -78,6 +78,22 @@ static int copy_database(int from, int to, uint64_t size, const atomic_bool *can
     return result;
 }
 
+/* Logs errno, and leaves it as it is. */
+static int fail(const char *file)
+{
+    int reason = errno;
+    log_warning("backup failed file=%s error=%s", file, strerror(reason));
+    errno = reason;
+    return -1;
+}
+
+static void refuse(const char *file)
+{
+    int reason = errno;
+    log_warning("backup refused file=%s error=%s", file, strerror(reason));
+    errno = reason;
+}
+
 /* Makes a new file whose name begins with `path`, unless that is taken. Returns it, or -1 with
  * errno set. */
 static int make_partial(const char *path, char partial[PATH_MAX])
@@ -91,36 +107,78 @@ static int make_partial(const char *path, char partial[PATH_MAX])
     return mkostemp(partial, O_CLOEXEC);
 }
 
+/* Fills the new file `to`, which `name` stands for in the log. Returns 0, or -1 with errno set. */
+static int fill(const struct store *store, int to, const char *name, const atomic_bool *cancelled,
+                uint64_t *bytes)
+{
+    struct stat status;
+    if (fstat(store->file, &status) != 0 ||
+        copy_database(store->file, to, (uint64_t)status.st_size, cancelled) != 0)
+        return fail(name);
+    *bytes = (uint64_t)status.st_size;
+    return 0;
+}
+
+/* Gives the whole copy its name, for good. Returns 0, or an error with errno set. */
+static int give_name(const char *partial, const char *path)
+{
+    if (link(partial, path) != 0) {
+        fail(path);
+        return ERR_BAD_ARGUMENT;
+    }
+    if (file_sync_directory(path) != 0) { /* its name might not outlast the machine */
+        fail(path);
+        int reason = errno;
+        unlink(path);
+        errno = reason;
+        return ERR_STORAGE;
+    }
+    failpoint(FAILPOINT_BACKUP_LINKED);
+    return 0;
+}
+
 int store_backup_copy(const struct store *store, const char *path, const atomic_bool *cancelled,
                       uint64_t *bytes)
 {
     char partial[PATH_MAX];
     int to = make_partial(path, partial);
     if (to < 0) {
-        int reason = errno;
-        log_warning("backup refused file=%s error=%s", path, strerror(reason));
-        errno = reason;
+        refuse(path);
         return ERR_BAD_ARGUMENT;
     }
-    int result = ERR_STORAGE, reason = 0;
-    struct stat status;
-    if (fstat(store->file, &status) != 0 ||
-        copy_database(store->file, to, (uint64_t)status.st_size, cancelled) != 0) {
-        log_warning("backup failed file=%s error=%s", path, strerror(errno));
-    } else if (link(partial, path) != 0) {
-        reason = errno;
-        log_warning("backup failed file=%s error=%s", path, strerror(errno));
-        result = ERR_BAD_ARGUMENT;
-    } else if (file_sync_directory(path) != 0) { /* its name might not outlast the machine */
-        log_warning("backup failed file=%s error=%s", path, strerror(errno));
-        unlink(path);
-    } else {
-        failpoint(FAILPOINT_BACKUP_LINKED);
-        *bytes = (uint64_t)status.st_size;
-        result = 0;
-    }
+    int result =
+        fill(store, to, path, cancelled, bytes) == 0 ? give_name(partial, path) : ERR_STORAGE;
+    int reason = errno;
     close(to);
     unlink(partial);
     errno = reason;
     return result;
+}
+
+/* Whether a descriptor is what a copy may be written to. If not, errno says why. */
+static bool is_empty_file(int file)
+{
+    struct stat status;
+    if (fstat(file, &status) != 0)
+        return false;
+    if (!S_ISREG(status.st_mode))
+        errno = EINVAL;
+    else if ((fcntl(file, F_GETFL) & O_ACCMODE) == O_RDONLY)
+        errno = EBADF;
+    else if (status.st_size > 0)
+        errno = EEXIST;
+    else
+        return true;
+    return false;
+}
+
+int store_backup_fill(const struct store *store, int file, const atomic_bool *cancelled,
+                      uint64_t *bytes)
+{
+    static const char name[] = "(passed)";
+    if (!is_empty_file(file)) {
+        refuse(name);
+        return ERR_BAD_ARGUMENT;
+    }
+    return fill(store, file, name, cancelled, bytes) == 0 ? 0 : ERR_STORAGE;
 }
