@@ -3,7 +3,6 @@
 #define TALLYCAST_PROTO_ASCII_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 /* The letter in lower case; any other byte as it is. */
 static inline char ascii_fold(char c)
@@ -11,14 +10,15 @@ static inline char ascii_fold(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 }
 
-/* Whether `word` is the NUL-terminated `name`, the case of letters ignored. */
-static inline bool ascii_equal(const char *word, size_t len, const char *name)
+static inline bool ascii_is_digit(char c)
 {
-    const char *end = word + len;
-    for (; word < end; word++, name++)
-        if (*name == '\0' || ascii_fold(*word) != ascii_fold(*name))
-            return false;
-    return *name == '\0';
+    return c >= '0' && c <= '9';
+}
+
+/* What separates words: a space or TAB. */
+static inline bool ascii_is_blank(char c)
+{
+    return c == ' ' || c == '\t';
 }
 
 #endif

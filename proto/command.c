@@ -10,6 +10,7 @@
 #include "proto/command.h"
 
 #include "proto/ascii.h"
+#include "proto/number.h"
 
 #include <string.h>
 
@@ -30,86 +31,6 @@ static const char *const usages[CMD_COUNT] = {
 #undef COMMAND
 };
 
-/* ---- Characters ---- */
-
-/* Whether eight bytes are printable ASCII. A byte is not when its top bit is set in itself, in
- * itself less 0x20 (below the space), or in itself plus 1 (DEL). A carry or borrow starts only at a
- * byte that is already one of these, so it can't make eight good bytes look bad. */
-static bool is_printable_chunk(const char *at)
-{
-    const uint64_t ones = UINT64_C(0x0101010101010101);
-    uint64_t bytes;
-    memcpy(&bytes, at, sizeof bytes);
-    return ((bytes | (bytes - 0x20 * ones) | (bytes + ones)) & 0x80 * ones) == 0;
-}
-
-/* The bytes that the sequence of a lead byte has; 0 if it leads none. */
-static size_t sequence_len(uint8_t lead)
-{
-    if (lead < 0x80)
-        return 1;
-    if (lead >> 5 == 0x6)
-        return 2;
-    if (lead >> 4 == 0xe)
-        return 3;
-    return lead >> 3 == 0x1e ? 4 : 0;
-}
-
-/* The bytes of the character at `at`; 0 if it is none that a line may hold. */
-static size_t character_len(const char *at, size_t room)
-{
-    /* The least code point of each length: below it the encoding is overlong. Of two bytes the
-     * first 32 code points are the C1 controls, so the least one that is allowed stands here. */
-    static const uint32_t least[] = {0, 0x20, 0xa0, 0x800, 0x10000};
-    uint8_t lead = (uint8_t)at[0];
-    size_t len = sequence_len(lead);
-    if (len == 0 || len > room)
-        return 0;
-    if (len == 1)
-        return (lead >= least[1] && lead != 0x7f) || lead == '\t' ? 1 : 0;
-
-    uint32_t code = lead & (0x7fu >> len);
-    for (size_t i = 1; i < len; i++) {
-        uint8_t next = (uint8_t)at[i];
-        if (next >> 6 != 0x2)
-            return 0;
-        code = code << 6 | (next & 0x3fu);
-    }
-    bool surrogate = code >= 0xd800 && code <= 0xdfff;
-    return code >= least[len] && code <= 0x10ffff && !surrogate ? len : 0;
-}
-
-bool line_is_text(const char *line, size_t len)
-{
-    const char *end = line + len;
-    while (line < end) {
-        size_t room = (size_t)(end - line);
-        size_t step = room >= 8 && is_printable_chunk(line) ? 8 : character_len(line, room);
-        if (step == 0)
-            return false;
-        line += step;
-    }
-    return true;
-}
-
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
-bool line_is_empty(const char *line, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        if (!is_blank(line[i]))
-            return false;
-    return true;
-}
-
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 /* ---- Words ---- */
 
 /* A parse on its way. */
@@ -128,7 +49,7 @@ static bool refuse(struct parse *parse, const char *why)
 
 static void skip_blanks(struct parse *parse)
 {
-    while (parse->at < parse->end && is_blank(*parse->at))
+    while (parse->at < parse->end && ascii_is_blank(*parse->at))
         parse->at++;
 }
 
@@ -137,7 +58,7 @@ static bool take_word(struct parse *parse, struct span *word)
 {
     skip_blanks(parse);
     word->at = parse->at;
-    while (parse->at < parse->end && !is_blank(*parse->at))
+    while (parse->at < parse->end && !ascii_is_blank(*parse->at))
         parse->at++;
     word->len = (size_t)(parse->at - word->at);
     return word->len > 0;
@@ -161,7 +82,7 @@ static struct span take_rest(struct parse *parse)
 static struct span take_rest_trimmed(struct parse *parse)
 {
     struct span rest = take_rest(parse);
-    while (rest.len > 0 && is_blank(rest.at[rest.len - 1]))
+    while (rest.len > 0 && ascii_is_blank(rest.at[rest.len - 1]))
         rest.len--;
     return rest;
 }
@@ -174,58 +95,6 @@ static bool split_option(struct span word, struct span *key, struct span *value)
         return false;
     *key = (struct span){word.at, (size_t)(equals - word.at)};
     *value = (struct span){equals + 1, word.len - key->len - 1};
-    return true;
-}
-
-static bool span_is(struct span span, const char *word)
-{
-    return ascii_equal(span.at, span.len, word);
-}
-
-static bool is_alphanumeric(char folded)
-{
-    return (folded >= 'a' && folded <= 'z') || is_digit(folded);
-}
-
-bool name_parse(const char *word, size_t len, struct name *name)
-{
-    if (len == 0 || len > PROTO_NAME_MAX || !is_alphanumeric(ascii_fold(word[0])))
-        return false;
-    for (size_t i = 0; i < len; i++) {
-        char c = ascii_fold(word[i]);
-        if (!is_alphanumeric(c) && c != '.' && c != '_' && c != '-')
-            return false;
-        name->text[i] = c;
-    }
-    name->text[len] = '\0';
-    name->len = (uint8_t)len;
-    return true;
-}
-
-bool voter_is_valid(const char *word, size_t len)
-{
-    if (len == 0 || len > PROTO_NAME_MAX)
-        return false;
-    for (size_t i = 0; i < len; i++)
-        if (word[i] < '!' || word[i] > '~')
-            return false;
-    return true;
-}
-
-bool number_parse(const char *word, size_t len, uint64_t max, uint64_t *number)
-{
-    uint64_t n = 0;
-    for (size_t i = 0; i < len; i++) {
-        if (!is_digit(word[i]))
-            return false;
-        uint64_t digit = (uint64_t)(word[i] - '0');
-        if (digit > max || n > (max - digit) / 10)
-            return false;
-        n = n * 10 + digit;
-    }
-    if (len == 0)
-        return false;
-    *number = n;
     return true;
 }
 
@@ -273,9 +142,9 @@ static bool take_ballot_option(struct parse *parse, struct span word)
     struct span key, value;
     if (!split_option(word, &key, &value))
         return false;
-    struct span *slot = span_is(key, "as")   ? &parse->command->voter
-                        : span_is(key, "id") ? &parse->command->key
-                                             : NULL;
+    struct span *slot = span_is_nocase(key, "as")   ? &parse->command->voter
+                        : span_is_nocase(key, "id") ? &parse->command->key
+                                                    : NULL;
     if (!slot)
         return refuse(parse, "unknown option: VOTE takes as= and id=");
     if (slot->at)
@@ -304,7 +173,7 @@ __attribute__((always_inline)) static inline bool parse_vote(struct parse *parse
 static bool parse_trace(struct parse *parse)
 {
     struct span word;
-    return take_word(parse, &word) && span_is(word, command_info[CMD_VOTE].word) &&
+    return take_word(parse, &word) && span_is_nocase(word, command_info[CMD_VOTE].word) &&
            parse_vote(parse);
 }
 
@@ -326,7 +195,7 @@ static bool take_every(struct parse *parse, struct span word)
     struct span key, value;
     if (!split_option(word, &key, &value))
         return false;
-    if (!span_is(key, "every"))
+    if (!span_is_nocase(key, "every"))
         return refuse(parse, "unknown option: SUBSCRIBE takes every=");
     if (parse->command->number != 0)
         return refuse(parse, TWICE);
@@ -363,7 +232,7 @@ static bool parse_ping(struct parse *parse)
 static int find_command(struct span word)
 {
     for (int i = 0; i < CMD_COUNT; i++)
-        if (span_is(word, command_info[i].word))
+        if (span_is_nocase(word, command_info[i].word))
             return i;
     return -1;
 }
@@ -384,8 +253,7 @@ static bool take_setting(struct parse *parse, struct span key, struct span value
 {
     int setting = setting_find(key.at, key.len);
     if (setting < 0)
-        return refuse(parse,
-                      "unknown setting: CREATE takes ballots= voters= reveal= record= state=");
+        return refuse(parse, "unknown setting: CREATE takes" SETTINGS_NAMES);
     if (*given & (1u << setting))
         return refuse(parse, TWICE);
     int place = setting_value_find((enum setting)setting, value.at, value.len);
@@ -405,7 +273,7 @@ static bool add_choice(struct parse *parse, struct span word)
     if (!to_name(parse, word, choice))
         return false;
     for (unsigned i = 0; i < command->choice_count; i++)
-        if (strcmp(command->choices[i].text, choice->text) == 0)
+        if (name_equal(&command->choices[i], choice))
             return refuse(parse, "two choices have the same name");
     command->choice_count++;
     return true;
@@ -537,42 +405,4 @@ int command_parse(const char *line, size_t len, struct command *command, const c
         return ERR_BAD_ARGUMENT;
     }
     return 0;
-}
-
-/* ---- HTTP ---- */
-
-static bool begins_with_method(struct span line)
-{
-    static const char *const methods[] = {"GET ",     "HEAD ",  "POST ",    "PUT ",   "DELETE ",
-                                          "OPTIONS ", "PATCH ", "CONNECT ", "TRACE ", "PRI "};
-    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
-        size_t len = strlen(methods[i]);
-        if (line.len >= len && memcmp(line.at, methods[i], len) == 0)
-            return true;
-    }
-    return false;
-}
-
-static bool ends_in_version(struct span line)
-{
-    enum { VERSION_LEN = sizeof "HTTP/1.1" - 1 };
-    if (line.len < VERSION_LEN)
-        return false;
-    const char *version = line.at + line.len - VERSION_LEN;
-    return memcmp(version, "HTTP/", 5) == 0 && is_digit(version[5]) && version[6] == '.' &&
-           is_digit(version[7]);
-}
-
-bool line_is_http(const char *line, size_t len)
-{
-    struct span rest = {line, len};
-    while (rest.len > 0 && is_blank(rest.at[0])) {
-        rest.at++;
-        rest.len--;
-    }
-    if (begins_with_method(rest))
-        return true;
-    while (rest.len > 0 && (is_blank(rest.at[rest.len - 1]) || rest.at[rest.len - 1] == '\r'))
-        rest.len--;
-    return ends_in_version(rest);
 }

@@ -11,6 +11,7 @@
  * split: a part of a request is refused only if, and only as, the whole is. The rules about fields
  * wait for the end of the head. A head that comes in pieces is looked at from its beginning each
  * time, but not with each piece: 8 KiB of short fields take 80 us, and would with every byte. */
+#include "proto/number.h"
 #include "proto/http.h"
 
 #include "proto/ascii.h"
@@ -156,7 +157,7 @@ static void on_field(void *context, struct span name, struct span value)
     if (name.len == 0)
         parse->field_fault = "a field without a name";
     for (int i = 0; i < HTTP_HEADER_COUNT; i++) {
-        if (!ascii_equal(name.at, name.len, known[i].name))
+        if (!span_is_nocase(name, known[i].name))
             continue;
         struct span *slot = &parse->request->headers[i];
         if (slot->at && !known[i].may_repeat)
@@ -233,7 +234,7 @@ static int judge_target(struct parse *parse, struct span method)
     request->method = find_method(method);
     if (request->method == HTTP_OPTIONS && target.len == 1 && target.at[0] == '*')
         return 0;
-    if (target.at[0] != '/' || ascii_equal(method.at, method.len, "connect"))
+    if (target.at[0] != '/' || span_is_nocase(method, "connect"))
         return refuse(parse, 400, "the target is not a path");
     if (memchr(target.at, '#', target.len))
         return refuse(parse, 400, "the target has a fragment");
@@ -396,7 +397,7 @@ const char *http_reason(int status)
 char *http_put_status(char *at, int status)
 {
     at = stpcpy(at, "HTTP/1.1 ");
-    at = put_number(at, (uint64_t)status);
+    at = number_put(at, (uint64_t)status);
     *at++ = ' ';
     at = stpcpy(at, http_reason(status));
     return stpcpy(at, "\r\n");
@@ -413,7 +414,7 @@ char *http_put_field(char *at, const char *name, const char *value)
 char *http_put_length(char *at, uint64_t bytes)
 {
     at = stpcpy(at, "Content-Length: ");
-    at = put_number(at, bytes);
+    at = number_put(at, bytes);
     return stpcpy(at, "\r\n");
 }
 

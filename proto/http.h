@@ -4,7 +4,9 @@
 #ifndef TALLYCAST_PROTO_HTTP_H
 #define TALLYCAST_PROTO_HTTP_H
 
-#include "proto/command.h"
+#include "proto/span.h"
+
+#include <stdint.h>
 
 enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_OPTIONS, HTTP_OTHER };
 

@@ -4,7 +4,7 @@
 #ifndef TALLYCAST_PROTO_HTTP_HEAD_H
 #define TALLYCAST_PROTO_HTTP_HEAD_H
 
-#include "proto/command.h"
+#include "proto/span.h"
 
 enum http_head_result {
     HTTP_HEAD_WHOLE,

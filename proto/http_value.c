@@ -8,34 +8,18 @@
 
 /* ---- Pieces ---- */
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
 static struct span trim(struct span span)
 {
-    while (span.len > 0 && is_blank(span.at[0])) {
+    while (span.len > 0 && ascii_is_blank(span.at[0])) {
         span.at++;
         span.len--;
     }
-    while (span.len > 0 && is_blank(span.at[span.len - 1]))
+    while (span.len > 0 && ascii_is_blank(span.at[span.len - 1]))
         span.len--;
     return span;
 }
 
-/* Cuts what is before the first `mark` off `rest`, and the mark. */
-static struct span cut(struct span *rest, char mark)
-{
-    const char *at = rest->len > 0 ? memchr(rest->at, mark, rest->len) : NULL;
-    struct span piece = {rest->at, at ? (size_t)(at - rest->at) : rest->len};
-    size_t taken = piece.len + (at ? 1 : 0);
-    rest->at += taken;
-    rest->len -= taken;
-    return piece;
-}
-
-/* The same, but a mark inside of quotes is none. In a quoted string `\` keeps the next character
+/* As span_cut, but a mark inside of quotes is none. In a quoted string `\` keeps the next character
  * from ending it; in an entity tag it is a character like any other. */
 static struct span cut_quoted(struct span *rest, char mark, bool backslash_quotes)
 {
@@ -57,20 +41,15 @@ static struct span cut_quoted(struct span *rest, char mark, bool backslash_quote
     return trim(piece);
 }
 
-static bool span_is(struct span span, const char *text)
-{
-    return span.len == strlen(text) && memcmp(span.at, text, span.len) == 0;
-}
-
 /* ---- Forms ---- */
 
 bool http_next_pair(struct span *rest, struct span *name, struct span *value)
 {
     while (rest->len > 0) {
-        struct span pair = cut(rest, '&');
+        struct span pair = span_cut(rest, '&');
         if (pair.len == 0)
             continue;
-        *name = cut(&pair, '=');
+        *name = span_cut(&pair, '=');
         *value = pair;
         return true;
     }
@@ -120,7 +99,7 @@ int http_decode(struct span raw, bool plus_is_space, char *out, size_t size)
 bool http_cookie(struct span header, const char *name, struct span *value)
 {
     while (header.len > 0) {
-        struct span pair = trim(cut(&header, ';'));
+        struct span pair = trim(span_cut(&header, ';'));
         const char *equals = pair.len > 0 ? memchr(pair.at, '=', pair.len) : NULL;
         if (!equals || !span_is((struct span){pair.at, (size_t)(equals - pair.at)}, name))
             continue;
@@ -148,8 +127,8 @@ static bool is_refused(struct span parameters)
 {
     while (parameters.len > 0) {
         struct span parameter = cut_quoted(&parameters, ';', true);
-        struct span name = trim(cut(&parameter, '='));
-        if (ascii_equal(name.at, name.len, "q"))
+        struct span name = trim(span_cut(&parameter, '='));
+        if (span_is_nocase(name, "q"))
             return is_zero(trim(parameter));
     }
     return false;
@@ -170,7 +149,7 @@ static bool is_group(struct span item, const char *type, size_t group_len)
 static int exactness(struct span item, const char *type)
 {
     const char *slash = strchr(type, '/');
-    if (ascii_equal(item.at, item.len, type))
+    if (span_is_nocase(item, type))
         return 3;
     if (!slash)
         return span_is(item, "*") ? 1 : 0;
@@ -188,7 +167,7 @@ static int acceptance(struct span list, const char *type)
     bool refused = false;
     while (list.len > 0) {
         struct span rest = cut_quoted(&list, ',', true);
-        int exact = exactness(trim(cut(&rest, ';')), type);
+        int exact = exactness(trim(span_cut(&rest, ';')), type);
         if (exact > best) {
             best = exact;
             refused = is_refused(rest);
@@ -214,8 +193,8 @@ bool http_type_is(struct span content_type, const char *type)
     struct span rest = content_type;
     if (!rest.at)
         return false;
-    struct span name = trim(cut(&rest, ';'));
-    return ascii_equal(name.at, name.len, type);
+    struct span name = trim(span_cut(&rest, ';'));
+    return span_is_nocase(name, type);
 }
 
 /* An entity tag without the mark that says it is weak. */

@@ -4,7 +4,7 @@
 #ifndef TALLYCAST_PROTO_HTTP_VALUE_H
 #define TALLYCAST_PROTO_HTTP_VALUE_H
 
-#include "proto/command.h"
+#include "proto/span.h"
 
 /* Takes the next `name=value` of a form or query off `rest`, both still encoded; the value is empty
  * if there is no `=`. Returns false at the end. */

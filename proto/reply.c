@@ -5,10 +5,12 @@
  * the encoders write, so whatever tally_parse() accepts tally_encode() gives back byte by byte. */
 #include "proto/reply.h"
 
+#include "proto/number.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-enum { DIGITS_MAX = 20, PREFIX_MAX = 8 };
+enum { PREFIX_MAX = 8 };
 
 /* ---- Encoding ---- */
 
@@ -29,23 +31,12 @@ static size_t end_line(char *out, char *at)
     return (size_t)(at - out);
 }
 
-char *put_number(char *at, uint64_t number)
-{
-    char digits[DIGITS_MAX];
-    size_t first = DIGITS_MAX;
-    do {
-        digits[--first] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number != 0);
-    return put_bytes(at, digits + first, DIGITS_MAX - first);
-}
-
 size_t reply_greeting(char *out)
 {
     char *at = put_word(out, "+TALLYCAST ");
-    at = put_number(at, PROTO_VERSION);
+    at = number_put(at, PROTO_VERSION);
     at = put_word(at, " max-line=");
-    return end_line(out, put_number(at, PROTO_LINE_MAX));
+    return end_line(out, number_put(at, PROTO_LINE_MAX));
 }
 
 size_t reply_ok(char *out)
@@ -64,7 +55,7 @@ size_t reply_ok_text(char *out, const char *text, size_t len)
 
 size_t reply_ok_number(char *out, uint64_t number, bool duplicate)
 {
-    char *at = put_number(put_word(out, "+OK "), number);
+    char *at = number_put(put_word(out, "+OK "), number);
     return end_line(out, duplicate ? put_word(at, " duplicate") : at);
 }
 
@@ -75,7 +66,7 @@ size_t reply_error(char *out, enum error error, uint64_t seq, const char *text)
     at = put_word(at, error_code(error));
     if (error == ERR_ALREADY_VOTED) {
         *at++ = ' ';
-        at = put_number(at, seq);
+        at = number_put(at, seq);
     }
     if (!text)
         text = error_text(error);
@@ -85,7 +76,7 @@ size_t reply_error(char *out, enum error error, uint64_t seq, const char *text)
 
 size_t tally_line_max(unsigned choice_count)
 {
-    size_t number = 1 + DIGITS_MAX;
+    size_t number = 1 + NUMBER_DIGITS_MAX;
     size_t head = PREFIX_MAX + PROTO_NAME_MAX + sizeof " closed" - 1 + number + number;
     size_t choice = 1 + PROTO_NAME_MAX + number; /* ` NAME=COUNT` */
     return head + choice_count * choice + sizeof "\n" - 1;
@@ -96,37 +87,21 @@ size_t tally_encode(char *out, const char *prefix, const struct tally_view *view
     char *at = put_word(out, prefix);
     at = put_word(at, view->poll);
     at = put_word(at, view->open ? " open " : " closed ");
-    at = put_number(at, view->seq);
+    at = number_put(at, view->seq);
     *at++ = ' ';
-    at = put_number(at, view->ballots);
+    at = number_put(at, view->ballots);
     for (unsigned i = 0; !view->hidden && i < view->choice_count; i++) {
         *at++ = ' ';
         at = put_bytes(at, view->choices[i].text, view->choices[i].len);
         *at++ = '=';
-        at = put_number(at, view->counts[i]);
+        at = number_put(at, view->counts[i]);
     }
     return end_line(out, at);
 }
 
 /* ---- Decoding ---- */
 
-/* Takes what stands before the next separator, and drops the separator. */
-static struct span take_until(struct span *rest, char separator)
-{
-    const char *end = memchr(rest->at, separator, rest->len);
-    struct span part = {rest->at, end ? (size_t)(end - rest->at) : rest->len};
-    size_t taken = part.len + (end ? 1 : 0);
-    rest->at += taken;
-    rest->len -= taken;
-    return part;
-}
-
-static bool span_is(struct span span, const char *word)
-{
-    return span.len == strlen(word) && memcmp(span.at, word, span.len) == 0;
-}
-
-/* Reads a number as put_number() writes it. */
+/* Reads a number as number_put() writes it. */
 static bool read_number(struct span word, uint64_t *number)
 {
     if (word.len > 1 && word.at[0] == '0')
@@ -160,7 +135,7 @@ static enum reply_kind kind_of(char first)
 static void read_text(struct reply *reply)
 {
     struct span rest = reply->text;
-    reply->has_number = read_number(take_until(&rest, ' '), &reply->number);
+    reply->has_number = read_number(span_cut(&rest, ' '), &reply->number);
     reply->duplicate = reply->kind == REPLY_OK && reply->has_number && span_is(rest, "duplicate");
 }
 
@@ -172,9 +147,9 @@ void reply_parse(const char *line, size_t len, struct reply *reply)
     struct span rest = {line + 1, len - 1};
     bool has_code = reply->kind == REPLY_OK || reply->kind == REPLY_ERROR;
     if (has_code)
-        reply->code = take_until(&rest, ' ');
+        reply->code = span_cut(&rest, ' ');
     bool is_push = reply->kind == REPLY_PUSH;
-    if ((has_code && reply->code.len == 0) || (is_push && take_until(&rest, ' ').len > 0)) {
+    if ((has_code && reply->code.len == 0) || (is_push && span_cut(&rest, ' ').len > 0)) {
         *reply = (struct reply){.kind = REPLY_UNKNOWN};
         return;
     }
@@ -193,21 +168,21 @@ static bool read_choice(struct span word, struct tally_row *row)
     if (row->choice_count == PROTO_CHOICES_MAX)
         return false;
     unsigned i = row->choice_count++;
-    struct span name = take_until(&word, '=');
+    struct span name = span_cut(&word, '=');
     return read_name(name, &row->choices[i]) && read_number(word, &row->counts[i]);
 }
 
 bool tally_parse(const char *text, size_t len, struct tally_row *row)
 {
     struct span rest = {text, len};
-    if (len == 0 || text[len - 1] == ' ' || !read_name(take_until(&rest, ' '), &row->poll) ||
-        !read_state(take_until(&rest, ' '), &row->open) ||
-        !read_number(take_until(&rest, ' '), &row->seq) ||
-        !read_number(take_until(&rest, ' '), &row->ballots))
+    if (len == 0 || text[len - 1] == ' ' || !read_name(span_cut(&rest, ' '), &row->poll) ||
+        !read_state(span_cut(&rest, ' '), &row->open) ||
+        !read_number(span_cut(&rest, ' '), &row->seq) ||
+        !read_number(span_cut(&rest, ' '), &row->ballots))
         return false;
     row->choice_count = 0;
     while (rest.len > 0)
-        if (!read_choice(take_until(&rest, ' '), row))
+        if (!read_choice(span_cut(&rest, ' '), row))
             return false;
     row->hidden = row->choice_count == 0;
     return row->choice_count != 1;

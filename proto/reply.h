@@ -4,7 +4,10 @@
 #ifndef TALLYCAST_PROTO_REPLY_H
 #define TALLYCAST_PROTO_REPLY_H
 
-#include "proto/command.h"
+#include "proto/error.h"
+#include "proto/limits.h"
+#include "proto/name.h"
+#include "proto/span.h"
 
 /* Enough for every reply below that isn't a tally: a word, a number and a text of up to a line. */
 enum { REPLY_MAX = 64 + PROTO_LINE_MAX };
@@ -41,9 +44,6 @@ size_t tally_line_max(unsigned choice_count);
 
 /* `PREFIX` + tally: the prefix is "+OK ", "=", "> " or "". */
 size_t tally_encode(char *out, const char *prefix, const struct tally_view *view);
-
-/* Appends the decimal digits of `number`: at most 20 bytes. Returns the end. */
-char *put_number(char *at, uint64_t number);
 
 /* What a server's line is, by its first byte. */
 enum reply_kind { REPLY_OK, REPLY_ERROR, REPLY_ROW, REPLY_PUSH, REPLY_UNKNOWN };

@@ -5,21 +5,36 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum setting {
-    SETTING_BALLOTS,
-    SETTING_VOTERS,
-    SETTING_REVEAL,
-    SETTING_RECORD,
-    SETTING_STATE, /* of the new poll; OPEN and CLOSE change it later */
-    SETTING_COUNT
-};
+/* Each setting with its values, the default first: SETTING(identifier, name, values), where the
+ * values are FIRST(identifier, word) and then MORE(identifier, word). A value's number is its
+ * place. All that says a setting's words comes from here. */
+#define SETTINGS(SETTING, FIRST, MORE)                                                        \
+    SETTING(BALLOTS, "ballots",                                                               \
+            FIRST(BALLOTS_CHANGEABLE, "changeable") MORE(BALLOTS_ONCE, "once")                \
+                MORE(BALLOTS_UNLIMITED, "unlimited"))                                         \
+    SETTING(VOTERS, "voters",                                                                 \
+            FIRST(VOTERS_CONNECTION, "connection") MORE(VOTERS_NAMED, "named")                \
+                MORE(VOTERS_ADDRESS, "address"))                                              \
+    SETTING(REVEAL, "reveal", FIRST(REVEAL_LIVE, "live") MORE(REVEAL_CLOSED, "closed"))       \
+    SETTING(RECORD, "record", FIRST(RECORD_PSEUDONYM, "pseudonym") MORE(RECORD_NAME, "name")) \
+    /* of the new poll; OPEN and CLOSE change it later */                                     \
+    SETTING(STATE, "state", FIRST(STATE_OPEN, "open") MORE(STATE_CLOSED, "closed"))
 
-/* The value of a setting is its place in the setting's list; the default is 0. */
-enum { BALLOTS_CHANGEABLE, BALLOTS_ONCE, BALLOTS_UNLIMITED };
-enum { VOTERS_CONNECTION, VOTERS_NAMED, VOTERS_ADDRESS };
-enum { REVEAL_LIVE, REVEAL_CLOSED };
-enum { RECORD_PSEUDONYM, RECORD_NAME };
-enum { STATE_OPEN, STATE_CLOSED };
+#define SETTING_ID(id, name, values)        SETTING_##id,
+#define SETTING_VALUE_IDS(id, name, values) enum { values };
+#define SETTING_VALUE_ID(id, word)          id,
+#define SETTING_NO_VALUE(id, word)
+
+enum setting { SETTINGS(SETTING_ID, SETTING_NO_VALUE, SETTING_NO_VALUE) SETTING_COUNT };
+SETTINGS(SETTING_VALUE_IDS, SETTING_VALUE_ID, SETTING_VALUE_ID)
+
+/* ` [ballots=changeable|once|unlimited] [voters=...` and ` ballots= voters=...`: literals. */
+#define SETTING_CHOICE(id, name, values) " [" name "=" values "]"
+#define SETTING_NAME(id, name, values)   " " name "="
+#define SETTING_WORD(id, word)           word
+#define SETTING_OR_WORD(id, word)        "|" word
+#define SETTINGS_USAGE                   SETTINGS(SETTING_CHOICE, SETTING_WORD, SETTING_OR_WORD)
+#define SETTINGS_NAMES                   SETTINGS(SETTING_NAME, SETTING_NO_VALUE, SETTING_NO_VALUE)
 
 struct settings {
     uint8_t value[SETTING_COUNT];

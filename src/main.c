@@ -89,7 +89,7 @@ static void warn_if_other(const struct server *server, const struct config_poll 
 {
     const struct poll *poll = NULL;
     for (uint32_t id = 1; !poll; id++)
-        if (strcmp(tally_peek(server->tally, id)->poll->name.text, wanted->name.text) == 0)
+        if (name_equal(&tally_peek(server->tally, id)->poll->name, &wanted->name))
             poll = tally_peek(server->tally, id)->poll;
     bool same = poll->choice_count == wanted->choice_count;
     for (unsigned i = 0; same && i < wanted->choice_count; i++)

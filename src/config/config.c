@@ -7,6 +7,7 @@
 #include "config/config.h"
 
 #include "base/failpoint.h"
+#include "proto/number.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -4,8 +4,9 @@
 #ifndef TALLYCAST_CONFIG_H
 #define TALLYCAST_CONFIG_H
 
-#include "proto/command.h"
 #include "base/network.h"
+#include "proto/name.h"
+#include "proto/settings.h"
 #include "base/log.h"
 
 #include <stdbool.h>

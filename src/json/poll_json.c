@@ -5,6 +5,9 @@
  * that something failed. */
 #include "json/poll_json.h"
 
+#include "proto/number.h"
+#include "proto/line.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -141,7 +144,7 @@ int poll_json_event(struct buffer *out, const struct snapshot *snapshot)
     char head[64];
     char *at = head;
     memcpy(at, "event: tally\nid: ", 17);
-    at = put_number(at + 17, snapshot->seq);
+    at = number_put(at + 17, snapshot->seq);
     memcpy(at, "\ndata: ", 7);
     at += 7;
     if (buffer_append(out, head, (size_t)(at - head)) == 0 &&

@@ -149,7 +149,7 @@ static struct store_event *record_event(struct ledger *ledger, enum store_event_
 static const struct poll *poll_named(const struct ledger *ledger, const struct name *name)
 {
     for (uint32_t i = 0; i < ledger->created_count; i++)
-        if (strcmp(ledger->created[i]->name.text, name->text) == 0)
+        if (name_equal(&ledger->created[i]->name, name))
             return ledger->created[i];
     return directory_find(&ledger->directory, name);
 }

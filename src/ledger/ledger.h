@@ -15,6 +15,7 @@
 #include "store/store.h"
 #include "tally/tally.h"
 #include "poll/voter.h"
+#include "proto/error.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -4,6 +4,7 @@
 
 #include "serve/ballot.h"
 #include "base/log.h"
+#include "proto/number.h"
 #include "proto/settings.h"
 #include "serve/server.h"
 #include "tally/tally.h"
@@ -22,7 +23,7 @@ static struct span connection_words(const struct session *session, char text[BAL
     memcpy(at, "connection:", 11);
     memcpy(at += 11, session->client.worker->server->boot_id, SERVER_BOOT_ID_CHARS);
     *(at += SERVER_BOOT_ID_CHARS) = ':';
-    return (struct span){text, (size_t)(put_number(at + 1, session->client.id) - text)};
+    return (struct span){text, (size_t)(number_put(at + 1, session->client.id) - text)};
 }
 
 /* The words that the voter of a poll votes under: its name, its address, or this run's connection.

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "config/config.h"
 #include "base/log.h"
+#include "proto/line.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -14,11 +14,6 @@ static size_t name_hash(const struct name *name)
     return (size_t)(hash ^ hash >> 32);
 }
 
-static bool name_equal(const struct name *a, const struct name *b)
-{
-    return a->len == b->len && memcmp(a->text, b->text, a->len) == 0;
-}
-
 const struct poll *directory_find(const struct directory *directory, const struct name *name)
 {
     if (directory->capacity == 0)

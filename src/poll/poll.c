@@ -1,6 +1,8 @@
 /* Polls' definitions and texts. */
 #include "poll/poll.h"
 
+#include "proto/number.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,8 +27,7 @@ void poll_free(struct poll *poll)
 int poll_choice_find(const struct poll *poll, const struct name *name)
 {
     for (unsigned i = 0; i < poll->choice_count; i++)
-        if (poll->choices[i].len == name->len &&
-            memcmp(poll->choices[i].text, name->text, name->len) == 0)
+        if (name_equal(&poll->choices[i], name))
             return (int)i;
     uint64_t number;
     if (number_parse(name->text, name->len, poll->choice_count, &number) && number > 0)

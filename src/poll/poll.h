@@ -2,7 +2,9 @@
 #ifndef TALLYCAST_POLL_H
 #define TALLYCAST_POLL_H
 
-#include "proto/command.h"
+#include "proto/limits.h"
+#include "proto/name.h"
+#include "proto/settings.h"
 
 #include <stdatomic.h>
 #include <stdint.h>

@@ -6,6 +6,7 @@
 #include "net/conn.h"
 #include "push/encoding.h"
 #include "poll/poll.h"
+#include "proto/error.h"
 
 struct broadcast;
 struct subscriber;

@@ -4,6 +4,7 @@
 
 #include "serve/client.h"
 #include "poll/poll.h"
+#include "proto/error.h"
 
 /* Who votes: the words that are hashed, or recorded where the poll records names. */
 enum { BALLOT_VOTER_MAX = PROTO_NAME_MAX + 32 }; /* bytes */

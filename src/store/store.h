@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "poll/poll.h"
+#include "proto/error.h"
 
 #include <limits.h>
 #include <stdatomic.h>

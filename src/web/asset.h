@@ -3,7 +3,7 @@
 #ifndef TALLYCAST_ASSET_H
 #define TALLYCAST_ASSET_H
 
-#include "proto/command.h"
+#include "proto/span.h"
 
 /* A file that a browser gets as it is. Never freed. */
 struct asset {

@@ -3,7 +3,8 @@
 #ifndef TALLYCAST_BALLOT_JSON_H
 #define TALLYCAST_BALLOT_JSON_H
 
-#include "proto/command.h"
+#include "proto/name.h"
+#include "proto/span.h"
 #include "proto/error.h"
 
 /* Names and ids as the line protocol has them. */

@@ -12,7 +12,7 @@
 #define TALLYCAST_TEMPLATE_H
 
 #include "base/buffer.h"
-#include "proto/command.h"
+#include "proto/span.h"
 
 #include <jansson.h>
 

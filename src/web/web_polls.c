@@ -5,6 +5,7 @@
 #include "proto/http_value.h"
 #include "tally/tally.h"
 #include "web/web_reply.h"
+#include "proto/number.h"
 
 #include <inttypes.h>
 #include <sodium.h>

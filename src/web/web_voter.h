@@ -3,7 +3,7 @@
 #ifndef TALLYCAST_WEB_VOTER_H
 #define TALLYCAST_WEB_VOTER_H
 
-#include "proto/command.h"
+#include "proto/span.h"
 #include "poll/voter.h"
 
 #include <stdbool.h>

@@ -1,6 +1,7 @@
 /* Fuzzes the codec's first half with one line (libFuzzer). Whatever the line, nothing outside it is
  * read; and what is parsed holds to what command.h promises, so that nobody behind the codec need
  * check it again. */
+#include "proto/line.h"
 #include "proto/command.h"
 
 #include <stdlib.h>

@@ -3,6 +3,7 @@
  * what http.h promises, and to rules that are checked here by splitting lines, which is nothing
  * like the codec's way; and it makes no difference how the bytes came split, or what is behind a
  * request. */
+#include "proto/number.h"
 #include "proto/http.h"
 #include "proto/http_value.h"
 
@@ -131,9 +132,9 @@ static void require_field(struct span line, struct counts *counts)
     size_t len = (size_t)(colon - line.at);
     for (size_t i = 0; i < len; i++)
         require(line.at[i] > ' ' && line.at[i] < 0x7f);
-    counts->hosts += ascii_equal(line.at, len, "host");
-    counts->lengths += ascii_equal(line.at, len, "content-length");
-    require(!ascii_equal(line.at, len, "transfer-encoding"));
+    counts->hosts += span_is_nocase((struct span){line.at, len}, "host");
+    counts->lengths += span_is_nocase((struct span){line.at, len}, "content-length");
+    require(!span_is_nocase((struct span){line.at, len}, "transfer-encoding"));
 }
 
 static void require_request_line(struct span line)

@@ -2,6 +2,7 @@
 #include "tests/fuzz/fuzz_ledger.h"
 
 #include "tests/fuzz/fuzz_kernel.h"
+#include "proto/command.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -6,6 +6,8 @@
 #include "tests/fuzz/fuzz_kernel.h"
 #include "tests/fuzz/fuzz_ledger.h"
 #include "tests/fuzz/fuzz_web.h"
+#include "proto/command.h"
+#include "proto/line.h"
 #include "proto/reply.h"
 
 #include <stdlib.h>

@@ -3,6 +3,7 @@
 #include "tests/fuzz/fuzz_web.h"
 
 #include "tests/fuzz/fuzz_kernel.h"
+#include "proto/number.h"
 #include "proto/ascii.h"
 #include "proto/http_value.h"
 

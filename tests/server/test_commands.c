@@ -4,6 +4,7 @@
 #include "tests/support/server.h"
 
 #include "proto/limits.h"
+#include "proto/settings.h"
 
 #include <dirent.h>
 #include <fcntl.h>

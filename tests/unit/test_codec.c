@@ -2,6 +2,8 @@
  * trips. Lines are parsed in blocks of exactly their size, so that a sanitizer sees a step beyond
  * them. */
 #include "tests/support/coverage.h"
+#include "proto/number.h"
+#include "proto/line.h"
 #include "proto/ascii.h"
 #include "proto/command.h"
 #include "proto/reply.h"
@@ -331,14 +333,26 @@ START_TEST(numbers)
 }
 END_TEST
 
-START_TEST(ascii_words)
+static struct span span_of(const char *text)
 {
-    ck_assert(ascii_equal("BaLLots", 7, "ballots"));
-    ck_assert(ascii_equal("ballots", 7, "BALLOTS"));
-    ck_assert(!ascii_equal("ballot", 6, "ballots"));
-    ck_assert(!ascii_equal("ballotss", 8, "ballots"));
-    ck_assert(!ascii_equal("b\0", 2, "b"));
-    ck_assert(!ascii_equal("@[", 2, "`{"));
+    size_t len = strlen(text);
+    return (struct span){exact_copy(text, len), len};
+}
+
+START_TEST(spans_are_compared_whole)
+{
+    ck_assert(span_is(span_of("ballots"), "ballots"));
+    ck_assert(!span_is(span_of("Ballots"), "ballots"));
+    ck_assert(!span_is(span_of("ballot"), "ballots"));
+    ck_assert(!span_is(span_of("ballotss"), "ballots"));
+    ck_assert(span_is((struct span){NULL, 0}, ""));
+    ck_assert(span_is_nocase(span_of("BaLLots"), "ballots"));
+    ck_assert(span_is_nocase(span_of("ballots"), "BALLOTS"));
+    ck_assert(!span_is_nocase(span_of("ballot"), "ballots"));
+    ck_assert(!span_is_nocase(span_of("ballotss"), "ballots"));
+    ck_assert(!span_is_nocase((struct span){"b\0", 2}, "b"));
+    ck_assert(!span_is_nocase(span_of("@["), "`{"));
+    ck_assert(span_is_nocase((struct span){NULL, 0}, ""));
     ck_assert_int_eq(ascii_fold('\xc3'), '\xc3');
 }
 END_TEST
@@ -929,7 +943,7 @@ START_TEST(put_numbers)
         uint64_t samples[] = {power - 1, power, power + 1, UINT64_MAX - power};
         for (size_t i = 0; i < COUNT_OF(samples); i++) {
             char out[20], expected[32];
-            size_t len = (size_t)(put_number(out, samples[i]) - out);
+            size_t len = (size_t)(number_put(out, samples[i]) - out);
             snprintf(expected, sizeof expected, "%" PRIu64, samples[i]);
             assert_line(out, len, expected);
         }
@@ -1242,7 +1256,7 @@ int main(void)
                    {http_lines},
                    {lines_that_are_not_http}}},
         {"words", .timeout_s = 60,
-         .tests = {{names}, {name_bytes}, {voters}, {numbers}, {ascii_words}}},
+         .tests = {{names}, {name_bytes}, {voters}, {numbers}, {spans_are_compared_whole}}},
         {"lists", .timeout_s = 60,
          .tests = {{errors},
                    {errors_that_count},

@@ -7,6 +7,7 @@
 #include "proto/error.h"
 #include "tests/support/temporary.h"
 #include "base/waker.h"
+#include "proto/command.h"
 #include "tests/support/unit.h"
 
 #include <errno.h>

@@ -2,6 +2,7 @@
  * script quotes. */
 #include "tools/tallyctl/request.h"
 
+#include "proto/line.h"
 #include "proto/command.h"
 #include "tools/tallyctl/output.h"
 

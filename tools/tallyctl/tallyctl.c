@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "tools/tallyctl/interrupt.h"
 #include "tools/tallyctl/output.h"
+#include "proto/number.h"
 #include "proto/command.h"
 
 #include <getopt.h>

@@ -51,7 +51,7 @@ static bool is_repeat(const struct invocation *invocation, int i)
         return false;
     for (int j = 0; j < i; j++)
         if (name_parse(invocation->argv[j], strlen(invocation->argv[j]), &earlier) &&
-            strcmp(name.text, earlier.text) == 0)
+            name_equal(&name, &earlier))
             return true;
     return false;
 }
@@ -97,7 +97,7 @@ static struct watched *find_poll(struct watch *watch, const struct name *name)
 {
     for (size_t i = 0; i < watch->count; i++) {
         struct watched *poll = &watch->polls[i];
-        if (poll->name.len == name->len && memcmp(poll->name.text, name->text, name->len) == 0)
+        if (name_equal(&poll->name, name))
             return poll;
     }
     return NULL;

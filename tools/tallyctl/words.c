@@ -1,21 +1,16 @@
 /* Takes rows of a server's reply apart. */
 #include "tools/tallyctl/words.h"
 
-#include <string.h>
+#include "proto/number.h"
 
 struct span words_take(struct span *rest)
 {
-    const char *space = rest->len ? memchr(rest->at, ' ', rest->len) : NULL;
-    struct span word = {rest->at, space ? (size_t)(space - rest->at) : rest->len};
-    size_t taken = word.len + (space ? 1 : 0);
-    rest->at += taken;
-    rest->len -= taken;
-    return word;
+    return span_cut(rest, ' ');
 }
 
 bool words_equal(struct span span, const char *word)
 {
-    return span.len == strlen(word) && memcmp(span.at, word, span.len) == 0;
+    return span_is(span, word);
 }
 
 bool words_number(struct span span, uint64_t *number)

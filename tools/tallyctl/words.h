@@ -2,7 +2,9 @@
 #ifndef TALLYCAST_TOOLS_TALLYCTL_WORDS_H
 #define TALLYCAST_TOOLS_TALLYCTL_WORDS_H
 
-#include "proto/command.h"
+#include "proto/span.h"
+
+#include <stdint.h>
 
 /* Takes the first word off `rest`, and the space behind it. A len of 0 says that there was none. */
 struct span words_take(struct span *rest);

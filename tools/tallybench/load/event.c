@@ -2,6 +2,9 @@
  * standard allows too. */
 #include "tools/tallybench/load/event.h"
 
+#include "proto/name.h"
+#include "proto/number.h"
+
 #include <jansson.h>
 #include <string.h>
 

@@ -3,7 +3,9 @@
 #ifndef TALLYCAST_TOOLS_BENCH_HTTP_H
 #define TALLYCAST_TOOLS_BENCH_HTTP_H
 
-#include "proto/command.h"
+#include "proto/span.h"
+
+#include <stdint.h>
 
 enum {
     HTTP_REQUEST_BYTES = 1024,    /* that a request may have */

@@ -2,6 +2,8 @@
  * and writes the reply. Everything below is guarded by `mutex`. Not to be imitated. */
 #include "tools/tallybench/run/naive.h"
 
+#include "proto/command.h"
+#include "proto/line.h"
 #include "proto/reply.h"
 #include "tools/tallybench/run/memory.h"
 #include "tools/tallybench/load/target.h"

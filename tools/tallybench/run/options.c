@@ -1,6 +1,7 @@
 /* The options of tallybench (see bench_options.h). Nothing is allocated. */
 #include "tools/tallybench/run/options.h"
 
+#include "proto/number.h"
 #include "proto/command.h"
 
 #include <getopt.h>

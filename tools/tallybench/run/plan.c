@@ -2,6 +2,7 @@
  * way of every ballot. */
 #include "tools/tallybench/run/plan.h"
 
+#include "proto/number.h"
 #include "proto/reply.h"
 #include "tools/tallybench/run/memory.h"
 
@@ -122,7 +123,7 @@ char *plan_put_ballot(const struct plan *plan, const struct plan_cursor *cursor,
     at += prefix->len;
     if (plan->named == 0)
         return at;
-    at = put_number(at, cursor->voter * plan->connections + number);
+    at = number_put(at, cursor->voter * plan->connections + number);
     *at++ = '\n';
     return at;
 }

@@ -6,6 +6,7 @@
 #include "tools/tallybench/run/server.h"
 
 #include "base/clock.h"
+#include "proto/number.h"
 
 #include <errno.h>
 #include <fcntl.h>
