@@ -16,6 +16,7 @@
 #include "base/failpoint.h"
 #include "ledger/ledger.h"
 #include "line/session.h"
+#include "ledger/ports.h"
 #include "serve/listener.h"
 #include "base/log.h"
 #include "notify.h"
@@ -131,25 +132,27 @@ static int open_database(struct server *server)
     return -1;
 }
 
-/* Loads the database into a ledger, and makes sure of what it holds. */
-static int load_ledger(struct server *server, struct waker *const *wakers, char why[STORE_WHY_MAX])
+/* Makes the workers' ports to the ledger. */
+static int make_ports(struct server *server)
 {
-    server->ledger =
-        ledger_new(server->store, server->tally, &server->key, server->worker_count, wakers, why);
-    failpoint(FAILPOINT_START_LOADED);
-    return server->ledger ? store_checkpoint_all(server->store, why) : -1;
-}
-
-static int make_ledger(struct server *server)
-{
-    char why[STORE_WHY_MAX] = "out of memory";
-    uint64_t began_ns = clock_monotonic_ns();
     struct waker **wakers = calloc(server->worker_count, sizeof(struct waker *));
     for (unsigned i = 0; wakers && i < server->worker_count; i++)
         wakers[i] = &server->workers[i].loop.waker;
-    int result = wakers ? load_ledger(server, wakers, why) : -1;
+    server->ports = wakers ? ports_new(server->worker_count, wakers) : NULL;
+    if (!server->ports)
+        log_error("can't make the ledger's ports error=%s", strerror(errno));
     free(wakers);
-    if (result != 0) {
+    return server->ports ? 0 : -1;
+}
+
+/* Loads the database into a ledger, and makes sure of what it holds. */
+static int make_ledger(struct server *server)
+{
+    char why[STORE_WHY_MAX];
+    uint64_t began_ns = clock_monotonic_ns();
+    server->ledger = ledger_new(server->store, server->tally, &server->key, server->ports, why);
+    failpoint(FAILPOINT_START_LOADED);
+    if (!server->ledger || store_checkpoint_all(server->store, why) != 0) {
         log_error("%s", why);
         return -1;
     }
@@ -206,7 +209,8 @@ static int make(struct server *server, struct event_base *base)
         log_error("out of memory");
         return -1;
     }
-    if (open_database(server) != 0 || make_workers(server) != 0 || make_ledger(server) != 0)
+    if (open_database(server) != 0 || make_workers(server) != 0 || make_ports(server) != 0 ||
+        make_ledger(server) != 0)
         return -1;
     failpoint(FAILPOINT_START_CHECKPOINTED);
     return create_polls(server);
@@ -221,6 +225,8 @@ static void unmake(struct server *server)
     free(server->workers);
     if (server->ledger)
         ledger_free(server->ledger);
+    if (server->ports)
+        ports_free(server->ports);
     if (server->tally)
         tally_free(server->tally);
     if (server->store)

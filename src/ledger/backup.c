@@ -1,10 +1,13 @@
-/* BACKUP: a copy of the database, made by a thread of its own while ballots go on (store_backup.c
- * says how). One at a time. The copying thread says that it is done and wakes the ledger, which
- * answers. */
-#include "ledger/ledger_internal.h"
+/* BACKUP: a copy of the database, made by a thread of its own while ballots go on (the store says
+ * how). One at a time. The copying thread says that it is done and wakes the ledger, which answers.
+ */
+#include "ledger/backup.h"
 
 #include "base/failpoint.h"
-#include "base/log.h"
+#include "base/waker.h"
+#include "ledger/ports.h"
+#include "proto/error.h"
+#include "store/store.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -20,7 +23,7 @@ static void *backup_run(void *context)
     if (backup->error != 0)
         backup->bytes = (uint64_t)errno;
     atomic_store_explicit(&backup->done, true, memory_order_release);
-    waker_wake(backup->ledger);
+    waker_wake(ports_waker(backup->ports));
     return NULL;
 }
 
@@ -32,49 +35,58 @@ static void drop_target(struct request_text *path, int file)
 }
 
 /* Returns 0, or an error for the answer. */
-static int start(struct ledger *ledger, unsigned port, const struct request *request)
+static int start(struct backup *backup, struct store *store, struct ports *ports, unsigned port,
+                 const struct request *request)
 {
-    struct backup *backup = &ledger->backup;
     if (backup->running)
         return ERR_LIMIT;
-    int error = store_backup_begin(ledger->store);
+    int error = store_backup_begin(store);
     if (error != 0)
         return error;
     *backup = (struct backup){.port = port,
                               .to = request->from,
                               .path = request->detail,
                               .file = request->file,
-                              .store = ledger->store,
-                              .ledger = &ledger->waker};
+                              .store = store,
+                              .ports = ports};
     if (pthread_create(&backup->thread, NULL, backup_run, backup) != 0) {
-        store_backup_end(ledger->store);
+        store_backup_end(store);
         return ERR_LIMIT;
     }
     backup->running = true;
     return 0;
 }
 
-void ledger_backup_start(struct ledger *ledger, unsigned port, struct request *request)
+void backup_begin(struct backup *backup, struct store *store, struct ports *ports, unsigned port,
+                  const struct request *request)
 {
-    int error = start(ledger, port, request);
+    int error = start(backup, store, ports, port, request);
     if (error == 0)
         return;
-    ledger_answer(ledger, port, (struct answer){.to = request->from, .error = error});
+    ports_answer(ports, port, (struct answer){.to = request->from, .error = error});
     drop_target(request->detail, request->file);
 }
 
-void ledger_backup_finish(struct ledger *ledger, bool wait)
+bool backup_is_done(const struct backup *backup)
 {
-    struct backup *backup = &ledger->backup;
-    if (!backup->running || (!wait && !atomic_load_explicit(&backup->done, memory_order_acquire)))
+    return backup->running && atomic_load_explicit(&backup->done, memory_order_acquire);
+}
+
+void backup_cancel(struct backup *backup)
+{
+    atomic_store(&backup->cancelled, true);
+}
+
+void backup_finish(struct backup *backup, bool wait)
+{
+    if (!backup->running || (!wait && !backup_is_done(backup)))
         return;
     pthread_join(backup->thread, NULL);
-    store_backup_end(ledger->store);
+    store_backup_end(backup->store);
     backup->running = false;
     failpoint(FAILPOINT_BACKUP_DONE);
-    ledger_answer(
-        ledger, backup->port,
+    ports_answer(
+        backup->ports, backup->port,
         (struct answer){.to = backup->to, .number = backup->bytes, .error = backup->error});
     drop_target(backup->path, backup->file);
-    ledger_flush_answers(ledger);
 }

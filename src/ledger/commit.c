@@ -1,38 +1,33 @@
 /* Committing a batch: the accepted entries, and the tallies that they lead to, in one transaction;
  * then the drafts are what everyone is shown. A refused transaction undoes all of judging, and
  * every verdict that rested on it. */
-#include "ledger/ledger_internal.h"
+#include "ledger/commit.h"
 
 #include "base/clock.h"
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "ledger/state.h"
 #include "proto/reply.h"
+#include "trace/journey.h"
 
 #include <stdlib.h>
-
-size_t ledger_encode_line(const struct snapshot *snapshot, char *out)
-{
-    struct tally_view view;
-    snapshot_view(snapshot, &view);
-    view.hidden = false;
-    return tally_encode(out, "", &view) - 1; /* without its LF */
-}
 
 static int lines_reserve(struct ledger *ledger)
 {
     size_t needed = 0;
-    for (size_t i = 0; i < ledger->touched_count; i++) {
-        const struct snapshot *snapshot = ledger->drafts[ledger->touched[i] - 1].snapshot;
+    for (size_t i = 0; i < ledger->batch.touched_count; i++) {
+        const struct snapshot *snapshot =
+            ledger->batch.drafts[ledger->batch.touched[i] - 1].snapshot;
         if (snapshot)
             needed += tally_line_max(snapshot->poll->choice_count);
     }
-    if (needed <= ledger->lines_capacity)
+    if (needed <= ledger->batch.lines_capacity)
         return 0;
-    char *lines = realloc(ledger->lines, needed);
+    char *lines = realloc(ledger->batch.lines, needed);
     if (!lines)
         return -1;
-    ledger->lines = lines;
-    ledger->lines_capacity = needed;
+    ledger->batch.lines = lines;
+    ledger->batch.lines_capacity = needed;
     return 0;
 }
 
@@ -43,13 +38,14 @@ static ptrdiff_t encode_tallies(struct ledger *ledger)
     if (lines_reserve(ledger) != 0)
         return -1;
     ptrdiff_t tallies = 0;
-    char *at = ledger->lines;
-    for (size_t i = 0; i < ledger->touched_count; i++) {
-        const struct snapshot *snapshot = ledger->drafts[ledger->touched[i] - 1].snapshot;
+    char *at = ledger->batch.lines;
+    for (size_t i = 0; i < ledger->batch.touched_count; i++) {
+        const struct snapshot *snapshot =
+            ledger->batch.drafts[ledger->batch.touched[i] - 1].snapshot;
         if (!snapshot)
             continue;
-        size_t len = ledger_encode_line(snapshot, at);
-        ledger->tallies[tallies++] = (struct store_tally){ledger->touched[i], at, len};
+        size_t len = snapshot_encode_line(snapshot, at);
+        ledger->batch.tallies[tallies++] = (struct store_tally){ledger->batch.touched[i], at, len};
         at += len;
     }
     return tallies;
@@ -64,17 +60,17 @@ static int store_batch(struct ledger *ledger, const char **why)
     }
     const struct store_batch batch = {
         .time_ns = clock_real_ns(),
-        .events = ledger->events,
-        .event_count = ledger->event_count,
-        .ballots = ledger->ballots,
-        .ballot_count = ledger->ballot_count,
-        .tallies = ledger->tallies,
+        .events = ledger->batch.events,
+        .event_count = ledger->batch.event_count,
+        .ballots = ledger->batch.ballots,
+        .ballot_count = ledger->batch.ballot_count,
+        .tallies = ledger->batch.tallies,
         .tally_count = (size_t)tallies,
     };
     uint64_t began_ns = clock_monotonic_ns();
     int result = store_commit(ledger->store, &batch, why);
-    ledger->committed_ns = clock_monotonic_ns();
-    histogram_record(&ledger->stats.commit_us, (ledger->committed_ns - began_ns) / 1000);
+    ledger->batch.committed_ns = clock_monotonic_ns();
+    histogram_record(&ledger->stats.commit_us, (ledger->batch.committed_ns - began_ns) / 1000);
     histogram_record(&ledger->stats.batch, batch.event_count + batch.ballot_count);
     return result;
 }
@@ -82,19 +78,19 @@ static int store_batch(struct ledger *ledger, const char **why)
 /* Takes back everything that judging did. */
 static void batch_undo(struct ledger *ledger)
 {
-    while (ledger->undo_count > 0) {
-        const struct undo *undo = &ledger->undos[--ledger->undo_count];
+    while (ledger->batch.undo_count > 0) {
+        const struct undo *undo = &ledger->batch.undos[--ledger->batch.undo_count];
         int error = electorate_set(ledger->electorate, undo->voter, undo->before, NULL);
         INVARIANT(error == 0); /* the voter's entry is there, and needs no memory */
     }
-    ledger_drafts_drop(ledger);
-    for (uint32_t i = 0; i < ledger->created_count; i++)
-        poll_free(ledger->created[i]);
-    ledger->created_count = 0;
-    for (size_t i = 0; i < ledger->request_count; i++)
-        if (ledger->verdicts[i].rests_on >= ledger->first_seq)
-            ledger->verdicts[i] = (struct verdict){.error = ERR_STORAGE};
-    ledger->next_seq = ledger->first_seq;
+    batch_drop_drafts(&ledger->batch);
+    for (uint32_t i = 0; i < ledger->batch.created_count; i++)
+        poll_free(ledger->batch.created[i]);
+    ledger->batch.created_count = 0;
+    for (size_t i = 0; i < ledger->batch.request_count; i++)
+        if (ledger->batch.verdicts[i].rests_on >= ledger->batch.first_seq)
+            ledger->batch.verdicts[i] = (struct verdict){.error = ERR_STORAGE};
+    ledger->next_seq = ledger->batch.first_seq;
 }
 
 static void storage_note(struct ledger *ledger, bool failing, const char *why)
@@ -113,13 +109,13 @@ static void storage_note(struct ledger *ledger, bool failing, const char *why)
 
 static bool batch_has_entries(const struct ledger *ledger)
 {
-    return ledger->next_seq > ledger->first_seq;
+    return ledger->next_seq > ledger->batch.first_seq;
 }
 
-bool ledger_commit(struct ledger *ledger)
+bool commit_batch(struct ledger *ledger)
 {
     if (!batch_has_entries(ledger)) {
-        ledger_drafts_drop(ledger);
+        batch_drop_drafts(&ledger->batch);
         return false;
     }
     const char *why = NULL;
@@ -136,14 +132,14 @@ bool ledger_commit(struct ledger *ledger)
 /* Marks the drafts that hold sampled ballots, for whoever pushes them. */
 static void mark_drafts(struct ledger *ledger)
 {
-    for (size_t i = 0; i < ledger->sampled_count; i++) {
-        const struct request *request = &ledger->requests[ledger->sampled[i]];
-        struct snapshot *draft = ledger->drafts[request->poll - 1].snapshot;
+    for (size_t i = 0; i < ledger->batch.sampled_count; i++) {
+        const struct request *request = &ledger->batch.requests[ledger->batch.sampled[i]];
+        struct snapshot *draft = ledger->batch.drafts[request->poll - 1].snapshot;
         bool traced = request->journey->traced ||
-                      (draft->mark.traced && draft->mark.first_seq == ledger->first_seq);
-        draft->mark = (struct snapshot_mark){.first_seq = ledger->first_seq,
+                      (draft->mark.traced && draft->mark.first_seq == ledger->batch.first_seq);
+        draft->mark = (struct snapshot_mark){.first_seq = ledger->batch.first_seq,
                                              .last_seq = draft->seq,
-                                             .committed_ns = ledger->committed_ns,
+                                             .committed_ns = ledger->batch.committed_ns,
                                              .traced = traced};
     }
 }
@@ -151,30 +147,24 @@ static void mark_drafts(struct ledger *ledger)
 /* The tally that was just shown is the ledger's to look at until it publishes again. */
 static void stamp_journeys(struct ledger *ledger)
 {
-    for (size_t i = 0; i < ledger->sampled_count; i++) {
-        const struct request *request = &ledger->requests[ledger->sampled[i]];
-        request->journey->at_ns[JOURNEY_committed] = ledger->committed_ns;
+    for (size_t i = 0; i < ledger->batch.sampled_count; i++) {
+        const struct request *request = &ledger->batch.requests[ledger->batch.sampled[i]];
+        request->journey->at_ns[JOURNEY_committed] = ledger->batch.committed_ns;
         request->journey->at_ns[JOURNEY_counted] =
             tally_peek(ledger->tally, request->poll)->mark.counted_ns;
     }
 }
 
-void ledger_publish(struct ledger *ledger)
+void commit_publish(struct ledger *ledger)
 {
-    for (uint32_t i = 0; i < ledger->created_count; i++)
-        if (directory_add(&ledger->directory, ledger->created[i]) != 0)
+    for (uint32_t i = 0; i < ledger->batch.created_count; i++)
+        if (directory_add(&ledger->directory, ledger->batch.created[i]) != 0)
             log_broken(__FILE__, __LINE__,
                        "no memory for the name of a poll that is durable already");
     mark_drafts(ledger);
-    size_t changes = 0;
-    for (size_t i = 0; i < ledger->touched_count; i++) {
-        const struct draft *draft = &ledger->drafts[ledger->touched[i] - 1];
-        if (draft->snapshot || draft->texts)
-            ledger->changes[changes++] =
-                (struct tally_change){ledger->touched[i], draft->snapshot, draft->texts};
-    }
-    tally_publish(ledger->tally, ledger->changes, changes);
+    size_t changes = batch_list_changes(&ledger->batch);
+    tally_publish(ledger->tally, ledger->batch.changes, changes);
     stamp_journeys(ledger);
     atomic_store_explicit(&ledger->stats.seq, ledger->next_seq - 1, memory_order_relaxed);
-    ledger_drafts_forget(ledger);
+    batch_forget_drafts(&ledger->batch);
 }

@@ -1,13 +1,15 @@
 /* Judging: goes through a batch in order and decides on each request. What it changes it changes in
  * private: drafts are copies of the polls' snapshots and texts that nobody sees before they are
  * durable, and each entry of the electorate that is changed is noted in a journal, so that
- * ledger_commit can take it back.
+ * commit_batch can take it back.
  *
  * Fails: memory that is short refuses the one request with LIMIT. */
-#include "ledger/ledger_internal.h"
+#include "ledger/judge.h"
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "ledger/state.h"
+#include "trace/journey.h"
 
 #include <string.h>
 
@@ -18,43 +20,17 @@ enum { PREFETCH_AHEAD = 8 }; /* ballots between asking for an electorate's entry
 /* The poll as this batch has left it so far. */
 static const struct snapshot *poll_now(const struct ledger *ledger, uint32_t poll)
 {
-    const struct snapshot *draft = ledger->drafts[poll - 1].snapshot;
+    const struct snapshot *draft = ledger->batch.drafts[poll - 1].snapshot;
     return draft ? draft : tally_peek(ledger->tally, poll);
-}
-
-struct draft *ledger_draft_touch(struct ledger *ledger, uint32_t poll)
-{
-    struct draft *draft = &ledger->drafts[poll - 1];
-    if (!draft->touched) {
-        draft->touched = true;
-        ledger->touched[ledger->touched_count++] = poll;
-    }
-    return draft;
 }
 
 /* A snapshot of the poll that this batch may change; NULL if memory is short. */
 static struct snapshot *draft_snapshot(struct ledger *ledger, uint32_t poll)
 {
-    struct draft *draft = ledger_draft_touch(ledger, poll);
+    struct draft *draft = batch_draft(&ledger->batch, poll);
     if (!draft->snapshot)
         draft->snapshot = snapshot_copy(tally_peek(ledger->tally, poll));
     return draft->snapshot;
-}
-
-void ledger_drafts_forget(struct ledger *ledger)
-{
-    for (size_t i = 0; i < ledger->touched_count; i++)
-        ledger->drafts[ledger->touched[i] - 1] = (struct draft){0};
-    ledger->touched_count = 0;
-}
-
-void ledger_drafts_drop(struct ledger *ledger)
-{
-    for (size_t i = 0; i < ledger->touched_count; i++) {
-        snapshot_unref(ledger->drafts[ledger->touched[i] - 1].snapshot);
-        poll_texts_unref(ledger->drafts[ledger->touched[i] - 1].texts);
-    }
-    ledger_drafts_forget(ledger);
 }
 
 /* ---- judging ---- */
@@ -74,16 +50,15 @@ static struct verdict accepted(uint64_t seq)
     return (struct verdict){.number = seq, .rests_on = seq};
 }
 
-bool ledger_ballot_identity(const struct poll *poll, const struct hash *voter, bool has_key,
-                            const struct hash *key, struct hash *identity)
+bool judge_identity(const struct poll *poll, const struct hash *voter, bool has_key,
+                    const struct hash *key, struct hash *identity)
 {
     bool unlimited = poll_setting(poll, SETTING_BALLOTS) == BALLOTS_UNLIMITED;
     *identity = unlimited ? *key : *voter;
     return !unlimited || has_key;
 }
 
-void ledger_count_ballot(struct snapshot *snapshot, struct vote before, unsigned choice,
-                         uint64_t seq)
+void judge_count(struct snapshot *snapshot, struct vote before, unsigned choice, uint64_t seq)
 {
     if (before.seq)
         snapshot->counts[before.choice]--;
@@ -96,7 +71,7 @@ void ledger_count_ballot(struct snapshot *snapshot, struct vote before, unsigned
 static void record_ballot(struct ledger *ledger, const struct request *request, uint64_t seq)
 {
     const struct request_text *name = request->detail;
-    ledger->ballots[ledger->ballot_count++] = (struct store_ballot){
+    ledger->batch.ballots[ledger->batch.ballot_count++] = (struct store_ballot){
         .seq = seq,
         .poll = request->poll,
         .choice = request->choice,
@@ -112,8 +87,8 @@ static struct verdict judge_ballot(struct ledger *ledger, const struct request *
 {
     const struct snapshot *now = poll_now(ledger, request->poll);
     struct hash identity;
-    bool identified = ledger_ballot_identity(now->poll, &request->voter, request->has_key,
-                                             &request->key, &identity);
+    bool identified =
+        judge_identity(now->poll, &request->voter, request->has_key, &request->key, &identity);
     struct vote before = {0};
     if (identified)
         before = electorate_find(ledger->electorate, identity);
@@ -130,8 +105,8 @@ static struct verdict judge_ballot(struct ledger *ledger, const struct request *
     if (!draft || (identified && electorate_set(ledger->electorate, identity, vote, NULL) != 0))
         return refused(ERR_LIMIT, 0);
     if (identified)
-        ledger->undos[ledger->undo_count++] = (struct undo){identity, before};
-    ledger_count_ballot(draft, before, request->choice, vote.seq);
+        ledger->batch.undos[ledger->batch.undo_count++] = (struct undo){identity, before};
+    judge_count(draft, before, request->choice, vote.seq);
     record_ballot(ledger, request, vote.seq);
     ledger->next_seq++;
     return accepted(vote.seq);
@@ -140,7 +115,7 @@ static struct verdict judge_ballot(struct ledger *ledger, const struct request *
 static struct store_event *record_event(struct ledger *ledger, enum store_event_kind kind,
                                         const struct poll *poll)
 {
-    struct store_event *event = &ledger->events[ledger->event_count++];
+    struct store_event *event = &ledger->batch.events[ledger->batch.event_count++];
     *event = (struct store_event){.seq = ledger->next_seq++, .kind = kind, .poll = poll};
     return event;
 }
@@ -148,9 +123,9 @@ static struct store_event *record_event(struct ledger *ledger, enum store_event_
 /* The poll of that name, durable or of this batch; NULL if there is none. */
 static const struct poll *poll_named(const struct ledger *ledger, const struct name *name)
 {
-    for (uint32_t i = 0; i < ledger->created_count; i++)
-        if (name_equal(&ledger->created[i]->name, name))
-            return ledger->created[i];
+    for (uint32_t i = 0; i < ledger->batch.created_count; i++)
+        if (name_equal(&ledger->batch.created[i]->name, name))
+            return ledger->batch.created[i];
     return directory_find(&ledger->directory, name);
 }
 
@@ -161,8 +136,8 @@ static struct verdict judge_create(struct ledger *ledger, struct request *reques
     const struct poll *existing = poll_named(ledger, &poll->name);
     if (existing)
         return refused(ERR_POLL_EXISTS,
-                       existing->id > ledger->directory.count ? ledger->first_seq : 0);
-    uint32_t id = ledger->directory.count + ledger->created_count + 1;
+                       existing->id > ledger->directory.count ? ledger->batch.first_seq : 0);
+    uint32_t id = ledger->directory.count + ledger->batch.created_count + 1;
     if (id > POLLS_MAX)
         return refused(ERR_LIMIT, 0);
     poll->id = id;
@@ -170,10 +145,10 @@ static struct verdict judge_create(struct ledger *ledger, struct request *reques
     if (!snapshot)
         return refused(ERR_LIMIT, 0);
     request->detail = NULL;
-    ledger->created[ledger->created_count++] = poll;
+    ledger->batch.created[ledger->batch.created_count++] = poll;
     uint64_t seq = record_event(ledger, STORE_CREATE, poll)->seq;
     snapshot->seq = snapshot->state_seq = seq;
-    ledger_draft_touch(ledger, id)->snapshot = snapshot;
+    batch_draft(&ledger->batch, id)->snapshot = snapshot;
     return accepted(seq);
 }
 
@@ -197,7 +172,7 @@ static struct verdict judge_text(struct ledger *ledger, const struct request *re
 {
     const struct poll *poll = poll_now(ledger, request->poll)->poll;
     const struct request_text *text = request->detail;
-    struct draft *draft = ledger_draft_touch(ledger, request->poll);
+    struct draft *draft = batch_draft(&ledger->batch, request->poll);
     const struct poll_texts *texts = draft->texts;
     if (!texts && poll->id <= ledger->directory.count)
         texts = tally_peek_texts(ledger->tally, poll->id);
@@ -244,21 +219,21 @@ static void prefetch(const struct ledger *ledger, const struct request *request)
 /* Lists the ballots whose journeys go on. One in 256: kept out of the loop over all. */
 __attribute__((noinline)) static void note_journey(struct ledger *ledger, size_t place)
 {
-    const struct verdict *verdict = &ledger->verdicts[place];
+    const struct verdict *verdict = &ledger->batch.verdicts[place];
     if (verdict->error != 0 || verdict->duplicate)
         return;
-    ledger->requests[place].journey->at_ns[JOURNEY_judged] = clock_monotonic_ns();
-    ledger->sampled[ledger->sampled_count++] = (uint16_t)place;
+    ledger->batch.requests[place].journey->at_ns[JOURNEY_judged] = clock_monotonic_ns();
+    ledger->batch.sampled[ledger->batch.sampled_count++] = (uint16_t)place;
 }
 
-void ledger_judge(struct ledger *ledger)
+void judge_batch(struct ledger *ledger)
 {
-    ledger->first_seq = ledger->next_seq;
-    for (size_t i = 0; i < ledger->request_count; i++) {
-        if (i + PREFETCH_AHEAD < ledger->request_count)
-            prefetch(ledger, &ledger->requests[i + PREFETCH_AHEAD]);
-        ledger->verdicts[i] = judge(ledger, &ledger->requests[i]);
-        if (ledger->requests[i].journey)
+    ledger->batch.first_seq = ledger->next_seq;
+    for (size_t i = 0; i < ledger->batch.request_count; i++) {
+        if (i + PREFETCH_AHEAD < ledger->batch.request_count)
+            prefetch(ledger, &ledger->batch.requests[i + PREFETCH_AHEAD]);
+        ledger->batch.verdicts[i] = judge(ledger, &ledger->batch.requests[i]);
+        if (ledger->batch.requests[i].journey)
             note_journey(ledger, i);
     }
 }

@@ -1,11 +1,14 @@
 /* Loading: polls, then their events, then ballots in order, each counted as it was when it was
  * cast; last, the tallies that were shown must be the ones that this gives. Runs on the main
  * thread, before the ledger's starts. While loading, each poll's draft is its snapshot to be. The
- * store has made sure that each number is in its range (store_load.c); here remains what rows say
+ * store has made sure that each number is in its range (sqlite_load.c); here remains what rows say
  * of each other. */
-#include "ledger/ledger_internal.h"
+#include "ledger/load.h"
 
 #include "base/failpoint.h"
+#include "ledger/judge.h"
+#include "ledger/state.h"
+#include "poll/voter.h"
 #include "proto/reply.h"
 
 #include <inttypes.h>
@@ -47,7 +50,7 @@ static int load_poll(void *context, struct poll *poll, char *why)
         poll_free(poll);
         return damaged(why, "poll", id);
     }
-    ledger_draft_touch(ledger, poll->id)->snapshot = snapshot;
+    batch_draft(&ledger->batch, poll->id)->snapshot = snapshot;
     return 0;
 }
 
@@ -72,7 +75,7 @@ static int load_event(void *context, const struct store_event *event, char *why)
     if (event->poll->id > ledger->directory.count)
         return damaged(why, "poll_event", event->seq);
     ledger->next_seq = event->seq + 1; /* events come in their order, and before the ballots */
-    struct draft *draft = &ledger->drafts[event->poll->id - 1];
+    struct draft *draft = &ledger->batch.drafts[event->poll->id - 1];
     struct snapshot *snapshot = draft->snapshot;
     switch (event->kind) {
     case STORE_CREATE:
@@ -95,7 +98,7 @@ static int load_event(void *context, const struct store_event *event, char *why)
 /* Counts a ballot as it was counted when it was cast. */
 static int count_loaded(struct ledger *ledger, const struct loaded *loaded, char *why)
 {
-    struct snapshot *snapshot = ledger->drafts[loaded->poll - 1].snapshot;
+    struct snapshot *snapshot = ledger->batch.drafts[loaded->poll - 1].snapshot;
     struct vote before = {0};
     if (loaded->identified &&
         electorate_set(ledger->electorate, loaded->identity, vote_make(loaded->seq, loaded->choice),
@@ -106,7 +109,7 @@ static int count_loaded(struct ledger *ledger, const struct loaded *loaded, char
     if (before.seq && before.choice >= snapshot->poll->choice_count) /* another poll's voter */
         return damaged(why, "ballot", loaded->seq);
     uint64_t seq = loaded->seq > snapshot->seq ? loaded->seq : snapshot->seq;
-    ledger_count_ballot(snapshot, before, loaded->choice, seq);
+    judge_count(snapshot, before, loaded->choice, seq);
     return 0;
 }
 
@@ -124,8 +127,9 @@ static int load_ballot(void *context, const struct store_ballot *ballot, char *w
     struct loading *loading = context;
     struct ledger *ledger = loading->ledger;
     failpoint(FAILPOINT_START_LOAD);
-    const struct snapshot *snapshot =
-        ballot->poll <= ledger->directory.count ? ledger->drafts[ballot->poll - 1].snapshot : NULL;
+    const struct snapshot *snapshot = ballot->poll <= ledger->directory.count
+                                          ? ledger->batch.drafts[ballot->poll - 1].snapshot
+                                          : NULL;
     if (!snapshot || ballot->choice >= snapshot->poll->choice_count)
         return damaged(why, "ballot", ballot->seq);
     struct hash voter = ballot->voter;
@@ -136,8 +140,8 @@ static int load_ballot(void *context, const struct store_ballot *ballot, char *w
     loaded->seq = ballot->seq;
     loaded->poll = ballot->poll;
     loaded->choice = ballot->choice;
-    loaded->identified = ledger_ballot_identity(snapshot->poll, &voter, ballot->has_key,
-                                                &ballot->key, &loaded->identity);
+    loaded->identified =
+        judge_identity(snapshot->poll, &voter, ballot->has_key, &ballot->key, &loaded->identity);
     if (loaded->identified)
         electorate_prefetch(ledger->electorate, loaded->identity);
     if (ballot->seq >= ledger->next_seq)
@@ -153,11 +157,11 @@ static int load_tally(void *context, const struct store_tally *tally, char *why)
         return -1;
     if (tally->poll > ledger->directory.count)
         return damaged(why, "last_tally of poll", tally->poll);
-    const struct snapshot *snapshot = ledger->drafts[tally->poll - 1].snapshot;
+    const struct snapshot *snapshot = ledger->batch.drafts[tally->poll - 1].snapshot;
     char *line = malloc(tally_line_max(snapshot->poll->choice_count));
     if (!line)
         return damaged(why, "no memory for poll", tally->poll);
-    size_t len = ledger_encode_line(snapshot, line);
+    size_t len = snapshot_encode_line(snapshot, line);
     bool same = len == tally->len && memcmp(line, tally->line, len) == 0;
     if (!same)
         snprintf(why, STORE_WHY_MAX,
@@ -168,7 +172,7 @@ static int load_tally(void *context, const struct store_tally *tally, char *why)
     return same ? 0 : -1;
 }
 
-int ledger_load(struct ledger *ledger, char why[STORE_WHY_MAX])
+int load_ledger(struct ledger *ledger, char why[STORE_WHY_MAX])
 {
     ledger->next_seq = 1;
     struct loading loading = {.ledger = ledger};
@@ -177,14 +181,9 @@ int ledger_load(struct ledger *ledger, char why[STORE_WHY_MAX])
         return -1;
     if (loading.tallies != ledger->directory.count)
         return damaged(why, "rows of last_tally:", loading.tallies);
-    size_t changes = 0;
-    for (; changes < ledger->touched_count; changes++) {
-        const struct draft *draft = &ledger->drafts[ledger->touched[changes] - 1];
-        ledger->changes[changes] =
-            (struct tally_change){ledger->touched[changes], draft->snapshot, draft->texts};
-    }
-    tally_publish(ledger->tally, ledger->changes, changes);
-    ledger_drafts_forget(ledger);
+    size_t changes = batch_list_changes(&ledger->batch);
+    tally_publish(ledger->tally, ledger->batch.changes, changes);
+    batch_forget_drafts(&ledger->batch);
     atomic_store_explicit(&ledger->stats.seq, ledger->next_seq - 1, memory_order_relaxed);
     return 0;
 }

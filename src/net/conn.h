@@ -22,6 +22,8 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+struct answer;
+
 enum {
     /* A read, and the output of a round at which the handler should let it be flushed. What a peer
      * that pipelines and never reads costs is about the sum of both. */

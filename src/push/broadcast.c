@@ -1,6 +1,6 @@
 /* Topics: what a loop shows of each poll, and when. Runs on the broadcast loop's thread.
  *
- * Happy path: broadcast_work takes snapshots off the outlet → topic_update keeps the newest →
+ * Happy path: broadcast_work takes snapshots off the feed → topic_update keeps the newest →
  * topic_publish (at once, or when the topic has cooled) begins fan-outs → slices of them visit the
  * subscriptions (subscriber.c), which send the topic's line to those that have not got it.
  *
@@ -20,7 +20,7 @@
 
 enum {
     SLICE_VISITS = 128, /* between two looks at the loop's events: about half a ms of writes */
-    RECEIVE_MAX = 64,   /* snapshots taken off the outlet at once */
+    RECEIVE_MAX = 64,   /* snapshots taken off the feed at once */
 };
 
 /* ---- topics ---- */
@@ -158,7 +158,7 @@ void broadcast_receive(struct broadcast *broadcast)
 {
     struct snapshot *snapshots[RECEIVE_MAX];
     size_t count;
-    while ((count = tally_receive(broadcast->tally, broadcast->outlet, snapshots, RECEIVE_MAX)) > 0)
+    while ((count = tally_receive(broadcast->tally, broadcast->feed, snapshots, RECEIVE_MAX)) > 0)
         for (size_t i = 0; i < count; i++)
             topic_update(broadcast, snapshots[i]);
 }
@@ -188,13 +188,13 @@ bool broadcast_work(struct broadcast *broadcast)
     }
     push_watches_look(&broadcast->watches);
     fanout = TAILQ_FIRST(&broadcast->busy);
-    tally_outlet_set_crowd(broadcast->tally, broadcast->outlet, fanout ? fanout->count : 0);
+    tally_feed_set_backlog(broadcast->tally, broadcast->feed, fanout ? fanout->count : 0);
     return fanout != NULL;
 }
 
 bool broadcast_is_pending(struct broadcast *broadcast)
 {
-    return !tally_outlet_is_empty(broadcast->tally, broadcast->outlet);
+    return !tally_feed_is_empty(broadcast->tally, broadcast->feed);
 }
 
 void broadcast_publish_last(struct broadcast *broadcast)
@@ -264,7 +264,7 @@ struct topic *broadcast_published_after(const struct broadcast *broadcast, uint6
 
 /* ---- life ---- */
 
-struct broadcast *broadcast_new(struct loop *loop, struct tally *tally, unsigned outlet,
+struct broadcast *broadcast_new(struct loop *loop, struct tally *tally, unsigned feed,
                                 struct counters *counters, struct journey_stats *journey_stats,
                                 unsigned push_interval_ms)
 {
@@ -273,7 +273,7 @@ struct broadcast *broadcast_new(struct loop *loop, struct tally *tally, unsigned
         return NULL;
     broadcast->loop = loop;
     broadcast->tally = tally;
-    broadcast->outlet = outlet;
+    broadcast->feed = feed;
     broadcast->counters = counters;
     broadcast->interval_ns = (uint64_t)push_interval_ms * NS_PER_MS;
     TAILQ_INIT(&broadcast->published);

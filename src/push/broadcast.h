@@ -20,8 +20,8 @@ struct journey_stats;
 
 enum { BROADCAST_BEAT_MS = 15000 }; /* between two heartbeats of an event stream */
 
-/* The broadcast of one loop, fed by an outlet of the tally. NULL if memory is short. */
-struct broadcast *broadcast_new(struct loop *loop, struct tally *tally, unsigned outlet,
+/* The broadcast of one loop, fed by a feed of the tally. NULL if memory is short. */
+struct broadcast *broadcast_new(struct loop *loop, struct tally *tally, unsigned feed,
                                 struct counters *counters, struct journey_stats *journey_stats,
                                 unsigned push_interval_ms);
 /* All subscribers must be gone. */

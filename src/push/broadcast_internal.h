@@ -78,7 +78,7 @@ struct subscriber {
 struct broadcast {
     struct loop *loop;
     struct tally *tally;
-    unsigned outlet;
+    unsigned feed;
     struct counters *counters;
     uint64_t interval_ns;
     struct topic *topics[POLLS_MAX]; /* by poll id - 1 */

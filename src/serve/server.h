@@ -12,6 +12,7 @@ struct config;
 struct journey_stats;
 struct ledger;
 struct listener;
+struct ports;
 struct store;
 struct tally;
 struct worker;
@@ -22,6 +23,7 @@ struct server {
     const struct config *config;
     struct store *store;
     struct tally *tally;
+    struct ports *ports; /* between the workers and the ledger */
     struct ledger *ledger;
     struct journey_stats *journey_stats;
     struct admission *admission;

@@ -6,7 +6,7 @@
  *
  * Answers of one connection come in runs, so the connection is settled, which writes, once a run.
  *
- * The ring is full when LEDGER_PORT_SLOTS requests are in flight; then connections are not read,
+ * The ring is full when PORT_SLOTS requests are in flight; then connections are not read,
  * and TCP slows their peers down. */
 #include "serve/worker.h"
 
@@ -55,14 +55,14 @@ const struct poll *worker_find_poll(struct worker *worker, const struct name *na
 
 bool worker_ring_is_full(const struct worker *worker)
 {
-    return worker->in_flight == LEDGER_PORT_SLOTS;
+    return worker->in_flight == PORT_SLOTS;
 }
 
 struct request *worker_request(struct worker *worker)
 {
     if (worker_ring_is_full(worker))
         return NULL;
-    struct request *request = ledger_request(worker->server->ledger, worker->number);
+    struct request *request = ports_request(worker->server->ports, worker->number);
     INVARIANT(request); /* the ring holds no more than what is in flight */
     worker->in_flight++;
     return request;
@@ -78,7 +78,7 @@ void worker_begin_journey(struct worker *worker, const struct conn *conn, struct
 static void send_requests(struct worker *worker)
 {
     journeys_send(&worker->journeys);
-    ledger_send(worker->server->ledger, worker->number);
+    ports_send(worker->server->ports, worker->number);
 }
 
 void worker_wait(struct worker *worker, struct conn *conn)
@@ -150,7 +150,7 @@ static void take_answers(struct worker *worker, const struct answer *answers, si
 static bool receive_answers(struct worker *worker)
 {
     struct answer answers[ANSWERS_MAX];
-    size_t count = ledger_receive(worker->server->ledger, worker->number, answers, ANSWERS_MAX);
+    size_t count = ports_receive(worker->server->ports, worker->number, answers, ANSWERS_MAX);
     take_answers(worker, answers, count);
     if (count > 0)
         resume_waiting(worker);
@@ -201,7 +201,7 @@ static bool worker_work(void *context)
 static bool worker_pending(void *context)
 {
     struct worker *worker = context;
-    return !ledger_port_is_empty(worker->server->ledger, worker->number) ||
+    return ports_has_answer(worker->server->ports, worker->number) ||
            (worker->broadcast && broadcast_is_pending(worker->broadcast));
 }
 
@@ -339,12 +339,12 @@ int worker_init(struct worker *worker, struct server *server, unsigned number)
         goto err_after_loop;
     evtimer_assign(&worker->stop_timer, worker->loop.base, on_stop_deadline, worker);
     if (is_broadcast(server, number)) {
-        unsigned outlet = number - server->ingest_count;
-        worker->broadcast = broadcast_new(&worker->loop, server->tally, outlet, &worker->counters,
+        unsigned feed = number - server->ingest_count;
+        worker->broadcast = broadcast_new(&worker->loop, server->tally, feed, &worker->counters,
                                           server->journey_stats, config->push_interval_ms);
         if (!worker->broadcast)
             goto err_after_pool;
-        tally_outlet_attach(server->tally, outlet, &worker->loop.waker);
+        tally_feed_attach(server->tally, feed, &worker->loop.waker);
     }
     return 0;
 err_after_pool:

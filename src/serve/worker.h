@@ -9,7 +9,7 @@
 #include "base/counters.h"
 #include "poll/directory.h"
 #include "trace/journey.h"
-#include "ledger/ledger.h"
+#include "ledger/ports.h"
 #include "net/loop.h"
 #include "serve/server.h"
 
@@ -31,7 +31,7 @@ struct worker {
     unsigned number; /* its place in server->workers, and its port */
     struct directory directory;
     struct journeys journeys;
-    uint32_t in_flight; /* requests that the ledger has not answered: at most LEDGER_PORT_SLOTS */
+    uint32_t in_flight;          /* requests that the ledger has not answered: at most PORT_SLOTS */
     struct conn_list waiting;    /* connections that found the ring full, first come first */
     struct broadcast *broadcast; /* NULL on an ingest worker */
     _Atomic uint32_t load;       /* connections handed to it, arrived or not */

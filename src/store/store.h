@@ -1,5 +1,5 @@
-/* The store: what must survive. A small interface with SQLite behind it (store_sqlite.c, format in
- * proto/schema.sql); nothing outside the store_*.c files knows which database it is.
+/* The store: what must survive. A small interface with SQLite behind it (sqlite/, format in
+ * proto/schema.sql); nothing outside that folder knows which database it is.
  *
  * The main thread opens and loads it; from then on the ledger thread alone uses it, but for
  * store_backup_copy. */

@@ -1,10 +1,10 @@
 /* The tally's table of newest snapshots. Runs on any thread; only the ledger thread publishes.
  *
  * Happy path: tally_publish takes at most PUBLISH_CHUNK polls at a time. It stages their snapshots
- * on every outlet's ring; holding the mutex, it swaps each poll's snapshot and publishes the rings;
- * after that it drops the old snapshots and wakes the outlets.
+ * on every feed's ring; holding the mutex, it swaps each poll's snapshot and publishes the rings;
+ * after that it drops the old snapshots and wakes the feeds.
  *
- * An outlet whose ring is full loses nothing that matters: the poll's bit in its stale set is
+ * A feed whose ring is full loses nothing that matters: the poll's bit in its stale set is
  * raised under the same mutex, and tally_receive fetches the newest snapshot of every such poll. A
  * snapshot that was pushed before may then arrive after a newer one: the receiver compares
  * sequences.
@@ -23,16 +23,16 @@
 #include <string.h>
 
 enum {
-    OUTLET_SLOTS = 1024, /* snapshots on their way to one broadcast loop */
-    PUBLISH_CHUNK = 32,  /* polls a critical section: bounds how long the mutex is held */
+    FEED_SLOTS = 1024,  /* snapshots on their way to one broadcast loop */
+    PUBLISH_CHUNK = 32, /* polls a critical section: bounds how long the mutex is held */
     STALE_WORDS = (POLLS_MAX + 63) / 64,
 };
 
-struct outlet {
+struct feed {
     struct ring snapshots; /* of struct snapshot *, ledger thread → broadcast loop */
     struct waker *waker;
     size_t staged;               /* changes of a chunk that are dealt with; ledger thread */
-    _Atomic uint32_t crowd;      /* set by the outlet's thread */
+    _Atomic uint32_t backlog;    /* set by the feed's thread */
     _Atomic bool any_stale;      /* some bit below is set */
     uint64_t stale[STALE_WORDS]; /* by poll id - 1; guarded by the mutex */
 };
@@ -46,8 +46,8 @@ struct tally {
         struct poll_texts *texts;
     } polls[POLLS_MAX]; /* by poll id - 1 */
     struct tally_stats stats;
-    unsigned outlet_count;
-    struct outlet outlets[];
+    unsigned feed_count;
+    struct feed feeds[];
 };
 
 static struct snapshot *snapshot_alloc(const struct poll *poll)
@@ -110,31 +110,39 @@ void snapshot_view(const struct snapshot *snapshot, struct tally_view *view)
     };
 }
 
-struct tally *tally_new(unsigned outlets)
+size_t snapshot_encode_line(const struct snapshot *snapshot, char *out)
+{
+    struct tally_view view;
+    snapshot_view(snapshot, &view);
+    view.hidden = false;
+    return tally_encode(out, "", &view) - 1; /* without its LF */
+}
+
+struct tally *tally_new(unsigned feeds)
 {
     struct tally *tally;
     if (posix_memalign((void **)&tally, CACHE_LINE_BYTES,
-                       sizeof *tally + outlets * sizeof tally->outlets[0]) != 0)
+                       sizeof *tally + feeds * sizeof tally->feeds[0]) != 0)
         return NULL;
-    memset(tally, 0, sizeof *tally + outlets * sizeof tally->outlets[0]);
+    memset(tally, 0, sizeof *tally + feeds * sizeof tally->feeds[0]);
     pthread_mutex_init(&tally->mutex, NULL);
-    for (unsigned i = 0; i < outlets; i++) {
-        if (ring_init(&tally->outlets[i].snapshots, OUTLET_SLOTS, sizeof(struct snapshot *)) != 0) {
+    for (unsigned i = 0; i < feeds; i++) {
+        if (ring_init(&tally->feeds[i].snapshots, FEED_SLOTS, sizeof(struct snapshot *)) != 0) {
             tally_free(tally);
             return NULL;
         }
-        tally->outlet_count++;
+        tally->feed_count++;
     }
     return tally;
 }
 
 void tally_free(struct tally *tally)
 {
-    for (unsigned i = 0; i < tally->outlet_count; i++) {
+    for (unsigned i = 0; i < tally->feed_count; i++) {
         struct snapshot *snapshot;
-        while (ring_pop(&tally->outlets[i].snapshots, &snapshot, 1) == 1)
+        while (ring_pop(&tally->feeds[i].snapshots, &snapshot, 1) == 1)
             snapshot_unref(snapshot);
-        ring_destroy(&tally->outlets[i].snapshots);
+        ring_destroy(&tally->feeds[i].snapshots);
     }
     for (uint32_t i = 0; i < tally->poll_count; i++) {
         /* The definition's const is for its readers; its life ends here, with every thread. */
@@ -147,9 +155,9 @@ void tally_free(struct tally *tally)
     free(tally);
 }
 
-void tally_outlet_attach(struct tally *tally, unsigned outlet, struct waker *waker)
+void tally_feed_attach(struct tally *tally, unsigned feed, struct waker *waker)
 {
-    tally->outlets[outlet].waker = waker;
+    tally->feeds[feed].waker = waker;
 }
 
 /* When the mutex was asked for and had. */
@@ -174,12 +182,12 @@ static void tally_unlock(struct tally *tally, struct held held)
     histogram_record_shared(&tally->stats.lock_hold_ns, released_ns - held.had_ns);
 }
 
-/* Fills slots of an outlet's ring, which nobody sees before they are published. */
-static void outlet_stage(struct outlet *outlet, const struct tally_change *changes, size_t count)
+/* Fills slots of a feed's ring, which nobody sees before they are published. */
+static void feed_stage(struct feed *feed, const struct tally_change *changes, size_t count)
 {
-    for (outlet->staged = 0; outlet->staged < count; outlet->staged++) {
-        struct snapshot *snapshot = changes[outlet->staged].snapshot;
-        struct snapshot **slot = snapshot ? ring_slot(&outlet->snapshots) : NULL;
+    for (feed->staged = 0; feed->staged < count; feed->staged++) {
+        struct snapshot *snapshot = changes[feed->staged].snapshot;
+        struct snapshot **slot = snapshot ? ring_slot(&feed->snapshots) : NULL;
         if (slot)
             *slot = snapshot_ref(snapshot);
         else if (snapshot)
@@ -188,16 +196,16 @@ static void outlet_stage(struct outlet *outlet, const struct tally_change *chang
 }
 
 /* Publishes what was staged, and marks the polls stale that the ring had no room for. */
-static void outlet_publish_locked(struct tally *tally, struct outlet *outlet,
-                                  const struct tally_change *changes, size_t count)
+static void feed_publish_locked(struct tally *tally, struct feed *feed,
+                                const struct tally_change *changes, size_t count)
 {
-    ring_publish(&outlet->snapshots);
-    for (size_t i = outlet->staged; i < count; i++) {
+    ring_publish(&feed->snapshots);
+    for (size_t i = feed->staged; i < count; i++) {
         if (!changes[i].snapshot)
             continue;
         uint32_t index = changes[i].poll - 1;
-        outlet->stale[index / 64] |= (uint64_t)1 << index % 64;
-        atomic_store_explicit(&outlet->any_stale, true, memory_order_release);
+        feed->stale[index / 64] |= (uint64_t)1 << index % 64;
+        atomic_store_explicit(&feed->any_stale, true, memory_order_release);
         atomic_fetch_add_explicit(&tally->stats.ring_full, 1, memory_order_relaxed);
     }
 }
@@ -225,20 +233,20 @@ static void change_apply_locked(struct tally *tally, const struct tally_change *
 }
 
 /* What can be done before the mutex is held or after it was is done there: inside are the swaps and
- * one store an outlet. Both are inside so that whoever takes a snapshot under the mutex finds it,
+ * one store a feed. Both are inside so that whoever takes a snapshot under the mutex finds it,
  * or a newer one, on its ring too. */
 static void publish_chunk(struct tally *tally, const struct tally_change *changes, size_t count)
 {
     struct tally_change replaced[PUBLISH_CHUNK];
     uint64_t snapshots = 0;
-    for (unsigned i = 0; i < tally->outlet_count; i++)
-        outlet_stage(&tally->outlets[i], changes, count);
+    for (unsigned i = 0; i < tally->feed_count; i++)
+        feed_stage(&tally->feeds[i], changes, count);
 
     struct held held = tally_lock(tally);
     for (size_t i = 0; i < count; i++)
         change_apply_locked(tally, &changes[i], held.had_ns, &replaced[i]);
-    for (unsigned i = 0; i < tally->outlet_count; i++)
-        outlet_publish_locked(tally, &tally->outlets[i], changes, count);
+    for (unsigned i = 0; i < tally->feed_count; i++)
+        feed_publish_locked(tally, &tally->feeds[i], changes, count);
     tally_unlock(tally, held);
 
     for (size_t i = 0; i < count; i++) {
@@ -254,9 +262,9 @@ void tally_publish(struct tally *tally, const struct tally_change *changes, size
     for (size_t done = 0; done < count; done += PUBLISH_CHUNK)
         publish_chunk(tally, changes + done,
                       count - done < PUBLISH_CHUNK ? count - done : PUBLISH_CHUNK);
-    for (unsigned i = 0; i < tally->outlet_count && count > 0; i++)
-        if (tally->outlets[i].waker)
-            waker_wake(tally->outlets[i].waker);
+    for (unsigned i = 0; i < tally->feed_count && count > 0; i++)
+        if (tally->feeds[i].waker)
+            waker_wake(tally->feeds[i].waker);
 }
 
 const struct snapshot *tally_peek(const struct tally *tally, uint32_t poll)
@@ -291,58 +299,58 @@ struct snapshot *tally_snapshot(struct tally *tally, uint32_t poll, struct poll_
     return snapshot;
 }
 
-static size_t fetch_stale_locked(struct tally *tally, struct outlet *outlet,
+static size_t fetch_stale_locked(struct tally *tally, struct feed *feed,
                                  struct snapshot **snapshots, size_t max)
 {
     size_t count = 0;
     for (uint32_t word = 0; word < STALE_WORDS; word++) {
-        while (outlet->stale[word]) {
+        while (feed->stale[word]) {
             if (count == max)
                 return count;
-            uint32_t bit = (uint32_t)__builtin_ctzll(outlet->stale[word]);
-            outlet->stale[word] &= outlet->stale[word] - 1;
+            uint32_t bit = (uint32_t)__builtin_ctzll(feed->stale[word]);
+            feed->stale[word] &= feed->stale[word] - 1;
             snapshots[count++] = snapshot_ref(tally->polls[word * 64 + bit].snapshot);
         }
     }
-    atomic_store_explicit(&outlet->any_stale, false, memory_order_relaxed);
+    atomic_store_explicit(&feed->any_stale, false, memory_order_relaxed);
     return count;
 }
 
-size_t tally_receive(struct tally *tally, unsigned outlet_index, struct snapshot **snapshots,
+size_t tally_receive(struct tally *tally, unsigned feed_index, struct snapshot **snapshots,
                      size_t max)
 {
-    struct outlet *outlet = &tally->outlets[outlet_index];
-    size_t count = ring_pop(&outlet->snapshots, snapshots, max);
-    if (count < max && atomic_load_explicit(&outlet->any_stale, memory_order_acquire)) {
+    struct feed *feed = &tally->feeds[feed_index];
+    size_t count = ring_pop(&feed->snapshots, snapshots, max);
+    if (count < max && atomic_load_explicit(&feed->any_stale, memory_order_acquire)) {
         size_t room = max - count < PUBLISH_CHUNK ? max - count : PUBLISH_CHUNK;
         struct held held = tally_lock(tally);
-        size_t fetched = fetch_stale_locked(tally, outlet, snapshots + count, room);
+        size_t fetched = fetch_stale_locked(tally, feed, snapshots + count, room);
         tally_unlock(tally, held);
         count += fetched;
     }
     return count;
 }
 
-bool tally_outlet_is_empty(struct tally *tally, unsigned outlet_index)
+bool tally_feed_is_empty(struct tally *tally, unsigned feed_index)
 {
-    struct outlet *outlet = &tally->outlets[outlet_index];
-    return ring_is_empty(&outlet->snapshots) &&
-           !atomic_load_explicit(&outlet->any_stale, memory_order_acquire);
+    struct feed *feed = &tally->feeds[feed_index];
+    return ring_is_empty(&feed->snapshots) &&
+           !atomic_load_explicit(&feed->any_stale, memory_order_acquire);
 }
 
-void tally_outlet_set_crowd(struct tally *tally, unsigned outlet_index, uint32_t crowd)
+void tally_feed_set_backlog(struct tally *tally, unsigned feed_index, uint32_t backlog)
 {
-    struct outlet *outlet = &tally->outlets[outlet_index];
-    if (atomic_load_explicit(&outlet->crowd, memory_order_relaxed) != crowd)
-        atomic_store_explicit(&outlet->crowd, crowd, memory_order_relaxed);
+    struct feed *feed = &tally->feeds[feed_index];
+    if (atomic_load_explicit(&feed->backlog, memory_order_relaxed) != backlog)
+        atomic_store_explicit(&feed->backlog, backlog, memory_order_relaxed);
 }
 
-uint32_t tally_crowd(const struct tally *tally)
+uint32_t tally_backlog(const struct tally *tally)
 {
-    uint32_t crowd = 0;
-    for (unsigned i = 0; i < tally->outlet_count; i++)
-        crowd += atomic_load_explicit(&tally->outlets[i].crowd, memory_order_relaxed);
-    return crowd;
+    uint32_t backlog = 0;
+    for (unsigned i = 0; i < tally->feed_count; i++)
+        backlog += atomic_load_explicit(&tally->feeds[i].backlog, memory_order_relaxed);
+    return backlog;
 }
 
 const struct tally_stats *tally_stats(const struct tally *tally)

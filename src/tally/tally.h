@@ -2,7 +2,7 @@
  * ballot's way.
  *
  * The ledger thread prepares new snapshots outside the mutex and publishes them: in one short
- * critical section it swaps pointers and publishes what it put on each outlet's ring. Everyone else
+ * critical section it swaps pointers and publishes what it put on each feed's ring. Everyone else
  * takes references. Nothing is allocated, freed, written or woken while the mutex is held. */
 #ifndef TALLYCAST_TALLY_H
 #define TALLYCAST_TALLY_H
@@ -52,12 +52,16 @@ void snapshot_unref(struct snapshot *snapshot); /* NULL is fine */
  * results are. */
 void snapshot_view(const struct snapshot *snapshot, struct tally_view *view);
 
-/* `outlets` is the number of broadcast loops. NULL if memory is short. */
-struct tally *tally_new(unsigned outlets);
+/* Writes a snapshot's tally as it will be shown once the poll may be seen, without an end of line;
+ * `out` has room for tally_line_max bytes. Returns its length. */
+size_t snapshot_encode_line(const struct snapshot *snapshot, char *out);
+
+/* `feeds` is the number of broadcast loops. NULL if memory is short. */
+struct tally *tally_new(unsigned feeds);
 void tally_free(struct tally *tally);
 
-/* Gives an outlet its thread's waker. Before threads start. */
-void tally_outlet_attach(struct tally *tally, unsigned outlet, struct waker *waker);
+/* Gives a feed its thread's waker. Before threads start. */
+void tally_feed_attach(struct tally *tally, unsigned feed, struct waker *waker);
 
 /* What changes for a poll. Each member may be NULL; references pass to the tally. A poll's first
  * change has a snapshot, and polls come in the order of their ids. */
@@ -67,7 +71,7 @@ struct tally_change {
     struct poll_texts *texts;
 };
 
-/* Ledger thread: shows the changes to everyone. An outlet whose ring is full gets the poll marked
+/* Ledger thread: shows the changes to everyone. A feed whose ring is full gets the poll marked
  * stale. */
 void tally_publish(struct tally *tally, const struct tally_change *changes, size_t count);
 
@@ -87,26 +91,26 @@ const struct poll *tally_poll(const struct tally *tally, uint32_t poll);
  * they are the defaults) of a poll that exists. The caller owns both. */
 struct snapshot *tally_snapshot(struct tally *tally, uint32_t poll, struct poll_texts **texts);
 
-/* Outlet's thread: takes up to `max` snapshots off the outlet's ring, then fetches stale polls'
+/* Feed's thread: takes up to `max` snapshots off the feed's ring, then fetches stale polls'
  * newest. The caller owns the references. Returns how many; fewer than `max` means that there are
  * no more. */
-size_t tally_receive(struct tally *tally, unsigned outlet, struct snapshot **snapshots, size_t max);
+size_t tally_receive(struct tally *tally, unsigned feed, struct snapshot **snapshots, size_t max);
 
-/* Outlet's thread: whether tally_receive would find something. */
-bool tally_outlet_is_empty(struct tally *tally, unsigned outlet);
+/* Feed's thread: whether tally_receive would find something. */
+bool tally_feed_is_empty(struct tally *tally, unsigned feed);
 
-/* Outlet's thread: among how many subscribers some have yet to be told the newest; 0 if none. */
-void tally_outlet_set_crowd(struct tally *tally, unsigned outlet, uint32_t crowd);
+/* Feed's thread: among how many subscribers some have yet to be told the newest; 0 if none. */
+void tally_feed_set_backlog(struct tally *tally, unsigned feed, uint32_t backlog);
 
-/* Ledger thread: the same, over all outlets. */
-uint32_t tally_crowd(const struct tally *tally);
+/* Ledger thread: the same, over all feeds. */
+uint32_t tally_backlog(const struct tally *tally);
 
 /* Any thread: how long threads waited for the mutex and held it, in ns, and what passed. */
 struct tally_stats {
     struct histogram lock_wait_ns;
     struct histogram lock_hold_ns;
     _Atomic uint64_t snapshots; /* published */
-    _Atomic uint64_t ring_full; /* snapshots that found an outlet's ring full */
+    _Atomic uint64_t ring_full; /* snapshots that found a feed's ring full */
 };
 const struct tally_stats *tally_stats(const struct tally *tally);
 

@@ -2,7 +2,7 @@
 #ifndef TALLYCAST_WEB_VOTE_H
 #define TALLYCAST_WEB_VOTE_H
 
-#include "ledger/ledger.h"
+#include "ledger/request.h"
 #include "proto/http.h"
 #include "web/web_session.h"
 

@@ -3,6 +3,7 @@
 
 #include "tests/fuzz/fuzz_kernel.h"
 #include "proto/command.h"
+#include "trace/journey.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,17 +14,17 @@ enum {
     SEQ_FIRST = 1000000, /* so that sequences have seven digits, however long a tally is used */
 };
 
-struct request *__wrap_ledger_request(struct ledger *ledger, unsigned port);
-void __wrap_ledger_send(struct ledger *ledger, unsigned port);
-size_t __wrap_ledger_receive(struct ledger *ledger, unsigned port, struct answer *answers,
-                             size_t max);
-bool __wrap_ledger_port_is_empty(const struct ledger *ledger, unsigned port);
+struct request *__wrap_ports_request(struct ports *unused, unsigned port);
+void __wrap_ports_send(struct ports *unused, unsigned port);
+size_t __wrap_ports_receive(struct ports *unused, unsigned port, struct answer *answers,
+                            size_t max);
+bool __wrap_ports_has_answer(const struct ports *unused, unsigned port);
 
 void (*fuzz_ledger_on_answer)(unsigned port, const struct answer *answer);
 
 static struct port {
-    struct request requests[LEDGER_PORT_SLOTS];
-    struct answer answers[LEDGER_PORT_SLOTS];
+    struct request requests[PORT_SLOTS];
+    struct answer answers[PORT_SLOTS];
     size_t filled, sent, answered, received; /* ever; each at most the one before it */
 } ports[PORTS];
 
@@ -179,7 +180,7 @@ static uint16_t stamp_journey(const struct request *request)
 static void answer_next(unsigned number)
 {
     struct port *port = &ports[number];
-    size_t slot = port->answered % LEDGER_PORT_SLOTS;
+    size_t slot = port->answered % PORT_SLOTS;
     struct request *request = &port->requests[slot];
     long held = kernel_memory_hold();
     struct answer answer = judge(request);
@@ -228,35 +229,34 @@ void fuzz_ledger_count(unsigned index)
 
 /* ---- the workers' side ---- */
 
-struct request *__wrap_ledger_request(struct ledger *ledger, unsigned port)
+struct request *__wrap_ports_request(struct ports *unused, unsigned port)
 {
-    (void)ledger;
+    (void)unused;
     struct port *p = &ports[port];
-    REQUIRE(p->filled - p->received < LEDGER_PORT_SLOTS);
-    return &p->requests[p->filled++ % LEDGER_PORT_SLOTS];
+    REQUIRE(p->filled - p->received < PORT_SLOTS);
+    return &p->requests[p->filled++ % PORT_SLOTS];
 }
 
-void __wrap_ledger_send(struct ledger *ledger, unsigned port)
+void __wrap_ports_send(struct ports *unused, unsigned port)
 {
-    (void)ledger;
+    (void)unused;
     ports[port].sent = ports[port].filled;
 }
 
-size_t __wrap_ledger_receive(struct ledger *ledger, unsigned port, struct answer *answers,
-                             size_t max)
+size_t __wrap_ports_receive(struct ports *unused, unsigned port, struct answer *answers, size_t max)
 {
-    (void)ledger;
+    (void)unused;
     struct port *p = &ports[port];
     size_t count = 0;
     while (count < max && p->received < p->answered)
-        answers[count++] = p->answers[p->received++ % LEDGER_PORT_SLOTS];
+        answers[count++] = p->answers[p->received++ % PORT_SLOTS];
     return count;
 }
 
-bool __wrap_ledger_port_is_empty(const struct ledger *ledger, unsigned port)
+bool __wrap_ports_has_answer(const struct ports *unused, unsigned port)
 {
-    (void)ledger;
-    return ports[port].received == ports[port].answered;
+    (void)unused;
+    return ports[port].received != ports[port].answered;
 }
 
 uint32_t fuzz_ledger_in_flight(unsigned port)
@@ -319,5 +319,5 @@ void fuzz_ledger_finish(void)
 {
     for (unsigned i = 0; i < PORTS; i++)
         for (size_t at = ports[i].answered; at < ports[i].filled; at++)
-            free(ports[i].requests[at % LEDGER_PORT_SLOTS].detail);
+            free(ports[i].requests[at % PORT_SLOTS].detail);
 }

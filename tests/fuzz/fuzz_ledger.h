@@ -4,7 +4,8 @@
 #ifndef TALLYCAST_FUZZ_LEDGER_H
 #define TALLYCAST_FUZZ_LEDGER_H
 
-#include "ledger/ledger.h"
+#include "ledger/ports.h"
+#include "tally/tally.h"
 
 enum { FUZZ_POLLS_MAX = 32 };
 

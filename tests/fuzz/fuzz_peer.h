@@ -4,7 +4,8 @@
 #ifndef TALLYCAST_FUZZ_PEER_H
 #define TALLYCAST_FUZZ_PEER_H
 
-#include "ledger/ledger.h"
+#include "ledger/ports.h"
+#include "tally/tally.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -58,9 +58,9 @@ int __wrap_metrics_append(struct buffer *out, const struct server *server);
 bool __wrap_ledger_is_writable(const struct ledger *ledger);
 int __real_directory_add(struct directory *directory, const struct poll *poll);
 int __wrap_directory_add(struct directory *directory, const struct poll *poll);
-size_t __real_tally_receive(struct tally *tally, unsigned outlet, struct snapshot **snapshots,
+size_t __real_tally_receive(struct tally *tally, unsigned feed, struct snapshot **snapshots,
                             size_t max);
-size_t __wrap_tally_receive(struct tally *tally, unsigned outlet, struct snapshot **snapshots,
+size_t __wrap_tally_receive(struct tally *tally, unsigned feed, struct snapshot **snapshots,
                             size_t max);
 
 enum {
@@ -141,10 +141,10 @@ int __wrap_directory_add(struct directory *directory, const struct poll *poll)
 }
 
 /* Each poll that is new to the broadcast becomes a topic next. */
-size_t __wrap_tally_receive(struct tally *tally, unsigned outlet, struct snapshot **snapshots,
+size_t __wrap_tally_receive(struct tally *tally, unsigned feed, struct snapshot **snapshots,
                             size_t max)
 {
-    size_t count = __real_tally_receive(tally, outlet, snapshots, max);
+    size_t count = __real_tally_receive(tally, feed, snapshots, max);
     unsigned topics = 0;
     for (size_t i = 0; i < count; i++) {
         bool *received = &poll_received[snapshots[i]->poll->id - 1];

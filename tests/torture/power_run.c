@@ -8,7 +8,7 @@
 #include "tests/torture/power_run.h"
 
 #include "store/database.h"
-#include "ledger/ledger_internal.h" /* whether the ledger sleeps */
+#include "ledger/ports.h"
 #include "base/log.h"
 #include "proto/error.h"
 #include "tally/tally.h"
@@ -45,8 +45,9 @@ struct session {
     struct store *store;
     struct voter_key key;
     struct tally *tally;
+    struct ports *ports;
     struct ledger *ledger;
-    struct waker port_waker, outlet_waker;
+    struct waker port_waker, feed_waker;
     pthread_mutex_t mutex; /* guards the run's history and what follows, since the ledger starts */
     pthread_cond_t told;
     unsigned unanswered; /* requests */
@@ -145,7 +146,7 @@ static void on_answers(void *context)
     struct session *session = context;
     struct answer answer;
     pthread_mutex_lock(&session->mutex);
-    while (ledger_receive(session->ledger, 0, &answer, 1) == 1) {
+    while (ports_receive(session->ports, 0, &answer, 1) == 1) {
         note_locked(session, (struct fact){.kind = FACT_ANSWERED,
                                            .cast = answer.to.slot,
                                            .error = answer.error,
@@ -175,7 +176,7 @@ static void on_snapshots(void *context)
         note_locked(session, fact);
         snapshot_unref(snapshot);
     }
-    waker_prepare(&session->outlet_waker);
+    waker_prepare(&session->feed_waker);
     pthread_mutex_unlock(&session->mutex);
 }
 
@@ -186,7 +187,7 @@ static void await_answers(struct session *session, unsigned left)
     while (session->unanswered > left)
         pthread_cond_wait(&session->told, &session->mutex);
     pthread_mutex_unlock(&session->mutex);
-    while (!atomic_load(&session->ledger->waker.asleep))
+    while (!atomic_load(&ports_waker(session->ports)->asleep))
         sched_yield();
 }
 
@@ -291,7 +292,7 @@ static void ask(struct session *session, struct cast cast)
     INVARIANT(history->cast_count < POWER_CASTS_MAX);
     uint32_t number = (uint32_t)history->cast_count++;
     history->casts[number] = cast;
-    struct request *request = ledger_request(session->ledger, 0);
+    struct request *request = ports_request(session->ports, 0);
     INVARIANT(request);
     *request = (struct request){.from = {.slot = number},
                                 .kind = cast.kind,
@@ -315,7 +316,7 @@ static void send(struct session *session, size_t before)
     note_locked(session,
                 (struct fact){.kind = FACT_SENT, .cast = (uint32_t)before, .number = count});
     pthread_mutex_unlock(&session->mutex);
-    ledger_send(session->ledger, 0);
+    ports_send(session->ports, 0);
 }
 
 static void send_batch(struct session *session, bool with_backup)
@@ -369,10 +370,13 @@ static int start(struct session *session, char why[STORE_WHY_MAX])
     snprintf(path, sizeof path, "%s/" POWER_DATABASE, session->plan->directory);
     session->tally = tally_new(1);
     INVARIANT(session->tally);
-    tally_outlet_attach(session->tally, 0, &session->outlet_waker);
+    tally_feed_attach(session->tally, 0, &session->feed_waker);
     if (database_open(&session->store, &session->key, path, !session->run->os_durability, why) != 0)
         return -1;
-    session->ledger = ledger_new(session->store, session->tally, &session->key, 1, wakers, why);
+    session->ports = ports_new(1, wakers);
+    INVARIANT(session->ports);
+    session->ledger =
+        ledger_new(session->store, session->tally, &session->key, session->ports, why);
     if (!session->ledger || store_checkpoint_all(session->store, why) != 0)
         return -1;
     session->polls = tally_poll_count(session->tally);
@@ -392,6 +396,7 @@ static int stop(struct session *session, char why[STORE_WHY_MAX])
     if (store_checkpoint_all(session->store, why) != 0)
         return -1;
     ledger_free(session->ledger);
+    ports_free(session->ports);
     tally_free(session->tally);
     store_close(session->store);
     return 0;
@@ -404,12 +409,12 @@ int run_session(struct run *run, struct session_plan *plan, char why[STORE_WHY_M
                               .mutex = PTHREAD_MUTEX_INITIALIZER,
                               .told = PTHREAD_COND_INITIALIZER};
     run->history.fact_count = run_facts_at(run, run->record->op_count);
-    if (waker_init(&session.port_waker) != 0 || waker_init(&session.outlet_waker) != 0) {
+    if (waker_init(&session.port_waker) != 0 || waker_init(&session.feed_waker) != 0) {
         snprintf(why, STORE_WHY_MAX, "no eventfd");
         return -1;
     }
     disk_on_write(session.port_waker.fd, on_answers, &session);
-    disk_on_write(session.outlet_waker.fd, on_snapshots, &session);
+    disk_on_write(session.feed_waker.fd, on_snapshots, &session);
     waker_prepare(&session.port_waker);
     if (start(&session, why) != 0)
         return -1;

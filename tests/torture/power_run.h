@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "ledger/ledger.h"
+#include "ledger/request.h"
 #include "proto/settings.h"
 #include "poll/voter.h"
 

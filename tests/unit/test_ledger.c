@@ -2,6 +2,8 @@
  * and what it takes back. The test is the loop of port 0. Commits, allocations and threads can be
  * made to fail through the linker's --wrap. */
 #include "ledger/ledger.h"
+#include "ledger/ports.h"
+#include "trace/journey.h"
 #include "base/clock.h"
 
 #include "proto/error.h"
@@ -120,15 +122,21 @@ static char why[STORE_WHY_MAX];
 static const struct voter_key key = {{1, 2, 3}};
 static struct store *store;
 static struct tally *tally;
+static struct ports *ports;
 static struct ledger *ledger;
 static struct waker waker;
 static bool started;
 static unsigned port_count = 2;
 
-static struct ledger *make_ledger(void)
+static struct ports *make_ports(void)
 {
     struct waker *const wakers[] = {&waker, &waker, &waker};
-    return ledger_new(store, tally, &key, port_count, wakers, why);
+    return ports_new(port_count, wakers);
+}
+
+static struct ledger *make_ledger(void)
+{
+    return ledger_new(store, tally, &key, ports, why);
 }
 
 static void start(void)
@@ -136,6 +144,8 @@ static void start(void)
     ck_assert_msg(store_open(&store, path, false, why) == 0, "%s", why);
     tally = tally_new(1);
     ck_assert_int_eq(waker_init(&waker), 0);
+    ports = make_ports();
+    ck_assert_ptr_nonnull(ports);
     ledger = make_ledger();
     ck_assert_msg(ledger != NULL, "%s", why);
     ck_assert_int_eq(ledger_start(ledger), 0);
@@ -148,6 +158,7 @@ static void stop(void)
         ledger_stop(ledger);
     started = false;
     ledger_free(ledger);
+    ports_free(ports);
     tally_free(tally);
     store_close(store);
     waker_destroy(&waker);
@@ -196,7 +207,7 @@ static struct poll *parse_poll(const char *line)
 
 static void put_request(unsigned port, struct request request)
 {
-    struct request *slot = ledger_request(ledger, port);
+    struct request *slot = ports_request(ports, port);
     ck_assert_ptr_nonnull(slot);
     *slot = request;
 }
@@ -204,9 +215,9 @@ static void put_request(unsigned port, struct request request)
 static struct answer take_answer(unsigned port)
 {
     struct answer answer;
-    while (ledger_receive(ledger, port, &answer, 1) == 0) {
+    while (ports_receive(ports, port, &answer, 1) == 0) {
         waker_prepare(&waker);
-        if (ledger_port_is_empty(ledger, port))
+        if (!ports_has_answer(ports, port))
             waker_sleep(&waker);
         else
             waker_cancel(&waker);
@@ -217,7 +228,7 @@ static struct answer take_answer(unsigned port)
 static struct answer ask(struct request request)
 {
     put_request(0, request);
-    ledger_send(ledger, 0);
+    ports_send(ports, 0);
     return take_answer(0);
 }
 
@@ -297,7 +308,7 @@ static void ask_batch(const struct request *requests, struct answer *answers, si
         request.from = (struct conn_ref){(uint32_t)i, 7};
         put_request(0, request);
     }
-    ledger_send(ledger, 0);
+    ports_send(ports, 0);
     for (size_t i = 0; i < count; i++) {
         answers[i] = take_answer(0);
         ck_assert_uint_eq(answers[i].to.slot, i);
@@ -423,7 +434,7 @@ START_TEST(polls_end_at_their_limit)
         snprintf(line, sizeof line, "CREATE p%d a b", i);
         put_request(0, create(line));
     }
-    ledger_send(ledger, 0);
+    ports_send(ports, 0);
     for (int i = 0; i < POLLS_MAX; i++)
         if (take_answer(0).error != 0)
             ck_abort_msg("poll %d is refused", i);
@@ -438,7 +449,7 @@ END_TEST
 
 START_TEST(every_port_is_answered_in_its_own_order)
 {
-    enum { EACH = 3 * LEDGER_PORT_SLOTS / 4, ROUNDS = 3 };
+    enum { EACH = 3 * PORT_SLOTS / 4, ROUNDS = 3 };
     ASSERT_ACCEPTED(create("CREATE p a b"), 1);
     uint64_t voter = 0;
     for (int round = 0; round < ROUNDS; round++) {
@@ -446,18 +457,18 @@ START_TEST(every_port_is_answered_in_its_own_order)
             for (unsigned port = 0; port < 2; port++) {
                 struct request request = ballot(1, (uint16_t)port, ++voter);
                 request.from = (struct conn_ref){i, port};
-                *ledger_request(ledger, port) = request;
+                *ports_request(ports, port) = request;
             }
         }
-        ledger_send(ledger, 0);
-        ledger_send(ledger, 1);
+        ports_send(ports, 0);
+        ports_send(ports, 1);
         for (unsigned port = 0; port < 2; port++)
             for (uint32_t i = 0; i < EACH; i++) {
                 struct answer answer = take_answer(port);
                 if (answer.error != 0 || answer.to.slot != i || answer.to.generation != port)
                     ck_abort_msg("port %u, answer %u", port, i);
             }
-        ck_assert(ledger_port_is_empty(ledger, 0) && ledger_port_is_empty(ledger, 1));
+        ck_assert(!ports_has_answer(ports, 0) && !ports_has_answer(ports, 1));
     }
     char expected[64];
     snprintf(expected, sizeof expected, "p open %d %d a=%d b=%d", 2 * EACH * ROUNDS + 1,
@@ -472,7 +483,7 @@ static void send_by_each_port(uint64_t *voter)
 {
     for (unsigned port = 0; port < port_count; port++) {
         put_request(port, ballot(1, 0, ++*voter));
-        ledger_send(ledger, port);
+        ports_send(ports, port);
     }
     sem_post(&commit_goes_on);
     sem_wait(&commit_waits);
@@ -490,7 +501,7 @@ START_TEST(ports_take_turns)
     ASSERT_ACCEPTED(create("CREATE p a b"), 1);
     commits_wait = true;
     put_request(0, ballot(1, 0, voter));
-    ledger_send(ledger, 0);
+    ports_send(ports, 0);
     sem_wait(&commit_waits);
     for (int round = 0; round < ROUNDS; round++)
         send_by_each_port(&voter);
@@ -512,11 +523,11 @@ END_TEST
 START_TEST(a_full_port_takes_no_more)
 {
     ASSERT_ACCEPTED(create("CREATE p a b"), 1);
-    for (int i = 0; i < LEDGER_PORT_SLOTS; i++)
-        *ledger_request(ledger, 0) = ballot(1, 0, (uint64_t)i + 1);
-    ck_assert_ptr_null(ledger_request(ledger, 0));
-    ledger_send(ledger, 0);
-    for (int i = 0; i < LEDGER_PORT_SLOTS; i++)
+    for (int i = 0; i < PORT_SLOTS; i++)
+        *ports_request(ports, 0) = ballot(1, 0, (uint64_t)i + 1);
+    ck_assert_ptr_null(ports_request(ports, 0));
+    ports_send(ports, 0);
+    for (int i = 0; i < PORT_SLOTS; i++)
         take_answer(0);
     ASSERT_REPEATED(ballot(1, 0, 1), 2);
 }
@@ -551,7 +562,7 @@ START_TEST(ballots_gather_while_a_crowd_is_told)
     unsigned attempts = 1;
     ASSERT_ACCEPTED(create("CREATE lunch a b"), 1);
     for (size_t i = 0; i < sizeof crowds / sizeof crowds[0]; i++) {
-        tally_outlet_set_crowd(tally, 0, crowds[i].crowd);
+        tally_feed_set_backlog(tally, 0, crowds[i].crowd);
         uint64_t took_ns;
         while ((took_ns = time_one_by_one(BALLOTS)) >= crowds[i].less_than_ns)
             ck_assert_uint_lt(attempts++, ATTEMPTS); /* the machine is busy */
@@ -825,6 +836,9 @@ START_TEST(a_start_without_memory_says_so)
     ASSERT_ACCEPTED(text(REQUEST_LABEL, 1, 1, "Text"), 3);
     ASSERT_ACCEPTED(ballot(1, 0, 1), 4);
     stop();
+    ck_assert_int_eq(waker_init(&waker), 0);
+    ports = make_ports();
+    ck_assert_ptr_nonnull(ports);
     is_test_thread = true;
     fails_here = true;
     int failures = 0;
@@ -833,7 +847,6 @@ START_TEST(a_start_without_memory_says_so)
         ck_assert_int_lt(skipped, 1000);
         ck_assert_int_eq(store_open(&store, path, false, why), 0);
         tally = tally_new(1);
-        ck_assert_int_eq(waker_init(&waker), 0);
         why[0] = '\0';
         before_failing = skipped;
         ledger = make_ledger();
@@ -844,7 +857,6 @@ START_TEST(a_start_without_memory_says_so)
             ck_assert_str_ne(why, "");
             tally_free(tally);
             store_close(store);
-            waker_destroy(&waker);
         }
     }
     ck_assert_int_gt(failures, 15);
@@ -865,21 +877,23 @@ START_TEST(a_text_without_memory_is_none)
 }
 END_TEST
 
-START_TEST(a_ledger_without_a_waker_is_none)
+START_TEST(without_memory_or_a_waker_there_are_no_ports)
 {
-    stop();
-    ck_assert_int_eq(store_open(&store, path, false, why), 0);
-    tally = tally_new(1);
-    ck_assert_int_eq(waker_init(&waker), 0);
     wakers_fail = true;
-    why[0] = '\0';
-    ck_assert_ptr_null(make_ledger());
-    ck_assert_str_ne(why, "");
+    errno = 0;
+    ck_assert_ptr_null(make_ports());
+    ck_assert_int_eq(errno, EMFILE);
     wakers_fail = false;
-    tally_free(tally);
-    store_close(store);
-    waker_destroy(&waker);
-    start();
+    fails_here = true;
+    struct ports *made = NULL;
+    for (int allocations = 0; !made; allocations++) {
+        before_failing = allocations;
+        made = make_ports();
+        int error = errno;
+        before_failing = -1;
+        ck_assert(made || error == ENOMEM);
+    }
+    ports_free(made);
 }
 END_TEST
 
@@ -914,7 +928,7 @@ START_TEST(one_backup_at_a_time)
         request.from.slot = i;
         put_request(0, request);
     }
-    ledger_send(ledger, 0);
+    ports_send(ports, 0);
     struct answer answers[2];
     for (int i = 0; i < 2; i++) {
         struct answer answer = take_answer(0);
@@ -954,11 +968,11 @@ START_TEST(a_stop_ends_a_backup)
     ASSERT_ACCEPTED(create("CREATE p a b"), 1);
     put_request(0, text(REQUEST_BACKUP, 0, 0, copy_path()));
     put_request(0, ballot(1, 0, 1));
-    ledger_send(ledger, 0);
+    ports_send(ports, 0);
     ledger_stop(ledger);
     started = false;
     struct answer answers[3];
-    ck_assert_uint_eq(ledger_receive(ledger, 0, answers, 3), 2); /* both are answered */
+    ck_assert_uint_eq(ports_receive(ports, 0, answers, 3), 2); /* both are answered */
 }
 END_TEST
 
@@ -1045,7 +1059,7 @@ UNIT_MAIN("ledger",
                      {memory_that_is_short_refuses_and_breaks_nothing},
                      {a_start_without_memory_says_so},
                      {a_text_without_memory_is_none},
-                     {a_ledger_without_a_waker_is_none},
+                     {without_memory_or_a_waker_there_are_no_ports},
                      {a_backup_is_answered_with_its_size},
                      {one_backup_at_a_time},
                      {a_backup_without_a_thread},

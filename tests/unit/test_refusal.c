@@ -2,6 +2,7 @@
  * begins and once when it ends, and a start goes on where the last entry was. Commits and memory
  * can be made to fail, and memory is counted, through the linker's --wrap. */
 #include "ledger/ledger.h"
+#include "ledger/ports.h"
 
 #include "tests/support/capture.h"
 #include "proto/error.h"
@@ -86,6 +87,7 @@ static char why[STORE_WHY_MAX];
 static const struct voter_key key = {{1, 2, 3}};
 static struct store *store;
 static struct tally *tally;
+static struct ports *ports;
 static struct ledger *ledger;
 static struct waker waker;
 
@@ -95,13 +97,16 @@ static void make_ledger(void)
     ck_assert_msg(store_open(&store, path, false, why) == 0, "%s", why);
     tally = tally_new(1);
     ck_assert_int_eq(waker_init(&waker), 0);
-    ledger = ledger_new(store, tally, &key, 1, wakers, why);
+    ports = ports_new(1, wakers);
+    ck_assert_ptr_nonnull(ports);
+    ledger = ledger_new(store, tally, &key, ports, why);
     ck_assert_msg(ledger != NULL, "%s", why);
 }
 
 static void free_ledger(void)
 {
     ledger_free(ledger);
+    ports_free(ports);
     tally_free(tally);
     store_close(store);
     waker_destroy(&waker);
@@ -134,9 +139,9 @@ static void teardown(void)
 static struct answer take_answer(void)
 {
     struct answer answer;
-    while (ledger_receive(ledger, 0, &answer, 1) == 0) {
+    while (ports_receive(ports, 0, &answer, 1) == 0) {
         waker_prepare(&waker);
-        if (ledger_port_is_empty(ledger, 0))
+        if (!ports_has_answer(ports, 0))
             waker_sleep(&waker);
         else
             waker_cancel(&waker);
@@ -146,9 +151,9 @@ static struct answer take_answer(void)
 
 static struct answer cast(uint64_t voter)
 {
-    *ledger_request(ledger, 0) =
+    *ports_request(ports, 0) =
         (struct request){.kind = REQUEST_BALLOT, .poll = 1, .voter = {voter, voter}};
-    ledger_send(ledger, 0);
+    ports_send(ports, 0);
     return take_answer();
 }
 
@@ -257,9 +262,9 @@ END_TEST
 static bool title_twice(bool start)
 {
     for (unsigned i = 0; i < 2; i++)
-        *ledger_request(ledger, 0) = (struct request){
+        *ports_request(ports, 0) = (struct request){
             .kind = REQUEST_TITLE, .poll = 1, .detail = request_text_new("Lunch?", 6)};
-    ledger_send(ledger, 0);
+    ports_send(ports, 0);
     if (start && ledger_start(ledger) != 0)
         return false;
     int first = take_answer().error;

@@ -1,4 +1,4 @@
-/* The tally: publishing, references, and an outlet that falls behind. */
+/* The tally: publishing, references, and a feed that falls behind. */
 #include "tally/tally.h"
 #include "base/clock.h"
 #include "tests/support/scale.h"
@@ -139,28 +139,28 @@ START_TEST(results_are_hidden_only_while_the_poll_is_open_and_says_so)
 }
 END_TEST
 
-START_TEST(every_outlet_gets_every_snapshot_in_order)
+START_TEST(every_feed_gets_every_snapshot_in_order)
 {
     struct tally *tally = tally_new(2);
     publish_new(tally, 1, 1);
     for (uint64_t seq = 2; seq <= 10; seq++)
         publish_ballot(tally, 1, 0, seq);
-    for (unsigned outlet = 0; outlet < 2; outlet++) {
+    for (unsigned feed = 0; feed < 2; feed++) {
         struct snapshot *got[16];
-        ck_assert(!tally_outlet_is_empty(tally, outlet));
-        ck_assert_uint_eq(tally_receive(tally, outlet, got, 16), 10);
+        ck_assert(!tally_feed_is_empty(tally, feed));
+        ck_assert_uint_eq(tally_receive(tally, feed, got, 16), 10);
         for (uint64_t i = 0; i < 10; i++) {
             ck_assert_uint_eq(got[i]->seq, i + 1);
             snapshot_unref(got[i]);
         }
-        ck_assert(tally_outlet_is_empty(tally, outlet));
-        ck_assert_uint_eq(tally_receive(tally, outlet, got, 16), 0);
+        ck_assert(tally_feed_is_empty(tally, feed));
+        ck_assert_uint_eq(tally_receive(tally, feed, got, 16), 0);
     }
     tally_free(tally);
 }
 END_TEST
 
-START_TEST(an_outlet_that_falls_behind_gets_the_newest_of_each_poll)
+START_TEST(a_feed_that_falls_behind_gets_the_newest_of_each_poll)
 {
     struct tally *tally = tally_new(1);
     for (uint32_t id = 1; id <= 3; id++)
@@ -183,25 +183,25 @@ START_TEST(an_outlet_that_falls_behind_gets_the_newest_of_each_poll)
     ck_assert_uint_lt(received, MORE_THAN_A_RING);
     for (uint32_t id = 1; id <= 3; id++)
         ck_assert_uint_eq(newest[id - 1], tally_peek(tally, id)->seq);
-    ck_assert(tally_outlet_is_empty(tally, 0));
+    ck_assert(tally_feed_is_empty(tally, 0));
     tally_free(tally);
 }
 END_TEST
 
-START_TEST(the_crowd_is_that_of_all_outlets)
+START_TEST(the_backlog_is_that_of_all_feeds)
 {
     struct tally *tally = tally_new(2);
-    ck_assert_uint_eq(tally_crowd(tally), 0);
-    tally_outlet_set_crowd(tally, 0, 300);
-    tally_outlet_set_crowd(tally, 1, 200);
-    ck_assert_uint_eq(tally_crowd(tally), 500);
-    tally_outlet_set_crowd(tally, 0, 0);
-    ck_assert_uint_eq(tally_crowd(tally), 200);
+    ck_assert_uint_eq(tally_backlog(tally), 0);
+    tally_feed_set_backlog(tally, 0, 300);
+    tally_feed_set_backlog(tally, 1, 200);
+    ck_assert_uint_eq(tally_backlog(tally), 500);
+    tally_feed_set_backlog(tally, 0, 0);
+    ck_assert_uint_eq(tally_backlog(tally), 200);
     tally_free(tally);
 }
 END_TEST
 
-START_TEST(what_an_outlet_never_took_is_released_with_the_tally)
+START_TEST(what_a_feed_never_took_is_released_with_the_tally)
 {
     struct tally *tally = tally_new(1);
     publish_new(tally, 1, 1);
@@ -235,11 +235,11 @@ static void *publish_storm(void *context)
     return NULL;
 }
 
-START_TEST(a_sleeping_outlet_ends_with_the_last_snapshot)
+START_TEST(a_sleeping_feed_ends_with_the_last_snapshot)
 {
     struct storm storm = {.tally = tally_new(1), .last_seq = scaled(200000)};
     ck_assert_int_eq(waker_init(&storm.waker), 0);
-    tally_outlet_attach(storm.tally, 0, &storm.waker);
+    tally_feed_attach(storm.tally, 0, &storm.waker);
     publish_new(storm.tally, 1, 1);
     pthread_t publisher;
     ck_assert_int_eq(pthread_create(&publisher, NULL, publish_storm, &storm), 0);
@@ -256,7 +256,7 @@ START_TEST(a_sleeping_outlet_ends_with_the_last_snapshot)
         if (count > 0)
             continue;
         waker_prepare(&storm.waker);
-        if (tally_outlet_is_empty(storm.tally, 0))
+        if (tally_feed_is_empty(storm.tally, 0))
             waker_sleep(&storm.waker); /* a lost wake-up is a test that never ends */
         else
             waker_cancel(&storm.waker);
@@ -273,8 +273,8 @@ UNIT_MAIN("tally", {"tally", .timeout_s = 60,
                               {texts_are_the_names_until_they_are_changed},
                               {a_mark_stays_until_the_next_one},
                               {results_are_hidden_only_while_the_poll_is_open_and_says_so},
-                              {every_outlet_gets_every_snapshot_in_order},
-                              {an_outlet_that_falls_behind_gets_the_newest_of_each_poll},
-                              {the_crowd_is_that_of_all_outlets},
-                              {what_an_outlet_never_took_is_released_with_the_tally},
-                              {a_sleeping_outlet_ends_with_the_last_snapshot}}})
+                              {every_feed_gets_every_snapshot_in_order},
+                              {a_feed_that_falls_behind_gets_the_newest_of_each_poll},
+                              {the_backlog_is_that_of_all_feeds},
+                              {what_a_feed_never_took_is_released_with_the_tally},
+                              {a_sleeping_feed_ends_with_the_last_snapshot}}})

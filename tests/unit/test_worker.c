@@ -75,7 +75,7 @@ static int ask_for_backup(uint32_t in_flight, bool without_memory)
 
 START_TEST(a_full_ring_refuses_a_request)
 {
-    ck_assert_int_eq(ask_for_backup(LEDGER_PORT_SLOTS, false), ERR_LIMIT);
+    ck_assert_int_eq(ask_for_backup(PORT_SLOTS, false), ERR_LIMIT);
 }
 END_TEST
 

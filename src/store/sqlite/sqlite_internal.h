@@ -1,4 +1,4 @@
-/* What the store_*.c files share. Nobody else includes it. */
+/* What the sqlite*.c files share. Nobody else includes it. */
 #ifndef TALLYCAST_STORE_INTERNAL_H
 #define TALLYCAST_STORE_INTERNAL_H
 

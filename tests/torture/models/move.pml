@@ -26,7 +26,7 @@
  * MUTATION ROOM_LOST broken: an answer to one that is gone gives no room in the ring back */
 
 #ifndef ROOM
-#define ROOM 2 /* requests in flight of a worker: LEDGER_PORT_SLOTS */
+#define ROOM 2 /* requests in flight of a worker: PORT_SLOTS */
 #endif
 #define SLOTS 2 /* of each pool */
 #define CONNS 2

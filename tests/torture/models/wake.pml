@@ -4,8 +4,8 @@
  * Models waker_prepare, waker_cancel, waker_finish, waker_sleep and waker_wake of src/base/waker.c;
  * loop_run, run_inbox, has_work and loop_post of src/net/loop.c; worker_work, worker_pending, note_quiet,
  * run_stop, on_stop_deadline, run_finish, worker_stop and worker_finish of src/serve/worker.c; ledger_run,
- * batch_gather, has_work, rest, ledger_send, ledger_flush_answers and ledger_stop of src/ledger/ledger.c; all
- * with their memory orders. Three threads: a loop whose peers send lines, each of which becomes a
+ * gather_batch, has_work, wait_for_work and ledger_stop of src/ledger/ledger.c; ports_send and
+ * ports_flush of src/ledger/ports.c; all with their memory orders. Three threads: a loop whose peers send lines, each of which becomes a
  * request; the ledger; and the main thread, which posts a task, stops the worker and the ledger, and
  * ends the loop, as a stopping server does.
  *
@@ -137,9 +137,9 @@ inline loop_post(self, task)
 #endif
 }
 
-/* ---- src/ledger/ledger.c ---- */
+/* ---- src/ledger/ports.c, src/ledger/ledger.c ---- */
 
-inline ledger_send()
+inline ports_send()
 {
     if
     :: sent < filled ->
@@ -180,13 +180,13 @@ proctype ledger()
 #ifndef STOP_SEEN_LATE
         load(LEDGER, STOPPING, ACQUIRE, stop);
 #endif
-        /* batch_gather: some or all of what is there */
+        /* gather_batch: some or all of what is there */
         load(LEDGER, REQUESTS, ACQUIRE, tail);
 #ifdef STOP_SEEN_LATE
         load(LEDGER, STOPPING, ACQUIRE, stop);
 #endif
         if
-        :: tail > head -> /* batch_process */
+        :: tail > head -> /* process_batch */
             if
             :: head++
             :: head = tail
@@ -200,7 +200,7 @@ proctype ledger()
             :: stop -> break
             :: else
             fi;
-            /* rest */
+            /* wait_for_work */
 #ifdef PREPARE_LATE
             look_for_work();
             waker_prepare(LEDGER);
@@ -270,7 +270,7 @@ inline run_inbox()
 /* receive_answers between two sendings; and note_quiet */
 inline worker_work()
 {
-    ledger_send();
+    ports_send();
     load(LOOP, ANSWERS, ACQUIRE, tail);
     if /* an answer lets a connection go on with a line that waited for it */
     :: tail > answered && stage == RUNNING && filled < LINES -> filled++
@@ -279,7 +279,7 @@ inline worker_work()
     answered = tail;
     tail = 0;
 #ifndef SECOND_SEND_FORGOTTEN
-    ledger_send();
+    ports_send();
 #endif
     if
     :: stage == STOPS && (answered == filled || overdue) ->

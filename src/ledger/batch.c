@@ -1,0 +1,93 @@
+/* The memory of a batch. The ledger's thread, or the main thread before that is started. Only
+ * batch_init can fail. */
+#include "ledger/batch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int batch_init(struct batch *batch)
+{
+    const struct {
+        void *array;
+        size_t count, size;
+    } arrays[] = {
+        {&batch->requests, BATCH_MAX, sizeof *batch->requests},
+        {&batch->request_ports, BATCH_MAX, sizeof *batch->request_ports},
+        {&batch->verdicts, BATCH_MAX, sizeof *batch->verdicts},
+        {&batch->ballots, BATCH_MAX, sizeof *batch->ballots},
+        {&batch->events, BATCH_MAX, sizeof *batch->events},
+        {&batch->undos, BATCH_MAX, sizeof *batch->undos},
+        {&batch->sampled, BATCH_MAX, sizeof *batch->sampled},
+        {&batch->created, BATCH_MAX, sizeof *batch->created},
+        {&batch->drafts, POLLS_MAX, sizeof *batch->drafts},
+        {&batch->touched, POLLS_MAX, sizeof *batch->touched},
+        {&batch->changes, POLLS_MAX, sizeof *batch->changes},
+        {&batch->tallies, POLLS_MAX, sizeof *batch->tallies},
+    };
+    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
+        void *array = calloc(arrays[i].count, arrays[i].size);
+        if (!array)
+            return -1;
+        memcpy(arrays[i].array, &array, sizeof array);
+    }
+    return 0;
+}
+
+void batch_destroy(struct batch *batch)
+{
+    batch_drop_drafts(batch);
+    void *const arrays[] = {batch->requests, batch->request_ports, batch->verdicts, batch->ballots,
+                            batch->events,   batch->undos,         batch->sampled,  batch->created,
+                            batch->drafts,   batch->touched,       batch->changes,  batch->tallies,
+                            batch->lines};
+    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
+        free(arrays[i]);
+}
+
+void batch_reset(struct batch *batch)
+{
+    batch->request_count = 0;
+    batch->ballot_count = 0;
+    batch->event_count = 0;
+    batch->undo_count = 0;
+    batch->sampled_count = 0;
+    batch->created_count = 0;
+}
+
+struct draft *batch_draft(struct batch *batch, uint32_t poll)
+{
+    struct draft *draft = &batch->drafts[poll - 1];
+    if (!draft->touched) {
+        draft->touched = true;
+        batch->touched[batch->touched_count++] = poll;
+    }
+    return draft;
+}
+
+void batch_forget_drafts(struct batch *batch)
+{
+    for (size_t i = 0; i < batch->touched_count; i++)
+        batch->drafts[batch->touched[i] - 1] = (struct draft){0};
+    batch->touched_count = 0;
+}
+
+void batch_drop_drafts(struct batch *batch)
+{
+    for (size_t i = 0; i < batch->touched_count; i++) {
+        snapshot_unref(batch->drafts[batch->touched[i] - 1].snapshot);
+        poll_texts_unref(batch->drafts[batch->touched[i] - 1].texts);
+    }
+    batch_forget_drafts(batch);
+}
+
+size_t batch_list_changes(struct batch *batch)
+{
+    size_t changes = 0;
+    for (size_t i = 0; i < batch->touched_count; i++) {
+        const struct draft *draft = &batch->drafts[batch->touched[i] - 1];
+        if (draft->snapshot || draft->texts)
+            batch->changes[changes++] =
+                (struct tally_change){batch->touched[i], draft->snapshot, draft->texts};
+    }
+    return changes;
+}

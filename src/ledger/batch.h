@@ -1,0 +1,84 @@
+/* A batch: the requests that are judged, committed and answered together, what was decided about
+ * each, and what it changes about the polls before anybody is shown it. Owned by the ledger's
+ * thread; before that is started, by the main thread. */
+#ifndef TALLYCAST_BATCH_H
+#define TALLYCAST_BATCH_H
+
+#include "ledger/electorate.h"
+#include "ledger/request.h"
+#include "store/store.h"
+#include "tally/tally.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { BATCH_MAX = 16384 }; /* requests a commit */
+
+/* What was decided about a request. */
+struct verdict {
+    int32_t error;
+    bool duplicate;
+    uint64_t number;   /* for the answer */
+    uint64_t rests_on; /* the entry without which the verdict would not be true; 0 for none */
+};
+
+/* What a batch changes about a poll, before it is shown. */
+struct draft {
+    struct snapshot *snapshot;
+    struct poll_texts *texts;
+    bool touched; /* listed in batch.touched */
+};
+
+/* An electorate's entry as it was before the batch. */
+struct undo {
+    struct hash voter;
+    struct vote before;
+};
+
+/* Arrays of BATCH_MAX but where noted. */
+struct batch {
+    struct request *requests;
+    uint16_t *request_ports;
+    struct verdict *verdicts;
+    size_t request_count;
+    uint64_t first_seq; /* next_seq when the batch began */
+    struct store_ballot *ballots;
+    size_t ballot_count;
+    struct store_event *events;
+    size_t event_count;
+    struct undo *undos;
+    size_t undo_count;
+    uint16_t *sampled; /* by place in `requests`: accepted ballots that have a journey */
+    size_t sampled_count;
+    uint64_t committed_ns; /* monotonic clock, when the batch was synced */
+    struct poll **created; /* polls of this batch, in the order of their ids */
+    uint32_t created_count;
+    struct draft *drafts; /* POLLS_MAX, by poll id - 1; all zero between batches */
+    uint32_t *touched;    /* POLLS_MAX: ids of the polls with a draft */
+    size_t touched_count;
+    struct tally_change *changes; /* POLLS_MAX */
+    struct store_tally *tallies;  /* POLLS_MAX */
+    char *lines;                  /* the tallies' bytes */
+    size_t lines_capacity;
+};
+
+/* Makes an empty batch of one that is all zero. Returns 0, or -1 if memory is short; batch_destroy
+ * is due in any case. */
+int batch_init(struct batch *batch) __attribute__((warn_unused_result));
+void batch_destroy(struct batch *batch);
+
+/* Forgets the requests and all that was decided about them, but for the drafts. */
+void batch_reset(struct batch *batch);
+
+/* The draft of a poll, listed as touched. */
+struct draft *batch_draft(struct batch *batch, uint32_t poll);
+
+/* Empties the drafts: releasing what they hold, or as somebody else's now. */
+void batch_drop_drafts(struct batch *batch);
+void batch_forget_drafts(struct batch *batch);
+
+/* Lists what the drafts change, in `changes`, for the tally. Returns how many. */
+size_t batch_list_changes(struct batch *batch);
+
+#endif

@@ -1,0 +1,60 @@
+/* What crosses between a loop and the ledger: requests there, answers back. */
+#ifndef TALLYCAST_REQUEST_H
+#define TALLYCAST_REQUEST_H
+
+#include "base/conn_ref.h"
+#include "base/hash.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct journey;
+
+enum request_kind {
+    REQUEST_BALLOT,
+    REQUEST_CREATE, /* detail: a struct poll */
+    REQUEST_TITLE,  /* detail: a struct request_text */
+    REQUEST_LABEL,  /* detail: a struct request_text; choice */
+    REQUEST_OPEN,
+    REQUEST_CLOSE,
+    REQUEST_BACKUP, /* detail: a struct request_text, the file's path; or NULL: file */
+};
+
+/* Text that a request carries. One block of memory. */
+struct request_text {
+    size_t len;
+    char bytes[]; /* and a NUL */
+};
+
+/* A copy of `len` bytes. NULL if memory is short. Freed by free(). Any thread. */
+struct request_text *request_text_new(const char *bytes, size_t len);
+
+/* One slot of the ring to the ledger: 64 bytes, a cache line. */
+struct request {
+    struct conn_ref from;
+    union {
+        uint32_t poll;
+        int32_t file; /* owned: BACKUP's, open and empty, where it has no path */
+    };
+    uint16_t choice; /* from 0 */
+    uint8_t kind;    /* enum request_kind */
+    bool has_key;
+    struct hash voter;
+    struct hash key; /* of id=, where has_key */
+    void *detail; /* owned by the request, freed by the ledger. BALLOT: a struct request_text with
+                     the voter's name where the poll records names, or NULL */
+    struct journey *journey; /* of a sampled ballot, or NULL; the ledger's until it answers */
+};
+
+/* One slot of the ring back. */
+struct answer {
+    struct conn_ref to;
+    uint64_t number; /* the sequence (of the entry, or of the earlier ballot); BACKUP: bytes, or the
+                        errno that says why there are none, 0 where none does */
+    int32_t error;   /* 0, or an enum error */
+    bool duplicate;
+    uint16_t journey; /* the number of the request's; 0 for none */
+};
+
+#endif

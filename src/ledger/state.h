@@ -1,0 +1,31 @@
+/* The ledger's data: what judging, committing and loading have in common. The ledger's thread owns
+ * all of it; before that is started, the main thread does. */
+#ifndef TALLYCAST_LEDGER_STATE_H
+#define TALLYCAST_LEDGER_STATE_H
+
+#include "ledger/backup.h"
+#include "ledger/batch.h"
+#include "ledger/electorate.h"
+#include "ledger/ledger.h"
+#include "poll/directory.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct ledger {
+    struct store *store;
+    struct tally *tally;
+    const struct voter_key *key;
+    struct ports *ports;
+    struct electorate *electorate;
+    struct directory directory; /* of durable polls */
+    uint64_t next_seq;
+    struct batch batch;
+    struct backup backup;
+    struct ledger_stats stats; /* read by any thread */
+    pthread_t thread;
+    atomic_bool stopping; /* set by the main thread */
+    unsigned first_port;  /* where the next gathering starts, so that no loop always comes last */
+};
+
+#endif
