@@ -173,7 +173,7 @@ void session_list_polls(struct session *session)
     conn_want_writable(conn); /* for the next rows, or for pushes that were held back */
     if (session->polls_listed < count)
         return;
-    conn->mid_reply = false;
+    conn_end_reply(conn);
     session_reply_number(session, session->polls_listed, false);
 }
 
@@ -182,7 +182,7 @@ static int execute_polls(struct session *session, const struct command *command,
     (void)command;
     (void)why;
     session->polls_listed = 0;
-    session->client.conn.mid_reply = true;
+    conn_begin_reply(&session->client.conn);
     session_list_polls(session);
     return 0;
 }

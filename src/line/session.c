@@ -105,7 +105,7 @@ static bool take_vote(struct session *session, const struct command *command)
     if (session->client.in_flight >= most && pauses_for_answers(session, most / 2))
         return false;
     if (worker_ring_is_full(session->client.worker)) {
-        worker_wait(session->client.worker, &session->client.conn);
+        worker_wait(session->client.worker, &session->client);
         conn_pause(&session->client.conn);
         return false;
     }
@@ -171,13 +171,13 @@ static bool is_allowed(const struct session *session, enum command_id id)
 }
 
 /* Deals with a line that was read after the stop began. A subscriber stays for the last tallies. */
-static bool take_late_line(struct session *session)
+static bool take_line_of_a_stop(struct session *session)
 {
     if (pauses_for_answers(session, 0))
         return false;
     session_reply_error(session, ERR_SHUTTING_DOWN, 0, NULL);
     if (session->client.subscriber)
-        session->deaf = true;
+        session->drops_input = true;
     else
         conn_finish(&session->client.conn);
     return true;
@@ -188,8 +188,8 @@ static bool take_line(struct session *session, const char *line, size_t len)
 {
     if (line_is_empty(line, len))
         return true;
-    if (session->client.late || session->client.worker->stage >= WORKER_QUIET)
-        return take_late_line(session);
+    if (session->client.refuses_input || session->client.worker->stage >= WORKER_QUIET)
+        return take_line_of_a_stop(session);
     if (may_be_http(session, line, len))
         return take_http(session);
     session->spoke = true;
@@ -219,19 +219,20 @@ static bool take_long_line(struct session *session, const char *line, size_t len
 /* Deals with input that has no end of line in it. Returns how much of it is done with. */
 static size_t take_partial(struct session *session, const char *bytes, size_t len)
 {
-    if (!session->client.conn.skipping && len >= PROTO_LINE_MAX) {
+    if (!session->skips_line && len >= PROTO_LINE_MAX) {
         if (!take_long_line(session, bytes, len))
             return 0;
-        session->client.conn.skipping = true;
+        session->skips_line = true;
+        conn_begin_message(&session->client.conn);
     }
-    return session->client.conn.skipping ? len : 0;
+    return session->skips_line ? len : 0;
 }
 
 /* Deals with a line that ends at `end`, where its LF is. Returns false if it must wait. */
 static bool take_whole(struct session *session, const char *line, const char *end)
 {
-    if (session->client.conn.skipping) {
-        session->client.conn.skipping = false;
+    if (session->skips_line) {
+        session->skips_line = false;
         return true;
     }
     size_t len = (size_t)(end - line);
@@ -249,12 +250,12 @@ static bool take_whole(struct session *session, const char *line, const char *en
 static size_t on_input(struct conn *conn, char *bytes, size_t len)
 {
     struct session *session = session_of(conn);
-    if (session->deaf)
+    if (session->drops_input)
         return len;
     size_t used = 0;
-    while (used < len && conn->state == CONN_OPEN && !session->deaf) {
+    while (used < len && conn->state == CONN_OPEN && !session->drops_input) {
         /* A new subscriber's first tallies come before the reply to its next command. */
-        if (conn->blocked || conn->mid_reply || conn->wants_writable ||
+        if (conn_waits(conn, CONN_BLOCKED) || conn->mid_reply || conn->wants_writable ||
             conn->pool->out.len >= CONN_ROUND_BYTES) {
             conn_hold(conn);
             break;
@@ -275,7 +276,7 @@ static void on_unfinished(struct conn *conn, size_t len)
 {
     (void)len;
     struct session *session = session_of(conn);
-    if (!session->deaf) /* else it was told already that this is the end */
+    if (!session->drops_input) /* else it was told already that this is the end */
         session_reply_error(session, ERR_BAD_LINE, 0, "the last line has no end");
 }
 
@@ -311,14 +312,9 @@ static const char *backup_text(const struct answer *answer, char text[REPLY_MAX]
 
 void session_answered(struct session *session)
 {
-    struct conn *conn = &session->client.conn;
-    session->client.in_flight--;
+    client_answered(&session->client, session->resume_at);
     if (session->client.in_flight == 0)
         session->asked = 0;
-    if (session->client.in_flight == 0 && conn->ended)
-        conn_want_writable(conn); /* a subscriber is owed the tally with its last ballot */
-    if (conn->paused && !conn->waiting && session->client.in_flight <= session->resume_at)
-        conn_resume(conn);
 }
 
 static void on_answer(struct client *client, const struct answer *answer)
@@ -405,7 +401,7 @@ const struct client_protocol session_protocol = {
             .leave = client_leave,
             .stop = client_stop,
             .busy = client_is_busy,
-            .behind = client_is_behind,
+            .owes_pushes = client_owes_pushes,
             .close = client_close,
             .free = on_free,
         },

@@ -48,9 +48,9 @@ int conn_pool_init(struct conn_pool *pool, struct loop *loop, struct counters *c
     TAILQ_INIT(&pool->draining);
     for (int kind = 0; kind < CONN_MESSAGES; kind++) {
         pool->message_ns[kind] = message_ns[kind];
-        TAILQ_INIT(&pool->begun[kind]);
+        TAILQ_INIT(&pool->timed[kind]);
     }
-    TAILQ_INIT(&pool->later);
+    TAILQ_INIT(&pool->yielded);
     pool->read_buffer = malloc(PARTIAL_MAX_BYTES + CONN_READ_BYTES);
     if (!pool->read_buffer)
         return -1;
@@ -101,14 +101,14 @@ static uint64_t first_deadline_ns(const struct conn_pool *pool)
     uint64_t due_ns = earlier_ns(UINT64_MAX, &pool->blocked);
     due_ns = earlier_ns(due_ns, &pool->draining);
     for (int kind = 0; kind < CONN_MESSAGES; kind++)
-        due_ns = earlier_ns(due_ns, &pool->begun[kind]);
+        due_ns = earlier_ns(due_ns, &pool->timed[kind]);
     return due_ns;
 }
 
 /* The connections that have begun a message of this one's kind. */
-static struct conn_list *begun_list(const struct conn *conn)
+static struct conn_list *timed_list(const struct conn *conn)
 {
-    return &conn->pool->begun[conn->handler->messages];
+    return &conn->pool->timed[conn->handler->messages];
 }
 
 static uint64_t message_ns(const struct conn *conn)
@@ -129,34 +129,26 @@ static void set_timer(struct conn_pool *pool)
     pool->timer_due_ns = due_ns;
 }
 
-void conn_end_message(struct conn *conn)
+static void stop_time(struct conn *conn)
 {
-    if (!conn->begun)
+    if (!conn->timed)
         return;
-    TAILQ_REMOVE(begun_list(conn), conn, timed_link);
-    conn->begun = false;
+    TAILQ_REMOVE(timed_list(conn), conn, timed_link);
+    conn->timed = false;
 }
 
-static void leave_timed_list(struct conn *conn)
+static void begin_time(struct conn *conn, uint64_t now_ns)
 {
-    conn_end_message(conn);
-    if (conn->blocked)
-        TAILQ_REMOVE(&conn->pool->blocked, conn, timed_link);
-    else if (conn->state == CONN_DRAINING)
-        TAILQ_REMOVE(&conn->pool->draining, conn, timed_link);
+    stop_time(conn);
+    conn->timed = true;
+    conn->deadline_ns = now_ns + message_ns(conn);
+    TAILQ_INSERT_TAIL(timed_list(conn), conn, timed_link);
+    set_timer(conn->pool);
 }
 
-static void set_blocked(struct conn *conn, bool blocked)
+static void begin_stall(struct conn *conn)
 {
-    if (conn->blocked == blocked)
-        return;
-    if (!blocked) {
-        TAILQ_REMOVE(&conn->pool->blocked, conn, timed_link);
-        conn->blocked = false;
-        return;
-    }
-    conn_end_message(conn); /* it can't be read now; its time begins anew when it can */
-    conn->blocked = true;
+    stop_time(conn); /* it can't be read now; its time begins anew when it can */
     uint64_t now_ns = clock_monotonic_ns();
     conn->blocked_since_ms = (uint32_t)(now_ns / NS_PER_MS);
     conn->blocked_outq = conn_kernel_unsent(conn);
@@ -166,14 +158,36 @@ static void set_blocked(struct conn *conn, bool blocked)
     set_timer(conn->pool);
 }
 
+/* Changes why input does not go on, and the lists that tell of it. */
+static void set_wait(struct conn *conn, enum conn_wait wait, bool waits)
+{
+    if (conn_waits(conn, wait) == waits)
+        return;
+    conn->waits ^= (uint8_t)wait;
+    if (wait == CONN_BLOCKED && waits)
+        begin_stall(conn);
+    else if (wait == CONN_BLOCKED)
+        TAILQ_REMOVE(&conn->pool->blocked, conn, timed_link);
+    else if (wait == CONN_YIELDED && waits)
+        TAILQ_INSERT_TAIL(&conn->pool->yielded, conn, yielded_link);
+    else if (wait == CONN_YIELDED)
+        TAILQ_REMOVE(&conn->pool->yielded, conn, yielded_link);
+}
+
+static void leave_timed_list(struct conn *conn)
+{
+    stop_time(conn);
+    set_wait(conn, CONN_BLOCKED, false);
+    if (conn->state == CONN_DRAINING)
+        TAILQ_REMOVE(&conn->pool->draining, conn, timed_link);
+}
+
 static void set_state(struct conn *conn, enum conn_state state)
 {
     if (conn->state == state || conn->state == CONN_DOOMED)
         return;
-    if (state != CONN_CLOSING) { /* which waits for its output as before */
+    if (state != CONN_CLOSING) /* which waits for its output as before */
         leave_timed_list(conn);
-        conn->blocked = false;
-    }
     conn->state = (uint8_t)state;
     if (state == CONN_DRAINING) {
         shutdown(conn->fd, SHUT_WR);
@@ -183,31 +197,22 @@ static void set_state(struct conn *conn, enum conn_state state)
     }
 }
 
-static void begin_message(struct conn *conn, uint64_t now_ns)
-{
-    conn_end_message(conn);
-    conn->begun = true;
-    conn->deadline_ns = now_ns + message_ns(conn);
-    TAILQ_INSERT_TAIL(begun_list(conn), conn, timed_link);
-    set_timer(conn->pool);
-}
-
 /* Sees to the time of a message that is not whole: from its first byte, whatever comes after it. */
 static void update_message(struct conn *conn)
 {
-    if (conn->state != CONN_OPEN || conn->ended || conn->blocked ||
-        (conn->unread.len == 0 && !conn->skipping))
-        conn_end_message(conn);
-    else if (!conn->begun && !conn->held && message_ns(conn) > 0)
-        begin_message(conn, clock_monotonic_ns());
+    if (conn->state != CONN_OPEN || conn->ended || conn_waits(conn, CONN_BLOCKED) ||
+        (conn->unread.len == 0 && !conn->mid_message))
+        stop_time(conn);
+    else if (!conn->timed && !conn_waits(conn, CONN_HELD) && message_ns(conn) > 0)
+        begin_time(conn, clock_monotonic_ns());
 }
 
 static void update_interest(struct conn *conn)
 {
     bool reads = !conn->ended &&
-                 (conn->state == CONN_DRAINING || (conn->state == CONN_OPEN && !conn->paused &&
-                                                   !conn->held && !conn->later && !conn->blocked));
-    short wanted = (short)((reads ? EV_READ : 0) | (conn->blocked ? EV_WRITE : 0));
+                 (conn->state == CONN_DRAINING || (conn->state == CONN_OPEN && conn->waits == 0));
+    bool writes = conn_waits(conn, CONN_BLOCKED);
+    short wanted = (short)((reads ? EV_READ : 0) | (writes ? EV_WRITE : 0));
     short had = (short)(event_get_events(&conn->event) & (EV_READ | EV_WRITE));
     bool pending = event_pending(&conn->event, EV_READ | EV_WRITE, NULL);
     if (wanted == (pending ? had : 0))
@@ -220,17 +225,6 @@ static void update_interest(struct conn *conn)
                  on_event, conn);
     if (event_add(&conn->event, NULL) != 0)
         conn_doom(conn);
-}
-
-static void set_later(struct conn *conn, bool later)
-{
-    if (conn->later == later)
-        return;
-    conn->later = later;
-    if (later)
-        TAILQ_INSERT_TAIL(&conn->pool->later, conn, later_link);
-    else
-        TAILQ_REMOVE(&conn->pool->later, conn, later_link);
 }
 
 /* ---- life ---- */
@@ -256,7 +250,7 @@ int conn_attach(struct conn_pool *pool, struct conn *conn)
     conn->pool = pool;
     event_assign(&conn->event, pool->loop->base, conn->fd, EV_READ | EV_PERSIST, on_event, conn);
     if (conn->unsent.len > 0)
-        set_blocked(conn, true);
+        set_wait(conn, CONN_BLOCKED, true);
     return 0;
 }
 
@@ -267,8 +261,7 @@ void conn_detach(struct conn *conn)
     INVARIANT(pool->out_conn != conn);
     event_del(&conn->event);
     leave_timed_list(conn);
-    set_later(conn, false);
-    conn->blocked = false;
+    set_wait(conn, CONN_YIELDED, false);
     struct conn_slot *slot = &pool->slots[conn->ref.slot];
     slot->conn = NULL;
     slot->generation++;
@@ -308,7 +301,7 @@ char *conn_reserve(struct conn *conn, size_t len)
 {
     struct conn_pool *pool = conn->pool;
     char *room;
-    if (conn->blocked) {
+    if (conn_waits(conn, CONN_BLOCKED)) {
         room = buffer_reserve(&conn->unsent, len);
     } else {
         INVARIANT(pool->out_conn == conn || !pool->out_conn);
@@ -322,7 +315,7 @@ char *conn_reserve(struct conn *conn, size_t len)
 
 void conn_wrote(struct conn *conn, size_t len)
 {
-    if (conn->blocked)
+    if (conn_waits(conn, CONN_BLOCKED))
         conn->unsent.len += len;
     else
         conn->pool->out.len += len;
@@ -343,7 +336,7 @@ size_t conn_try_send(struct conn *conn, const char *bytes, size_t len)
     conn->bytes_out += sent;
     counter_add(&conn->pool->counters->bytes_out, sent);
     if (sent < len)
-        set_blocked(conn, true);
+        set_wait(conn, CONN_BLOCKED, true);
     return sent;
 }
 
@@ -377,35 +370,56 @@ static void flush_unsent(struct conn *conn)
     if (sent > 0)
         buffer_drop(&conn->unsent, sent);
     if (all) {
-        set_blocked(conn, false);
+        set_wait(conn, CONN_BLOCKED, false);
         conn->wants_writable = true;
     } else if (sent > 0) { /* it takes something: the time of a stall starts anew */
-        set_blocked(conn, false);
-        set_blocked(conn, true);
+        set_wait(conn, CONN_BLOCKED, false);
+        set_wait(conn, CONN_BLOCKED, true);
     }
 }
 
 bool conn_takes_push(const struct conn *conn)
 {
-    return conn->state == CONN_OPEN && !conn->blocked && !conn->mid_reply;
+    return conn->state == CONN_OPEN && !conn_waits(conn, CONN_BLOCKED) && !conn->mid_reply;
 }
 
 /* ---- input ---- */
 
 void conn_pause(struct conn *conn)
 {
-    conn->paused = true;
-    conn->held = true;
+    set_wait(conn, CONN_PAUSED, true);
+    set_wait(conn, CONN_HELD, true);
 }
 
 void conn_resume(struct conn *conn)
 {
-    conn->paused = false;
+    set_wait(conn, CONN_PAUSED, false);
 }
 
 void conn_hold(struct conn *conn)
 {
-    conn->held = true;
+    set_wait(conn, CONN_HELD, true);
+}
+
+void conn_begin_message(struct conn *conn)
+{
+    conn->mid_message = true;
+}
+
+void conn_end_message(struct conn *conn)
+{
+    conn->mid_message = false;
+    stop_time(conn);
+}
+
+void conn_begin_reply(struct conn *conn)
+{
+    conn->mid_reply = true;
+}
+
+void conn_end_reply(struct conn *conn)
+{
+    conn->mid_reply = false;
 }
 
 void conn_want_writable(struct conn *conn)
@@ -420,12 +434,12 @@ void conn_leave(struct conn *conn)
 
 void conn_finish_when_done(struct conn *conn)
 {
-    conn->last_words = true;
+    conn->finishing = true;
 }
 
 void conn_stay(struct conn *conn)
 {
-    conn->last_words = false;
+    conn->finishing = false;
 }
 
 /* Keeps what the handler left of input that lies in the pool's buffer. */
@@ -512,14 +526,15 @@ static void read_input(struct conn *conn, uint64_t readable_ns)
 
 void conn_read_now(struct conn *conn)
 {
-    if (conn->state == CONN_OPEN && !conn->ended && !conn->paused && !conn->held && !conn->blocked)
+    if (conn->state == CONN_OPEN && !conn->ended &&
+        !conn_waits(conn, CONN_PAUSED | CONN_HELD | CONN_BLOCKED))
         read_input(conn, clock_monotonic_ns());
 }
 
 /* Goes on with whole messages that had to wait. */
 static void input_held(struct conn *conn)
 {
-    conn->held = false;
+    set_wait(conn, CONN_HELD, false);
     size_t used = conn->handler->input(conn, conn->unread.bytes, conn->unread.len);
     if (conn->state == CONN_OPEN && used > 0)
         buffer_drop(&conn->unread, used);
@@ -530,8 +545,9 @@ static void input_held(struct conn *conn)
 /* Whether there is something to do that does not wait for anybody else. */
 static bool can_go_on(const struct conn *conn)
 {
-    return conn->state == CONN_OPEN && !conn->blocked &&
-           (conn->wants_writable || (conn->held && !conn->paused && !conn->mid_reply));
+    bool goes_on = conn_waits(conn, CONN_HELD) && !conn_waits(conn, CONN_PAUSED);
+    return conn->state == CONN_OPEN && !conn_waits(conn, CONN_BLOCKED) &&
+           (conn->wants_writable || (goes_on && !conn->mid_reply));
 }
 
 static uint64_t made_bytes(const struct conn *conn)
@@ -552,31 +568,32 @@ static void go_on(struct conn *conn)
         }
         conn_flush(conn);
     }
-    set_later(conn, can_go_on(conn));
+    set_wait(conn, CONN_YIELDED, can_go_on(conn));
 }
 
 /* A connection has one turn a round: who wants more comes after the last that waited before. */
-bool conn_pool_run_later(struct conn_pool *pool)
+bool conn_pool_run_yielded(struct conn_pool *pool)
 {
     const uint64_t began_ns = clock_monotonic_ns();
-    const struct conn *last = TAILQ_LAST(&pool->later, conn_list); /* compared, and never read */
+    const struct conn *last = TAILQ_LAST(&pool->yielded, conn_list); /* compared, and never read */
     struct conn *conn;
-    for (int i = 0; i < TURNS_A_ROUND && (conn = TAILQ_FIRST(&pool->later)); i++) {
+    for (int i = 0; i < TURNS_A_ROUND && (conn = TAILQ_FIRST(&pool->yielded)); i++) {
         bool all_had_theirs = conn == last;
-        set_later(conn, false);
+        set_wait(conn, CONN_YIELDED, false);
         conn_settle(conn);
         if (all_had_theirs || clock_monotonic_ns() - began_ns >= TURNS_NS)
             break;
     }
-    return !TAILQ_EMPTY(&pool->later);
+    return !TAILQ_EMPTY(&pool->yielded);
 }
 
 /* No more input will come, what came is executed, and nobody owes the peer anything. */
 static bool is_done(const struct conn *conn)
 {
-    return (conn->ended || conn->last_words) && !conn->blocked && !conn->held && !conn->paused &&
-           !conn->mid_reply && !conn->wants_writable && !conn->handler->busy(conn) &&
-           !(conn->ended && conn->handler->behind(conn));
+    return (conn->ended || conn->finishing) &&
+           !conn_waits(conn, CONN_BLOCKED | CONN_HELD | CONN_PAUSED) && !conn->mid_reply &&
+           !conn->wants_writable && !conn->handler->busy(conn) &&
+           !(conn->ended && conn->handler->owes_pushes(conn));
 }
 
 static void end(struct conn *conn)
@@ -601,7 +618,8 @@ void conn_settle(struct conn *conn)
     }
     if (conn->state == CONN_OPEN && is_done(conn))
         end(conn);
-    if (conn->state == CONN_CLOSING && !conn->blocked && !conn->handler->busy(conn))
+    if (conn->state == CONN_CLOSING && !conn_waits(conn, CONN_BLOCKED) &&
+        !conn->handler->busy(conn))
         set_state(conn, conn->ended ? CONN_DOOMED : CONN_DRAINING);
     update_message(conn);
     if (conn->state != CONN_DOOMED)
@@ -622,7 +640,7 @@ static void on_event(evutil_socket_t fd, short what, void *context)
     if (what & EV_READ) {
         if (conn->state == CONN_DRAINING)
             drain(conn);
-        else if (conn->state == CONN_OPEN && !conn->blocked)
+        else if (conn->state == CONN_OPEN && !conn_waits(conn, CONN_BLOCKED))
             read_input(conn, loop_woken_ns(conn->pool->loop));
     }
     conn_settle(conn);
@@ -651,11 +669,11 @@ static void on_stall(struct conn *conn, uint64_t now_ns)
  * read or is owed a reply, gets its time again. */
 static void on_overdue(struct conn *conn, uint64_t now_ns)
 {
-    if (conn->held || conn->paused || conn->mid_reply || conn->handler->busy(conn)) {
-        begin_message(conn, now_ns);
+    if (conn_waits(conn, CONN_HELD | CONN_PAUSED) || conn->mid_reply || conn->handler->busy(conn)) {
+        begin_time(conn, now_ns);
         return;
     }
-    conn_end_message(conn);
+    stop_time(conn);
     conn->handler->overdue(conn);
     conn_settle(conn);
 }
@@ -674,7 +692,7 @@ static bool expire_one(struct conn_pool *pool, uint64_t now_ns)
         return true;
     }
     for (int kind = 0; kind < CONN_MESSAGES; kind++)
-        if ((conn = TAILQ_FIRST(&pool->begun[kind])) && conn->deadline_ns <= now_ns) {
+        if ((conn = TAILQ_FIRST(&pool->timed[kind])) && conn->deadline_ns <= now_ns) {
             on_overdue(conn, now_ns);
             return true;
         }

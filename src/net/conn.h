@@ -8,7 +8,22 @@
  *
  * Every way into a connection (an event, an answer, a push, a task) ends with conn_settle, which
  * flushes, goes on with what was held, and closes. Only conn_settle frees: until then a connection
- * that failed is doomed, and takes and gives nothing. */
+ * that failed is doomed, and takes and gives nothing.
+ *
+ * `waits` holds why input does not go on; set_wait alone changes it. The other flags:
+ *
+ *   flag            set by                           cleared by                  never with
+ *   ended           a read: the peer half-closed     -
+ *   mid_reply       conn_begin_reply                 conn_end_reply              a push
+ *   wants_writable  conn_want_writable; output was   the call of writable
+ *                   taken after some had to wait;
+ *                   the peer half-closed
+ *   mid_message     conn_begin_message               conn_end_message
+ *   timed           a message's time begins to run   conn_end_message; its end   CONN_BLOCKED,
+ *                                                    for any other reason        a state but open
+ *   leaving         conn_leave                       the call of leave
+ *   finishing       conn_finish_when_done            conn_stay
+ */
 #ifndef TALLYCAST_CONN_H
 #define TALLYCAST_CONN_H
 
@@ -46,6 +61,14 @@ enum conn_state {
 /* What a peer's messages are, each kind with its own time to be whole. */
 enum conn_messages { CONN_LINES, CONN_REQUESTS, CONN_MESSAGES };
 
+/* Why input does not go on: several at once. */
+enum conn_wait {
+    CONN_PAUSED = 1 << 0,  /* the handler waits for something other than output */
+    CONN_HELD = 1 << 1,    /* whole messages lie in `unread` */
+    CONN_BLOCKED = 1 << 2, /* the kernel takes no output: on pool->blocked */
+    CONN_YIELDED = 1 << 3, /* has had its turn: on pool->yielded */
+};
+
 struct conn;
 
 struct conn_handler {
@@ -74,7 +97,7 @@ struct conn_handler {
     /* Whether it still owes its peer a reply. */
     bool (*busy)(const struct conn *conn);
     /* Whether it owes a peer that sent its last byte something else than a reply. */
-    bool (*behind)(const struct conn *conn);
+    bool (*owes_pushes)(const struct conn *conn);
     /* The connection is about to go; leaves whatever list the handler has it on. */
     void (*close)(struct conn *conn);
     /* The connection is gone; frees the handler's object, in which `conn` is embedded. */
@@ -89,32 +112,26 @@ struct conn {
     struct conn_ref ref;
     int fd;
     uint8_t state;      /* enum conn_state; changed by set_state alone */
-    bool ended : 1;     /* the peer half-closed */
-    bool paused : 1;    /* the handler waits for something other than output */
-    bool held : 1;      /* whole messages lie in `unread` */
-    bool blocked : 1;   /* waits for the kernel to take output */
-    bool mid_reply : 1; /* the handler has begun a reply of several rounds; no push may come in
-                           between */
+    uint8_t waits;      /* of enum conn_wait */
+    bool ended : 1;     /* no more input comes */
+    bool mid_reply : 1; /* a reply of several rounds has begun; no push may come in between */
     bool wants_writable : 1;
-    bool begun : 1;      /* the rest of a message is awaited; never while it is blocked */
-    bool skipping : 1;   /* the handler drops a message, whose rest is still to come */
-    bool leaving : 1;    /* to another loop */
-    bool last_words : 1; /* closes when everything that was read is answered */
-    bool later : 1;      /* has had its turn: on pool->later */
-    bool waiting : 1;    /* on the worker's list of those that wait for room in the ledger's ring */
+    bool mid_message : 1; /* the handler took the beginning of a message, whose rest is to come */
+    bool timed : 1;       /* on pool->timed: the rest of a message must come in time */
+    bool leaving : 1;     /* to another loop */
+    bool finishing : 1;   /* closes when everything that was read is answered */
     union peer peer;
     uint32_t blocked_outq; /* where blocked: bytes that the kernel held when it last took some */
     struct buffer unread;
     struct buffer unsent;
-    uint64_t deadline_ns; /* begun: end of the message; blocked: stall timeout; draining: end of
+    uint64_t deadline_ns; /* timed: end of the message; blocked: stall timeout; draining: end of
                              lingering */
     uint32_t blocked_since_ms; /* where blocked: on the monotonic clock, the lower 32 bits */
     uint32_t readable_for_ns;  /* before the last read; UINT32_MAX for longer */
     uint64_t read_ns;          /* of the last input, on the monotonic clock */
     uint64_t bytes_out;
-    TAILQ_ENTRY(conn) timed_link;   /* pool->begun, pool->blocked or pool->draining: one of them */
-    TAILQ_ENTRY(conn) later_link;   /* pool->later */
-    TAILQ_ENTRY(conn) waiting_link; /* the worker's */
+    TAILQ_ENTRY(conn) timed_link;   /* pool->timed, pool->blocked or pool->draining: one of them */
+    TAILQ_ENTRY(conn) yielded_link; /* pool->yielded */
 };
 
 TAILQ_HEAD(conn_list, conn);
@@ -138,8 +155,8 @@ struct conn_pool {
     uint64_t message_ns[CONN_MESSAGES];    /* time to send a whole message; 0 for no limit */
     struct conn_list blocked;              /* by deadline */
     struct conn_list draining;             /* by deadline */
-    struct conn_list begun[CONN_MESSAGES]; /* by deadline */
-    struct conn_list later;                /* that go on in the next round */
+    struct conn_list timed[CONN_MESSAGES]; /* by deadline */
+    struct conn_list yielded;              /* that go on in the next round */
     struct event timer;                    /* for the first of all deadlines */
     uint64_t timer_due_ns;                 /* UINT64_MAX if it is not set */
 };
@@ -155,7 +172,7 @@ void conn_pool_destroy(struct conn_pool *pool);
 
 /* Goes on with some of the connections that had their turn, those first that have waited longest.
  * Once a round; returns whether some wait still. */
-bool conn_pool_run_later(struct conn_pool *pool);
+bool conn_pool_run_yielded(struct conn_pool *pool);
 
 /* The connection that `ref` names, or NULL if it is gone. */
 struct conn *conn_find(const struct conn_pool *pool, struct conn_ref ref);
@@ -204,9 +221,23 @@ void conn_pause(struct conn *conn);
 void conn_resume(struct conn *conn);
 void conn_hold(struct conn *conn);
 
+/* Whether one of these is why input does not go on. */
+static inline bool conn_waits(const struct conn *conn, unsigned waits)
+{
+    return (conn->waits & waits) != 0;
+}
+
+/* The handler's input has taken the beginning of a message, whose rest it awaits. */
+void conn_begin_message(struct conn *conn);
+
 /* The handler's input has come to the end of a message: the time of the next one begins with its
  * own first byte. */
 void conn_end_message(struct conn *conn);
+
+/* The handler begins, or has ended, a reply that it makes in several rounds, each in its writable.
+ */
+void conn_begin_reply(struct conn *conn);
+void conn_end_reply(struct conn *conn);
 
 /* Has conn_settle call the handler's writable. */
 void conn_want_writable(struct conn *conn);

@@ -165,7 +165,7 @@ static void send_published(struct broadcast *broadcast, struct subscription *all
     struct subscriber *subscriber = all->subscriber;
     struct topic *topic;
     while ((topic = broadcast_published_after(broadcast, all->sent)) &&
-           !subscriber->conn->blocked && subscriber->conn->state == CONN_OPEN) {
+           !conn_waits(subscriber->conn, CONN_BLOCKED) && subscriber->conn->state == CONN_OPEN) {
         struct gathered gathered = {0};
         uint64_t passed = all->sent;
         for (; topic; topic = TAILQ_NEXT(topic, published_link)) {
@@ -233,7 +233,7 @@ static void note_end(struct subscriber *subscriber)
     subscriber->end_number = subscriber->broadcast->last_number;
 }
 
-bool subscriber_is_behind(struct subscriber *subscriber)
+bool subscriber_is_owed(struct subscriber *subscriber)
 {
     broadcast_receive(subscriber->broadcast);
     note_end(subscriber);

@@ -29,7 +29,7 @@ int subscriber_remove(struct subscriber *subscriber, const struct poll *poll);
 
 /* Of one whose peer half-closed: whether a tally of before that is still to be sent to it, if only
  * when its poll's interval is over. */
-bool subscriber_is_behind(struct subscriber *subscriber);
+bool subscriber_is_owed(struct subscriber *subscriber);
 
 /* The connection takes output: sends the newest of what it has not seen. */
 void subscriber_catch_up(struct subscriber *subscriber);

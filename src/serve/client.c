@@ -69,16 +69,26 @@ int client_subscribe(struct client *client, enum encoding encoding)
     return 0;
 }
 
+void client_answered(struct client *client, uint32_t resume_at)
+{
+    struct conn *conn = &client->conn;
+    client->in_flight--;
+    if (client->in_flight == 0 && conn->ended)
+        conn_want_writable(conn); /* a subscriber is owed the tally with its last ballot */
+    if (client->in_flight <= resume_at && !client->waits_for_ring)
+        conn_resume(conn);
+}
+
 /* ---- the connection's events ---- */
 
 bool client_may_read(struct conn *conn)
 {
     struct client *client = client_of(conn);
     if (client->worker->stage >= WORKER_STOPPING) /* all that was read before is executed by now */
-        client->late = true;
+        client->refuses_input = true;
     if (!worker_ring_is_full(client->worker))
         return true;
-    worker_wait(client->worker, conn);
+    worker_wait(client->worker, client);
     conn_pause(conn);
     return false;
 }
@@ -89,16 +99,16 @@ bool client_is_busy(const struct conn *conn)
 }
 
 /* A subscriber that half-closed is owed the tallies as they stood. */
-bool client_is_behind(const struct conn *conn)
+bool client_owes_pushes(const struct conn *conn)
 {
     const struct client *client = container_of(conn, const struct client, conn);
-    return client->subscriber && subscriber_is_behind(client->subscriber);
+    return client->subscriber && subscriber_is_owed(client->subscriber);
 }
 
 void client_leave(struct conn *conn)
 {
     struct client *client = client_of(conn);
-    worker_forget(client->worker, conn);
+    worker_forget(client->worker, client);
     conn_detach(conn);
     worker_unload(client->worker);
     client->worker = worker_for_broadcast(client->worker->server);
@@ -117,7 +127,7 @@ void client_stop(struct conn *conn)
 void client_close(struct conn *conn)
 {
     struct client *client = client_of(conn);
-    worker_forget(client->worker, conn);
+    worker_forget(client->worker, client);
     if (client->subscriber)
         subscriber_free(client->subscriber);
     client->subscriber = NULL;

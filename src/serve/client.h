@@ -39,8 +39,10 @@ struct client {
     uint64_t id; /* as CLIENTS shows it; never reused while the server runs */
     uint32_t in_flight;
     bool admin : 1;
-    bool refused : 1;  /* one connection too many: told so, and closed */
-    bool late : 1;     /* the server stops: what is read now is not executed */
+    bool refused : 1;        /* one connection too many: told so, and closed */
+    bool refuses_input : 1;  /* the server stops: what is read now is not executed */
+    bool waits_for_ring : 1; /* on worker->waiting */
+    TAILQ_ENTRY(client) waiting_link;
     uint64_t messages; /* lines or requests that were executed */
     uint64_t opened_ns;
     struct subscriber *subscriber; /* NULL before it first subscribes */
@@ -70,10 +72,14 @@ static inline const struct client_protocol *client_protocol(const struct client 
 int client_subscribe(struct client *client, enum encoding encoding)
     __attribute__((warn_unused_result));
 
+/* A request in flight was answered. A paused client goes on when no more than `resume_at` are in
+ * flight. */
+void client_answered(struct client *client, uint32_t resume_at);
+
 /* Parts of a protocol's handler. */
 bool client_may_read(struct conn *conn);
 bool client_is_busy(const struct conn *conn);
-bool client_is_behind(const struct conn *conn);
+bool client_owes_pushes(const struct conn *conn);
 void client_leave(struct conn *conn);
 void client_stop(struct conn *conn);
 void client_close(struct conn *conn);

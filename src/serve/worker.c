@@ -81,28 +81,28 @@ static void send_requests(struct worker *worker)
     ports_send(worker->server->ports, worker->number);
 }
 
-void worker_wait(struct worker *worker, struct conn *conn)
+void worker_wait(struct worker *worker, struct client *client)
 {
     counter_add(&worker->counters.ring_full, 1);
-    if (!conn->waiting)
-        TAILQ_INSERT_TAIL(&worker->waiting, conn, waiting_link);
-    conn->waiting = true;
+    if (!client->waits_for_ring)
+        TAILQ_INSERT_TAIL(&worker->waiting, client, waiting_link);
+    client->waits_for_ring = true;
 }
 
-void worker_forget(struct worker *worker, struct conn *conn)
+void worker_forget(struct worker *worker, struct client *client)
 {
-    if (conn->waiting)
-        TAILQ_REMOVE(&worker->waiting, conn, waiting_link);
-    conn->waiting = false;
+    if (client->waits_for_ring)
+        TAILQ_REMOVE(&worker->waiting, client, waiting_link);
+    client->waits_for_ring = false;
 }
 
 static void resume_waiting(struct worker *worker)
 {
-    struct conn *conn;
-    while (!worker_ring_is_full(worker) && (conn = TAILQ_FIRST(&worker->waiting))) {
-        worker_forget(worker, conn);
-        conn_resume(conn);
-        conn_settle(conn);
+    struct client *client;
+    while (!worker_ring_is_full(worker) && (client = TAILQ_FIRST(&worker->waiting))) {
+        worker_forget(worker, client);
+        conn_resume(&client->conn);
+        conn_settle(&client->conn);
     }
 }
 
@@ -126,7 +126,7 @@ static void settle(struct worker *worker, struct conn *conn)
     if (worker->journeys.answered_count == 0)
         return;
     conn = conn_find(&worker->pool, ref); /* it may be gone */
-    journeys_written(&worker->journeys, conn && !conn->blocked ? conn->fd : -1);
+    journeys_written(&worker->journeys, conn && !conn_waits(conn, CONN_BLOCKED) ? conn->fd : -1);
 }
 
 static void take_answers(struct worker *worker, const struct answer *answers, size_t count)
@@ -164,7 +164,7 @@ static bool any_conn_waits(const struct worker *worker)
 {
     for (uint32_t i = 0; i < worker->pool.slot_count; i++) {
         const struct conn *conn = worker->pool.slots[i].conn;
-        if (conn && (conn->held || conn->handler->busy(conn)))
+        if (conn && (conn_waits(conn, CONN_HELD) || conn->handler->busy(conn)))
             return true;
     }
     return false;
@@ -187,7 +187,7 @@ static bool worker_work(void *context)
     struct worker *worker = context;
     send_requests(worker);
     bool more = receive_answers(worker);
-    more |= conn_pool_run_later(&worker->pool);
+    more |= conn_pool_run_yielded(&worker->pool);
     if (worker->broadcast)
         more |= broadcast_work(worker->broadcast);
     send_requests(worker);
@@ -236,7 +236,7 @@ static void drop_conn(struct conn *conn)
  * last tallies. */
 static void drop_unanswered_conn(struct conn *conn)
 {
-    if (conn->last_words || conn->held || conn->handler->busy(conn))
+    if (conn->finishing || conn_waits(conn, CONN_HELD) || conn->handler->busy(conn))
         drop_conn(conn);
 }
 

@@ -23,6 +23,9 @@ enum worker_stage {
     WORKER_FINISHING, /* ends with its last connection */
 };
 
+struct client;
+TAILQ_HEAD(client_list, client);
+
 struct worker {
     struct loop loop;
     struct conn_pool pool;
@@ -32,7 +35,7 @@ struct worker {
     struct directory directory;
     struct journeys journeys;
     uint32_t in_flight;          /* requests that the ledger has not answered: at most PORT_SLOTS */
-    struct conn_list waiting;    /* connections that found the ring full, first come first */
+    struct client_list waiting;  /* clients that found the ring full, first come first */
     struct broadcast *broadcast; /* NULL on an ingest worker */
     _Atomic uint32_t load;       /* connections handed to it, arrived or not */
     enum worker_stage stage;
@@ -81,12 +84,12 @@ static inline void worker_sample(struct worker *worker, const struct conn *conn,
         worker_begin_journey(worker, conn, request, traced);
 }
 
-/* Own thread: resumes the connection, which it has paused, when the ring has room again. */
-void worker_wait(struct worker *worker, struct conn *conn);
+/* Own thread: resumes the client's connection, which has paused, when the ring has room again. */
+void worker_wait(struct worker *worker, struct client *client);
 bool worker_ring_is_full(const struct worker *worker);
 
-/* Own thread: forgets a connection that goes. */
-void worker_forget(struct worker *worker, struct conn *conn);
+/* Own thread: forgets a client that goes. */
+void worker_forget(struct worker *worker, struct client *client);
 
 /* Main thread: has the worker take no more input, answer what was read, and close all but
  * subscribers. *quiet is posted when nothing is in flight (and, by an ingest worker, when its last

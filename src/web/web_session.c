@@ -30,7 +30,7 @@ static bool take_request(struct web_session *session, const struct http_request 
     const char *why = NULL;
     begin(session, request);
     int refusal = web_guard_host(session, request, &why);
-    if (session->client.late || session->client.worker->stage >= WORKER_QUIET)
+    if (session->client.refuses_input || session->client.worker->stage >= WORKER_QUIET)
         web_refuse(session, ERR_SHUTTING_DOWN, 0, NULL);
     else if (refusal != 0)
         web_refuse_status(session, refusal, why);
@@ -59,7 +59,7 @@ static bool must_wait(struct web_session *session, uint64_t unsent_made)
         return true;
     }
     uint64_t made = conn->pool->out.len + conn->pool->unsent_made - unsent_made;
-    if (conn->blocked || made >= CONN_ROUND_BYTES) {
+    if (conn_waits(conn, CONN_BLOCKED) || made >= CONN_ROUND_BYTES) {
         conn_hold(conn);
         return true;
     }
@@ -124,9 +124,7 @@ static void on_answer(struct client *client, const struct answer *answer)
     struct web_session *session = web_session_of(conn);
     if (conn->state != CONN_DOOMED)
         web_voted(session, answer);
-    session->client.in_flight--;
-    if (conn->paused && !conn->waiting)
-        conn_resume(conn);
+    client_answered(client, 0);
 }
 
 static void on_writable(struct conn *conn)
@@ -170,7 +168,7 @@ const struct client_protocol web_protocol = {
             .leave = client_leave,
             .stop = client_stop,
             .busy = client_is_busy,
-            .behind = client_is_behind,
+            .owes_pushes = client_owes_pushes,
             .close = client_close,
             .free = client_free,
         },

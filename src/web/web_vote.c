@@ -112,7 +112,7 @@ enum web_result web_vote(struct web_session *session, const struct web_call *cal
     if (!poll)
         return web_refuse(session, ERR_NO_SUCH_POLL, 0, NULL);
     if (worker_ring_is_full(worker)) {
-        worker_wait(worker, &session->client.conn);
+        worker_wait(worker, &session->client);
         conn_pause(&session->client.conn);
         return WEB_WAITS;
     }
