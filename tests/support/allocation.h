@@ -1,65 +1,34 @@
-/* Memory that runs short at a chosen allocation, for the code under test and for jansson. A test
- * that uses it is linked with --wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free for the first,
- * and calls allocation_begin for the second. */
+/* Memory that runs short at a chosen allocation, and is counted. A test that uses it is linked with
+ * $(memory_wraps), so the code under test, Check and the test itself allocate through it; jansson,
+ * too, after allocations_of_jansson. Any thread. */
 #ifndef TALLYCAST_TESTS_ALLOCATION_H
 #define TALLYCAST_TESTS_ALLOCATION_H
 
-#include <jansson.h>
-#include <stdlib.h>
+#include <stdbool.h>
+#include <stddef.h>
 
-static long allocations_left = -1; /* until one fails, and all after it; -1 for never */
-static long blocks_held;
+extern struct allocations {
+    _Atomic long left;            /* that succeed before one fails; negative: all do */
+    _Atomic bool once;            /* only that one fails, and not all after it */
+    _Atomic bool blocks_stay;     /* realloc fails */
+    _Atomic long blocks;          /* in use */
+    _Atomic size_t bytes;         /* in all, whatever was freed since */
+    _Atomic size_t malloc_bytes;  /* of the newest by malloc */
+    _Atomic size_t aligned_bytes; /* of the newest by aligned_alloc */
+    _Atomic(void *) aligned;      /* that one; NULL once it is freed */
+} allocations;
 
-static int allocation_fails(void)
-{
-    if (allocations_left < 0)
-        return 0;
-    if (allocations_left == 0)
-        return 1;
-    allocations_left--;
-    return 0;
-}
+/* `count` allocations succeed, and then all fail; or only the one behind them does. */
+void allocations_fail_after(long count);
+void allocations_fail_once_after(long count);
+/* No block grows: realloc fails, and only that. */
+void allocations_fail_to_grow(void);
+void allocations_succeed(void);
 
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *block, size_t size);
-void __real_free(void *block);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *block, size_t size);
-void __wrap_free(void *block);
+/* Whether this thread's allocations succeed whatever was said. */
+void allocations_spare_this_thread(bool spare);
 
-void *__wrap_malloc(size_t size)
-{
-    void *block = allocation_fails() ? NULL : __real_malloc(size);
-    blocks_held += block != NULL;
-    return block;
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    void *block = allocation_fails() ? NULL : __real_calloc(count, size);
-    blocks_held += block != NULL;
-    return block;
-}
-
-void *__wrap_realloc(void *block, size_t size)
-{
-    void *moved = allocation_fails() ? NULL : __real_realloc(block, size);
-    blocks_held += moved && !block;
-    return moved;
-}
-
-void __wrap_free(void *block)
-{
-    blocks_held -= block != NULL;
-    __real_free(block);
-}
-
-/* From here on jansson's memory counts. */
-static void allocation_begin(void)
-{
-    json_set_alloc_funcs(__wrap_malloc, __wrap_free);
-}
+/* From here on jansson's memory is of these, too. */
+void allocations_of_jansson(void);
 
 #endif

@@ -1,19 +1,11 @@
 /* Admission: who may come in, and that whoever leaves makes room. Allocations can be made to fail
  * through the linker's --wrap. */
 #include "net/admission.h"
+#include "tests/support/allocation.h"
 #include "tests/support/unit.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
-
-static bool memory_is_short;
-
-void *__real_calloc(size_t count, size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return memory_is_short ? NULL : __real_calloc(count, size);
-}
 
 static union peer peer_v4(uint32_t address)
 {
@@ -129,13 +121,15 @@ END_TEST
 START_TEST(an_address_without_memory_is_refused)
 {
     const union peer peer = peer_v4(1);
-    memory_is_short = true;
-    ck_assert_ptr_null(admission_new(10, 1, &proxies));
-    memory_is_short = false;
+    allocations_fail_after(0);
+    struct admission *none = admission_new(10, 1, &proxies);
+    allocations_succeed();
+    ck_assert_ptr_null(none);
     make(1, 1);
-    memory_is_short = true;
-    ck_assert(!admission_enter(admission, &peer));
-    memory_is_short = false;
+    allocations_fail_after(0);
+    bool entered = admission_enter(admission, &peer);
+    allocations_succeed();
+    ck_assert(!entered);
     ck_assert(admission_enter(admission, &peer)); /* the refused one was not counted */
     admission_leave(admission, &peer);
     admission_free(admission);

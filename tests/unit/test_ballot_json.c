@@ -180,11 +180,11 @@ START_TEST(a_shortage_of_memory_refuses_the_ballot)
     ck_assert_int_eq(read_json("{}"), ERR_BAD_ARGUMENT); /* jansson chooses its seed */
     for (long n = 0; result != 0; n++) {
         ck_assert_int_lt(n, 1000);
-        long held = blocks_held;
-        allocations_left = n;
+        long held = allocations.blocks;
+        allocations_fail_after(n);
         result = read_json("{\"choice\":\"pizza\",\"voter\":\"ann\"}");
-        allocations_left = -1;
-        held -= blocks_held;
+        allocations_succeed();
+        held -= allocations.blocks;
         ck_assert_int_eq(held, 0);
         ck_assert(result == 0 || result == ERR_LIMIT || result == ERR_BAD_ARGUMENT);
         limits += result == ERR_LIMIT;
@@ -245,7 +245,7 @@ END_TEST
 
 int main(void)
 {
-    allocation_begin();
+    allocations_of_jansson();
     return UNIT_RUN(
         "ballot_json",
         {"json", .tests = {{json_ballots},

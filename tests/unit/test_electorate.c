@@ -1,70 +1,16 @@
-/* The electorate against a plain model: an array indexed by the voter's number. The linker sends
- * the allocations of the tested code through __wrap_ functions, so that each of them can be made to
- * fail, and bytes be counted. */
+/* The electorate against a plain model: an array indexed by the voter's number. Each
+ * allocation of the tested code is made to fail, and bytes are counted. */
 #include "ledger/electorate.h"
+#include "tests/support/allocation.h"
 #include "tests/support/scale.h"
 #include "tests/support/unit.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *memory, size_t size);
-void *__real_aligned_alloc(size_t alignment, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *memory, size_t size);
-void *__wrap_aligned_alloc(size_t alignment, size_t size);
-void __real_free(void *memory);
-void __wrap_free(void *memory);
-
 /* ck_assert costs a system call and memory each time: too much for loops, and for when memory is
  * short. */
 #define MUST(condition) ((condition) ? (void)0 : ck_abort_msg("not so: %s", #condition))
-
-static long allocations_left = -1; /* until they fail; -1 is never */
-static size_t allocated_bytes;     /* in all, whatever was freed since */
-static size_t malloc_bytes;        /* the newest by malloc: a directory that was doubled */
-static long blocks_in_use;
-
-static bool may_allocate(size_t bytes)
-{
-    if (allocations_left == 0)
-        return false;
-    if (allocations_left > 0)
-        allocations_left--;
-    allocated_bytes += bytes;
-    blocks_in_use++;
-    return true;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    malloc_bytes = size;
-    return may_allocate(size) ? __real_malloc(size) : NULL;
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return may_allocate(count * size) ? __real_calloc(count, size) : NULL;
-}
-
-void *__wrap_realloc(void *memory, size_t size)
-{
-    return may_allocate(size) ? __real_realloc(memory, size) : NULL;
-}
-
-void *__wrap_aligned_alloc(size_t alignment, size_t size)
-{
-    return may_allocate(size) ? __real_aligned_alloc(alignment, size) : NULL;
-}
-
-void __wrap_free(void *memory)
-{
-    blocks_in_use -= memory != NULL;
-    __real_free(memory);
-}
 
 /* splitmix64: uniform bits from a counter. */
 static uint64_t mix(uint64_t number)
@@ -198,7 +144,7 @@ START_TEST(equal_top_bits_do_not_blow_up_the_directory)
 {
     enum { VOTERS = 100000 };
     struct electorate *electorate = electorate_new(0);
-    size_t bytes_before = allocated_bytes;
+    size_t bytes_before = allocations.bytes;
     for (uint64_t voter = 0; voter < VOTERS; voter++) {
         struct hash hash = hash_of(voter);
         hash.high = shared_bits[_i] == 64 ? 0 : hash.high >> shared_bits[_i];
@@ -211,7 +157,7 @@ START_TEST(equal_top_bits_do_not_blow_up_the_directory)
         assert_vote(electorate_find(electorate, hash), vote_of(voter + 1));
     }
     /* Twelve times the entries themselves, over all sizes that a segment had on the way. */
-    ck_assert_uint_le(allocated_bytes - bytes_before, 12 * 24 * VOTERS);
+    ck_assert_uint_le(allocations.bytes - bytes_before, 12 * 24 * VOTERS);
 
     /* Others, with top bits of their own, still get in. */
     for (uint64_t voter = VOTERS; voter < 2 * VOTERS; voter++)
@@ -236,9 +182,9 @@ START_TEST(a_failed_allocation_changes_nothing)
         int result = -1;
         for (long left = 0; result != 0; left++) {
             MUST(left < 50);
-            allocations_left = left;
+            allocations_fail_after(left);
             result = electorate_set(electorate, hash, vote_of(voter + 1), &before);
-            allocations_left = -1;
+            allocations_succeed();
             if (result == 0)
                 break;
             failures++;
@@ -264,14 +210,14 @@ START_TEST(replacing_and_forgetting_need_no_memory)
     struct electorate *electorate = electorate_new(0);
     for (uint64_t voter = 0; voter < 10000; voter++)
         set(electorate, hash_of(voter), vote_of(voter + 1));
-    allocations_left = 0;
+    allocations_fail_after(0);
     for (uint64_t voter = 0; voter < 10000; voter++) {
         set(electorate, hash_of(voter), vote_of(voter + 2));
         set(electorate, hash_of(voter), (struct vote){0});
         set(electorate, hash_of(voter), vote_of(voter + 3));
         set(electorate, hash_of(voter + 10000), (struct vote){0});
     }
-    allocations_left = -1;
+    allocations_succeed();
     ck_assert_uint_eq(electorate_count(electorate), 10000);
     electorate_free(electorate);
 }
@@ -280,9 +226,9 @@ END_TEST
 START_TEST(new_fails_whole)
 {
     for (long left = 0; left < 12; left++) {
-        allocations_left = left;
+        allocations_fail_after(left);
         struct electorate *electorate = electorate_new(10000);
-        allocations_left = -1;
+        allocations_succeed();
         if (electorate != NULL) {
             ck_assert_int_gt(left, 2);
             electorate_free(electorate);
@@ -300,10 +246,10 @@ START_TEST(growth_comes_in_small_steps)
     struct electorate *electorate = electorate_new(0);
     size_t largest = 0;
     for (uint64_t voter = 0, voters = scaled(1000000); voter < voters; voter++) {
-        size_t before = allocated_bytes;
+        size_t before = allocations.bytes;
         set(electorate, hash_of(voter), vote_of(voter + 1));
-        if (allocated_bytes - before > largest)
-            largest = allocated_bytes - before;
+        if (allocations.bytes - before > largest)
+            largest = allocations.bytes - before;
     }
     /* A block for 21 segments, of which a split writes two, and a directory. */
     ck_assert_uint_ge(largest, 2 << 20);
@@ -317,15 +263,16 @@ START_TEST(growth_takes_no_more_than_it_needs)
 {
     const size_t voters = scaled(1000000);
     struct electorate *electorate = electorate_new(0);
-    size_t bytes_before = allocated_bytes, directory_bytes = 2 * sizeof(void *);
-    malloc_bytes = directory_bytes;
+    size_t bytes_before = allocations.bytes, directory_bytes = 2 * sizeof(void *);
+    allocations.malloc_bytes = directory_bytes;
     for (uint64_t voter = 0; voter < voters; voter++) {
         set(electorate, hash_of(voter), vote_of(voter + 1));
-        MUST(malloc_bytes == directory_bytes || malloc_bytes == 2 * directory_bytes);
-        directory_bytes = malloc_bytes;
+        MUST(allocations.malloc_bytes == directory_bytes ||
+             allocations.malloc_bytes == 2 * directory_bytes);
+        directory_bytes = allocations.malloc_bytes;
     }
     /* Segments that were split are three eighths full at least, and a block may be unused. */
-    MUST(allocated_bytes - bytes_before <= 24 * voters / 3 * 8 + (2 << 20) + (1 << 16));
+    MUST(allocations.bytes - bytes_before <= 24 * voters / 3 * 8 + (2 << 20) + (1 << 16));
     electorate_free(electorate);
 }
 END_TEST
@@ -334,21 +281,21 @@ START_TEST(a_good_hint_leaves_nothing_to_allocate)
 {
     enum { VOTERS = 98000 }; /* 32 segments would hold them only if chance were even */
     struct electorate *electorate = electorate_new(VOTERS);
-    size_t bytes_before = allocated_bytes;
+    size_t bytes_before = allocations.bytes;
     for (uint64_t voter = 0; voter < VOTERS; voter++)
         set(electorate, hash_of(voter), vote_of(voter + 1));
-    MUST(allocated_bytes == bytes_before);
+    MUST(allocations.bytes == bytes_before);
     electorate_free(electorate);
 }
 END_TEST
 
 START_TEST(a_hint_out_of_all_proportion_is_bounded)
 {
-    size_t bytes_before = allocated_bytes;
-    allocations_left = 2; /* itself and the directory, but no segment */
+    size_t bytes_before = allocations.bytes;
+    allocations_fail_after(2); /* itself and the directory, but no segment */
     struct electorate *electorate = electorate_new(SIZE_MAX);
-    allocations_left = -1;
-    size_t bytes = allocated_bytes - bytes_before;
+    allocations_succeed();
+    size_t bytes = allocations.bytes - bytes_before;
     ck_assert_ptr_null(electorate);
     ck_assert_uint_ge(bytes, sizeof(void *) << 16);
     ck_assert_uint_lt(bytes, sizeof(void *) << 17);
@@ -358,7 +305,7 @@ END_TEST
 /* Voters whose segments are split (0) and who are all in one that grows (1). */
 START_TEST(everything_is_given_back)
 {
-    long before = blocks_in_use;
+    long before = allocations.blocks;
     struct electorate *electorate = electorate_new(0);
     for (uint64_t voter = 0; voter < 100000; voter++) {
         struct hash hash = hash_of(voter);
@@ -367,14 +314,14 @@ START_TEST(everything_is_given_back)
         set(electorate, hash, vote_of(voter + 1));
     }
     /* Itself, the directory, blocks, and segments that are larger than usual. */
-    MUST(blocks_in_use - before <= (_i == 0 ? 2 + 4 : 2 + 2));
+    MUST(allocations.blocks - before <= (_i == 0 ? 2 + 4 : 2 + 2));
     electorate_free(electorate);
-    MUST(blocks_in_use == before);
+    MUST(allocations.blocks == before);
     for (long left = 0; left < 3; left++) {
-        allocations_left = left;
+        allocations_fail_after(left);
         MUST(electorate_new(10000) == NULL);
-        allocations_left = -1;
-        MUST(blocks_in_use == before);
+        allocations_succeed();
+        MUST(allocations.blocks == before);
     }
 }
 END_TEST

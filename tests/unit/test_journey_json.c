@@ -137,15 +137,15 @@ START_TEST(a_shortage_of_memory_leaves_nothing)
 {
     bool made = false;
     show_everything();
-    allocation_begin();
+    allocations_of_jansson();
     for (long n = 0; !made; n++) {
-        long before = blocks_held;
-        allocations_left = n;
+        long before = allocations.blocks;
+        allocations_fail_after(n);
         json_t *journey = journey_json(NULL);
-        allocations_left = -1;
+        allocations_succeed();
         made = journey != NULL;
         json_decref(journey);
-        ck_assert_int_eq(blocks_held, before);
+        ck_assert_int_eq(allocations.blocks, before);
         ck_assert_int_lt(n, 2000);
     }
 }

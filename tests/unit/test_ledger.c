@@ -10,6 +10,7 @@
 #include "tests/support/temporary.h"
 #include "base/waker.h"
 #include "proto/command.h"
+#include "tests/support/allocation.h"
 #include "tests/support/unit.h"
 
 #include <errno.h>
@@ -25,26 +26,13 @@
 
 /* ---- what can be made to fail ---- */
 
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *memory, size_t size);
-void *__real_aligned_alloc(size_t alignment, size_t size);
-int __real_posix_memalign(void **memory, size_t alignment, size_t size);
 int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
                           void *(*run)(void *context), void *context);
 int __real_store_commit(struct store *store, const struct store_batch *batch, const char **reason);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *memory, size_t size);
-void *__wrap_aligned_alloc(size_t alignment, size_t size);
-int __wrap_posix_memalign(void **memory, size_t alignment, size_t size);
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
                           void *(*run)(void *context), void *context);
 int __wrap_store_commit(struct store *store, const struct store_batch *batch, const char **reason);
 
-static _Thread_local bool is_test_thread;
-static bool fails_here;                  /* on the test's thread; else on the ledger's */
-static _Atomic long before_failing = -1; /* allocations until one fails; -1 for never */
 static atomic_int commits_to_refuse;
 static atomic_int commits;
 static atomic_bool commits_wait; /* each for `commit_goes_on`, having told `commit_waits` */
@@ -60,38 +48,6 @@ int __wrap_eventfd(unsigned initial, int flags)
         return __real_eventfd(initial, flags);
     errno = EMFILE;
     return -1;
-}
-
-static bool may_allocate(void)
-{
-    if (is_test_thread != fails_here || before_failing < 0)
-        return true;
-    return before_failing-- != 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return may_allocate() ? __real_malloc(size) : NULL;
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return may_allocate() ? __real_calloc(count, size) : NULL;
-}
-
-void *__wrap_realloc(void *memory, size_t size)
-{
-    return may_allocate() ? __real_realloc(memory, size) : NULL;
-}
-
-void *__wrap_aligned_alloc(size_t alignment, size_t size)
-{
-    return may_allocate() ? __real_aligned_alloc(alignment, size) : NULL;
-}
-
-int __wrap_posix_memalign(void **memory, size_t alignment, size_t size)
-{
-    return may_allocate() ? __real_posix_memalign(memory, alignment, size) : ENOMEM;
 }
 
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
@@ -172,8 +128,8 @@ static void restart(void)
 
 static void setup(void)
 {
-    is_test_thread = true;
-    before_failing = -1;
+    allocations_succeed();
+    allocations_spare_this_thread(true); /* only the ledger's fail */
     temporary_directory(directory, "tallycast-ledger");
     snprintf(path, sizeof path, "%s/test.db", directory);
     start();
@@ -804,9 +760,9 @@ START_TEST(memory_that_is_short_refuses_and_breaks_nothing)
                                            text(REQUEST_TITLE, 1, 0, "Title"), create(line),
                                            state(REQUEST_OPEN, 1)};
         struct answer answers[4];
-        before_failing = skipped;
+        allocations_fail_once_after(skipped);
         ask_batch(requests, answers, 4);
-        before_failing = -1;
+        allocations_succeed();
         accepted += answers[0].error == 0;
         polls += answers[2].error == 0;
         for (int i = 0; i < 4; i++)
@@ -839,8 +795,7 @@ START_TEST(a_start_without_memory_says_so)
     ck_assert_int_eq(waker_init(&waker), 0);
     ports = make_ports();
     ck_assert_ptr_nonnull(ports);
-    is_test_thread = true;
-    fails_here = true;
+    allocations_spare_this_thread(false);
     int failures = 0;
     bool loaded = false;
     for (long skipped = 0; !loaded; skipped++) {
@@ -848,9 +803,9 @@ START_TEST(a_start_without_memory_says_so)
         ck_assert_int_eq(store_open(&store, path, false, why), 0);
         tally = tally_new(1);
         why[0] = '\0';
-        before_failing = skipped;
+        allocations_fail_once_after(skipped);
         ledger = make_ledger();
-        before_failing = -1;
+        allocations_succeed();
         loaded = ledger != NULL;
         if (!loaded) {
             failures++;
@@ -867,10 +822,10 @@ END_TEST
 
 START_TEST(a_text_without_memory_is_none)
 {
-    fails_here = true;
-    before_failing = 0;
+    allocations_spare_this_thread(false);
+    allocations_fail_once_after(0);
     ck_assert_ptr_null(request_text_new("text", 4));
-    before_failing = -1;
+    allocations_succeed();
     struct request_text *made = request_text_new("text", 4);
     ck_assert_ptr_nonnull(made);
     free(made);
@@ -884,13 +839,13 @@ START_TEST(without_memory_or_a_waker_there_are_no_ports)
     ck_assert_ptr_null(make_ports());
     ck_assert_int_eq(errno, EMFILE);
     wakers_fail = false;
-    fails_here = true;
+    allocations_spare_this_thread(false);
     struct ports *made = NULL;
-    for (int allocations = 0; !made; allocations++) {
-        before_failing = allocations;
+    for (int skipped = 0; !made; skipped++) {
+        allocations_fail_once_after(skipped);
         made = make_ports();
         int error = errno;
-        before_failing = -1;
+        allocations_succeed();
         ck_assert(made || error == ENOMEM);
     }
     ports_free(made);

@@ -5,6 +5,7 @@
 
 #include "proto/limits.h"
 #include "web/template.h"
+#include "tests/support/allocation.h"
 #include "tests/support/unit.h"
 
 #include <stdbool.h>
@@ -12,39 +13,9 @@
 #include <string.h>
 
 static struct buffer out;
-/* Allocations that succeed before all fail; negative: none does. */
-static int allocations = -1;
-
-void *__real_malloc(size_t size);
-void *__real_realloc(void *block, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_realloc(void *block, size_t size);
-
-static bool may_allocate(void)
-{
-    if (allocations > 0)
-        allocations--;
-    return allocations != 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return may_allocate() ? __real_malloc(size) : NULL;
-}
-
-void *__wrap_realloc(void *block, size_t size)
-{
-    return may_allocate() ? __real_realloc(block, size) : NULL;
-}
-
-static void *scarce_malloc(size_t size)
-{
-    return __wrap_malloc(size);
-}
-
 static void free_out(void)
 {
-    allocations = -1;
+    allocations_succeed();
     buffer_free(&out);
 }
 
@@ -418,13 +389,13 @@ START_TEST(a_shortage_of_memory_is_told)
     json_t *poll = make_poll("Lunch?", true, false, "once", "connection");
     json_t *listing = json_pack("{s:[O], s:s}", "polls", poll, "next", "/polls?after=1");
     json_t *journey = make_journey(true);
-    json_set_alloc_funcs(scarce_malloc, free);
+    allocations_of_jansson();
     int tries = 0, result;
     do {
         buffer_free(&out);
-        allocations = ++tries;
+        allocations_fail_after(tries++);
         result = make_page(_i, poll, listing, journey);
-        allocations = -1;
+        allocations_succeed();
         ck_assert(result == 0 || (result == TEMPLATE_NO_MEMORY && out.len == 0));
     } while (result != 0);
     ck_assert_int_gt(tries, 10);

@@ -200,11 +200,11 @@ static void assert_survives(maker *make)
     int result = -1;
     for (long n = 0; result != 0; n++) {
         ck_assert_int_lt(n, 1000);
-        long held = blocks_held;
-        allocations_left = n;
+        long held = allocations.blocks;
+        allocations_fail_after(n);
         result = make();
-        allocations_left = -1;
-        held -= blocks_held;
+        allocations_succeed();
+        held -= allocations.blocks;
         ck_assert_int_eq(held, 0);
         if (result != 0)
             ck_assert_uint_eq(out.len, 4);
@@ -223,7 +223,7 @@ END_TEST
 
 int main(void)
 {
-    allocation_begin();
+    allocations_of_jansson();
     return UNIT_RUN(
         "poll_json",
         {"poll_json", .tests = {{a_tally},

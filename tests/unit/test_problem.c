@@ -5,6 +5,7 @@
 #include "proto/error.h"
 #include "tests/support/unit.h"
 
+#include <jansson.h>
 #include <string.h>
 
 static struct buffer out;
@@ -70,11 +71,11 @@ START_TEST(a_shortage_of_memory_leaves_the_buffer)
     int result = -1;
     for (long n = 0; result != 0; n++) {
         ck_assert_int_lt(n, 1000);
-        long held = blocks_held;
-        allocations_left = n;
+        long held = allocations.blocks;
+        allocations_fail_after(n);
         result = problem_append(&out, 409, "ALREADY-VOTED", "another choice", 7);
-        allocations_left = -1;
-        held -= blocks_held;
+        allocations_succeed();
+        held -= allocations.blocks;
         ck_assert_int_eq(held, 0);
         if (result != 0)
             ck_assert_uint_eq(out.len, 4);
@@ -86,7 +87,7 @@ END_TEST
 
 int main(void)
 {
-    allocation_begin();
+    allocations_of_jansson();
     return UNIT_RUN("problem", {"problem", .tests = {{a_whole_problem},
                                                      {what_is_not_there_is_left_out},
                                                      {a_detail_is_escaped},

@@ -1,6 +1,7 @@
 /* Tests of src/web/qr.c: the image's modules are those of the code, read back from the path as a
  * browser draws it; what a QR code of any text must have; and the bounds. */
 #include "web/qr.h"
+#include "tests/support/allocation.h"
 #include "tests/support/unit.h"
 
 #include <qrencode.h>
@@ -14,20 +15,6 @@ enum { SIDE_MAX = 177 + 8, LONGEST = 2331 };
 static struct buffer out;
 static bool dark[SIDE_MAX][SIDE_MAX];
 static int side;
-
-/* Allocations of the buffer that succeed before one fails; negative: all do. */
-static int allocations = -1;
-void *__real_realloc(void *block, size_t size);
-void *__wrap_realloc(void *block, size_t size);
-
-void *__wrap_realloc(void *block, size_t size)
-{
-    if (allocations == 0)
-        return NULL;
-    if (allocations > 0)
-        allocations--;
-    return __real_realloc(block, size);
-}
 
 /* Draws the image's dark path. */
 static void draw(const char *text)
@@ -55,7 +42,7 @@ static void draw(const char *text)
 
 static void free_out(void)
 {
-    allocations = -1;
+    allocations_succeed();
     buffer_free(&out);
 }
 
@@ -130,9 +117,9 @@ START_TEST(a_shortage_of_memory_leaves_what_was_there)
     int tries = 0, result;
     do {
         buffer_free(&out);
-        allocations = tries++;
+        allocations_fail_after(tries++);
         result = qr_svg(&out, "http://127.0.0.1:3000/p/lunch");
-        allocations = -1;
+        allocations_succeed();
         ck_assert(result == 0 || out.len == 0);
     } while (result != 0);
     ck_assert_int_gt(tries, 3);

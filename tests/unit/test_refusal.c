@@ -8,6 +8,7 @@
 #include "proto/error.h"
 #include "tests/support/temporary.h"
 #include "base/waker.h"
+#include "tests/support/allocation.h"
 #include "tests/support/unit.h"
 
 #include <stdio.h>
@@ -16,52 +17,13 @@
 #include <time.h>
 #include <unistd.h>
 
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *memory, size_t size);
-void __real_free(void *memory);
 int __real_store_commit(struct store *store, const struct store_batch *batch, const char **reason);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *memory, size_t size);
-void __wrap_free(void *memory);
 int __wrap_store_commit(struct store *store, const struct store_batch *batch, const char **reason);
 int __real_clock_gettime(clockid_t clock, struct timespec *now);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
 
 static atomic_int commits_to_refuse;
 static atomic_long clock_ahead_s;
-static bool realloc_fails;
-static atomic_long blocks_in_use; /* of memory, whoever took them */
-
-static void *counted(void *memory)
-{
-    blocks_in_use += memory != NULL;
-    return memory;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return counted(__real_malloc(size));
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return counted(__real_calloc(count, size));
-}
-
-void *__wrap_realloc(void *memory, size_t size)
-{
-    if (realloc_fails)
-        return NULL;
-    return memory ? __real_realloc(memory, size) : counted(__real_realloc(NULL, size));
-}
-
-void __wrap_free(void *memory)
-{
-    blocks_in_use -= memory != NULL;
-    __real_free(memory);
-}
 
 int __wrap_store_commit(struct store *store, const struct store_batch *batch, const char **reason)
 {
@@ -247,10 +209,10 @@ START_TEST(a_refused_batch_leaves_no_memory_behind)
     ck_assert_int_eq(ledger_start(ledger), 0);
     commits_to_refuse = 101;
     int error = cast(1).error; /* whatever is made once is made now */
-    long before = blocks_in_use;
+    long before = allocations.blocks;
     for (uint64_t voter = 0; voter < 100 && error == ERR_STORAGE; voter++)
         error = cast(voter).error;
-    long after = blocks_in_use;
+    long after = allocations.blocks;
     ck_assert_int_eq(error, ERR_STORAGE);
     ck_assert_int_eq(after, before);
     ledger_stop(ledger);
@@ -276,10 +238,10 @@ START_TEST(a_title_that_is_replaced_leaves_no_memory_behind)
 {
     ck_assert_int_eq(create_poll(), 0);
     bool titled = title_twice(true); /* whatever is made once is made now */
-    long before = blocks_in_use;
+    long before = allocations.blocks;
     for (unsigned i = 0; i < 100; i++)
         titled &= title_twice(false);
-    long after = blocks_in_use;
+    long after = allocations.blocks;
     ck_assert(titled);
     ck_assert_int_eq(after, before);
     ledger_stop(ledger);
@@ -288,9 +250,10 @@ END_TEST
 
 START_TEST(without_memory_for_the_tallies_nothing_is_recorded)
 {
-    realloc_fails = true;
-    ck_assert_int_eq(create_poll(), ERR_STORAGE);
-    realloc_fails = false;
+    allocations_fail_to_grow();
+    int error = create_poll();
+    allocations_succeed();
+    ck_assert_int_eq(error, ERR_STORAGE);
     ck_assert_uint_eq(tally_poll_count(tally), 0);
     ck_assert_int_eq(create_poll(), 0);
     ck_assert_uint_eq(tally_poll_count(tally), 1);

@@ -1,37 +1,13 @@
 /* The ring alone, with one thread playing both sides, and between two real threads. */
 #include "base/ring.h"
 #include "tests/support/scale.h"
+#include "tests/support/allocation.h"
 #include "tests/support/unit.h"
 
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-
-void *__real_aligned_alloc(size_t alignment, size_t size);
-void __real_free(void *memory);
-void *__wrap_aligned_alloc(size_t alignment, size_t size);
-void __wrap_free(void *memory);
-
-static bool memory_is_short;
-static void *allocated; /* the newest ring's slots; NULL once they are freed */
-static size_t allocated_bytes;
-
-void *__wrap_aligned_alloc(size_t alignment, size_t size)
-{
-    /* C11 leaves undefined what another size gives, and some allocators refuse it. */
-    ck_assert_uint_eq(size % alignment, 0);
-    allocated_bytes = size;
-    allocated = memory_is_short ? NULL : __real_aligned_alloc(alignment, size);
-    return allocated;
-}
-
-void __wrap_free(void *memory)
-{
-    if (memory == allocated)
-        allocated = NULL;
-    __real_free(memory);
-}
 
 /* An odd size, so that a slot off by one shows. */
 struct item {
@@ -192,8 +168,10 @@ END_TEST
 START_TEST(init_tells_that_memory_is_short)
 {
     struct ring ring;
-    memory_is_short = true;
-    ck_assert_int_eq(ring_init(&ring, 4, sizeof(struct item)), -1);
+    allocations_fail_after(0);
+    int made = ring_init(&ring, 4, sizeof(struct item));
+    allocations_succeed();
+    ck_assert_int_eq(made, -1);
 }
 END_TEST
 
@@ -209,12 +187,13 @@ START_TEST(a_ring_begins_at_zero_and_ends_without_slots)
     ck_assert_uint_eq(atomic_load(&ring.tail), 0);
     ck_assert_uint_eq(atomic_load(&ring.head), 0);
     ck_assert_uint_eq((uintptr_t)ring.slots % CACHE_LINE_BYTES, 0);
-    ck_assert_uint_eq(allocated_bytes, 2 * CACHE_LINE_BYTES); /* 4 of 24 bytes, in whole lines */
+    ck_assert_uint_eq(allocations.aligned_bytes,
+                      2 * CACHE_LINE_BYTES); /* 4 of 24 bytes, in whole lines */
     ck_assert_uint_eq(push_numbers(&ring, 1, 5), 4);
     ck_assert_uint_eq(pop_numbers(&ring, 1, 8), 4);
-    ck_assert_ptr_nonnull(allocated);
+    ck_assert_ptr_nonnull(allocations.aligned);
     ring_destroy(&ring);
-    ck_assert_ptr_null(allocated);
+    ck_assert_ptr_null(allocations.aligned);
     ck_assert_ptr_null(ring.slots);
 }
 END_TEST

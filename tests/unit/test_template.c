@@ -3,6 +3,7 @@
 #include "web/template.h"
 
 #include "tests/support/capture.h"
+#include "tests/support/allocation.h"
 #include "tests/support/unit.h"
 
 #include <stdbool.h>
@@ -10,25 +11,10 @@
 #include <string.h>
 
 static struct buffer out;
-/* Allocations that succeed before one fails; negative: all do. */
-static int allocations = -1;
-
-void *__real_realloc(void *block, size_t size);
-void *__wrap_realloc(void *block, size_t size);
-
-void *__wrap_realloc(void *block, size_t size)
-{
-    if (allocations == 0)
-        return NULL;
-    if (allocations > 0)
-        allocations--;
-    return __real_realloc(block, size);
-}
-
 static void free_out(void)
 {
     buffer_free(&out);
-    allocations = -1;
+    allocations_succeed();
 }
 
 static struct span span_of(const char *text)
@@ -190,9 +176,9 @@ START_TEST(a_shortage_of_memory_leaves_what_was_there)
     int tries = 0, result;
     do {
         out = (struct buffer){0};
-        allocations = tries++;
+        allocations_fail_after(tries++);
         result = template_render(&out, span_of(template), data);
-        allocations = -1;
+        allocations_succeed();
         ck_assert(result == 0 || (result == TEMPLATE_NO_MEMORY && out.len == 0));
         ck_assert(result != 0 || out.len > 100);
         buffer_free(&out);

@@ -4,19 +4,11 @@
 
 #include "ledger/ledger.h"
 #include "line/session_internal.h"
+#include "tests/support/allocation.h"
 #include "tests/support/unit.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static bool memory_is_short;
-
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_malloc(size_t size)
-{
-    return memory_is_short ? NULL : __real_malloc(size);
-}
 
 enum { INGEST = 3, BROADCAST = 2 };
 
@@ -65,9 +57,9 @@ static int ask_for_backup(uint32_t in_flight, bool without_memory)
     struct session session = {.client.worker = &worker};
     const char *why = NULL;
     ck_assert_int_eq(command_parse(line, strlen(line), &command, &why), 0);
-    memory_is_short = without_memory;
+    allocations_fail_after(without_memory ? 0 : -1);
     int error = session_backup(&session, &command, &why);
-    memory_is_short = false;
+    allocations_succeed();
     ck_assert_uint_eq(worker.in_flight, in_flight);
     ck_assert_uint_eq(session.client.in_flight, 0); /* it waits for nothing */
     return error;
