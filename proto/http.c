@@ -131,20 +131,10 @@ static void find_head(struct parse *parse, const char *bytes, size_t len)
 
 /* ---- The second look: grammar ---- */
 
-static struct span trimmed(struct span value)
-{
-    while (value.len > 0 && is_blank(value.at[value.len - 1]))
-        value.len--;
-    return value;
-}
-
-/* llhttp tells of a field. */
-static void on_field(void *context, struct span name, struct span value)
-{
-    static const struct {
-        const char *name;
-        bool may_repeat;
-    } known[HTTP_HEADER_COUNT] = {
+static const struct {
+    const char *name;
+    bool may_repeat;
+} known[] = {
 #define REFUSED                         false
 #define LAST                            true
 #define HTTP_HEADER(id, name, repeated) [HTTP_HEADER_##id] = {name, repeated},
@@ -152,7 +142,12 @@ static void on_field(void *context, struct span name, struct span value)
 #undef HTTP_HEADER
 #undef LAST
 #undef REFUSED
-    };
+};
+_Static_assert(HTTP_HEADER_COUNT <= 32, "each has a bit in http_request.repeated");
+
+/* llhttp tells of a field. */
+static void on_field(void *context, struct span name, struct span value)
+{
     struct parse *parse = context;
     if (name.len == 0)
         parse->field_fault = "a field without a name";
@@ -162,7 +157,8 @@ static void on_field(void *context, struct span name, struct span value)
         struct span *slot = &parse->request->headers[i];
         if (slot->at && !known[i].may_repeat)
             parse->field_fault = "a field is given twice";
-        *slot = trimmed(value);
+        parse->request->repeated |= (uint32_t)(slot->at != NULL) << i;
+        *slot = span_trim(value);
         return;
     }
 }
@@ -295,6 +291,14 @@ static int judge_head(struct parse *parse, const struct http_head *head)
     return refusal == 0 ? judge_body(parse) : refusal;
 }
 
+/* The fields' lines: what is between the request line and the empty one. */
+static struct span fields_of(const struct parse *parse)
+{
+    const char *line_end = memchr(parse->at, '\n', (size_t)(parse->end - parse->at));
+    const char *fields = line_end + 1;
+    return (struct span){fields, (size_t)(parse->end - 2 - fields)};
+}
+
 /* ---- Requests ---- */
 
 /* Returns minus the status of a refusal, 0 if the head is not whole, or its length from parse->at.
@@ -320,6 +324,8 @@ static int parse_head(struct parse *parse)
         return judge_coding(parse);
     }
     int refusal = judge_head(parse, &head);
+    if (refusal == 0)
+        parse->request->fields = fields_of(parse);
     return refusal == 0 ? (int)len : refusal;
 }
 
@@ -336,6 +342,32 @@ int http_request_parse(const char *bytes, size_t len, struct http_request *reque
     }
     const char *end = parse.end + request->body.len;
     return end <= bytes + len ? (int)(end - bytes) : 0;
+}
+
+bool http_next_line(const struct http_request *request, enum http_header header, struct span *line)
+{
+    const struct span *last = &request->headers[header];
+    if (line->at == last->at)
+        return false;
+    if (!(request->repeated & UINT32_C(1) << header)) {
+        *line = *last;
+        return true;
+    }
+    struct span rest = request->fields;
+    if (line->at) {
+        rest.len -= (size_t)(line->at - rest.at);
+        rest.at = line->at;
+        (void)span_cut(&rest, '\n'); /* the end of that line */
+    }
+    while (rest.len > 0) {
+        struct span value = span_cut(&rest, '\n');
+        if (!span_is_nocase(span_cut(&value, ':'), known[header].name))
+            continue;
+        value.len--; /* the CR */
+        *line = span_trim(value);
+        return true;
+    }
+    return false;
 }
 
 /* ---- Requests in pieces ---- */

@@ -33,9 +33,16 @@ struct http_request {
     struct span path;   /* begins with `/`; still encoded; absent if the target is `*` */
     struct span query;  /* after the `?`; still encoded */
     struct span body;   /* absent without a Content-Length; may be empty */
+    struct span fields; /* the lines of all header fields, whole */
     struct span
         headers[HTTP_HEADER_COUNT]; /* values without the blanks around them; may be empty */
+    uint32_t repeated; /* a bit for each header that came in several lines: this is the last one */
 };
+
+/* The lines of a field that may come in several, in their order: *line becomes the value of the one
+ * after it, or of the first if line->at is NULL. Returns false, with *line as it was, after the
+ * last. */
+bool http_next_line(const struct http_request *request, enum http_header header, struct span *line);
 
 /* The request at the beginning of the bytes. Returns its length in bytes, 0 if it is not whole, or
  * minus the status of its refusal (400, 413, 414, 417, 431, 501, 505), with *why set to a static

@@ -8,17 +8,6 @@
 
 /* ---- Pieces ---- */
 
-static struct span trim(struct span span)
-{
-    while (span.len > 0 && ascii_is_blank(span.at[0])) {
-        span.at++;
-        span.len--;
-    }
-    while (span.len > 0 && ascii_is_blank(span.at[span.len - 1]))
-        span.len--;
-    return span;
-}
-
 /* As span_cut, but a mark inside of quotes is none. In a quoted string `\` keeps the next character
  * from ending it; in an entity tag it is a character like any other. */
 static struct span cut_quoted(struct span *rest, char mark, bool backslash_quotes)
@@ -38,7 +27,7 @@ static struct span cut_quoted(struct span *rest, char mark, bool backslash_quote
     size_t taken = len + (len < rest->len ? 1 : 0);
     rest->at += taken;
     rest->len -= taken;
-    return trim(piece);
+    return span_trim(piece);
 }
 
 /* ---- Forms ---- */
@@ -96,10 +85,10 @@ int http_decode(struct span raw, bool plus_is_space, char *out, size_t size)
 
 /* ---- Cookies ---- */
 
-bool http_cookie(struct span header, const char *name, struct span *value)
+bool http_next_cookie(struct span *rest, const char *name, struct span *value)
 {
-    while (header.len > 0) {
-        struct span pair = trim(span_cut(&header, ';'));
+    while (rest->len > 0) {
+        struct span pair = span_trim(span_cut(rest, ';'));
         const char *equals = pair.len > 0 ? memchr(pair.at, '=', pair.len) : NULL;
         if (!equals || !span_is((struct span){pair.at, (size_t)(equals - pair.at)}, name))
             continue;
@@ -110,6 +99,18 @@ bool http_cookie(struct span header, const char *name, struct span *value)
 }
 
 /* ---- Lists ---- */
+
+bool http_next_item(struct span *rest, struct span *item)
+{
+    if (!rest->at)
+        return false;
+    const char *end = rest->at + rest->len;
+    *item = span_cut(rest, ',');
+    if (item->at + item->len == end)
+        rest->at = NULL;
+    *item = span_trim(*item);
+    return true;
+}
 
 /* Whether a weight is none: 0, 0.0, 0.00 or 0.000. */
 static bool is_zero(struct span weight)
@@ -127,9 +128,9 @@ static bool is_refused(struct span parameters)
 {
     while (parameters.len > 0) {
         struct span parameter = cut_quoted(&parameters, ';', true);
-        struct span name = trim(span_cut(&parameter, '='));
+        struct span name = span_trim(span_cut(&parameter, '='));
         if (span_is_nocase(name, "q"))
-            return is_zero(trim(parameter));
+            return is_zero(span_trim(parameter));
     }
     return false;
 }
@@ -167,7 +168,7 @@ static int acceptance(struct span list, const char *type)
     bool refused = false;
     while (list.len > 0) {
         struct span rest = cut_quoted(&list, ',', true);
-        int exact = exactness(trim(span_cut(&rest, ';')), type);
+        int exact = exactness(span_trim(span_cut(&rest, ';')), type);
         if (exact > best) {
             best = exact;
             refused = is_refused(rest);
@@ -193,7 +194,7 @@ bool http_type_is(struct span content_type, const char *type)
     struct span rest = content_type;
     if (!rest.at)
         return false;
-    struct span name = trim(span_cut(&rest, ';'));
+    struct span name = span_trim(span_cut(&rest, ';'));
     return span_is_nocase(name, type);
 }
 
@@ -208,7 +209,7 @@ static struct span opaque(struct span tag)
 bool http_etag_matches(struct span if_none_match, const char *etag)
 {
     struct span own = opaque((struct span){etag, strlen(etag)});
-    if (span_is(trim(if_none_match), "*"))
+    if (span_is(span_trim(if_none_match), "*"))
         return true;
     while (if_none_match.len > 0) {
         struct span tag = opaque(cut_quoted(&if_none_match, ',', false));

@@ -16,9 +16,14 @@ bool http_next_pair(struct span *rest, struct span *name, struct span *value);
  * is for the caller to see (line_is_text). */
 int http_decode(struct span raw, bool plus_is_space, char *out, size_t size);
 
-/* Finds the first cookie of that name, case and all, in a Cookie field. Returns false, with `value`
- * as it was, if there is none. */
-bool http_cookie(struct span header, const char *name, struct span *value);
+/* Takes what is before the next cookie of that name, case and all, off `rest` of a Cookie field,
+ * and the cookie. Returns false, with `value` as it was, if there is none. */
+bool http_next_cookie(struct span *rest, const char *name, struct span *value);
+
+/* Takes the next item of a list, which has commas between its items and no quotes, off `rest`,
+ * without the blanks around it. It may be empty: an empty list has one such item. Returns false,
+ * with rest->at NULL, behind the last. */
+bool http_next_item(struct span *rest, struct span *item);
 
 /* Whether an Accept or Accept-Encoding field takes `type`, "text/html" or "gzip" in lower case:
  * what names it most exactly decides, and q=0 refuses. An absent Accept takes everything, an absent

@@ -29,6 +29,18 @@ static inline bool span_is_nocase(struct span span, const char *text)
     return *text == '\0';
 }
 
+/* The span without the spaces and TABs around it. */
+static inline struct span span_trim(struct span span)
+{
+    while (span.len > 0 && ascii_is_blank(span.at[0])) {
+        span.at++;
+        span.len--;
+    }
+    while (span.len > 0 && ascii_is_blank(span.at[span.len - 1]))
+        span.len--;
+    return span;
+}
+
 /* Cuts what stands before the first `mark` off `rest`, and drops the mark; all of it, if there is
  * none. */
 static inline struct span span_cut(struct span *rest, char mark)

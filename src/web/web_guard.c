@@ -6,10 +6,17 @@
  * a form: so a ballot's Origin must be the server's own. */
 #include "web/web_guard.h"
 
+#include "base/log.h"
 #include "config/config.h"
+#include "proto/line.h"
+#include "web/forwarded.h"
 
+#include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
+
+/* ---- the host ---- */
 
 /* A Host without its port. One whose port is no number stays whole, and is nobody's name. */
 static struct span host_name(struct span host)
@@ -52,7 +59,7 @@ int web_guard_host(const struct web_session *session, const struct http_request 
                    const char **why)
 {
     const struct config *config = session->client.worker->server->config;
-    struct span host = host_name(request->headers[HTTP_HEADER_HOST]);
+    struct span host = host_name(web_guard_asked_host(session, request));
     if (!host.at) /* HTTP/1.0, which no browser speaks */
         return 0;
     if (is_name(host, "localhost") || is_address(host, config->http.host))
@@ -66,32 +73,74 @@ int web_guard_host(const struct web_session *session, const struct http_request 
     return 421;
 }
 
-static bool is_span(struct span span, const char *text)
+/* ---- origins ---- */
+
+/* A host and port without the port that its scheme has anyway. */
+static struct span without_port(struct span host, const char *port)
 {
-    return span.len == strlen(text) && memcmp(span.at, text, span.len) == 0;
+    size_t len = strlen(port);
+    if (host.len > len && memcmp(host.at + host.len - len, port, len) == 0)
+        host.len -= len;
+    return host;
 }
 
-bool web_guard_is_own_origin(const struct http_request *request)
+static bool is_same_host(struct span a, struct span b)
+{
+    return a.len == b.len && a.len > 0 && strncasecmp(a.at, b.at, a.len) == 0;
+}
+
+/* Whether an origin is the host's: which of the two schemes it has is not compared, since a proxy
+ * may have taken TLS off. */
+static bool is_origin_of(struct span origin, struct span host)
+{
+    static const struct {
+        struct span begin;
+        const char *port;
+    } schemes[] = {{{"http://", 7}, ":80"}, {{"https://", 8}, ":443"}};
+    for (size_t i = 0; i < 2; i++) {
+        struct span begin = schemes[i].begin;
+        if (origin.len <= begin.len || memcmp(origin.at, begin.at, begin.len) != 0)
+            continue;
+        struct span own = {origin.at + begin.len, origin.len - begin.len};
+        return is_same_host(without_port(own, schemes[i].port),
+                            without_port(host, schemes[i].port));
+    }
+    return false;
+}
+
+/* What a browser says of itself in Sec-Fetch-Site no page can forge. So same-origin is enough, also
+ * behind a proxy that writes another Host than it was asked for. */
+bool web_guard_is_own_origin(const struct web_session *session, const struct http_request *request)
 {
     struct span site = request->headers[HTTP_HEADER_SEC_FETCH_SITE];
-    if (site.at && !is_span(site, "same-origin") && !is_span(site, "none"))
-        return false;
     struct span origin = request->headers[HTTP_HEADER_ORIGIN];
-    struct span host = request->headers[HTTP_HEADER_HOST];
-    if (!origin.at)
+    if (site.at && span_is(site, "same-origin"))
         return true;
-    const char *after = origin.len > 7 && memcmp(origin.at, "http://", 7) == 0    ? origin.at + 7
-                        : origin.len > 8 && memcmp(origin.at, "https://", 8) == 0 ? origin.at + 8
-                                                                                  : NULL;
-    return after && host.at && (size_t)(origin.at + origin.len - after) == host.len &&
-           strncasecmp(after, host.at, host.len) == 0;
+    if (site.at && !span_is(site, "none"))
+        return false;
+    return !origin.at || is_origin_of(origin, web_guard_asked_host(session, request));
+}
+
+void web_guard_describe_origin(const struct web_session *session,
+                               const struct http_request *request, char text[WEB_GUARD_TEXT_MAX])
+{
+    struct span origin = request->headers[HTTP_HEADER_ORIGIN];
+    struct span host = web_guard_asked_host(session, request);
+    const int most = (WEB_GUARD_TEXT_MAX - 128) / 2;
+    int n = snprintf(text, WEB_GUARD_TEXT_MAX,
+                     "a page of another site may not vote here: its origin is %.*s, and the "
+                     "request is for %.*s (a proxy must pass Host on)",
+                     origin.len < (size_t)most ? (int)origin.len : most, origin.at,
+                     host.len < (size_t)most ? (int)host.len : most, host.at);
+    if (!origin.at || !host.at || !line_is_text(text, (size_t)n))
+        strcpy(text, "a page of another site may not vote here");
 }
 
 bool web_guard_has_sent_cookies(const struct http_request *request)
 {
     struct span site = request->headers[HTTP_HEADER_SEC_FETCH_SITE];
     return site.at &&
-           (is_span(site, "same-origin") || is_span(site, "same-site") || is_span(site, "none"));
+           (span_is(site, "same-origin") || span_is(site, "same-site") || span_is(site, "none"));
 }
 
 bool web_guard_is_cors(const struct web_session *session, const struct http_request *request)
@@ -100,47 +149,46 @@ bool web_guard_is_cors(const struct web_session *session, const struct http_requ
     struct span origin = request->headers[HTTP_HEADER_ORIGIN];
     if (!allowed || !origin.at || request->method == HTTP_POST)
         return false;
-    return strcmp(allowed, "*") == 0 || is_span(origin, allowed);
+    return strcmp(allowed, "*") == 0 || span_is(origin, allowed);
 }
 
-static bool is_trusted(const struct config *config, const char *text)
+/* ---- what proxies tell ---- */
+
+struct span web_guard_asked_host(const struct web_session *session,
+                                 const struct http_request *request)
 {
-    struct in6_addr address;
-    return address_parse(&address, text, strlen(text)) == 0 &&
-           networks_have(&config->proxies, &address);
+    const struct client *client = &session->client;
+    return forwarded_host(request, &client->worker->server->config->proxies, &client->conn.peer);
 }
 
-/* Takes the last address of a list off it. Returns whether it was one. */
-static bool last_address(struct span *list, char text[PEER_TEXT_MAX])
+bool web_guard_is_https(const struct web_session *session, const struct http_request *request)
 {
-    const char *comma = list->len > 0 ? memrchr(list->at, ',', list->len) : NULL;
-    const char *at = comma ? comma + 1 : list->at;
-    size_t len = (size_t)(list->at + list->len - at);
-    list->len = comma ? (size_t)(comma - list->at) : 0;
-    for (; len > 0 && (*at == ' ' || *at == '\t'); len--)
-        at++;
-    while (len > 0 && (at[len - 1] == ' ' || at[len - 1] == '\t'))
-        len--;
-    union peer peer;
-    if (peer_parse(&peer, at, len) != 0)
-        return false;
-    peer_address_text(&peer, text);
-    return true;
+    const struct client *client = &session->client;
+    return forwarded_is_https(request, &client->worker->server->config->proxies,
+                              &client->conn.peer);
 }
 
-/* Each proxy appends who asked it. So from the end of the list the first that is no proxy of ours
- * is the voter; what stands before it anybody may have written. */
+/* Once in the process's life: it is told with every ballot that is refused for it, too. */
+static void log_silent_proxy(const union peer *peer)
+{
+    static atomic_flag logged = ATOMIC_FLAG_INIT;
+    char text[PEER_TEXT_MAX];
+    if (atomic_flag_test_and_set(&logged))
+        return;
+    peer_address_text(peer, text);
+    log_warning("the trusted proxy %s does not say in X-Forwarded-For who asks: ballots in polls "
+                "with voters=address are refused",
+                text);
+}
+
 size_t web_guard_address(const struct web_session *session, const struct http_request *request,
                          char text[PEER_TEXT_MAX])
 {
-    const struct config *config = session->client.worker->server->config;
-    struct span list = request->headers[HTTP_HEADER_X_FORWARDED_FOR];
-    size_t len = peer_address_text(&session->client.conn.peer, text);
-    if (!list.at || !is_trusted(config, text))
-        return len;
-    do {
-        if (!last_address(&list, text))
-            return 0;
-    } while (is_trusted(config, text) && list.len > 0);
-    return strlen(text);
+    const struct client *client = &session->client;
+    const union peer *peer = &client->conn.peer;
+    struct in6_addr address;
+    if (forwarded_address(request, &client->worker->server->config->proxies, peer, &address) == 0)
+        return address_text(&address, text);
+    log_silent_proxy(peer);
+    return 0;
 }

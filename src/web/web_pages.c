@@ -77,14 +77,16 @@ enum web_result web_poll_page(struct web_session *session, const struct web_call
 
 /* The voting page's address as this browser would write it; where it names no host (HTTP/1.0), by
  * the address at which it arrived. */
-static void make_url(char url[URL_MAX], const struct web_session *session, struct span host,
-                     const struct poll *poll)
+static void make_url(char url[URL_MAX], const struct web_session *session,
+                     const struct http_request *request, const struct poll *poll)
 {
+    const char *scheme = web_guard_is_https(session, request) ? "https" : "http";
+    struct span host = web_guard_asked_host(session, request);
     char text[PEER_TEXT_MAX];
     const union peer local = peer_local(session->client.conn.fd);
     if (!host.at)
         host = (struct span){text, strlen(peer_text(&local, text))};
-    snprintf(url, URL_MAX, "http://%.*s/p/%s", (int)host.len, host.at, poll->name.text);
+    snprintf(url, URL_MAX, "%s://%.*s/p/%s", scheme, (int)host.len, host.at, poll->name.text);
 }
 
 enum web_result web_screen(struct web_session *session, const struct web_call *call)
@@ -94,7 +96,7 @@ enum web_result web_screen(struct web_session *session, const struct web_call *c
         return web_refuse(session, ERR_NO_SUCH_POLL, 0, NULL);
     char url[URL_MAX];
     uint64_t seq;
-    make_url(url, session, call->request->headers[HTTP_HEADER_HOST], poll);
+    make_url(url, session, call->request, poll);
     struct buffer body = {0};
     json_t *json = web_read_poll(session, poll->id, &seq);
     int result = json ? page_screen(&body, json, url) : TEMPLATE_NO_MEMORY;

@@ -34,10 +34,11 @@ static int read_ballot(struct web_session *session, const struct http_request *r
 void web_know_voter(struct web_session *session, const struct http_request *request)
 {
     const struct voter_key *key = &session->client.worker->server->key;
-    struct span cookie;
-    if (http_cookie(request->headers[HTTP_HEADER_COOKIE], WEB_VOTER_COOKIE, &cookie) &&
-        web_voter_read(key, cookie, &session->voter))
-        return;
+    struct span line = {0}, cookie;
+    while (http_next_line(request, HTTP_HEADER_COOKIE, &line))
+        for (struct span rest = line; http_next_cookie(&rest, WEB_VOTER_COOKIE, &cookie);)
+            if (web_voter_read(key, cookie, &session->voter))
+                return;
     web_voter_make(key, &session->voter);
     session->sets_cookie = true;
 }
@@ -69,7 +70,7 @@ static int cast(struct web_session *session, const struct http_request *request,
     if (poll_setting(poll, SETTING_VOTERS) == VOTERS_ADDRESS) {
         voter = (struct span){text, web_guard_address(session, request, text)};
         if (voter.len == 0) {
-            *why = "the proxy does not say who asks";
+            *why = "the proxy does not say in X-Forwarded-For who asks";
             return ERR_BAD_ARGUMENT;
         }
     } else if (!voter.at) {
@@ -92,14 +93,22 @@ static enum web_result refuse_ballot(struct web_session *session, int error, con
     return web_refuse(session, (enum error)error, 0, why);
 }
 
+static enum web_result refuse_origin(struct web_session *session,
+                                     const struct http_request *request)
+{
+    char text[WEB_GUARD_TEXT_MAX];
+    web_guard_describe_origin(session, request, text);
+    return web_refuse_status(session, 403, text);
+}
+
 enum web_result web_vote(struct web_session *session, const struct web_call *call)
 {
     const struct http_request *request = call->request;
     struct worker *worker = session->client.worker;
     struct ballot_form form;
     const char *why = NULL;
-    if (!web_guard_is_own_origin(request))
-        return web_refuse_status(session, 403, "a page of another site may not vote here");
+    if (!web_guard_is_own_origin(session, request))
+        return refuse_origin(session, request);
     if (!request->body.at)
         return web_refuse_status(session, 411, "a ballot has a body");
     int error = read_ballot(session, request, &form, &why);

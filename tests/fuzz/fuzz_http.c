@@ -94,12 +94,28 @@ static void require_target(const struct http_request *request, const char *begin
     require(!memchr(path.at, '?', path.len));
 }
 
+/* The lines of a field come in their order, and end with the one that the request keeps. */
+static void require_lines(const struct http_request *request, enum http_header header)
+{
+    struct span line = {0}, last = {0};
+    unsigned count = 0;
+    for (; http_next_line(request, header, &line); count++) {
+        require(!last.at || line.at > last.at + last.len);
+        require_inside(line, request->fields.at, request->fields.at + request->fields.len);
+        last = line;
+    }
+    require(last.at == request->headers[header].at && last.len == request->headers[header].len);
+    require((count > 1) == (request->repeated >> header & 1));
+}
+
 static void require_headers(const struct http_request *request, const char *begin, const char *end)
 {
+    require_inside(request->fields, begin, end);
     for (int i = 0; i < HTTP_HEADER_COUNT; i++) {
         struct span value = request->headers[i];
         require_inside(value, begin, end);
         require_text(value);
+        require_lines(request, (enum http_header)i);
         if (value.len > 0)
             require(!strchr(" \t", value.at[0]) && !strchr(" \t", value.at[value.len - 1]));
     }
@@ -276,10 +292,14 @@ static void fuzz_values(const uint8_t *data, size_t size)
     struct span span = {bytes, size}, value = {NULL, 0};
     require_pairs(span);
     require_decoded(span);
-    if (http_cookie(span, "id", &value)) {
+    for (struct span rest = span; http_next_cookie(&rest, "id", &value);) {
         require_inside(value, bytes, bytes + size);
         require(value.at >= bytes + 3 && memcmp(value.at - 3, "id=", 3) == 0);
         require(!memchr(value.at, ';', value.len));
+    }
+    for (struct span rest = span; http_next_item(&rest, &value);) {
+        require_inside(value, bytes, bytes + size);
+        require(!memchr(value.at, ',', value.len));
     }
     require(!http_prefers_html(span) || http_accepts(span, "text/html"));
     (void)http_accepts(span, "gzip");

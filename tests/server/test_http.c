@@ -494,6 +494,23 @@ START_TEST(the_screen_tells_where_to_vote)
 }
 END_TEST
 
+/* Behind a proxy, by the name and scheme that the browser asked for; who is no proxy has no say. */
+START_TEST(the_screen_behind_a_proxy)
+{
+    static const char ask[] = "GET /screen/lunch HTTP/1.1\r\nHost: localhost\r\n"
+                              "X-Forwarded-Proto: https\r\nX-Forwarded-Host: vote.example\r\n\r\n";
+    START("--trusted-proxy=127.0.0.2", "--http-host=vote.example");
+    struct client *proxy = server_connect_http(&server, "127.0.0.2");
+    web_send(proxy, ask);
+    ck_assert(page_has(web_take(proxy), "\"https://vote.example/p/lunch\""));
+    struct client *other = web_client(&server);
+    web_send(other, ask);
+    ck_assert(page_has(web_take(other), "\"http://localhost/p/lunch\""));
+    web_send(proxy, "GET / HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-Host: evil.example\r\n\r\n");
+    web_expect(proxy, 421);
+}
+END_TEST
+
 START_TEST(a_ballots_journey)
 {
     START();
@@ -648,6 +665,12 @@ START_TEST(origins)
         {"Origin: http://localhost\r\n", 201},
         {"Origin: https://LOCALHOST\r\n", 201},
         {"Origin: http://localhost\r\nSec-Fetch-Site: same-origin\r\n", 201},
+        /* a proxy that writes another Host; and a scheme's own port */
+        {"Origin: https://vote.example:8443\r\nSec-Fetch-Site: same-origin\r\n", 201},
+        {"Origin: https://localhost:443\r\n", 201},
+        {"Origin: http://localhost:80\r\n", 201},
+        {"Origin: http://localhost:443\r\n", 403},
+        {"Origin: http://vote.example\r\nSec-Fetch-Site: none\r\n", 403},
         {"Sec-Fetch-Site: none\r\n", 201},
         {"Origin: http://evil.example\r\n", 403},
         {"Origin: http://localhost.evil.example\r\n", 403},
@@ -896,6 +919,29 @@ START_TEST(forged_cookies)
 }
 END_TEST
 
+/* A browser's cookies may come in several lines, and another's cookie of that name among them (of
+ * another server on this host, or of a page above this one). */
+START_TEST(one_of_several_cookies)
+{
+    static const char *const around[][2] = {
+        {"Cookie: a=1\r\n", ""},
+        {"", "Cookie: a=1\r\n"},
+        {"Cookie:\r\nCookie: a=1\r\n", "Cookie: b=2\r\n"},
+        {"Cookie: tallycast_voter=x; tallycast_voter\r\n", "Cookie: tallycast_voter=\r\n"},
+        {"Cookie: tallycast_voter=AAAAAAAAAAAAAAAAAAAAAA.AAAAAAAAAAAAAAAAAAAAAA\r\n", ""},
+    };
+    char cookie[COOKIE_MAX], given[COOKIE_MAX], fields[2 * COOKIE_MAX];
+    START();
+    struct client *client = web_client(&server);
+    take_cookie(vote_with(client, "", NEW_VOTER), cookie);
+    for (size_t i = 0; i < COUNT_OF(around); i++) {
+        snprintf(fields, sizeof fields, "%s%s%s", around[i][0], cookie, around[i][1]);
+        take_cookie(vote_with(client, fields, KNOWN_VOTER), given);
+        ck_assert_str_eq(given, "");
+    }
+}
+END_TEST
+
 START_TEST(one_ballot_a_browser)
 {
     char cookie[COOKIE_MAX];
@@ -980,6 +1026,11 @@ START_TEST(trusted_proxy)
     refuse_from(client, "X-Forwarded-For: unknown\r\n");
     refuse_from(client, "X-Forwarded-For: 192.0.2.1,\r\n");
     refuse_from(client, "X-Forwarded-For:\r\n");
+    /* a proxy that says nothing would make one voter of all */
+    refuse_from(client, "");
+    ck_assert(server_logged(&server, "the trusted proxy 127.0.0.1 does not say"));
+    /* several lines are one list */
+    vote_from(client, "X-Forwarded-For: 192.0.2.4\r\nX-Forwarded-For: 127.0.0.3\r\n", NEW_VOTER);
     vote_from(server_connect_http(&server, "127.0.0.2"), "X-Forwarded-For: 192.0.2.77\r\n",
               NEW_VOTER);
     vote_from(server_connect_http(&server, "127.0.0.2"), "X-Forwarded-For: 192.0.2.78\r\n",
@@ -1278,7 +1329,10 @@ SERVER_MAIN(
                {one_connection_too_many},
                {stop_in_the_middle}}},
     {"pages", .set_up = set_up, .tear_down = tear_down,
-     .tests = {{the_vote_is_confirmed}, {the_screen_tells_where_to_vote}, {a_ballots_journey}}},
+     .tests = {{the_vote_is_confirmed},
+               {the_screen_tells_where_to_vote},
+               {the_screen_behind_a_proxy},
+               {a_ballots_journey}}},
     {"malformed", .set_up = set_up, .tear_down = tear_down,
      .tests = {{malformed}, {nul}, {too_long}}},
     {"safety", .set_up = set_up, .tear_down = tear_down,
@@ -1291,6 +1345,7 @@ SERVER_MAIN(
                {no_cookie_for_who_comes_from_elsewhere},
                {cookie_with_the_ballot},
                {forged_cookies},
+               {one_of_several_cookies},
                {one_ballot_a_browser},
                {named_voters},
                {forwarded_is_not_believed},

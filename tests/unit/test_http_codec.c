@@ -322,7 +322,6 @@ START_TEST(values)
 }
 END_TEST
 
-/* Of X-Forwarded-For it is the line that the nearest proxy wrote. */
 START_TEST(last_line_of_a_list)
 {
     assert_whole(HOST "X-Forwarded-For: 192.0.2.1\r\nAccept: text/html\r\n"
@@ -333,6 +332,36 @@ START_TEST(last_line_of_a_list)
     assert_span(request.headers[HTTP_HEADER_ACCEPT], "text/plain");
     assert_span(request.headers[HTTP_HEADER_IF_NONE_MATCH], "\"2\"");
     assert_span(request.headers[HTTP_HEADER_ACCEPT_ENCODING], "gzip");
+}
+END_TEST
+
+static void assert_lines(const char *fields, const char *const *lines)
+{
+    char text[256];
+    struct span line = {0};
+    snprintf(text, sizeof text, "GET /cookie:0 HTTP/1.1\r\n%sHost: a\r\n\r\n", fields);
+    assert_whole(text);
+    for (; *lines; lines++) {
+        ck_assert_msg(http_next_line(&request, HTTP_HEADER_COOKIE, &line), "'%s'", fields);
+        assert_span(line, *lines);
+    }
+    ck_assert_msg(!http_next_line(&request, HTTP_HEADER_COOKIE, &line), "'%s'", fields);
+}
+
+START_TEST(all_lines_of_a_list)
+{
+    static const struct {
+        const char *fields, *lines[5];
+    } rows[] = {
+        {"", {NULL}},
+        {"Cookie: a=1\r\n", {"a=1"}},
+        {"Cookie:\r\n", {""}},
+        {"Cookie: a=1\r\nCookie: b=2\r\n", {"a=1", "b=2"}},
+        {"COOKIE:a=1 \r\nX: Cookie: x\r\nCookies: y\r\ncookie:\tb: c\t\r\n", {"a=1", "b: c"}},
+        {"Cookie:\r\nCookie: \r\nCookie: a\r\nCookie:\r\n", {"", "", "a", ""}},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        assert_lines(rows[i].fields, rows[i].lines);
 }
 END_TEST
 
@@ -485,7 +514,7 @@ END_TEST
 
 START_TEST(repeated_fields)
 {
-    static const char *const names[] = {"Content-Type", "Origin", "Cookie", "Sec-Fetch-Site",
+    static const char *const names[] = {"Content-Type", "Origin", "Sec-Fetch-Site",
                                         "Last-Event-ID"};
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         char text[256];
@@ -906,6 +935,7 @@ int main(void)
                    {body_of_any_bytes},
                    {values},
                    {last_line_of_a_list},
+                   {all_lines_of_a_list},
                    {pipelined},
                    {empty_line_before},
                    {upgrades_are_ignored},

@@ -118,31 +118,57 @@ END_TEST
 START_TEST(cookies)
 {
     static const struct {
-        const char *header, *value; /* NULL: not there */
+        const char *header, *values[3]; /* those of `id`; then none */
     } rows[] = {
-        {"id=1", "1"},
-        {"a=b; id=1; c=d", "1"},
-        {"a=b;id=1", "1"},
-        {" a=b ; id=1.x=\"y\" ", "1.x=\"y\""},
-        {"id=", ""},
-        {"id=1; id=2", "1"},
-        {"xid=1; id2=2; ID=3; id", NULL},
-        {"a=id=1", NULL},
-        {"a=\"b; id=1\"", "1\""}, /* a cookie's value holds no semicolon, quotes or not */
-        {"=1; ;;", NULL},
-        {"", NULL},
-        {NULL, NULL},
+        {"id=1", {"1"}},
+        {"a=b; id=1; c=d", {"1"}},
+        {"a=b;id=1", {"1"}},
+        {" a=b ; id=1.x=\"y\" ", {"1.x=\"y\""}},
+        {"id=", {""}},
+        {"id=1; id=2", {"1", "2"}},
+        {"id=1; b=c; id=; id", {"1", ""}},
+        {"xid=1; id2=2; ID=3; id", {NULL}},
+        {"a=id=1", {NULL}},
+        {"a=\"b; id=1\"", {"1\""}}, /* a cookie's value holds no semicolon, quotes or not */
+        {"=1; ;;", {NULL}},
+        {"", {NULL}},
+        {NULL, {NULL}},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        struct span value = {"as it was", 9};
-        bool there = http_cookie(span_of(rows[i].header), "id", &value);
-        ck_assert_msg(there == (rows[i].value != NULL), "'%s'", rows[i].header);
-        assert_span(value, there ? rows[i].value : "as it was");
+        struct span rest = span_of(rows[i].header), value = {"as it was", 9};
+        const char *last = "as it was";
+        for (const char *const *each = rows[i].values; *each; each++) {
+            ck_assert_msg(http_next_cookie(&rest, "id", &value), "'%s'", rows[i].header);
+            assert_span(value, last = *each);
+        }
+        ck_assert_msg(!http_next_cookie(&rest, "id", &value), "'%s'", rows[i].header);
+        assert_span(value, last);
     }
 }
 END_TEST
 
 /* ---- Lists ---- */
+
+START_TEST(items_of_a_list)
+{
+    static const struct {
+        const char *list, *items[4];
+    } rows[] = {
+        {"a", {"a"}},      {" a ,\tb,c ", {"a", "b", "c"}},
+        {"a,", {"a", ""}}, {",a", {"", "a"}},
+        {" , ", {"", ""}}, {"", {""}},
+        {NULL, {NULL}},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct span rest = span_of(rows[i].list), item;
+        for (const char *const *each = rows[i].items; *each; each++) {
+            ck_assert_msg(http_next_item(&rest, &item), "'%s'", rows[i].list);
+            assert_span(item, *each);
+        }
+        ck_assert_msg(!http_next_item(&rest, &item), "'%s'", rows[i].list);
+    }
+}
+END_TEST
 
 START_TEST(accepted_types)
 {
@@ -304,6 +330,7 @@ int main(void)
                                                              {raw_nul_is_refused},
                                                              {no_room_for_the_end},
                                                              {cookies},
+                                                             {items_of_a_list},
                                                              {accepted_types},
                                                              {accepted_codings},
                                                              {html_is_preferred_by_name},

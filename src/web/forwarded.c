@@ -1,0 +1,83 @@
+/* X-Forwarded-For, -Proto and -Host.
+ *
+ * Each proxy appends who asked it to X-Forwarded-For, in the line that came or in one of its own.
+ * All lines are one list (RFC 9110, 5.3), which is read from its end: what stands before an address
+ * that is no proxy of ours anybody may have written. So the last such item decides, and an item
+ * that is no address (`unknown`, nothing at all) is one that nobody of ours wrote.
+ *
+ * Of the other two the first value is what the browser asked for. A browser that lies in them does
+ * so to itself.
+ *
+ * Forwarded (RFC 7239) is not read: a proxy that writes one of the two kinds hands on what a
+ * stranger wrote in the other, and there is no telling which kind it writes. */
+#include "web/forwarded.h"
+
+#include "proto/http_value.h"
+
+static bool is_trusted(const struct networks *proxies, const union peer *peer)
+{
+    const struct in6_addr address = peer_address(peer);
+    return networks_have(proxies, &address);
+}
+
+/* What the list has told so far. */
+struct search {
+    const struct networks *proxies;
+    bool any;
+    bool known; /* `address` is who asks, unless more follows */
+    struct in6_addr address;
+};
+
+static void take_item(struct search *search, struct span item)
+{
+    union peer peer;
+    bool is_address = peer_parse(&peer, item.at, item.len) == 0;
+    if (is_address && search->any && is_trusted(search->proxies, &peer))
+        return;
+    search->any = true;
+    search->known = is_address;
+    if (is_address)
+        search->address = peer_address(&peer);
+}
+
+int forwarded_address(const struct http_request *request, const struct networks *proxies,
+                      const union peer *peer, struct in6_addr *address)
+{
+    *address = peer_address(peer);
+    if (!networks_have(proxies, address))
+        return 0;
+    struct search search = {.proxies = proxies};
+    struct span line = {0}, item;
+    while (http_next_line(request, HTTP_HEADER_X_FORWARDED_FOR, &line)) {
+        struct span rest = line;
+        while (http_next_item(&rest, &item))
+            take_item(&search, item);
+    }
+    *address = search.address;
+    return search.known ? 0 : -1;
+}
+
+/* The first value of a field that a trusted proxy sends; at is NULL for none. */
+static struct span first_value(const struct http_request *request, enum http_header header,
+                               const struct networks *proxies, const union peer *peer)
+{
+    struct span line = {0}, item;
+    if (!is_trusted(proxies, peer) || !http_next_line(request, header, &line) ||
+        !http_next_item(&line, &item) || item.len == 0)
+        return (struct span){0};
+    return item;
+}
+
+bool forwarded_is_https(const struct http_request *request, const struct networks *proxies,
+                        const union peer *peer)
+{
+    struct span proto = first_value(request, HTTP_HEADER_X_FORWARDED_PROTO, proxies, peer);
+    return proto.at && span_is_nocase(proto, "https");
+}
+
+struct span forwarded_host(const struct http_request *request, const struct networks *proxies,
+                           const union peer *peer)
+{
+    struct span host = first_value(request, HTTP_HEADER_X_FORWARDED_HOST, proxies, peer);
+    return host.at ? host : request->headers[HTTP_HEADER_HOST];
+}
