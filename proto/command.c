@@ -19,14 +19,14 @@ enum { EVERY_MAX_MS = 3600 * 1000 };
 #define TWICE "an option is given twice"
 
 const struct command_info command_info[CMD_COUNT] = {
-#define COMMAND(id, word, access, usage, meaning) \
-    [CMD_##id] = {word, usage, meaning, COMMAND_##access},
+#define COMMAND(word, name, access, arguments, usage, meaning) \
+    [CMD_##word] = {#word, usage, meaning, COMMAND_##access},
 #include "proto/commands.def"
 #undef COMMAND
 };
 
 static const char *const usages[CMD_COUNT] = {
-#define COMMAND(id, word, access, usage, meaning) [CMD_##id] = "usage: " usage,
+#define COMMAND(word, name, access, arguments, usage, meaning) [CMD_##word] = "usage: " usage,
 #include "proto/commands.def"
 #undef COMMAND
 };
@@ -155,8 +155,7 @@ static bool take_ballot_option(struct parse *parse, struct span word)
     return true;
 }
 
-/* Inline: two call it, and one of them is on every ballot's way. */
-__attribute__((always_inline)) static inline bool parse_vote(struct parse *parse)
+static bool parse_ballot(struct parse *parse)
 {
     struct command *command = parse->command;
     command->voter.at = NULL;
@@ -170,14 +169,14 @@ __attribute__((always_inline)) static inline bool parse_vote(struct parse *parse
     return true;
 }
 
-static bool parse_trace(struct parse *parse)
+static bool parse_traced_ballot(struct parse *parse)
 {
     struct span word;
     return take_word(parse, &word) && span_is_nocase(word, command_info[CMD_VOTE].word) &&
-           parse_vote(parse);
+           parse_ballot(parse);
 }
 
-static bool parse_as(struct parse *parse)
+static bool parse_voter(struct parse *parse)
 {
     struct span *voter = &parse->command->voter;
     if (!take_word(parse, voter) || !take_end(parse))
@@ -205,7 +204,7 @@ static bool take_every(struct parse *parse, struct span word)
     return true;
 }
 
-static bool parse_subscribe(struct parse *parse)
+static bool parse_subscription(struct parse *parse)
 {
     parse->command->number = 0;
     if (!take_poll_or_all(parse))
@@ -217,12 +216,12 @@ static bool parse_subscribe(struct parse *parse)
     return true;
 }
 
-static bool parse_unsubscribe(struct parse *parse)
+static bool parse_poll_or_all(struct parse *parse)
 {
     return take_poll_or_all(parse) && take_end(parse);
 }
 
-static bool parse_ping(struct parse *parse)
+static bool parse_text(struct parse *parse)
 {
     parse->command->text = take_rest(parse);
     return true;
@@ -237,7 +236,7 @@ static int find_command(struct span word)
     return -1;
 }
 
-static bool parse_help(struct parse *parse)
+static bool parse_command(struct parse *parse)
 {
     struct span word;
     parse->command->help = -1;
@@ -279,7 +278,7 @@ static bool add_choice(struct parse *parse, struct span word)
     return true;
 }
 
-static bool parse_create(struct parse *parse)
+static bool parse_definition(struct parse *parse)
 {
     struct command *command = parse->command;
     command->settings = (struct settings){{0}};
@@ -311,7 +310,7 @@ static bool parse_label(struct parse *parse)
     return take_poll(parse) && take_name(parse, &parse->command->choice) && take_caption(parse);
 }
 
-static bool parse_kick(struct parse *parse)
+static bool parse_client(struct parse *parse)
 {
     struct span word;
     if (!take_word(parse, &word) || !take_end(parse))
@@ -320,7 +319,7 @@ static bool parse_kick(struct parse *parse)
            refuse(parse, "a connection's id is a number; CLIENTS lists them");
 }
 
-static bool parse_journey(struct parse *parse)
+static bool parse_sequence(struct parse *parse)
 {
     struct span word;
     parse->command->number = 0;
@@ -331,7 +330,7 @@ static bool parse_journey(struct parse *parse)
             refuse(parse, "a ballot is named by its sequence, a number"));
 }
 
-static bool parse_backup(struct parse *parse)
+static bool parse_file(struct parse *parse)
 {
     struct span file = take_rest_trimmed(parse);
     if (!file.at)
@@ -343,52 +342,16 @@ static bool parse_backup(struct parse *parse)
     return true;
 }
 
-/* No default: the compiler tells of a command in commands.def that is missing here. */
-static bool parse_arguments(struct parse *parse)
+static bool parse_nothing(struct parse *parse)
 {
-    switch (parse->command->id) {
-    case CMD_VOTE:
-        return parse_vote(parse);
-    case CMD_AS:
-        return parse_as(parse);
-    case CMD_SHOW:
-    case CMD_DESCRIBE:
-    case CMD_OPEN:
-    case CMD_CLOSE:
-        return parse_poll(parse);
-    case CMD_SUBSCRIBE:
-        return parse_subscribe(parse);
-    case CMD_UNSUBSCRIBE:
-        return parse_unsubscribe(parse);
-    case CMD_PING:
-        return parse_ping(parse);
-    case CMD_HELP:
-        return parse_help(parse);
-    case CMD_CREATE:
-        return parse_create(parse);
-    case CMD_TITLE:
-        return parse_title(parse);
-    case CMD_LABEL:
-        return parse_label(parse);
-    case CMD_KICK:
-        return parse_kick(parse);
-    case CMD_TRACE:
-        return parse_trace(parse);
-    case CMD_JOURNEY:
-        return parse_journey(parse);
-    case CMD_BACKUP:
-        return parse_backup(parse);
-    case CMD_POLLS:
-    case CMD_QUIT:
-    case CMD_STATS:
-    case CMD_CLIENTS:
-    case CMD_SHUTDOWN:
-        return take_end(parse);
-    case CMD_COUNT:
-        break;
-    }
-    return false;
+    return take_end(parse);
 }
+
+static bool (*const parsers[CMD_COUNT])(struct parse *parse) = {
+#define COMMAND(word, name, access, arguments, usage, meaning) [CMD_##word] = parse_##arguments,
+#include "proto/commands.def"
+#undef COMMAND
+};
 
 int command_parse(const char *line, size_t len, struct command *command, const char **why)
 {
@@ -400,7 +363,7 @@ int command_parse(const char *line, size_t len, struct command *command, const c
         return ERR_UNKNOWN_COMMAND;
     }
     command->id = (enum command_id)id;
-    if (!parse_arguments(&parse)) {
+    if (!parsers[id](&parse)) {
         *why = parse.why ? parse.why : usages[id];
         return ERR_BAD_ARGUMENT;
     }

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 enum command_id {
-#define COMMAND(id, word, access, usage, meaning) CMD_##id,
+#define COMMAND(word, name, access, arguments, usage, meaning) CMD_##word,
 #include "proto/commands.def"
 #undef COMMAND
     CMD_COUNT

@@ -1,9 +1,10 @@
 /* The administrator's commands, on the worker's thread. Those that change something are requests to
  * the ledger; those that look at every connection are inquiries to all workers; both are answered
  * later, and the session waits. */
-#include "line/session_internal.h"
+#include "line/commands.h"
 
 #include "line/inquiry.h"
+#include "line/session_reply.h"
 #include "view/journey_view.h"
 #include "base/log.h"
 #include "view/stats.h"
@@ -43,7 +44,7 @@ static int ask_with(struct session *session, const struct command *command, enum
     return error;
 }
 
-int session_create(struct session *session, const struct command *command, const char **why)
+int execute_create(struct session *session, const struct command *command, const char **why)
 {
     (void)why;
     return ask_with(
@@ -51,20 +52,20 @@ int session_create(struct session *session, const struct command *command, const
         poll_new(&command->poll, &command->settings, command->choices, command->choice_count));
 }
 
-int session_title(struct session *session, const struct command *command, const char **why)
+int execute_title(struct session *session, const struct command *command, const char **why)
 {
     (void)why;
-    const struct poll *poll = session_poll(session, command);
+    const struct poll *poll = commands_find_poll(session, command);
     if (!poll)
         return ERR_NO_SUCH_POLL;
     return ask_with(session, command, REQUEST_TITLE, poll->id, 0,
                     request_text_new(command->text.at, command->text.len));
 }
 
-int session_label(struct session *session, const struct command *command, const char **why)
+int execute_label(struct session *session, const struct command *command, const char **why)
 {
     (void)why;
-    const struct poll *poll = session_poll(session, command);
+    const struct poll *poll = commands_find_poll(session, command);
     if (!poll)
         return ERR_NO_SUCH_POLL;
     int choice = poll_choice_find(poll, &command->choice);
@@ -77,24 +78,24 @@ int session_label(struct session *session, const struct command *command, const 
 static int change_state(struct session *session, const struct command *command,
                         enum request_kind kind)
 {
-    const struct poll *poll = session_poll(session, command);
+    const struct poll *poll = commands_find_poll(session, command);
     return poll ? ask(session, command, kind, poll->id, 0, NULL) : ERR_NO_SUCH_POLL;
 }
 
-int session_open_poll(struct session *session, const struct command *command, const char **why)
+int execute_open(struct session *session, const struct command *command, const char **why)
 {
     (void)why;
     return change_state(session, command, REQUEST_OPEN);
 }
 
-int session_close_poll(struct session *session, const struct command *command, const char **why)
+int execute_close(struct session *session, const struct command *command, const char **why)
 {
     (void)why;
     return change_state(session, command, REQUEST_CLOSE);
 }
 
 /* A path, or the open file that the administrator's program passed along with the line. */
-int session_backup(struct session *session, const struct command *command, const char **why)
+int execute_backup(struct session *session, const struct command *command, const char **why)
 {
     if (command->text.at[0] == '/')
         return ask_with(session, command, REQUEST_BACKUP, 0, 0,
@@ -113,10 +114,10 @@ int session_backup(struct session *session, const struct command *command, const
 
 static void stats_row(void *context, const char *name, uint64_t value)
 {
-    session_row(context, "=%s %llu", name, (unsigned long long)value);
+    session_reply_row(context, "=%s %llu", name, (unsigned long long)value);
 }
 
-int session_stats(struct session *session, const struct command *command, const char **why)
+int execute_stats(struct session *session, const struct command *command, const char **why)
 {
     (void)command;
     (void)why;
@@ -128,12 +129,12 @@ int session_stats(struct session *session, const struct command *command, const 
 static unsigned figure_rows(struct session *session, const struct journey_view *view)
 {
     for (unsigned i = 0; i < JOURNEY_FIGURES; i++)
-        session_row(session,
-                    "=%s %s count=%" PRIu64 " p50_ns=%" PRIu64 " p99_ns=%" PRIu64
-                    " max_ns=%" PRIu64,
-                    journey_figure_is_stage(i) ? "stage" : "span", journey_figures[i].name,
-                    view->figures[i].count, view->figures[i].p50_ns, view->figures[i].p99_ns,
-                    view->figures[i].max_ns);
+        session_reply_row(session,
+                          "=%s %s count=%" PRIu64 " p50_ns=%" PRIu64 " p99_ns=%" PRIu64
+                          " max_ns=%" PRIu64,
+                          journey_figure_is_stage(i) ? "stage" : "span", journey_figures[i].name,
+                          view->figures[i].count, view->figures[i].p50_ns, view->figures[i].p99_ns,
+                          view->figures[i].max_ns);
     return JOURNEY_FIGURES;
 }
 
@@ -141,13 +142,13 @@ static unsigned ballot_rows(struct session *session, const struct journey_view *
 {
     if (!view->has_ballot)
         return 0;
-    session_row(session, "=ballot seq=%" PRIu64 " poll=%s traced=%s complete=%s", view->seq,
-                view->poll, view->traced ? "yes" : "no", view->complete ? "yes" : "no");
+    session_reply_row(session, "=ballot seq=%" PRIu64 " poll=%s traced=%s complete=%s", view->seq,
+                      view->poll, view->traced ? "yes" : "no", view->complete ? "yes" : "no");
     unsigned rows = 1;
     for (unsigned i = 0; i < JOURNEY_STAGES; i++) {
         if (view->at_ns[i] == JOURNEY_NOT_REACHED)
             continue;
-        session_row(session, "=stamp %s %" PRIu64, journey_stage_name(i), view->at_ns[i]);
+        session_reply_row(session, "=stamp %s %" PRIu64, journey_stage_name(i), view->at_ns[i]);
         rows++;
     }
     return rows;
@@ -155,19 +156,19 @@ static unsigned ballot_rows(struct session *session, const struct journey_view *
 
 static unsigned kernel_rows(struct session *session, const struct journey_view *view)
 {
-    session_row(session, "=kernel accept_queue %" PRIu64 " connections", view->accept_queue);
+    session_reply_row(session, "=kernel accept_queue %" PRIu64 " connections", view->accept_queue);
     unsigned rows = 1;
     for (unsigned i = 0; i < SOCKET_STATE_COUNT && view->has_socket; i++) {
         if (view->socket[i] == SOCKET_STATE_UNKNOWN)
             continue;
-        session_row(session, "=kernel %s %" PRIu64 " %s", socket_state_info[i].name,
-                    view->socket[i], socket_state_info[i].unit);
+        session_reply_row(session, "=kernel %s %" PRIu64 " %s", socket_state_info[i].name,
+                          view->socket[i], socket_state_info[i].unit);
         rows++;
     }
     return rows;
 }
 
-int session_journey(struct session *session, const struct command *command, const char **why)
+int execute_journey(struct session *session, const struct command *command, const char **why)
 {
     (void)why;
     struct journey_view view;
@@ -188,19 +189,19 @@ static int inquire(struct session *session, const struct command *command, uint6
     return 0;
 }
 
-int session_clients(struct session *session, const struct command *command, const char **why)
+int execute_clients(struct session *session, const struct command *command, const char **why)
 {
     (void)why;
     return inquire(session, command, 0);
 }
 
-int session_kick(struct session *session, const struct command *command, const char **why)
+int execute_kick(struct session *session, const struct command *command, const char **why)
 {
     (void)why;
     return command->number > 0 ? inquire(session, command, command->number) : ERR_NO_SUCH_CLIENT;
 }
 
-int session_shutdown(struct session *session, const struct command *command, const char **why)
+int execute_shutdown(struct session *session, const struct command *command, const char **why)
 {
     (void)command;
     (void)why;

@@ -1,6 +1,8 @@
 /* The commands for everyone. Each is executed on the worker's thread with nothing of the connection
  * in flight, but VOTE, which pipelines. */
-#include "line/session_internal.h"
+#include "line/commands.h"
+
+#include "line/session_reply.h"
 
 #include "serve/ballot.h"
 #include "base/log.h"
@@ -41,7 +43,7 @@ static struct span voter_words(const struct session *session, const struct poll 
     }
 }
 
-int session_vote(struct session *session, const struct command *command, const char **why)
+int execute_vote(struct session *session, const struct command *command, const char **why)
 {
     const struct poll *poll = worker_find_poll(session->client.worker, &command->poll);
     if (!poll)
@@ -68,7 +70,12 @@ int session_vote(struct session *session, const struct command *command, const c
     return ballot_send(&session->client, &ballot);
 }
 
-static int execute_as(struct session *session, const struct command *command, const char **why)
+int execute_trace(struct session *session, const struct command *command, const char **why)
+{
+    return execute_vote(session, command, why);
+}
+
+int execute_as(struct session *session, const struct command *command, const char **why)
 {
     (void)why;
     char *voter = malloc(command->voter.len + 1);
@@ -84,12 +91,12 @@ static int execute_as(struct session *session, const struct command *command, co
 
 /* ---- showing ---- */
 
-const struct poll *session_poll(struct session *session, const struct command *command)
+const struct poll *commands_find_poll(struct session *session, const struct command *command)
 {
     return worker_find_poll(session->client.worker, &command->poll);
 }
 
-int session_tally(struct session *session, const char *prefix, uint32_t poll)
+static int send_tally(struct session *session, const char *prefix, uint32_t poll)
 {
     struct snapshot *snapshot = tally_snapshot(session->client.worker->server->tally, poll, NULL);
     struct tally_view view;
@@ -101,14 +108,14 @@ int session_tally(struct session *session, const char *prefix, uint32_t poll)
     return out ? 0 : ERR_LIMIT;
 }
 
-static int execute_show(struct session *session, const struct command *command, const char **why)
+int execute_show(struct session *session, const struct command *command, const char **why)
 {
     (void)why;
-    const struct poll *poll = session_poll(session, command);
+    const struct poll *poll = commands_find_poll(session, command);
     if (!poll)
         return ERR_NO_SUCH_POLL;
     session->errors_in_row = 0;
-    return session_tally(session, "+OK ", poll->id);
+    return send_tally(session, "+OK ", poll->id);
 }
 
 /* A title or label; the name where none was given. */
@@ -125,31 +132,30 @@ static void describe(struct session *session, const struct snapshot *snapshot,
 {
     const struct poll *poll = snapshot->poll;
     struct span title = poll_text(texts, 0, &poll->name);
-    session_row(session, "=title %.*s", (int)title.len, title.at);
+    session_reply_row(session, "=title %.*s", (int)title.len, title.at);
     for (enum setting setting = 0; setting < SETTING_COUNT; setting++) {
         unsigned value = setting == SETTING_STATE ? (snapshot->open ? STATE_OPEN : STATE_CLOSED)
                                                   : poll_setting(poll, setting);
-        session_row(session, "=setting %s %s", setting_name(setting),
-                    setting_value_name(setting, value));
+        session_reply_row(session, "=setting %s %s", setting_name(setting),
+                          setting_value_name(setting, value));
     }
     struct tally_view view;
     snapshot_view(snapshot, &view);
     for (unsigned i = 0; i < poll->choice_count; i++) {
         struct span label = poll_text(texts, 1 + i, &poll->choices[i]);
         if (view.hidden)
-            session_row(session, "=choice %s - %.*s", poll->choices[i].text, (int)label.len,
-                        label.at);
+            session_reply_row(session, "=choice %s - %.*s", poll->choices[i].text, (int)label.len,
+                              label.at);
         else
-            session_row(session, "=choice %s %" PRIu64 " %.*s", poll->choices[i].text,
-                        snapshot->counts[i], (int)label.len, label.at);
+            session_reply_row(session, "=choice %s %" PRIu64 " %.*s", poll->choices[i].text,
+                              snapshot->counts[i], (int)label.len, label.at);
     }
 }
 
-static int execute_describe(struct session *session, const struct command *command,
-                            const char **why)
+int execute_describe(struct session *session, const struct command *command, const char **why)
 {
     (void)why;
-    const struct poll *poll = session_poll(session, command);
+    const struct poll *poll = commands_find_poll(session, command);
     if (!poll)
         return ERR_NO_SUCH_POLL;
     struct poll_texts *texts;
@@ -163,12 +169,12 @@ static int execute_describe(struct session *session, const struct command *comma
 }
 
 /* A reply of ten thousand rows is made a round's output at a time, as the peer takes it. */
-void session_list_polls(struct session *session)
+void commands_list_polls(struct session *session)
 {
     struct conn *conn = &session->client.conn;
     uint32_t count = worker_know_polls(session->client.worker);
     while (session->polls_listed < count && conn->pool->out.len < CONN_ROUND_BYTES)
-        if (session_tally(session, "=", ++session->polls_listed) != 0)
+        if (send_tally(session, "=", ++session->polls_listed) != 0)
             return;
     conn_want_writable(conn); /* for the next rows, or for pushes that were held back */
     if (session->polls_listed < count)
@@ -177,22 +183,21 @@ void session_list_polls(struct session *session)
     session_reply_number(session, session->polls_listed, false);
 }
 
-static int execute_polls(struct session *session, const struct command *command, const char **why)
+int execute_polls(struct session *session, const struct command *command, const char **why)
 {
     (void)command;
     (void)why;
     session->polls_listed = 0;
     conn_begin_reply(&session->client.conn);
-    session_list_polls(session);
+    commands_list_polls(session);
     return 0;
 }
 
 /* ---- subscribing ---- */
 
-static int execute_subscribe(struct session *session, const struct command *command,
-                             const char **why)
+int execute_subscribe(struct session *session, const struct command *command, const char **why)
 {
-    const struct poll *poll = command->all ? NULL : session_poll(session, command);
+    const struct poll *poll = command->all ? NULL : commands_find_poll(session, command);
     if (!command->all && !poll)
         return ERR_NO_SUCH_POLL;
     if (client_subscribe(&session->client, ENCODING_LINE) != 0)
@@ -206,11 +211,10 @@ static int execute_subscribe(struct session *session, const struct command *comm
     return 0;
 }
 
-static int execute_unsubscribe(struct session *session, const struct command *command,
-                               const char **why)
+int execute_unsubscribe(struct session *session, const struct command *command, const char **why)
 {
     (void)why;
-    const struct poll *poll = command->all ? NULL : session_poll(session, command);
+    const struct poll *poll = command->all ? NULL : commands_find_poll(session, command);
     if (!command->all && !poll)
         return ERR_NO_SUCH_POLL;
     int left = session->client.subscriber ? subscriber_remove(session->client.subscriber, poll) : 0;
@@ -222,7 +226,7 @@ static int execute_unsubscribe(struct session *session, const struct command *co
 
 /* ---- the rest ---- */
 
-static int execute_ping(struct session *session, const struct command *command, const char **why)
+int execute_ping(struct session *session, const struct command *command, const char **why)
 {
     (void)why;
     if (command->text.at)
@@ -232,7 +236,7 @@ static int execute_ping(struct session *session, const struct command *command, 
     return 0;
 }
 
-static int execute_help(struct session *session, const struct command *command, const char **why)
+int execute_help(struct session *session, const struct command *command, const char **why)
 {
     (void)why;
     for (int i = 0; i < CMD_COUNT; i++) {
@@ -240,13 +244,13 @@ static int execute_help(struct session *session, const struct command *command, 
         if (command->help >= 0 ? i != command->help
                                : info->access == COMMAND_ADMIN && !session->client.admin)
             continue;
-        session_row(session, "=%s  %s", info->usage, info->meaning);
+        session_reply_row(session, "=%s  %s", info->usage, info->meaning);
     }
     session_reply_ok(session);
     return 0;
 }
 
-static int execute_quit(struct session *session, const struct command *command, const char **why)
+int execute_quit(struct session *session, const struct command *command, const char **why)
 {
     (void)command;
     (void)why;
@@ -255,25 +259,8 @@ static int execute_quit(struct session *session, const struct command *command, 
     return 0;
 }
 
-session_execute *const session_commands[CMD_COUNT] = {
-    [CMD_AS] = execute_as,
-    [CMD_SHOW] = execute_show,
-    [CMD_DESCRIBE] = execute_describe,
-    [CMD_POLLS] = execute_polls,
-    [CMD_SUBSCRIBE] = execute_subscribe,
-    [CMD_UNSUBSCRIBE] = execute_unsubscribe,
-    [CMD_PING] = execute_ping,
-    [CMD_HELP] = execute_help,
-    [CMD_QUIT] = execute_quit,
-    [CMD_CREATE] = session_create,
-    [CMD_TITLE] = session_title,
-    [CMD_LABEL] = session_label,
-    [CMD_OPEN] = session_open_poll,
-    [CMD_CLOSE] = session_close_poll,
-    [CMD_STATS] = session_stats,
-    [CMD_CLIENTS] = session_clients,
-    [CMD_KICK] = session_kick,
-    [CMD_JOURNEY] = session_journey,
-    [CMD_BACKUP] = session_backup,
-    [CMD_SHUTDOWN] = session_shutdown,
+command_executor *const command_executors[CMD_COUNT] = {
+#define COMMAND(word, name, access, arguments, usage, meaning) [CMD_##word] = execute_##name,
+#include "proto/commands.def"
+#undef COMMAND
 };

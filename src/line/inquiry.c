@@ -8,7 +8,8 @@
 #include "base/clock.h"
 #include "base/container.h"
 #include "base/log.h"
-#include "line/session_internal.h"
+#include "line/session_reply.h"
+#include "proto/reply.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -93,7 +94,7 @@ static void reply_clients(const struct inquiry *inquiry, struct session *session
     uint64_t count = 0;
     for (unsigned i = 0; i < inquiry->asker->server->worker_count; i++)
         if (inquiry->parts[i].failed) {
-            session_refuse(session, ERR_LIMIT, 0, NULL);
+            session_reply_refusal(session, ERR_LIMIT, 0, NULL);
             return;
         }
     for (unsigned i = 0; i < inquiry->asker->server->worker_count; i++) {
@@ -114,7 +115,7 @@ static void reply_kick(const struct inquiry *inquiry, struct session *session)
     for (unsigned i = 0; i < inquiry->asker->server->worker_count; i++)
         count += inquiry->parts[i].count;
     if (count == 0) {
-        session_refuse(session, ERR_NO_SUCH_CLIENT, 0, NULL);
+        session_reply_refusal(session, ERR_NO_SUCH_CLIENT, 0, NULL);
         return;
     }
     session_reply_ok(session);
@@ -132,7 +133,7 @@ static void finish(struct loop_task *task)
             reply_clients(inquiry, session_of(conn));
         else
             reply_kick(inquiry, session_of(conn));
-        session_answered(session_of(conn));
+        session_reply_done(session_of(conn));
         conn_settle(conn);
     }
     for (unsigned i = 0; i < inquiry->asker->server->worker_count; i++)

@@ -10,7 +10,9 @@
  * Fails: every bad line gets one error; --max-errors in a row close the connection, and so does a
  * line that is not whole in time. */
 #include "line/session.h"
-#include "line/session_internal.h"
+
+#include "line/commands.h"
+#include "line/session_reply.h"
 
 #include "base/clock.h"
 #include "config/config.h"
@@ -22,66 +24,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/* ---- replies ---- */
-
-void session_reply_ok(struct session *session)
-{
-    session->errors_in_row = 0;
-    char *out = conn_reserve(&session->client.conn, REPLY_MAX);
-    if (out)
-        conn_wrote(&session->client.conn, reply_ok(out));
-}
-
-void session_reply_text(struct session *session, const char *text, size_t len)
-{
-    session->errors_in_row = 0;
-    char *out = conn_reserve(&session->client.conn, REPLY_MAX);
-    if (out)
-        conn_wrote(&session->client.conn, reply_ok_text(out, text, len));
-}
-
-void session_reply_number(struct session *session, uint64_t number, bool duplicate)
-{
-    session->errors_in_row = 0;
-    char *out = conn_reserve(&session->client.conn, REPLY_MAX);
-    if (out)
-        conn_wrote(&session->client.conn, reply_ok_number(out, number, duplicate));
-}
-
-void session_reply_error(struct session *session, enum error error, uint64_t seq, const char *text)
-{
-    session->errors_in_row =
-        error_blames_client(error) ? (uint16_t)(session->errors_in_row + 1) : 0;
-    char *out = conn_reserve(&session->client.conn, REPLY_MAX);
-    if (out)
-        conn_wrote(&session->client.conn, reply_error(out, error, seq, text));
-}
-
-void session_row(struct session *session, const char *format, ...)
-{
-    char row[REPLY_MAX];
-    va_list arguments;
-    va_start(arguments, format);
-    int len = vsnprintf(row, sizeof row - 1, format, arguments);
-    va_end(arguments);
-    INVARIANT(len >= 0 && (size_t)len < sizeof row - 1);
-    row[len] = '\n';
-    char *out = conn_reserve(&session->client.conn, (size_t)len + 1);
-    if (!out)
-        return;
-    memcpy(out, row, (size_t)len + 1);
-    conn_wrote(&session->client.conn, (size_t)len + 1);
-}
-
-void session_refuse(struct session *session, enum error error, uint64_t seq, const char *why)
-{
-    session_reply_error(session, error, seq, why);
-    if (session->errors_in_row < session->client.worker->server->config->max_errors)
-        return;
-    session_reply_error(session, ERR_TOO_MANY_ERRORS, 0, NULL);
-    conn_finish(&session->client.conn);
-}
 
 /* ---- lines ---- */
 
@@ -110,13 +52,13 @@ static bool take_vote(struct session *session, const struct command *command)
         return false;
     }
     const char *why = NULL;
-    int error = session_vote(session, command, &why);
+    int error = command_executors[command->id](session, command, &why);
     if (error == 0)
         return true;
     if (pauses_for_answers(session, 0))
         return false;
     counter_add(&session->client.worker->counters.refused_here, 1);
-    session_refuse(session, (enum error)error, 0, why);
+    session_reply_refusal(session, (enum error)error, 0, why);
     return true;
 }
 
@@ -135,10 +77,9 @@ static bool take_command(struct session *session, const struct command *command)
         return false;
     }
     const char *why = NULL;
-    INVARIANT(session_commands[command->id]);
-    int error = session_commands[command->id](session, command, &why);
+    int error = command_executors[command->id](session, command, &why);
     if (error != 0)
-        session_refuse(session, (enum error)error, 0, why);
+        session_reply_refusal(session, (enum error)error, 0, why);
     return true;
 }
 
@@ -147,7 +88,7 @@ static bool take_bad_line(struct session *session, enum error error, const char 
 {
     if (pauses_for_answers(session, 0))
         return false;
-    session_refuse(session, error, 0, why);
+    session_reply_refusal(session, error, 0, why);
     return true;
 }
 
@@ -310,13 +251,6 @@ static const char *backup_text(const struct answer *answer, char text[REPLY_MAX]
     }
 }
 
-void session_answered(struct session *session)
-{
-    client_answered(&session->client, session->resume_at);
-    if (session->client.in_flight == 0)
-        session->asked = 0;
-}
-
 static void on_answer(struct client *client, const struct answer *answer)
 {
     struct conn *conn = &client->conn;
@@ -324,12 +258,12 @@ static void on_answer(struct client *client, const struct answer *answer)
     char text[REPLY_MAX];
     if (conn->state != CONN_DOOMED) {
         if (answer->error)
-            session_refuse(session, (enum error)answer->error, answer->number,
-                           session->asked == CMD_BACKUP ? backup_text(answer, text) : NULL);
+            session_reply_refusal(session, (enum error)answer->error, answer->number,
+                                  session->asked == CMD_BACKUP ? backup_text(answer, text) : NULL);
         else
             session_reply_number(session, answer->number, answer->duplicate);
     }
-    session_answered(session);
+    session_reply_done(session);
 }
 
 /* ---- the connection's other events ---- */
@@ -338,7 +272,7 @@ static void on_writable(struct conn *conn)
 {
     struct session *session = session_of(conn);
     if (conn->mid_reply)
-        session_list_polls(session);
+        commands_list_polls(session);
     else if (session->client.subscriber)
         subscriber_catch_up(session->client.subscriber);
 }

@@ -42,9 +42,10 @@ static const struct {
     bool everyone;
     const char *row;
 } commands[] = {
-#define EVERYONE                                  true
-#define ADMIN                                     false
-#define COMMAND(id, word, access, usage, meaning) {word, access, "=" usage "  " meaning},
+#define EVERYONE true
+#define ADMIN    false
+#define COMMAND(word, name, access, arguments, usage, meaning) \
+    {#word, access, "=" usage "  " meaning},
 #include "proto/commands.def"
 #undef COMMAND
 #undef EVERYONE

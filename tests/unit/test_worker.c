@@ -3,7 +3,7 @@
 #include "serve/worker.h"
 
 #include "ledger/ledger.h"
-#include "line/session_internal.h"
+#include "line/commands.h"
 #include "tests/support/allocation.h"
 #include "tests/support/unit.h"
 
@@ -58,7 +58,7 @@ static int ask_for_backup(uint32_t in_flight, bool without_memory)
     const char *why = NULL;
     ck_assert_int_eq(command_parse(line, strlen(line), &command, &why), 0);
     allocations_fail_after(without_memory ? 0 : -1);
-    int error = session_backup(&session, &command, &why);
+    int error = execute_backup(&session, &command, &why);
     allocations_succeed();
     ck_assert_uint_eq(worker.in_flight, in_flight);
     ck_assert_uint_eq(session.client.in_flight, 0); /* it waits for nothing */

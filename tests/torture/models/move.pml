@@ -1,7 +1,7 @@
 /* A connection's move from its ingest loop to a broadcast loop: it has one owner at every instant,
  * and each of its lines is answered once, in order, whatever is in flight and whoever hangs up.
  *
- * Models take_vote, take_command, must_move, pauses_for_answers, session_answered and on_answer of
+ * Models take_vote, take_command, must_move, pauses_for_answers, session_reply_done and on_answer of
  * src/line/session.c; client_leave, arrive and client_close of src/serve/client.c; conn_attach, conn_detach,
  * conn_find and conn_settle of src/net/conn.c; worker_request, worker_wait, worker_forget, take_answers
  * and resume_waiting of src/serve/worker.c; loop_post and run_inbox of src/net/loop.c. Two workers and the
@@ -210,7 +210,7 @@ inline take_line(self, c)
                 conns[c].waiting = 1;
                 conns[c].paused = 1
             }
-        :: else -> /* session_vote */
+        :: else -> /* execute_vote */
             d_step {
                 pools[self].in_flight++;
                 conns[c].in_flight++;
@@ -251,7 +251,7 @@ inline close(self, c)
 
 /* ---- src/serve/worker.c ---- */
 
-/* One answer: take_answers, with conn_find, on_answer and session_answered. */
+/* One answer: take_answers, with conn_find, on_answer and session_reply_done. */
 inline take_answer(self, c)
 {
     answers[self] ? slot, generation, whose, line;
