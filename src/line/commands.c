@@ -18,29 +18,20 @@
 
 /* ---- voting ---- */
 
-/* The words that this run's connection votes under, where every connection is a voter. */
-static struct span connection_words(const struct session *session, char text[BALLOT_VOTER_MAX])
+/* `connection:BOOT-ID:ID`: no connection of another run has the same. */
+static size_t connection_words(void *asker, char words[IDENTITY_WORDS_MAX])
 {
-    char *at = text;
+    const struct client *client = &((const struct session *)asker)->client;
+    char *at = words;
     memcpy(at, "connection:", 11);
-    memcpy(at += 11, session->client.worker->server->boot_id, SERVER_BOOT_ID_CHARS);
+    memcpy(at += 11, client->worker->server->boot_id, SERVER_BOOT_ID_CHARS);
     *(at += SERVER_BOOT_ID_CHARS) = ':';
-    return (struct span){text, (size_t)(number_put(at + 1, session->client.id) - text)};
+    return (size_t)(number_put(at + 1, client->id) - words);
 }
 
-/* The words that the voter of a poll votes under: its name, its address, or this run's connection.
- */
-static struct span voter_words(const struct session *session, const struct poll *poll,
-                               struct span named, char text[BALLOT_VOTER_MAX])
+static size_t address_words(void *asker, char words[IDENTITY_WORDS_MAX])
 {
-    switch (poll_setting(poll, SETTING_VOTERS)) {
-    case VOTERS_NAMED:
-        return named;
-    case VOTERS_ADDRESS:
-        return (struct span){text, peer_address_text(&session->client.conn.peer, text)};
-    default:
-        return connection_words(session, text);
-    }
+    return peer_address_text(&((const struct session *)asker)->client.conn.peer, words);
 }
 
 int execute_vote(struct session *session, const struct command *command, const char **why)
@@ -51,23 +42,21 @@ int execute_vote(struct session *session, const struct command *command, const c
     int choice = poll_choice_find(poll, &command->choice);
     if (choice < 0)
         return ERR_NO_SUCH_CHOICE;
-    struct span named = command->voter;
-    if (!named.at && session->voter && poll_setting(poll, SETTING_VOTERS) == VOTERS_NAMED)
-        named = (struct span){session->voter, strlen(session->voter)};
-    int error = ballot_check_voter(poll, named);
-    if (error == ERR_BAD_ARGUMENT)
-        *why = "as= is for polls with voters=named";
-    if (error != 0)
-        return error;
-    char text[BALLOT_VOTER_MAX];
+    static const struct claim_source source = {address_words, connection_words};
+    const struct claim claim = {
+        .name = command->voter,
+        .standing = {session->voter, session->voter ? strlen(session->voter) : 0},
+        .source = &source,
+        .asker = session,
+    };
     const struct ballot ballot = {
         .poll = poll,
         .choice = (unsigned)choice,
-        .voter = voter_words(session, poll, named, text),
+        .claim = &claim,
         .key = command->key,
         .traced = command->id == CMD_TRACE,
     };
-    return ballot_send(&session->client, &ballot);
+    return ballot_send(&session->client, &ballot, why);
 }
 
 int execute_trace(struct session *session, const struct command *command, const char **why)

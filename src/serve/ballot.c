@@ -6,20 +6,17 @@
 
 #include "poll/voter.h"
 
-int ballot_check_voter(const struct poll *poll, struct span named)
-{
-    if (poll_setting(poll, SETTING_VOTERS) == VOTERS_NAMED)
-        return named.at ? 0 : ERR_VOTER_REQUIRED;
-    return named.at ? ERR_BAD_ARGUMENT : 0;
-}
-
-int ballot_send(struct client *client, const struct ballot *ballot)
+int ballot_send(struct client *client, const struct ballot *ballot, const char **why)
 {
     struct worker *worker = client->worker;
     const struct poll *poll = ballot->poll;
+    struct identity voter;
+    int error = identity_find(poll, ballot->claim, &voter, why);
+    if (error != 0)
+        return error;
     struct request_text *name = NULL;
     if (poll_setting(poll, SETTING_RECORD) == RECORD_NAME &&
-        !(name = request_text_new(ballot->voter.at, ballot->voter.len)))
+        !(name = request_text_new(voter.words.at, voter.words.len)))
         return ERR_LIMIT;
 
     const struct voter_key *key = &worker->server->key;
@@ -30,7 +27,7 @@ int ballot_send(struct client *client, const struct ballot *ballot)
         .choice = (uint16_t)ballot->choice,
         .kind = REQUEST_BALLOT,
         .has_key = ballot->key.at && poll_setting(poll, SETTING_BALLOTS) == BALLOTS_UNLIMITED,
-        .voter = voter_hash(key, VOTER_HASH_VOTER, poll->id, ballot->voter.at, ballot->voter.len),
+        .voter = voter_hash(key, VOTER_HASH_VOTER, poll->id, voter.words.at, voter.words.len),
         .detail = name,
     };
     if (request->has_key)

@@ -60,8 +60,8 @@ static char *put_cookie(char *at, struct web_session *session)
 {
     if (!session->sets_cookie)
         return at;
-    char cookie[WEB_VOTER_COOKIE_SIZE];
-    web_voter_cookie(&session->voter, cookie);
+    char cookie[VOTER_COOKIE_SIZE];
+    voter_cookie_put(&session->voter, cookie);
     session->sets_cookie = false;
     return http_put_field(at, "Set-Cookie", cookie);
 }

@@ -11,23 +11,23 @@
 #include "poll/poll.h"
 #include "proto/http.h"
 #include "serve/client.h"
-#include "web/web_voter.h"
+#include "web/voter_cookie.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct web_session {
-    struct client client;    /* first: a session is reached by its connection */
-    bool head : 1;           /* of the present request: asks for no body */
-    bool closes : 1;         /* of the present request: the connection ends after the reply */
-    bool cors : 1;           /* of the present request: its origin may read the reply */
-    bool html : 1;           /* of the present request: a browser's form, answered with a page */
-    bool sets_cookie : 1;    /* of the present request: its reply names the voter */
-    bool streams : 1;        /* is sent events from now on; more input is dropped */
-    uint16_t choice;         /* of the ballot in flight */
-    struct http_part part;   /* of the next request, which is not whole yet */
-    const struct poll *poll; /* of the ballot in flight, or of the one just answered; or NULL */
-    struct web_voter voter;  /* of the present request, where sets_cookie */
+    struct client client;      /* first: a session is reached by its connection */
+    bool head : 1;             /* of the present request: asks for no body */
+    bool closes : 1;           /* of the present request: the connection ends after the reply */
+    bool cors : 1;             /* of the present request: its origin may read the reply */
+    bool html : 1;             /* of the present request: a browser's form, answered with a page */
+    bool sets_cookie : 1;      /* of the present request: its reply names the voter */
+    bool streams : 1;          /* is sent events from now on; more input is dropped */
+    uint16_t choice;           /* of the ballot in flight */
+    struct http_part part;     /* of the next request, which is not whole yet */
+    const struct poll *poll;   /* of the ballot in flight, or of the one just answered; or NULL */
+    struct voter_cookie voter; /* of the present request, where sets_cookie */
 };
 
 extern const struct client_protocol web_protocol;

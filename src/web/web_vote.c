@@ -36,55 +36,57 @@ void web_know_voter(struct web_session *session, const struct http_request *requ
     const struct voter_key *key = &session->client.worker->server->key;
     struct span line = {0}, cookie;
     while (http_next_line(request, HTTP_HEADER_COOKIE, &line))
-        for (struct span rest = line; http_next_cookie(&rest, WEB_VOTER_COOKIE, &cookie);)
-            if (web_voter_read(key, cookie, &session->voter))
+        for (struct span rest = line; http_next_cookie(&rest, VOTER_COOKIE_NAME, &cookie);)
+            if (voter_cookie_read(key, cookie, &session->voter))
                 return;
-    web_voter_make(key, &session->voter);
+    voter_cookie_make(key, &session->voter);
     session->sets_cookie = true;
 }
 
-/* The browser's own words in a poll where each connection is a voter: its cookie's, or those of a
- * cookie that it is given now. */
-static struct span browser_words(struct web_session *session, const struct http_request *request,
-                                 char text[BALLOT_VOTER_MAX])
+/* Who casts a ballot over HTTP. */
+struct asker {
+    struct web_session *session;
+    const struct http_request *request;
+};
+
+static size_t address_words(void *context, char words[IDENTITY_WORDS_MAX])
 {
-    web_know_voter(session, request);
-    return (struct span){text, web_voter_text(&session->voter, text)};
+    const struct asker *asker = context;
+    return web_guard_address(asker->session, asker->request, words);
+}
+
+/* The words of the browser's cookie, or of one that it is given now. */
+static size_t browser_words(void *context, char words[IDENTITY_WORDS_MAX])
+{
+    _Static_assert((int)VOTER_COOKIE_WORDS_SIZE <= (int)IDENTITY_WORDS_MAX, "they fit");
+    const struct asker *asker = context;
+    web_know_voter(asker->session, asker->request);
+    return voter_cookie_words(&asker->session->voter, words);
 }
 
 /* Sends the ballot. Returns 0 or an enum error. */
 static int cast(struct web_session *session, const struct http_request *request,
                 const struct poll *poll, const struct ballot_form *form, const char **why)
 {
-    _Static_assert((int)WEB_VOTER_TEXT_SIZE <= (int)BALLOT_VOTER_MAX, "a browser's words fit");
-    char text[BALLOT_VOTER_MAX];
+    static const struct claim_source source = {address_words, browser_words};
     int choice = poll_choice_find(poll, &form->choice);
     if (choice < 0)
         return ERR_NO_SUCH_CHOICE;
-    struct span voter = {form->voter[0] ? form->voter : NULL, strlen(form->voter)};
-    int error = ballot_check_voter(poll, voter);
-    if (error == ERR_BAD_ARGUMENT)
-        *why = "voter is for polls with voters=named";
-    if (error != 0)
-        return error;
-    if (poll_setting(poll, SETTING_VOTERS) == VOTERS_ADDRESS) {
-        voter = (struct span){text, web_guard_address(session, request, text)};
-        if (voter.len == 0) {
-            *why = "the proxy does not say in X-Forwarded-For who asks";
-            return ERR_BAD_ARGUMENT;
-        }
-    } else if (!voter.at) {
-        voter = browser_words(session, request, text);
-    }
     session->poll = poll;
     session->choice = (uint16_t)choice;
+    struct asker asker = {session, request};
+    const struct claim claim = {
+        .name = {form->voter[0] ? form->voter : NULL, strlen(form->voter)},
+        .source = &source,
+        .asker = &asker,
+    };
     const struct ballot ballot = {
         .poll = poll,
         .choice = (unsigned)choice,
-        .voter = voter,
+        .claim = &claim,
         .key = {form->id[0] ? form->id : NULL, strlen(form->id)},
     };
-    return ballot_send(&session->client, &ballot);
+    return ballot_send(&session->client, &ballot, why);
 }
 
 static enum web_result refuse_ballot(struct web_session *session, int error, const char *why)

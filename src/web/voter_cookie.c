@@ -5,7 +5,7 @@
  * voter key and used for nothing else. The characters are signed, not the bits, so another spelling
  * of the same bits is another name, which nobody signed. This is durable: browsers keep cookies for
  * a year, and what they stand for is in the database. */
-#include "web/web_voter.h"
+#include "web/voter_cookie.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -13,26 +13,28 @@
 
 enum { ID_BYTES = 16, MAC_BYTES = 16, VARIANT = sodium_base64_VARIANT_URLSAFE_NO_PADDING };
 
-_Static_assert(sodium_base64_ENCODED_LEN(ID_BYTES, VARIANT) == WEB_VOTER_ID_CHARS + 1, "it fits");
-_Static_assert(sodium_base64_ENCODED_LEN(MAC_BYTES, VARIANT) == WEB_VOTER_MAC_CHARS + 1, "it fits");
+_Static_assert(sodium_base64_ENCODED_LEN(ID_BYTES, VARIANT) == VOTER_COOKIE_ID_CHARS + 1,
+               "it fits");
+_Static_assert(sodium_base64_ENCODED_LEN(MAC_BYTES, VARIANT) == VOTER_COOKIE_MAC_CHARS + 1,
+               "it fits");
 _Static_assert(MAC_BYTES >= crypto_generichash_BYTES_MIN, "BLAKE2b gives so few bits");
 _Static_assert(VOTER_KEY_BYTES >= crypto_generichash_KEYBYTES_MIN, "BLAKE2b takes so short a key");
 
 /* Signs voter->id. */
-static void sign(const struct voter_key *key, struct web_voter *voter)
+static void sign(const struct voter_key *key, struct voter_cookie *voter)
 {
     static const unsigned char purpose[] = "tallycast browser cookie 1";
     unsigned char subkey[crypto_generichash_KEYBYTES];
     unsigned char mac[MAC_BYTES];
     crypto_generichash(subkey, sizeof subkey, purpose, sizeof purpose - 1, key->bytes,
                        sizeof key->bytes);
-    crypto_generichash(mac, sizeof mac, (const unsigned char *)voter->id, WEB_VOTER_ID_CHARS,
+    crypto_generichash(mac, sizeof mac, (const unsigned char *)voter->id, VOTER_COOKIE_ID_CHARS,
                        subkey, sizeof subkey);
     sodium_bin2base64(voter->mac, sizeof voter->mac, mac, sizeof mac, VARIANT);
     sodium_memzero(subkey, sizeof subkey);
 }
 
-void web_voter_make(const struct voter_key *key, struct web_voter *voter)
+void voter_cookie_make(const struct voter_key *key, struct voter_cookie *voter)
 {
     unsigned char id[ID_BYTES];
     randombytes_buf(id, sizeof id);
@@ -40,26 +42,27 @@ void web_voter_make(const struct voter_key *key, struct web_voter *voter)
     sign(key, voter);
 }
 
-bool web_voter_read(const struct voter_key *key, struct span cookie, struct web_voter *voter)
+bool voter_cookie_read(const struct voter_key *key, struct span cookie, struct voter_cookie *voter)
 {
-    if (cookie.len != WEB_VOTER_ID_CHARS + 1 + WEB_VOTER_MAC_CHARS ||
-        cookie.at[WEB_VOTER_ID_CHARS] != '.')
+    if (cookie.len != VOTER_COOKIE_ID_CHARS + 1 + VOTER_COOKIE_MAC_CHARS ||
+        cookie.at[VOTER_COOKIE_ID_CHARS] != '.')
         return false;
-    memcpy(voter->id, cookie.at, WEB_VOTER_ID_CHARS);
-    voter->id[WEB_VOTER_ID_CHARS] = '\0';
+    memcpy(voter->id, cookie.at, VOTER_COOKIE_ID_CHARS);
+    voter->id[VOTER_COOKIE_ID_CHARS] = '\0';
     sign(key, voter);
-    return sodium_memcmp(voter->mac, cookie.at + WEB_VOTER_ID_CHARS + 1, WEB_VOTER_MAC_CHARS) == 0;
+    return sodium_memcmp(voter->mac, cookie.at + VOTER_COOKIE_ID_CHARS + 1,
+                         VOTER_COOKIE_MAC_CHARS) == 0;
 }
 
-size_t web_voter_cookie(const struct web_voter *voter, char text[WEB_VOTER_COOKIE_SIZE])
+size_t voter_cookie_put(const struct voter_cookie *voter, char text[VOTER_COOKIE_SIZE])
 {
-    return (size_t)snprintf(text, WEB_VOTER_COOKIE_SIZE,
-                            WEB_VOTER_COOKIE
+    return (size_t)snprintf(text, VOTER_COOKIE_SIZE,
+                            VOTER_COOKIE_NAME
                             "=%s.%s; Max-Age=31536000; Path=/; HttpOnly; SameSite=Strict",
                             voter->id, voter->mac);
 }
 
-size_t web_voter_text(const struct web_voter *voter, char text[WEB_VOTER_TEXT_SIZE])
+size_t voter_cookie_words(const struct voter_cookie *voter, char text[VOTER_COOKIE_WORDS_SIZE])
 {
-    return (size_t)snprintf(text, WEB_VOTER_TEXT_SIZE, "browser:%s", voter->id);
+    return (size_t)snprintf(text, VOTER_COOKIE_WORDS_SIZE, "browser:%s", voter->id);
 }

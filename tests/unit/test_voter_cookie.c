@@ -1,46 +1,46 @@
 /* Browsers' cookies: what the server gives is taken, and nothing else is. */
-#include "web/web_voter.h"
+#include "web/voter_cookie.h"
 #include "tests/support/unit.h"
 
 #include <string.h>
 
 static const struct voter_key key = {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}};
 
-enum { COOKIE_CHARS = WEB_VOTER_ID_CHARS + 1 + WEB_VOTER_MAC_CHARS };
+enum { COOKIE_CHARS = VOTER_COOKIE_ID_CHARS + 1 + VOTER_COOKIE_MAC_CHARS };
 
-static struct web_voter voter;
+static struct voter_cookie voter;
 static char cookie[COOKIE_CHARS + 1];
 
 static void make_cookie(void)
 {
-    web_voter_make(&key, &voter);
-    memcpy(cookie, voter.id, WEB_VOTER_ID_CHARS);
-    cookie[WEB_VOTER_ID_CHARS] = '.';
-    memcpy(cookie + WEB_VOTER_ID_CHARS + 1, voter.mac, WEB_VOTER_MAC_CHARS + 1);
+    voter_cookie_make(&key, &voter);
+    memcpy(cookie, voter.id, VOTER_COOKIE_ID_CHARS);
+    cookie[VOTER_COOKIE_ID_CHARS] = '.';
+    memcpy(cookie + VOTER_COOKIE_ID_CHARS + 1, voter.mac, VOTER_COOKIE_MAC_CHARS + 1);
 }
 
 static bool reads(const char *bytes, size_t len)
 {
-    struct web_voter read;
-    return web_voter_read(&key, (struct span){bytes, len}, &read);
+    struct voter_cookie read;
+    return voter_cookie_read(&key, (struct span){bytes, len}, &read);
 }
 
 /* Durable: what browsers hold must be known for as long as the key is. */
 START_TEST(a_known_cookie)
 {
     static const char known[] = "AAECAwQFBgcICQoLDA0ODw.n_A-WXCng0I8rxl8dEhd4w";
-    struct web_voter read;
-    ck_assert(web_voter_read(&key, (struct span){known, sizeof known - 1}, &read));
-    char text[WEB_VOTER_TEXT_SIZE];
-    ck_assert_uint_eq(web_voter_text(&read, text), 30);
+    struct voter_cookie read;
+    ck_assert(voter_cookie_read(&key, (struct span){known, sizeof known - 1}, &read));
+    char text[VOTER_COOKIE_WORDS_SIZE];
+    ck_assert_uint_eq(voter_cookie_words(&read, text), 30);
     ck_assert_str_eq(text, "browser:AAECAwQFBgcICQoLDA0ODw");
 }
 END_TEST
 
 START_TEST(what_was_given_is_taken)
 {
-    struct web_voter read;
-    ck_assert(web_voter_read(&key, (struct span){cookie, COOKIE_CHARS}, &read));
+    struct voter_cookie read;
+    ck_assert(voter_cookie_read(&key, (struct span){cookie, COOKIE_CHARS}, &read));
     ck_assert_str_eq(read.id, voter.id);
     ck_assert_str_eq(read.mac, voter.mac);
 }
@@ -48,8 +48,8 @@ END_TEST
 
 START_TEST(voters_differ)
 {
-    struct web_voter other;
-    web_voter_make(&key, &other);
+    struct voter_cookie other;
+    voter_cookie_make(&key, &other);
     ck_assert_str_ne(other.id, voter.id);
     ck_assert_str_ne(other.mac, voter.mac);
 }
@@ -57,12 +57,12 @@ END_TEST
 
 START_TEST(the_header)
 {
-    char text[WEB_VOTER_COOKIE_SIZE];
-    char expected[WEB_VOTER_COOKIE_SIZE];
+    char text[VOTER_COOKIE_SIZE];
+    char expected[VOTER_COOKIE_SIZE];
     strcpy(expected, "tallycast_voter=");
     strcat(expected, cookie);
     strcat(expected, "; Max-Age=31536000; Path=/; HttpOnly; SameSite=Strict");
-    ck_assert_uint_eq(web_voter_cookie(&voter, text), strlen(expected));
+    ck_assert_uint_eq(voter_cookie_put(&voter, text), strlen(expected));
     ck_assert_str_eq(text, expected);
 }
 END_TEST
@@ -99,28 +99,28 @@ END_TEST
 START_TEST(another_servers_is_not_taken)
 {
     struct voter_key other = key;
-    struct web_voter read;
+    struct voter_cookie read;
     other.bytes[15] ^= 1;
-    ck_assert(!web_voter_read(&other, (struct span){cookie, COOKIE_CHARS}, &read));
+    ck_assert(!voter_cookie_read(&other, (struct span){cookie, COOKIE_CHARS}, &read));
 }
 END_TEST
 
 /* One voter's signature under another's name. */
 START_TEST(parts_of_two_are_not_taken)
 {
-    struct web_voter other;
-    web_voter_make(&key, &other);
-    memcpy(cookie, other.id, WEB_VOTER_ID_CHARS);
+    struct voter_cookie other;
+    voter_cookie_make(&key, &other);
+    memcpy(cookie, other.id, VOTER_COOKIE_ID_CHARS);
     ck_assert(!reads(cookie, COOKIE_CHARS));
 }
 END_TEST
 
-UNIT_MAIN("web_voter", {"web_voter", .set_up = make_cookie,
-                        .tests = {{a_known_cookie},
-                                  {what_was_given_is_taken},
-                                  {voters_differ},
-                                  {the_header},
-                                  {no_change_is_taken},
-                                  {no_other_length_is_taken},
-                                  {another_servers_is_not_taken},
-                                  {parts_of_two_are_not_taken}}})
+UNIT_MAIN("voter_cookie", {"voter_cookie", .set_up = make_cookie,
+                           .tests = {{a_known_cookie},
+                                     {what_was_given_is_taken},
+                                     {voters_differ},
+                                     {the_header},
+                                     {no_change_is_taken},
+                                     {no_other_length_is_taken},
+                                     {another_servers_is_not_taken},
+                                     {parts_of_two_are_not_taken}}})
