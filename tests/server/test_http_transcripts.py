@@ -4,23 +4,23 @@ must print what follows it, but for what differs from run to run (see VARYING). 
 shows it. The last line is for Automake's log."""
 
 import os
+import sys
+
+sys.dont_write_bytecode = True
+try:  # which also says what is missing, and leaves off
+    from test_openapi import Server
+except ImportError as missing:
+    print(f"left out: {missing}")
+    sys.exit(77)
+
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 
 SOURCES = os.environ.get("TALLYCAST_SRCDIR", os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
-sys.path.insert(0, os.path.join(SOURCES, "tests"))
-sys.dont_write_bytecode = True
-try:
-    from test_openapi import Server
-except ImportError as missing:
-    print(f"{missing}: install python3-yaml and python3-jsonschema")
-    sys.exit(77)
-
 if not shutil.which("curl"):
-    print("install curl")
+    print("left out: install curl")
     sys.exit(77)
 
 PAGE_PORT = ":3000/"

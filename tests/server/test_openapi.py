@@ -3,24 +3,25 @@
 other has, every documented status but those of NOT_FORCED is had from the server, and each reply is as documented:
 status, type, headers, and bodies by their schemas. The last line is for Automake's log: Checks, Failures, Errors."""
 
-import gzip
-import http.client
-import json
 import os
-import re
-import resource
-import shutil
-import signal
-import socket
-import subprocess
 import sys
-import tempfile
 
-try:
+try:  # of a minimal Python even the standard library is not whole
+    import gzip
+    import http.client
+    import json
+    import re
+    import resource
+    import shutil
+    import signal
+    import socket
+    import subprocess
+    import tempfile
+
     import jsonschema
     import yaml
 except ImportError as missing:
-    print(f"{missing}: install python3-yaml and python3-jsonschema")
+    print(f"left out: {missing}: install python3, python3-yaml and python3-jsonschema")
     sys.exit(77)
 
 SOURCES = os.environ.get("TALLYCAST_SRCDIR", os.path.join(os.path.dirname(__file__), "../.."))
