@@ -24,6 +24,7 @@
 #include "proto/settings.h"
 #include "base/ring.h"
 #include "serve/server.h"
+#include "signals.h"
 #include "store/store.h"
 #include "tally/tally.h"
 #include "serve/worker.h"
@@ -51,6 +52,8 @@ enum {
     STOP_VOTERS_MS = 4000,
     STOP_SUBSCRIBERS_MS = 6000,
     STOP_ALL_MS = 9000,
+    LOG_FLUSH_MS = 500, /* for which the end waits for who reads the log */
+    EXIT_CONFIGURATION = 2,
 };
 
 /* ---- descriptors ---- */
@@ -253,6 +256,7 @@ static int start_threads(struct server *server)
 
 static void say_ready(const struct server *server)
 {
+    log_flush(LOG_FLUSH_MS); /* what came before can be read by who waits for the line */
     printf("ready");
     const char *address;
     for (size_t i = 0; (address = listener_address(server->listener, i)); i++)
@@ -260,7 +264,8 @@ static void say_ready(const struct server *server)
     if ((address = listener_http_address(server->listener)))
         printf(" http=%s", address);
     printf(" admin=%s\n", server->config->admin);
-    fflush(stdout);
+    if (fflush(stdout) != 0)
+        log_warning("can't say on standard output that it is ready error=%s", strerror(errno));
     notify_ready();
 }
 
@@ -278,11 +283,14 @@ static void quiesce(struct server *server, unsigned from, unsigned to, uint64_t 
     sem_destroy(&quiet);
 }
 
-static void stop(struct server *server)
+/* Of a server that did not get to take connections only the threads are to end, without a word. */
+static void stop(struct server *server, bool started)
 {
     uint64_t began_ns = clock_monotonic_ns();
-    log_info("stopping: answering what was read");
-    notify_stopping();
+    if (started) {
+        log_info("stopping: answering what was read");
+        notify_stopping();
+    }
     listener_stop(server->listener);
     quiesce(server, 0, server->ingest_count, began_ns + (uint64_t)STOP_VOTERS_MS * NS_PER_MS);
     quiesce(server, server->ingest_count, server->worker_count,
@@ -296,23 +304,16 @@ static void stop(struct server *server)
     failpoint(FAILPOINT_STOP_CHECKPOINT);
     if (store_checkpoint_all(server->store, why) != 0)
         log_warning("the database's log stays until the next start: %s", why);
-    log_info("stopped seq=%" PRIu64 " ms=%" PRIu64, counter_get(&ledger_stats(server->ledger)->seq),
-             (clock_monotonic_ns() - began_ns) / NS_PER_MS);
-}
-
-static void on_signal(evutil_socket_t signal_number, short what, void *base)
-{
-    (void)signal_number;
-    (void)what;
-    event_base_loopbreak(base);
+    if (started)
+        log_info("stopped seq=%" PRIu64 " ms=%" PRIu64,
+                 counter_get(&ledger_stats(server->ledger)->seq),
+                 (clock_monotonic_ns() - began_ns) / NS_PER_MS);
 }
 
 /* Takes connections until a signal. Returns 0, or -1 with `why` filled if it can't. */
 static int accept_and_wait(struct server *server, struct event_base *base,
                            char why[LISTENER_WHY_MAX])
 {
-    if (listener_start(server->listener, why) != 0)
-        return -1;
     failpoint(FAILPOINT_START_READY);
     say_ready(server);
     if (event_base_dispatch(base) >= 0)
@@ -323,38 +324,36 @@ static int accept_and_wait(struct server *server, struct event_base *base,
 
 static int serve(struct server *server, struct event_base *base)
 {
-    struct event *on_term = evsignal_new(base, SIGTERM, on_signal, base);
-    struct event *on_int = evsignal_new(base, SIGINT, on_signal, base);
-    struct event *on_hup = evsignal_new(base, SIGHUP, on_signal, base); /* its terminal is gone */
-    int result = -1;
-    if (!on_term || !on_int || !on_hup || event_add(on_term, NULL) != 0 ||
-        event_add(on_int, NULL) != 0 || event_add(on_hup, NULL) != 0) {
+    if (signals_watch(base) != 0) {
         log_error("out of memory");
-    } else if (start_threads(server) != 0) {
-        log_error("can't start a thread error=%s", strerror(errno));
-        exit(EXIT_FAILURE); /* threads run, and nothing was accepted: there is nothing to undo */
-    } else {
-        char why[LISTENER_WHY_MAX];
-        result = accept_and_wait(server, base, why);
-        stop(server);
-        if (result != 0) /* after what stopping says: the last line is the reason */
-            log_error("%s", why);
+        return -1;
     }
-    struct event *const events[] = {on_term, on_int, on_hup};
-    for (size_t i = 0; i < sizeof events / sizeof events[0]; i++)
-        if (events[i])
-            event_free(events[i]);
+    if (start_threads(server) != 0) {
+        log_error("can't start a thread error=%s", strerror(errno));
+        log_flush(LOG_FLUSH_MS);
+        exit(EXIT_FAILURE); /* threads run, and nothing was accepted: there is nothing to undo */
+    }
+    char why[LISTENER_WHY_MAX];
+    bool started = listener_start(server->listener, why) == 0;
+    int result = started ? accept_and_wait(server, base, why) : -1;
+    stop(server, started);
+    if (result != 0) /* the last line is the reason */
+        log_error("%s", why);
     return result;
 }
 
 /* Descriptors 0 to 2 that the parent closed would be given to a socket or to the database, which
- * would then get the log. */
+ * would then get the log. Where there is no /dev/null, what can be neither read nor written will
+ * do.
+ */
 static void fill_standard_descriptors(void)
 {
     int fd;
-    do
+    do {
         fd = open("/dev/null", O_RDWR);
-    while (fd >= 0 && fd <= STDERR_FILENO);
+        if (fd < 0)
+            fd = open("/", O_PATH);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
     if (fd > STDERR_FILENO)
         close(fd);
 }
@@ -379,34 +378,55 @@ static int run(struct config *config)
     if (result == 0)
         result = serve(&server, base);
     unmake(&server);
+    signals_end();
     event_base_free(base);
     return result == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int run_logged(struct config *config)
+{
+    log_set_level(config->log_level);
+    if (log_start() != 0) {
+        log_error("can't start a thread error=%s", strerror(errno));
+        return EXIT_FAILURE;
+    }
+    int status = run(config);
+    log_flush(LOG_FLUSH_MS);
+    return status;
+}
+
+/* Returns the exit status. */
+static int print(const char *text)
+{
+    if (fputs(text, stdout) != EOF && fflush(stdout) == 0)
+        return EXIT_SUCCESS;
+    fprintf(stderr, "tallycast: can't write: %s\n", strerror(errno));
+    return EXIT_FAILURE;
 }
 
 int main(int argc, char **argv)
 {
     fill_standard_descriptors();
     failpoint_begin();
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files refuses writes, as a full disk does */
+    signals_begin();
+    log_find_journal();
     umask(0077); /* the database may hold names, and the log always holds who voted when */
     struct config config;
     char text[CONFIG_HELP_MAX];
     int status = EXIT_SUCCESS;
     switch (config_load(&config, argc, argv, text)) {
     case CONFIG_RUN:
-        log_set_level(config.log_level);
-        status = run(&config);
+        status = run_logged(&config);
         break;
     case CONFIG_CHECKED:
-        puts("the configuration is good");
+        status = print("the configuration is good\n");
         break;
     case CONFIG_HELP:
-        fputs(text, stdout);
+        status = print(text);
         break;
     case CONFIG_ERROR:
-        fprintf(stderr, "tallycast: %s\n", text);
-        status = EXIT_FAILURE;
+        fprintf(stderr, "%stallycast: %s\n", log_prefix(LOG_LEVEL_ERROR), text);
+        status = EXIT_CONFIGURATION;
         break;
     }
     config_free(&config);

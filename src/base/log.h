@@ -1,6 +1,6 @@
-/* The log: standard error, one line an event, `time level message key=value…`. Any thread. A line
- * goes out in one write. Control characters in values are escaped, so that a peer's bytes can't
- * forge a line. */
+/* The log: standard error, one line an event, `time level message key=value…`. Any thread. Lines
+ * never mix. Control characters in values are escaped, so that a peer's bytes can't forge a line.
+ */
 #ifndef TALLYCAST_LOG_H
 #define TALLYCAST_LOG_H
 
@@ -15,6 +15,21 @@ void log_set_level(enum log_level level);
 int log_level_find(const char *word);
 const char *log_level_name(enum log_level level);
 
+/* Looks whether standard error is the journal's, whose lines begin with their priority. Call before
+ * threads are started. */
+void log_find_journal(void);
+
+/* What a line of that level begins with: nothing, but for the journal. */
+const char *log_prefix(enum log_level level);
+
+/* From here on a thread writes the lines, and no caller waits for who reads them: what finds no
+ * room is lost, and counted in the log. Returns 0, or -1 with errno set; then each line is written
+ * at once, as before. Call once. */
+int log_start(void) __attribute__((warn_unused_result));
+
+/* Waits until what was logged is written, but no longer than that. Returns whether it is. */
+bool log_flush(unsigned timeout_ms);
+
 /* Writes one event. The format makes everything after the level: a message, then key=value pairs.
  */
 void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -22,8 +37,9 @@ void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Writes one event as an error, then aborts: for a shortage, of memory or of the kernel's, that
- * strikes the server itself and no single client, where going on would mean a wrong answer or none.
+/* Writes one event as an error, waits a second at most for it to be written, then aborts: for a
+ * shortage, of memory or of the kernel's, that strikes the server itself and no single client,
+ * where going on would mean a wrong answer or none.
  */
 _Noreturn void log_fatal(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -1,7 +1,9 @@
-/* Starting the server: polls of the command line that exist already, and a parent that left little.
- */
+/* Starting the server: polls of the command line that exist already; and what the parent left it of
+ * descriptors, signals, a terminal and somebody who reads its log. */
 #include "tests/support/server.h"
 
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,23 +50,147 @@ START_TEST(a_poll_with_other_choices_stays_as_it_is)
 }
 END_TEST
 
-/* A database or a client must not get a standard descriptor's number: it would get the log. */
-START_TEST(closed_standard_descriptors_are_filled)
+/* ---- descriptors ---- */
+
+static void expect_on_dev_null(int fd)
 {
     char link[64], target[64];
-    close(STDIN_FILENO); /* the server gets what this process has */
-    server_start(&server, "--poll", "lunch=pizza,sushi", NULL);
-    snprintf(link, sizeof link, "/proc/%d/fd/0", (int)server.pid);
+    snprintf(link, sizeof link, "/proc/%d/fd/%d", (int)server.pid, fd);
     ssize_t len = readlink(link, target, sizeof target - 1);
     ck_assert_int_gt((int)len, 0);
     target[len] = '\0';
     ck_assert_str_eq(target, "/dev/null");
+}
+
+/* A database or a client must not get a standard descriptor's number: it would get the log. */
+START_TEST(closed_standard_descriptors_are_filled)
+{
+    close(STDIN_FILENO); /* the server gets what this process has */
+    server.error_to = -1;
+    server_start(&server, "--poll", "lunch=pizza,sushi", NULL);
+    expect_on_dev_null(STDIN_FILENO);
+    expect_on_dev_null(STDERR_FILENO);
     client_ask(server_client(&server), "VOTE lunch pizza", "+OK 2");
 }
 END_TEST
 
+/* A pipe into which nothing more goes. */
+static int full_pipe(void)
+{
+    static char page[4096];
+    int ends[2];
+    ck_assert_int_eq(pipe(ends), 0);
+    ck_assert_int_eq(fcntl(ends[1], F_SETPIPE_SZ, sizeof page), sizeof page);
+    ck_assert_int_eq(write(ends[1], page, sizeof page), sizeof page);
+    return ends[1];
+}
+
+/* Whoever reads the log holds up neither the start, nor an answer, nor the end. */
+START_TEST(a_log_that_nobody_reads_holds_nothing_up)
+{
+    char backup[SERVER_PATH_MAX + 32];
+    server.error_to = full_pipe();
+    server_start(&server, "--poll", "lunch=pizza,sushi", NULL);
+    client_ask(server_client(&server), "VOTE lunch pizza", "+OK 2");
+    snprintf(backup, sizeof backup, "BACKUP %.200s/none/backup.db", server.directory);
+    client_ask_error(server_admin(&server), backup, "BAD-ARGUMENT"); /* which is logged */
+    int64_t began_ms = server_now_ms();
+    server_end(&server);
+    ck_assert_int_lt(server_now_ms() - began_ms, 10000);
+}
+END_TEST
+
+/* ---- signals ---- */
+
+static void expect_alive_after(int number)
+{
+    server_signal(&server, number);
+    client_ask(server_client(&server), "PING", "+OK");
+    server_end(&server); /* only now, and in good order */
+}
+
+/* Whether the server ignores a signal, by what the kernel says. */
+static bool ignores(int number)
+{
+    char line[256];
+    unsigned long long mask = 0;
+    snprintf(line, sizeof line, "/proc/%d/status", (int)server.pid);
+    FILE *status = fopen(line, "re");
+    ck_assert_ptr_nonnull(status);
+    while (fgets(line, sizeof line, status) && sscanf(line, "SigIgn: %llx", &mask) != 1)
+        ;
+    fclose(status);
+    return mask >> (number - 1) & 1;
+}
+
+static const int nohup[] = {SIGHUP, SIGINT};
+
+START_TEST(what_the_parent_has_ignored_stays_ignored)
+{
+    signal(nohup[_i], SIG_IGN);
+    server_start(&server, NULL);
+    ck_assert(ignores(nohup[_i]));
+    expect_alive_after(nohup[_i]);
+}
+END_TEST
+
+static const int without_meaning[] = {SIGUSR1, SIGUSR2, SIGPIPE, SIGXFSZ};
+
+START_TEST(signals_without_a_meaning_are_ignored)
+{
+    server_start(&server, NULL);
+    ck_assert(ignores(without_meaning[_i]));
+    expect_alive_after(without_meaning[_i]);
+}
+END_TEST
+
+START_TEST(hangup_asks_for_what_it_can_not_do)
+{
+    signal(SIGHUP, SIG_DFL);
+    server_start(&server, NULL);
+    server_signal(&server, SIGHUP);
+    server_await_log(&server, "SIGHUP is ignored");
+    expect_alive_after(SIGHUP);
+}
+END_TEST
+
+START_TEST(the_end_of_its_terminal_stops_it)
+{
+    signal(SIGHUP, SIG_DFL);
+    int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    ck_assert(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+    server.terminal = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    ck_assert_int_gt(server.terminal, 0);
+    server_start(&server, NULL);
+    close(master); /* the kernel sends SIGHUP to the session's leader, which the server is */
+    ck_assert_int_eq(server_wait(&server), 0);
+    ck_assert(server_logged(&server, "stopped"));
+}
+END_TEST
+
+START_TEST(a_blocked_signal_stops_it_all_the_same)
+{
+    sigset_t term, before;
+    sigemptyset(&term);
+    sigaddset(&term, SIGTERM);
+    ck_assert_int_eq(sigprocmask(SIG_BLOCK, &term, &before), 0);
+    server_start(&server, NULL);
+    ck_assert_int_eq(sigprocmask(SIG_SETMASK, &before, NULL), 0);
+    server_end(&server);
+}
+END_TEST
+
 SERVER_MAIN("start",
-            {"start", .set_up = set_up, .tear_down = tear_down,
+            {"polls", .set_up = set_up, .tear_down = tear_down,
              .tests = {{polls_that_exist_are_taken_as_they_are},
-                       {a_poll_with_other_choices_stays_as_it_is, .loops = UNIT_COUNT(others)},
-                       {closed_standard_descriptors_are_filled}}})
+                       {a_poll_with_other_choices_stays_as_it_is, .loops = UNIT_COUNT(others)}}},
+            {"descriptors", .set_up = set_up, .tear_down = tear_down,
+             .tests = {{closed_standard_descriptors_are_filled},
+                       {a_log_that_nobody_reads_holds_nothing_up}}},
+            {"signals", .set_up = set_up, .tear_down = tear_down,
+             .tests = {
+                 {what_the_parent_has_ignored_stays_ignored, .loops = UNIT_COUNT(nohup)},
+                 {signals_without_a_meaning_are_ignored, .loops = UNIT_COUNT(without_meaning)},
+                 {hangup_asks_for_what_it_can_not_do},
+                 {the_end_of_its_terminal_stops_it},
+                 {a_blocked_signal_stops_it_all_the_same}}})

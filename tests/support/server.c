@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -149,13 +150,22 @@ static void limit_open_files(unsigned open_files)
         setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+static void enter_terminal(int terminal)
+{
+    if (terminal > 0 && (setsid() < 0 || ioctl(terminal, TIOCSCTTY, 0) != 0))
+        perror("no terminal");
+}
+
 /* Becomes the server. Returns only if that fails. */
 static void become_server(const struct server *server, int out, char *const *arguments)
 {
     int log = open(server->log, O_WRONLY | O_CREAT | O_APPEND, 0600);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     dup2(out, STDOUT_FILENO);
-    dup2(log, STDERR_FILENO);
+    dup2(server->error_to > 0 ? server->error_to : log, STDERR_FILENO);
+    if (server->error_to < 0)
+        close(STDERR_FILENO);
+    enter_terminal(server->terminal);
     limit_open_files(server->open_files);
     execv(arguments[0], arguments);
     perror(arguments[0]);
@@ -295,6 +305,13 @@ bool server_logged(const struct server *server, const char *words)
     bool found = strstr(log, words) != NULL;
     free(log);
     return found;
+}
+
+void server_await_log(const struct server *server, const char *words)
+{
+    for (int64_t deadline = deadline_ms(); !server_logged(server, words); poll(NULL, 0, 5))
+        if (server_now_ms() >= deadline)
+            fail_with_log(server, words);
 }
 
 /* ---- what the kernel tells of it ---- */

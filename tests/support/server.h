@@ -37,6 +37,8 @@ struct server {
     unsigned port;       /* the line port's, on 127.0.0.1 */
     unsigned http_port;  /* the web's there; 0 unless it was started with --http */
     unsigned open_files; /* the limit for the next start; 0 for the test's own */
+    int error_to;        /* its standard error at the next start; 0 for the log, -1 for none */
+    int terminal;        /* that it starts in; 0 for the test's own, if it has one */
     char directory[SERVER_PATH_MAX];
     char database[SERVER_PATH_MAX];
     char admin[SERVER_PATH_MAX]; /* the admin socket */
@@ -90,6 +92,9 @@ void server_end(struct server *server);
 
 /* Whether its log, of all its starts, contains the words. */
 bool server_logged(const struct server *server, const char *words);
+
+/* Waits until it does. */
+void server_await_log(const struct server *server, const char *words);
 
 /* Resident memory in bytes. */
 uint64_t server_rss_bytes(const struct server *server);

@@ -3,10 +3,14 @@
 #include "tests/support/capture.h"
 #include "tests/support/unit.h"
 
+#include <fcntl.h>
 #include <regex.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -79,6 +83,109 @@ START_TEST(a_long_event_is_cut)
 }
 END_TEST
 
+/* ---- who reads standard error ---- */
+
+START_TEST(the_journal_is_told_the_priority)
+{
+    struct stat status;
+    char stream[64];
+    struct capture capture = capture_begin();
+    ck_assert_int_eq(fstat(STDERR_FILENO, &status), 0);
+    snprintf(stream, sizeof stream, "%ju:%ju", (uintmax_t)status.st_dev,
+             (uintmax_t)status.st_ino + (_i == 1)); /* 1: the parent's, not ours */
+    setenv("JOURNAL_STREAM", stream, 1);
+    log_find_journal();
+    log_warning("careful");
+    capture_end(&capture, line, sizeof line);
+    ck_assert_int_eq(strncmp(line, "<4>2", 4) == 0, _i == 0);
+    ck_assert_int_eq(strncmp(line, "2", 1) == 0, _i == 1);
+}
+END_TEST
+
+enum { MANY = 5000 }; /* lines: more than the pipe and both batches hold */
+
+/* Nobody who logs waits for the reader; what he loses is told once he reads on. */
+START_TEST(a_reader_that_stalls_loses_lines_and_is_told)
+{
+    static const char told[] = " warning the log was not taken in time, lines are lost lines=";
+    struct capture capture = capture_begin();
+    FILE *reader = fdopen(capture.read_end, "r");
+    ck_assert_ptr_nonnull(reader);
+    ck_assert_int_eq(log_start(), 0);
+    for (unsigned i = 0; i < MANY; i++)
+        log_info("number=%u, in a line of so many bytes that the pipe is full soon", i);
+    ck_assert(!log_flush(1));
+    unsigned taken = 0, lost = 0, number;
+    while (taken + lost < MANY) {
+        ck_assert_ptr_nonnull(fgets(line, sizeof line, reader));
+        const char *count = strstr(line, told);
+        if (count) {
+            lost += (unsigned)strtoul(count + sizeof told - 1, NULL, 10);
+        } else {
+            ck_assert_int_eq(sscanf(event_of("info"), "number=%u", &number), 1);
+            ck_assert_uint_eq(number, taken++); /* those that got through are the first */
+        }
+    }
+    ck_assert_uint_gt(lost, 0);
+    ck_assert(log_flush(10000));
+}
+END_TEST
+
+/* A descriptor that takes nothing without waiting, because somebody else made it so. */
+START_TEST(a_reader_that_stalls_is_waited_for_by_the_writer_alone)
+{
+    struct capture capture = capture_begin();
+    enum { LINES = 500 }; /* more than the pipe holds, and no more than a batch does */
+    ck_assert_int_eq(fcntl(STDERR_FILENO, F_SETFL, O_NONBLOCK), 0);
+    ck_assert_int_eq(fcntl(STDERR_FILENO, F_SETPIPE_SZ, 4096), 4096);
+    FILE *reader = fdopen(capture.read_end, "r");
+    ck_assert_int_eq(log_start(), 0);
+    for (unsigned i = 0; i < LINES; i++)
+        log_info("number=%u, in a line of so many bytes that the pipe is full soon", i);
+    for (unsigned i = 0, number; i < LINES; i++) {
+        ck_assert_ptr_nonnull(fgets(line, sizeof line, reader));
+        ck_assert_int_eq(sscanf(event_of("info"), "number=%u", &number), 1);
+        ck_assert_uint_eq(number, i);
+    }
+}
+END_TEST
+
+START_TEST(what_can_not_be_written_is_told_as_lost)
+{
+    struct capture capture = capture_begin();
+    int pipe_end = dup(STDERR_FILENO), full = open("/dev/full", O_WRONLY);
+    ck_assert(pipe_end >= 0 && dup2(full, STDERR_FILENO) >= 0);
+    ck_assert_int_eq(log_start(), 0);
+    for (unsigned i = 0; i < 3; i++) {
+        log_info("no room for this");
+        ck_assert(log_flush(10000));
+    }
+    ck_assert_int_ge(dup2(pipe_end, STDERR_FILENO), 0);
+    log_info("but for this");
+    ck_assert(log_flush(10000));
+    capture_end(&capture, line, sizeof line);
+    ck_assert_ptr_nonnull(strstr(line, "info but for this\n"));
+    ck_assert_ptr_nonnull(strstr(line, "lines are lost lines=3\n"));
+}
+END_TEST
+
+START_TEST(the_reason_for_an_abort_gets_out)
+{
+    struct capture capture = capture_begin();
+    pid_t child = fork();
+    if (child == 0) {
+        if (log_start() == 0)
+            log_fatal("the reason");
+        _exit(1);
+    }
+    int status;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    capture_end(&capture, line, sizeof line);
+    ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    ck_assert_str_eq(event_of("error"), "the reason\n");
+}
+END_TEST
+
 START_TEST(levels_have_names)
 {
     for (int level = LOG_LEVEL_DEBUG; level <= LOG_LEVEL_ERROR; level++)
@@ -112,10 +219,17 @@ START_TEST(a_broken_invariant_says_what_and_aborts)
 }
 END_TEST
 
-UNIT_MAIN("log", {"log", .tests = {{a_line_has_time_level_and_event},
-                                   {lesser_levels_are_left_out},
-                                   {what_could_forge_a_line_is_escaped},
-                                   {a_long_event_is_cut},
-                                   {levels_have_names},
-                                   {an_invariant_that_holds_does_nothing},
-                                   {a_broken_invariant_says_what_and_aborts}}})
+UNIT_MAIN("log",
+          {"reader", .timeout_s = 30,
+           .tests = {{the_journal_is_told_the_priority, .loops = 2},
+                     {a_reader_that_stalls_loses_lines_and_is_told},
+                     {a_reader_that_stalls_is_waited_for_by_the_writer_alone},
+                     {what_can_not_be_written_is_told_as_lost},
+                     {the_reason_for_an_abort_gets_out}}},
+          {"log", .tests = {{a_line_has_time_level_and_event},
+                            {lesser_levels_are_left_out},
+                            {what_could_forge_a_line_is_escaped},
+                            {a_long_event_is_cut},
+                            {levels_have_names},
+                            {an_invariant_that_holds_does_nothing},
+                            {a_broken_invariant_says_what_and_aborts}}})

@@ -389,9 +389,8 @@ static void roll_back(struct store *store)
     /* SQLite has rolled back by itself on some errors
      * (https://www.sqlite.org/lang_transaction.html). */
     if (!sqlite3_get_autocommit(store->db) && run(store->rollback) != SQLITE_OK) {
-        log_error("database can't be rolled back file=%s error=%s", store->path,
+        log_fatal("database can't be rolled back file=%s error=%s", store->path,
                   sqlite3_errmsg(store->db));
-        abort();
     }
 }
 
@@ -427,11 +426,10 @@ int store_commit(struct store *store, const struct store_batch *batch, const cha
         if (code == SQLITE_OK)
             return 0;
         if (!was_refused(store, code)) {
-            log_error("commit failed, its outcome is unknown: stopping before anyone is answered; "
+            log_fatal("commit failed, its outcome is unknown: stopping before anyone is answered; "
                       "start again to go on "
                       "from what is on disk file=%s error=%s code=%d",
                       store->path, sqlite3_errstr(code), code);
-            abort();
         }
     }
     *why = code == SQLITE_IOERR_WRITE ? strerror(log_errno(store)) : sqlite3_errstr(code);
