@@ -5,7 +5,7 @@
 --
 -- Every ballot and every change of a poll is one entry with a sequence number `seq`. Both kinds share one
 -- strictly rising numbering, so the entries of `ballot` and `poll_event` together are in total order.
--- Times are integers: nanoseconds since 1970-01-01 00:00 UTC. Rows are only ever added, but in last_tally.
+-- Times are integers: nanoseconds since 1970-01-01 00:00 UTC. Rows are only ever added, but in last_tally and ledger.
 
 PRAGMA application_id = 0x54414c59; -- "TALY"
 PRAGMA user_version = 1;
@@ -16,6 +16,22 @@ CREATE TABLE server (
     id         INTEGER PRIMARY KEY CHECK (id = 1),
     created_ns INTEGER NOT NULL,
     key_check  BLOB NOT NULL
+);
+
+-- One row: which ledger this is. The server makes table and row where they are not there yet.
+--   identity  64 random bits, for those who remember something of this ledger. A copy that is put in its place (a
+--             backup that is restored) gets others at its first start
+--   origin    64 random bits that stay
+--   log       how many logs (FILE-wal) were begun. It is counted up in each one's first transaction, so a log of
+--             another database, or of another time, is told from the file's own
+--   inode, birth_ns  of the file that has this identity; birth_ns is 0 where the file system does not tell it
+CREATE TABLE IF NOT EXISTS ledger (
+    id       INTEGER PRIMARY KEY CHECK (id = 1),
+    identity INTEGER NOT NULL,
+    origin   INTEGER NOT NULL,
+    log      INTEGER NOT NULL,
+    inode    INTEGER NOT NULL,
+    birth_ns INTEGER NOT NULL
 );
 
 -- A poll as CREATE made it. None of this changes later. Ids count from 1 in the order of creation.

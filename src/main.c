@@ -155,7 +155,7 @@ static int make_ledger(struct server *server)
     uint64_t began_ns = clock_monotonic_ns();
     server->ledger = ledger_new(server->store, server->tally, &server->key, server->ports, why);
     failpoint(FAILPOINT_START_LOADED);
-    if (!server->ledger || store_checkpoint_all(server->store, why) != 0) {
+    if (!server->ledger || store_adopt(server->store, why) != 0) {
         log_error("%s", why);
         return -1;
     }

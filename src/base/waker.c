@@ -58,15 +58,21 @@ void waker_finish(struct waker *waker)
     INVARIANT(n == sizeof wakes || (n < 0 && errno == EAGAIN));
 }
 
-void waker_sleep(struct waker *waker)
+/* Negative: for ever. */
+void waker_sleep_ms(struct waker *waker, int timeout_ms)
 {
     struct pollfd readable = {.fd = waker->fd, .events = POLLIN};
     int n;
     do
-        n = poll(&readable, 1, -1);
+        n = poll(&readable, 1, timeout_ms);
     while (n < 0 && errno == EINTR);
-    INVARIANT(n == 1);
+    INVARIANT(n == 1 || (n == 0 && timeout_ms >= 0));
     waker_finish(waker);
+}
+
+void waker_sleep(struct waker *waker)
+{
+    waker_sleep_ms(waker, -1);
 }
 
 void waker_wake(struct waker *waker)

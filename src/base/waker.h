@@ -37,6 +37,9 @@ void waker_finish(struct waker *waker);
  * finishes. */
 void waker_sleep(struct waker *waker);
 
+/* The same, but blocks for at most so long. */
+void waker_sleep_ms(struct waker *waker, int timeout_ms);
+
 /* Any thread: wakes the sleeper if it said that it may sleep. Call it after the work was published.
  */
 void waker_wake(struct waker *waker);

@@ -112,10 +112,34 @@ static bool batch_has_entries(const struct ledger *ledger)
     return ledger->next_seq > ledger->batch.first_seq;
 }
 
+void commit_check_place(struct ledger *ledger, uint64_t now_ns)
+{
+    if (now_ns - ledger->place_checked_ns < COMMIT_PLACE_NS)
+        return;
+    ledger->place_checked_ns = now_ns;
+    const char *misplaced = store_whereabouts(ledger->store);
+    const char *before =
+        atomic_exchange_explicit(&ledger->misplaced, misplaced, memory_order_relaxed);
+    if (misplaced && !before)
+        log_error("%s under the server; ballots are answered -STORAGE until it is back", misplaced);
+    if (before && !misplaced)
+        log_info("the database is back in its place");
+}
+
+static bool is_in_place(struct ledger *ledger)
+{
+    commit_check_place(ledger, clock_monotonic_ns());
+    return !atomic_load_explicit(&ledger->misplaced, memory_order_relaxed);
+}
+
 bool commit_batch(struct ledger *ledger)
 {
     if (!batch_has_entries(ledger)) {
         batch_drop_drafts(&ledger->batch);
+        return false;
+    }
+    if (!is_in_place(ledger)) {
+        batch_undo(ledger);
         return false;
     }
     const char *why = NULL;

@@ -127,7 +127,8 @@ static void wait_for_work(struct ledger *ledger)
     if (has_work(ledger))
         waker_cancel(waker);
     else
-        waker_sleep(waker);
+        waker_sleep_ms(waker, (int)(COMMIT_PLACE_NS / NS_PER_MS));
+    commit_check_place(ledger, clock_monotonic_ns());
 }
 
 /* A commit takes as much of a processor as some thirty pushes, however few ballots are in it. Where
@@ -259,9 +260,24 @@ const struct ledger_stats *ledger_stats(const struct ledger *ledger)
     return &ledger->stats;
 }
 
-bool ledger_is_writable(const struct ledger *ledger)
+const char *ledger_health(const struct ledger *ledger)
 {
     const struct ledger_stats *stats = &ledger->stats;
-    return !atomic_load_explicit(&stats->refusing, memory_order_relaxed) ||
-           clock_monotonic_ns() - counter_get(&stats->refused_ns) >= LEDGER_DOUBT_NS;
+    const char *misplaced = atomic_load_explicit(&ledger->misplaced, memory_order_relaxed);
+    if (misplaced)
+        return misplaced;
+    return atomic_load_explicit(&stats->refusing, memory_order_relaxed) &&
+                   clock_monotonic_ns() - counter_get(&stats->refused_ns) < LEDGER_DOUBT_NS
+               ? "the database refuses entries"
+               : NULL;
+}
+
+bool ledger_is_writable(const struct ledger *ledger)
+{
+    return !ledger_health(ledger);
+}
+
+uint64_t ledger_identity(const struct ledger *ledger)
+{
+    return store_identity(ledger->store);
 }

@@ -50,9 +50,17 @@ struct ledger_stats {
 };
 const struct ledger_stats *ledger_stats(const struct ledger *ledger);
 
-/* Any thread: whether an entry would be recorded, as far as is known: false for LEDGER_DOUBT_NS
- * after a batch was refused for want of storage, unless one was recorded since. Not for longer: who
- * waits for this before he sends ballots would wait for ever. */
+/* Any thread: NULL if an entry would be recorded, as far as is known; else why not, as static text
+ * for people. After a batch was refused for want of storage it says so for LEDGER_DOUBT_NS, unless
+ * one was recorded since. Not for longer: who waits for this before he sends ballots would wait for
+ * ever. That the database was moved or removed it says until it is back. */
+const char *ledger_health(const struct ledger *ledger);
+
+/* Any thread: whether there is nothing that ledger_health says. */
 bool ledger_is_writable(const struct ledger *ledger);
+
+/* Any thread: 64 random bits that tell this ledger from others, and from itself before a backup was
+ * restored. They stay as they are while the server runs. */
+uint64_t ledger_identity(const struct ledger *ledger);
 
 #endif

@@ -22,7 +22,9 @@ struct ledger {
     uint64_t next_seq;
     struct batch batch;
     struct backup backup;
-    struct ledger_stats stats; /* read by any thread */
+    uint64_t place_checked_ns;       /* when the store was last asked where its files are */
+    _Atomic(const char *) misplaced; /* what it said; NULL while they are in place */
+    struct ledger_stats stats;       /* read by any thread */
     pthread_t thread;
     atomic_bool stopping; /* set by the main thread */
     unsigned first_port;  /* where the next gathering starts, so that no loop always comes last */

@@ -116,6 +116,20 @@ uint64_t store_voter_estimate(const struct store *store);
 int store_load(struct store *store, const struct store_visitor *visitor, char why[STORE_WHY_MAX])
     __attribute__((warn_unused_result));
 
+/* Takes over what was opened, and loaded without a fault: draws an identity if the file has none of
+ * its own yet (a new one, a backup that was put in place, a copy), and moves the whole log into the
+ * file, as store_checkpoint_all. Before ballots are taken; main thread. Returns 0, or -1 with `why`
+ * filled. */
+int store_adopt(struct store *store, char why[STORE_WHY_MAX]) __attribute__((warn_unused_result));
+
+/* Any thread, after store_adopt: 64 random bits that tell this ledger from others, and from itself
+ * before a backup was restored. */
+uint64_t store_identity(const struct store *store);
+
+/* Whether the files are still in their place: NULL, or what happened to them, as static text. It
+ * asks the file system. Ledger's thread. */
+const char *store_whereabouts(const struct store *store);
+
 /* Moves the whole log into the database file and empties it. It rewrites, and syncs, whatever an
  * earlier failed sync may have left in the kernel's cache; so it must succeed before ballots are
  * taken. Returns 0, or -1 with `why` filled. */

@@ -377,7 +377,7 @@ static int start(struct session *session, char why[STORE_WHY_MAX])
     INVARIANT(session->ports);
     session->ledger =
         ledger_new(session->store, session->tally, &session->key, session->ports, why);
-    if (!session->ledger || store_checkpoint_all(session->store, why) != 0)
+    if (!session->ledger || store_adopt(session->store, why) != 0)
         return -1;
     session->polls = tally_poll_count(session->tally);
     if (create_polls(session, why) != 0)

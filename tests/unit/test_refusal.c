@@ -11,6 +11,7 @@
 #include "tests/support/allocation.h"
 #include "tests/support/unit.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -279,12 +280,57 @@ START_TEST(a_start_goes_on_after_the_last_ballot)
 }
 END_TEST
 
-UNIT_MAIN("refusal", {"refusals", .set_up = setup, .tear_down = teardown,
-                      .tests = {{it_is_told_once_when_it_begins_and_once_when_it_ends},
-                                {others_see_whether_it_is_writable},
-                                {a_repeat_does_not_make_it_writable},
-                                {a_doubt_ends_though_nobody_votes},
-                                {a_refused_batch_leaves_no_memory_behind},
-                                {a_title_that_is_replaced_leaves_no_memory_behind},
-                                {without_memory_for_the_tallies_nothing_is_recorded},
-                                {a_start_goes_on_after_the_last_ballot}}})
+/* It is looked at most once a second, by the clock that the test sets. */
+START_TEST(a_database_that_was_moved_takes_nothing_until_it_is_back)
+{
+    static const char *const suffixes[] = {"", "-wal"};
+    char from[TEMPORARY_MAX + 32], to[TEMPORARY_MAX + 40], told[4096];
+    snprintf(from, sizeof from, "%s%s", path, suffixes[_i]);
+    snprintf(to, sizeof to, "%s.moved", from);
+    ck_assert_int_eq(create_poll(), 0);
+    ck_assert_int_eq(ledger_start(ledger), 0);
+    struct capture capture = capture_begin();
+    bool as_expected = cast(1).error == 0 && !ledger_health(ledger);
+    as_expected &= rename(from, to) == 0;
+    clock_ahead_s = 2;
+    as_expected &= cast(2).error == ERR_STORAGE && cast(2).error == ERR_STORAGE;
+    as_expected &= cast(1).duplicate && ledger_health(ledger) && !ledger_is_writable(ledger);
+    as_expected &= rename(to, from) == 0;
+    clock_ahead_s = 4;
+    as_expected &= cast(2).error == 0 && !ledger_health(ledger);
+    capture_end(&capture, told, sizeof told);
+    ck_assert_msg(as_expected, "%s", told);
+    ck_assert_msg(occurrences(told, "was moved or removed under the server") == 1, "%s", told);
+    ck_assert_msg(occurrences(told, "back in its place") == 1, "%s", told);
+    ledger_stop(ledger);
+}
+END_TEST
+
+/* Nobody votes: the ledger's thread looks by itself. */
+START_TEST(it_is_seen_though_nobody_votes)
+{
+    char moved[TEMPORARY_MAX + 32];
+    snprintf(moved, sizeof moved, "%s.moved", path);
+    ck_assert_int_eq(ledger_start(ledger), 0);
+    ck_assert_int_eq(rename(path, moved), 0);
+    while (!ledger_health(ledger))
+        sched_yield();
+    ck_assert_int_eq(rename(moved, path), 0);
+    while (ledger_health(ledger))
+        sched_yield();
+    ledger_stop(ledger);
+}
+END_TEST
+
+UNIT_MAIN("refusal",
+          {"refusals", .set_up = setup, .tear_down = teardown,
+           .tests = {{it_is_told_once_when_it_begins_and_once_when_it_ends},
+                     {others_see_whether_it_is_writable},
+                     {a_repeat_does_not_make_it_writable},
+                     {a_doubt_ends_though_nobody_votes},
+                     {a_refused_batch_leaves_no_memory_behind},
+                     {a_title_that_is_replaced_leaves_no_memory_behind},
+                     {without_memory_for_the_tallies_nothing_is_recorded},
+                     {a_start_goes_on_after_the_last_ballot},
+                     {a_database_that_was_moved_takes_nothing_until_it_is_back, .loops = 2},
+                     {it_is_seen_though_nobody_votes}}})

@@ -890,8 +890,8 @@ static void fail_writes(int error, int *aborted, int *refused)
     vfs->xSetSystemCall(vfs, "pwrite64", NULL);
 }
 
-/* Of a file system that became read-only, and of a limit on the size of files. */
-static const int refusals[] = {EROFS, EFBIG};
+/* Of a file system that became read-only, of a limit on the size of files, of a quota. */
+static const int refusals[] = {EROFS, EFBIG, EDQUOT};
 
 START_TEST(a_write_that_is_refused_refuses_a_commit)
 {

@@ -6,11 +6,11 @@
  * (wal_autocheckpoint=0), between commits.
  *
  * A commit that fails before COMMIT, or in COMMIT because a write to the log was refused, is rolled
- * back: ERR_STORAGE. Refused are SQLITE_FULL, which is ENOSPC, and SQLITE_IOERR_WRITE with EROFS,
- * of a file system that became read-only, or EFBIG, of a limit on the size of files: none wrote
- * anything, and the frame that makes a transaction valid is the last one written: without it,
- * whole, a reader of the log ignores the others. A failed sync is none of these (os_unix.c,
- * unixSync: SQLITE_IOERR_FSYNC).
+ * back: ERR_STORAGE. Refused are SQLITE_FULL, which is ENOSPC, and SQLITE_IOERR_WRITE with EDQUOT,
+ * of a quota, EROFS, of a file system that became read-only, or EFBIG, of a limit on the size of
+ * files: none wrote anything, and the frame that makes a transaction valid is the last one written:
+ * without it, whole, a reader of the log ignores the others. A failed sync is none of these
+ * (os_unix.c, unixSync: SQLITE_IOERR_FSYNC).
  *
  * A COMMIT that fails in any other way (a write, an fsync) leaves unknown what the disk holds, and
  * a second fsync would tell nothing: the process aborts.
@@ -44,6 +44,7 @@ enum {
     BUSY_TIMEOUT_MS = 1000,
     /* https://www.sqlite.org/fileformat.html#the_database_header */
     HEADER_BYTES = 100,
+    HEADER_MODE_AT = 18, /* 2 in WAL mode, else 1 */
     HEADER_VERSION_AT = 60,
     HEADER_APPLICATION_AT = 68,
 };
@@ -93,9 +94,23 @@ static int create_schema(const char *path, char why[STORE_WHY_MAX])
     return code == SQLITE_OK ? 0 : -1;
 }
 
-static int create_database(const char *path, char why[STORE_WHY_MAX])
+/* Only a database that has been served has a log. SQLite would take whatever lies there for it. */
+static int check_no_log(const struct store *store, const char *what, char why[STORE_WHY_MAX])
 {
+    struct stat log;
+    if (stat(store->log_path, &log) != 0 || log.st_size == 0)
+        return 0;
+    snprintf(why, STORE_WHY_MAX, "%.*s: %s; move it away, or put back the database it belongs to",
+             PATH_MAX, store->log_path, what);
+    return -1;
+}
+
+static int create_database(const struct store *store, char why[STORE_WHY_MAX])
+{
+    const char *path = store->path;
     char partial[PATH_MAX];
+    if (check_no_log(store, "a log without its database", why) != 0)
+        return -1;
     if (snprintf(partial, sizeof partial, "%s.new-%ld", path, (long)getpid()) >=
         (int)sizeof partial) {
         errno = ENAMETOOLONG;
@@ -122,7 +137,7 @@ static uint32_t big_endian_32(const unsigned char *bytes)
 }
 
 /* Judges the file by its header alone. */
-static int check_header(const struct store *store, char why[STORE_WHY_MAX])
+static int check_header(struct store *store, char why[STORE_WHY_MAX])
 {
     unsigned char header[HEADER_BYTES];
     ssize_t n = pread(store->file, header, sizeof header, 0);
@@ -139,6 +154,7 @@ static int check_header(const struct store *store, char why[STORE_WHY_MAX])
                  store->path, version, schema_version);
         return -1;
     }
+    store->was_backup = header[HEADER_MODE_AT] == 1;
     return 0;
 }
 
@@ -222,32 +238,43 @@ static int prepare(struct store *store, char why[STORE_WHY_MAX])
 
 static int open_existing(struct store *store, bool sync, char why[STORE_WHY_MAX])
 {
+    struct store_row of_file;
     store->file = open(store->path, O_RDONLY | O_CLOEXEC);
     /* SQLite would open a file that can't be written for reading, and fail later with less to say.
      */
     if (store->file < 0 || access(store->path, W_OK) != 0)
         return fail_errno(store->path, why);
-    if (check_header(store, why) != 0)
+    if (check_header(store, why) != 0 ||
+        (store->was_backup &&
+         check_no_log(store, "not the log of the backup, or new database, beside it", why) != 0) ||
+        store_read_file_row(store, &of_file, why) != 0)
         return -1;
     if (sqlite3_open_v2(store->path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
                         NULL) != SQLITE_OK)
         return store_fail(store, why, "can't be opened");
     sqlite3_extended_result_codes(store->db, 1);
-    if (configure(store, sync, why) != 0)
+    if (configure(store, sync, why) != 0 || store_judge_log(store, &of_file, why) != 0 ||
+        prepare(store, why) != 0)
         return -1;
-    return prepare(store, why);
+    store_watch(store);
+    return 0;
 }
 
 int store_open(struct store **opened, const char *path, bool sync, char why[STORE_WHY_MAX])
 {
     struct store *store = calloc(1, sizeof *store);
-    if (!store || !(store->path = strdup(path))) {
-        free(store);
+    if (!store)
         return fail_errno(path, why);
-    }
     store->file = -1;
+    store->path = strdup(path);
+    if (!store->path || asprintf(&store->log_path, "%s-wal", path) < 0) {
+        fail_errno(path, why);
+        store->log_path = NULL;
+        store_close(store);
+        return -1;
+    }
     store_failpoints();
-    if ((access(path, F_OK) != 0 && create_database(path, why) != 0) ||
+    if ((access(path, F_OK) != 0 && create_database(store, why) != 0) ||
         open_existing(store, sync, why) != 0) {
         store_close(store);
         return -1;
@@ -259,13 +286,15 @@ int store_open(struct store **opened, const char *path, bool sync, char why[STOR
 void store_close(struct store *store)
 {
     sqlite3_stmt *const statements[] = {
-        store->begin,         store->commit,       store->rollback,       store->insert_poll,
-        store->insert_choice, store->insert_event, store->insert_ballots, store->replace_tally};
+        store->begin,        store->begin_log,      store->commit,
+        store->rollback,     store->insert_poll,    store->insert_choice,
+        store->insert_event, store->insert_ballots, store->replace_tally};
     for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
         sqlite3_finalize(statements[i]);
     sqlite3_close(store->db);
     if (store->file >= 0)
         close(store->file);
+    free(store->log_path);
     free(store->path);
     free(store);
 }
@@ -412,19 +441,23 @@ static bool was_refused(const struct store *store, int code)
     if (code != SQLITE_IOERR_WRITE)
         return (code & 0xff) == SQLITE_FULL;
     int error = log_errno(store);
-    return error == EROFS || error == EFBIG;
+    return error == EROFS || error == EFBIG || error == EDQUOT;
 }
 
 int store_commit(struct store *store, const struct store_batch *batch, const char **why)
 {
     int code = run(store->begin);
+    if (code == SQLITE_OK && store->begin_log && !store->log_begun)
+        code = run(store->begin_log);
     if (code == SQLITE_OK)
         code = record_batch(store, batch);
     if (code == SQLITE_OK) {
         failpoint(FAILPOINT_AFTER_INSERT);
         code = run(store->commit);
-        if (code == SQLITE_OK)
+        if (code == SQLITE_OK) {
+            store->log_begun = true;
             return 0;
+        }
         if (!was_refused(store, code)) {
             log_fatal("commit failed, its outcome is unknown: stopping before anyone is answered; "
                       "start again to go on "
@@ -446,6 +479,7 @@ int store_checkpoint_all(struct store *store, char why[STORE_WHY_MAX])
     if (code != SQLITE_OK)
         return fail_system(store, why, "can't be written");
     store->log_pages = 0;
+    store->log_begun = false;
     atomic_store_explicit(&store->log_bytes, 0, memory_order_relaxed);
     return 0;
 }
@@ -458,6 +492,7 @@ void store_checkpoint(struct store *store, uint64_t pages)
     failpoint(FAILPOINT_AFTER_CHECKPOINT);
     if (code == SQLITE_OK) {
         store->log_pages = 0;
+        store->log_begun = false;
         store->retry_pages = 0;
         store->checkpoint_failing = false;
         return;

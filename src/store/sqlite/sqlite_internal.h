@@ -5,15 +5,30 @@
 #include "store/store.h"
 
 #include <sqlite3.h>
+#include <sys/types.h>
+
+/* What the one row of the table `ledger` says. */
+struct store_row {
+    bool known; /* there is one */
+    int64_t identity, origin, log, inode, birth_ns;
+};
 
 struct store {
-    char *path; /* owned */
+    char *path;     /* owned */
+    char *log_path; /* owned: path with "-wal" */
     /* The database file, read-only. Opened before SQLite opens it and closed after: closing any
      * descriptor of a file drops all of the process's locks on it (fcntl(2)), SQLite's too. */
     int file;
     sqlite3 *db;
     sqlite3_stmt *begin, *commit, *rollback;
+    sqlite3_stmt *begin_log; /* NULL before store_adopt */
     sqlite3_stmt *insert_poll, *insert_choice, *insert_event, *insert_ballots, *replace_tally;
+    struct store_row row;
+    bool was_backup; /* when it was opened: not in WAL mode, as a backup or a new database is */
+    bool log_begun;  /* the log has told which it is */
+    bool watched;    /* the files can be told by their inodes, which are: */
+    dev_t device, log_device;
+    ino_t inode, log_inode;
     const struct store_batch *batch; /* what the table `batch` shows; NULL between commits */
     uint64_t log_pages;              /* in the log since it was last moved to the database file */
     uint64_t retry_pages;    /* no checkpoint before the log has as many: set after a failed one */
@@ -30,6 +45,18 @@ int store_batch_register(struct store *store);
 
 /* Fills `why` with the file, what is wrong with it, and SQLite's own words. Returns -1. */
 int store_fail(const struct store *store, char why[STORE_WHY_MAX], const char *what);
+
+/* Reads the row of `ledger` from the database file alone, as if there were no log. Before SQLite
+ * holds a lock on the file. Returns 0, with a row that is not known where there is none, or -1 with
+ * `why` filled. */
+int store_read_file_row(const struct store *store, struct store_row *row, char why[STORE_WHY_MAX]);
+
+/* Reads it as file and log together have it, into store->row, and judges by the file's own whether
+ * the log belongs to it. Returns 0, or -1 with `why` filled. */
+int store_judge_log(struct store *store, const struct store_row *of_file, char why[STORE_WHY_MAX]);
+
+/* Notes which files the store has open, for store_whereabouts. */
+void store_watch(struct store *store);
 
 /* Has every database that is opened from now on pass the points of failpoint.h when it writes and
  * syncs.

@@ -11,7 +11,8 @@
  *
  * Left out: what the rings carry but its number (ring.pml), and that they can be full: a loop never
  * has more in flight than they hold. An eventfd is a bit that the kernel keeps; that it orders other
- * memory is not relied upon. A backup's thread wakes the ledger as a loop does.
+ * memory is not relied upon. A backup's thread wakes the ledger as a loop does. The ledger's sleep ends by itself
+ * after a second, to look after its files; here it does not, so that a lost wake-up shows.
  *
  * A stop, and its deadline, wake threads that had better been awake already. So there are runs without
  * a deadline, and runs in which the stop comes only when every line is answered.

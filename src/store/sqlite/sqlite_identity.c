@@ -1,0 +1,191 @@
+/* Which ledger a file is, and whether the log beside it is its own.
+ *
+ * SQLite takes whatever lies beside FILE as FILE-wal for its log, by the name alone. So a log that
+ * was forgotten when a backup was put in place would undo the restore, and another database's would
+ * replace this one. Two things tell:
+ *
+ * - A backup is not in WAL mode, and neither is a new database: neither has a log.
+ * - The first transaction of each log counts up `log` in the table `ledger`. So the row is in every
+ *   log, and it is the file's own, or one more, if the log is the file's: at most one log was begun
+ *   since the file got all of the one before. `origin` tells databases apart.
+ *
+ * The row of the file alone is read by opening it as immutable, which looks for no log and takes no
+ * lock. A file of an earlier tallycast has no row, and its log can't be judged.
+ *
+ * The identity is drawn at the first start of a file: of a new one, of a backup, of one that was
+ * copied, which its birth (or its inode) tells. If that errs, what others remember of the ledger is
+ * forgotten, and no harm is done. The main thread runs all of this, at start. */
+#include "store/sqlite/sqlite_internal.h"
+
+#include "proto/schema_sql.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static int read_row(sqlite3 *db, struct store_row *row)
+{
+    sqlite3_stmt *statement;
+    *row = (struct store_row){0};
+    int code = sqlite3_prepare_v2(db, "SELECT identity, origin, log, inode, birth_ns FROM ledger",
+                                  -1, &statement, NULL);
+    if (code != SQLITE_OK)
+        return code;
+    code = sqlite3_step(statement);
+    if (code == SQLITE_ROW)
+        *row = (struct store_row){
+            .known = true,
+            .identity = sqlite3_column_int64(statement, 0),
+            .origin = sqlite3_column_int64(statement, 1),
+            .log = sqlite3_column_int64(statement, 2),
+            .inode = sqlite3_column_int64(statement, 3),
+            .birth_ns = sqlite3_column_int64(statement, 4),
+        };
+    sqlite3_finalize(statement);
+    return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+/* ---- the log ---- */
+
+/* A path as a URI that has SQLite look at nothing but the file: https://www.sqlite.org/uri.html. To
+ * be freed; NULL if memory is short. */
+static char *immutable_uri(const char *path)
+{
+    static const char head[] = "file:", tail[] = "?immutable=1";
+    char *uri = malloc(sizeof head + 3 * strlen(path) + sizeof tail);
+    if (!uri)
+        return NULL;
+    char *at = stpcpy(uri, head);
+    for (; *path; path++)
+        at += sprintf(at, strchr("?#%", *path) ? "%%%02x" : "%c", *path);
+    strcpy(at, tail);
+    return uri;
+}
+
+/* Whether SQLite failed for what is in a file, not for want of something. */
+static bool is_of_content(int code)
+{
+    switch (code & 0xff) {
+    case SQLITE_ERROR: /* there is no such table */
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return true;
+    }
+    return false;
+}
+
+int store_read_file_row(const struct store *store, struct store_row *row, char why[STORE_WHY_MAX])
+{
+    sqlite3 *db = NULL;
+    char *uri = immutable_uri(store->path);
+    int code = uri ? sqlite3_open_v2(uri, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL)
+                   : SQLITE_NOMEM;
+    free(uri);
+    if (code == SQLITE_OK)
+        code = read_row(db, row);
+    sqlite3_close(db);
+    if (code == SQLITE_OK || is_of_content(code))
+        return 0;
+    snprintf(why, STORE_WHY_MAX, "%s: can't be opened: %s", store->path, sqlite3_errstr(code));
+    return -1;
+}
+
+static int refuse_log(const struct store *store, char why[STORE_WHY_MAX])
+{
+    snprintf(why, STORE_WHY_MAX,
+             "%.*s: not the log of the database beside it, but another's, or of another time; put "
+             "the right one there, or move it away to go on without what it holds",
+             PATH_MAX, store->log_path);
+    return -1;
+}
+
+int store_judge_log(struct store *store, const struct store_row *of_file, char why[STORE_WHY_MAX])
+{
+    int code = read_row(store->db, &store->row);
+    if (code != SQLITE_OK && !is_of_content(code))
+        return store_fail(store, why, "can't be opened");
+    const struct store_row *row = &store->row;
+    if (!of_file->known || (row->known && row->origin == of_file->origin &&
+                            (row->log == of_file->log || row->log == of_file->log + 1)))
+        return 0;
+    return refuse_log(store, why);
+}
+
+/* ---- the identity ---- */
+
+static int64_t random_64(void)
+{
+    int64_t bits;
+    randombytes_buf(&bits, sizeof bits);
+    return bits;
+}
+
+/* Which file it is, as far as the file system tells. */
+static void note_file(const struct store *store, struct store_row *row)
+{
+    struct statx status = {0};
+    if (statx(store->file, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &status) != 0)
+        return;
+    row->inode = (int64_t)status.stx_ino;
+    if (status.stx_mask & STATX_BTIME)
+        row->birth_ns = status.stx_btime.tv_sec * 1000000000 + status.stx_btime.tv_nsec;
+}
+
+/* Inodes stay where births are not known; where both are, a birth tells more: some file systems
+ * number their inodes anew with each mount. */
+static bool is_copy(const struct store_row *row, const struct store_row *file)
+{
+    return row->birth_ns && file->birth_ns ? row->birth_ns != file->birth_ns
+                                           : row->inode != file->inode;
+}
+
+/* Writes the row, and makes its table first in a file of an earlier tallycast. */
+static int write_row(struct store *store, const struct store_row *row)
+{
+    const char *table = strstr(schema_sql, "CREATE TABLE IF NOT EXISTS ledger");
+    const char *const statements[] = {
+        table, "INSERT OR REPLACE INTO ledger(id, identity, origin, log, inode, birth_ns)"
+               " VALUES(1, ?, ?, ?, ?, ?)"};
+    int code = SQLITE_OK;
+    for (size_t i = 0; i < 2 && code == SQLITE_OK; i++) {
+        sqlite3_stmt *statement;
+        code = sqlite3_prepare_v2(store->db, statements[i], -1, &statement, NULL);
+        if (code != SQLITE_OK)
+            break;
+        const int64_t values[] = {row->identity, row->origin, row->log, row->inode, row->birth_ns};
+        for (int column = 0; column < sqlite3_bind_parameter_count(statement); column++)
+            sqlite3_bind_int64(statement, column + 1, values[column]);
+        code = sqlite3_step(statement);
+        sqlite3_finalize(statement);
+        code = code == SQLITE_DONE ? SQLITE_OK : code;
+    }
+    return code;
+}
+
+int store_adopt(struct store *store, char why[STORE_WHY_MAX])
+{
+    struct store_row row = store->row;
+    note_file(store, &row);
+    if (!store->row.known || store->was_backup || is_copy(&store->row, &row)) {
+        row.known = true;
+        row.identity = random_64();
+        row.origin = store->row.known ? row.origin : random_64();
+        row.log++;
+        if (write_row(store, &row) != SQLITE_OK)
+            return store_fail(store, why, "can't be written");
+        store->row = row;
+    }
+    if (sqlite3_prepare_v3(store->db, "UPDATE ledger SET log = log + 1", -1,
+                           SQLITE_PREPARE_PERSISTENT, &store->begin_log, NULL) != SQLITE_OK)
+        return store_fail(store, why, "damaged");
+    return store_checkpoint_all(store, why);
+}
+
+uint64_t store_identity(const struct store *store)
+{
+    return (uint64_t)store->row.identity;
+}

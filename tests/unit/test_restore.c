@@ -1,0 +1,318 @@
+/* What is put together of files: a database, a backup, a log of this time or another. The log that
+ * is a file's own is taken, any other is refused and nothing is touched; and a file that was put in
+ * another's place is another ledger. */
+#include "store/store.h"
+
+#include "tests/support/temporary.h"
+#include "tests/support/unit.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char directory[TEMPORARY_MAX];
+static char why[STORE_WHY_MAX];
+
+static void setup(void)
+{
+    temporary_directory(directory, "tallycast-restore");
+}
+
+/* A path of the test's; eight may be in use at once. */
+static const char *in_directory(const char *name)
+{
+    static char paths[8][PATH_MAX];
+    static unsigned next;
+    char *path = paths[next++ % 8];
+    snprintf(path, PATH_MAX, "%s/%s", directory, name);
+    return path;
+}
+
+static void teardown(void)
+{
+    static const char *const names[] = {"a",   "a-wal", "a-journal",  "b",  "b-wal",
+                                        "old", "kept",  "backup-wal", "bak"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        unlink(in_directory(names[i]));
+    ck_assert_int_eq(rmdir(directory), 0); /* nothing is left behind */
+}
+
+/* ---- files ---- */
+
+struct content {
+    char bytes[1 << 20];
+    size_t len;
+};
+
+static void read_file(const char *name, struct content *content)
+{
+    FILE *file = fopen(in_directory(name), "rb");
+    content->len = file ? fread(content->bytes, 1, sizeof content->bytes, file) : 0;
+    ck_assert_uint_lt(content->len, sizeof content->bytes);
+    if (file)
+        fclose(file);
+}
+
+static void copy(const char *from, const char *to)
+{
+    static struct content content;
+    read_file(from, &content);
+    unlink(in_directory(to));
+    FILE *file = fopen(in_directory(to), "wb");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_uint_eq(fwrite(content.bytes, 1, content.len, file), content.len);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+static void move(const char *from, const char *to)
+{
+    ck_assert_int_eq(rename(in_directory(from), in_directory(to)), 0);
+}
+
+static void run_sql(const char *name, const char *sql)
+{
+    sqlite3 *db;
+    ck_assert_int_eq(sqlite3_open(in_directory(name), &db), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+/* ---- lives of a server ---- */
+
+static struct store *start(const char *name)
+{
+    struct store *store;
+    ck_assert_msg(store_open(&store, in_directory(name), true, why) == 0, "%s", why);
+    ck_assert_msg(store_adopt(store, why) == 0, "%s", why);
+    return store;
+}
+
+/* Ballots, each in a commit of its own. */
+static void vote(struct store *store, unsigned count)
+{
+    static uint64_t seq;
+    for (; count > 0; count--) {
+        seq++;
+        const struct store_ballot ballot = {.seq = seq, .poll = 1, .voter = {seq, seq}};
+        const struct store_batch batch = {.ballots = &ballot, .ballot_count = 1};
+        const char *reason = NULL;
+        ck_assert_int_eq(store_commit(store, &batch, &reason), 0);
+    }
+}
+
+enum end { KILLED, STOPPED };
+
+static uint64_t live(const char *name, unsigned ballots, enum end end)
+{
+    struct store *store = start(name);
+    uint64_t identity = store_identity(store);
+    vote(store, ballots);
+    if (end == STOPPED)
+        ck_assert_int_eq(store_checkpoint_all(store, why), 0);
+    store_close(store);
+    return identity;
+}
+
+static void back_up(const char *name, const char *backup)
+{
+    static const atomic_bool cancelled;
+    uint64_t bytes;
+    struct store *store = start(name);
+    ck_assert_int_eq(store_backup_begin(store), 0);
+    ck_assert_int_eq(store_backup_copy(store, in_directory(backup), &cancelled, &bytes), 0);
+    store_backup_end(store);
+    store_close(store);
+}
+
+static int count_ballot(void *context, const struct store_ballot *ballot, char *reason)
+{
+    (void)ballot;
+    (void)reason;
+    ++*(unsigned *)context;
+    return 0;
+}
+
+/* How many ballots a start finds. */
+static unsigned ballots_in(const char *name)
+{
+    unsigned count = 0;
+    const struct store_visitor visitor = {.context = &count, .ballot = count_ballot};
+    struct store *store = start(name);
+    ck_assert_msg(store_load(store, &visitor, why) == 0, "%s", why);
+    store_close(store);
+    return count;
+}
+
+/* A start is refused with a line that names the log, and touches neither file. */
+static void assert_refused(const char *name)
+{
+    static struct content file, log, file_now, log_now;
+    char log_name[16];
+    snprintf(log_name, sizeof log_name, "%s-wal", name);
+    read_file(name, &file);
+    read_file(log_name, &log);
+    struct store *store;
+    ck_assert_int_eq(store_open(&store, in_directory(name), true, why), -1);
+    ck_assert_msg(strstr(why, in_directory(log_name)) != NULL, "%s", why);
+    read_file(name, &file_now);
+    read_file(log_name, &log_now);
+    ck_assert_uint_eq(file_now.len, file.len);
+    ck_assert_int_eq(memcmp(file_now.bytes, file.bytes, file.len), 0);
+    ck_assert_uint_eq(log_now.len, log.len);
+    ck_assert_int_eq(memcmp(log_now.bytes, log.bytes, log.len), 0);
+}
+
+/* ---- logs ---- */
+
+START_TEST(its_own_log_is_taken)
+{
+    live("a", 3, KILLED);
+    ck_assert_uint_eq(ballots_in("a"), 3);
+    live("a", 2, STOPPED);
+    live("a", 4, KILLED);
+    ck_assert_uint_eq(ballots_in("a"), 9);
+}
+END_TEST
+
+/* Each number of ballots leaves a log of another length, up to several times the file's. */
+START_TEST(the_log_of_later_does_not_undo_a_restore)
+{
+    static const unsigned later[] = {1, 5, 80};
+    live("a", 2, STOPPED);
+    back_up("a", "bak");
+    live("a", later[_i], KILLED);
+    copy("bak", "a");
+    assert_refused("a");
+    unlink(in_directory("a-wal"));
+    ck_assert_uint_eq(ballots_in("a"), 2);
+}
+END_TEST
+
+START_TEST(another_databases_log_is_refused)
+{
+    live("a", 3, STOPPED);
+    live("b", 3, STOPPED);
+    live("b", 2, KILLED);
+    move("b-wal", "a-wal");
+    assert_refused("a");
+}
+END_TEST
+
+/* Also where the log would shorten, or lengthen, the file that it is put beside. */
+START_TEST(a_log_of_another_time_is_refused)
+{
+    live("a", 1, KILLED);
+    copy("a-wal", "kept");
+    live("a", 60, STOPPED);
+    live("a", 2, STOPPED);
+    copy("a", "old");
+    live("a", 60, STOPPED);
+    live("a", 3, KILLED);
+    move("a", "b"); /* a cold copy of before, with the log of now */
+    move("old", "a");
+    assert_refused("a");
+    move("b", "a"); /* and the file of now, with the log of before */
+    move("kept", "a-wal");
+    assert_refused("a");
+}
+END_TEST
+
+START_TEST(a_log_without_its_database_is_no_reason_for_a_new_one)
+{
+    live("a", 3, KILLED);
+    move("a", "b");
+    struct store *store;
+    ck_assert_int_eq(store_open(&store, in_directory("a"), true, why), -1);
+    ck_assert_msg(strstr(why, "a-wal: a log without its database") != NULL, "%s", why);
+    ck_assert_int_eq(access(in_directory("a"), F_OK), -1);
+    move("b", "a");
+    ck_assert_uint_eq(ballots_in("a"), 3);
+}
+END_TEST
+
+/* Killed in the midst of a checkpoint: some, or all, of its pages are in the file already. */
+START_TEST(a_log_that_is_in_the_file_already_is_taken)
+{
+    struct store *store = start("a");
+    vote(store, 5);
+    copy("a-wal", "kept");
+    ck_assert_int_eq(store_checkpoint_all(store, why), 0);
+    store_close(store);
+    move("kept", "a-wal");
+    ck_assert_uint_eq(ballots_in("a"), 5);
+}
+END_TEST
+
+START_TEST(a_file_of_an_earlier_version_is_taken_with_its_log)
+{
+    live("a", 3, STOPPED);
+    run_sql("a", "DROP TABLE ledger");
+    struct store *store; /* as an earlier version: it does not adopt */
+    ck_assert_int_eq(store_open(&store, in_directory("a"), true, why), 0);
+    vote(store, 2);
+    store_close(store);
+    ck_assert_uint_eq(ballots_in("a"), 5);
+    ck_assert_uint_ne(live("a", 1, KILLED), 0);
+    ck_assert_uint_eq(ballots_in("a"), 6);
+}
+END_TEST
+
+/* ---- identities ---- */
+
+START_TEST(a_ledger_is_the_same_over_its_lives)
+{
+    uint64_t identity = live("a", 1, KILLED);
+    ck_assert_uint_eq(live("a", 1, STOPPED), identity);
+    move("a", "b");
+    move("a-wal", "b-wal");
+    ck_assert_uint_eq(live("b", 1, STOPPED), identity);
+    ck_assert_uint_ne(live("a", 0, STOPPED), identity);
+}
+END_TEST
+
+START_TEST(a_restored_backup_is_another_ledger)
+{
+    uint64_t identity = live("a", 2, STOPPED);
+    back_up("a", "bak");
+    ck_assert_uint_eq(live("a", 0, STOPPED), identity);
+    unlink(in_directory("a-wal"));
+    FILE *file = fopen(in_directory("a"), "wb"); /* into the same file, as cp does */
+    static struct content content;
+    read_file("bak", &content);
+    ck_assert_uint_eq(fwrite(content.bytes, 1, content.len, file), content.len);
+    fclose(file);
+    uint64_t restored = live("a", 0, STOPPED);
+    ck_assert_uint_ne(restored, identity);
+    ck_assert_uint_eq(live("a", 0, STOPPED), restored);
+}
+END_TEST
+
+START_TEST(a_cold_copy_is_another_ledger)
+{
+    uint64_t identity = live("a", 2, STOPPED);
+    copy("a", "old");
+    move("old", "a");
+    uint64_t copied = live("a", 0, STOPPED);
+    ck_assert_uint_ne(copied, identity);
+    ck_assert_uint_eq(live("a", 0, STOPPED), copied);
+}
+END_TEST
+
+UNIT_MAIN("restore",
+          {"logs", .set_up = setup, .tear_down = teardown, .timeout_s = 60,
+           .tests = {{its_own_log_is_taken},
+                     {the_log_of_later_does_not_undo_a_restore, .loops = 3},
+                     {another_databases_log_is_refused},
+                     {a_log_of_another_time_is_refused},
+                     {a_log_without_its_database_is_no_reason_for_a_new_one},
+                     {a_log_that_is_in_the_file_already_is_taken},
+                     {a_file_of_an_earlier_version_is_taken_with_its_log}}},
+          {"identities", .set_up = setup, .tear_down = teardown, .timeout_s = 60,
+           .tests = {{a_ledger_is_the_same_over_its_lives},
+                     {a_restored_backup_is_another_ledger},
+                     {a_cold_copy_is_another_ledger}}})
