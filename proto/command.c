@@ -176,7 +176,7 @@ static bool parse_traced_ballot(struct parse *parse)
            parse_ballot(parse);
 }
 
-static bool parse_voter(struct parse *parse)
+static bool parse_as(struct parse *parse)
 {
     struct span *voter = &parse->command->voter;
     if (!take_word(parse, voter) || !take_end(parse))
@@ -216,7 +216,7 @@ static bool parse_subscription(struct parse *parse)
     return true;
 }
 
-static bool parse_poll_or_all(struct parse *parse)
+static bool parse_unsubscription(struct parse *parse)
 {
     return take_poll_or_all(parse) && take_end(parse);
 }

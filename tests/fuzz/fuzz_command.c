@@ -75,8 +75,67 @@ static void require_poll_or_all(const struct command *command)
         require_name(&command->poll);
 }
 
-static void require_create(const struct command *command)
+/* ---- by what a command takes: require_ARGUMENTS, as in commands.def ---- */
+
+static void require_nothing(const struct command *command, struct span line)
 {
+    (void)command;
+    (void)line;
+}
+
+static void require_ballot(const struct command *command, struct span line)
+{
+    require_name(&command->poll);
+    require_name(&command->choice);
+    if (command->voter.at)
+        require_voter(command->voter, line.at, line.len);
+    if (command->key.at)
+        require_voter(command->key, line.at, line.len);
+}
+
+static void require_traced_ballot(const struct command *command, struct span line)
+{
+    require_ballot(command, line);
+}
+
+static void require_as(const struct command *command, struct span line)
+{
+    require_voter(command->voter, line.at, line.len);
+}
+
+static void require_poll(const struct command *command, struct span line)
+{
+    (void)line;
+    require_name(&command->poll);
+}
+
+static void require_unsubscription(const struct command *command, struct span line)
+{
+    (void)line;
+    require_poll_or_all(command);
+}
+
+static void require_subscription(const struct command *command, struct span line)
+{
+    require_unsubscription(command, line);
+    require(command->number <= 3600000);
+}
+
+static void require_text(const struct command *command, struct span line)
+{
+    if (command->text.at)
+        require_inside(command->text, line.at, line.len);
+}
+
+static void require_command(const struct command *command, struct span line)
+{
+    (void)line;
+    require(command->help >= -1 && command->help < CMD_COUNT);
+}
+
+static void require_definition(const struct command *command, struct span line)
+{
+    (void)line;
     require_name(&command->poll);
     require(command->choice_count >= PROTO_CHOICES_MIN);
     require(command->choice_count <= PROTO_CHOICES_MAX);
@@ -89,70 +148,39 @@ static void require_create(const struct command *command)
         require(setting_value_name((enum setting)i, command->settings.value[i]) != NULL);
 }
 
-static void require_command(const struct command *command, const char *line, size_t len)
+static void require_title(const struct command *command, struct span line)
 {
-    switch (command->id) {
-    case CMD_VOTE:
-    case CMD_TRACE:
-        require_name(&command->poll);
-        require_name(&command->choice);
-        if (command->voter.at)
-            require_voter(command->voter, line, len);
-        if (command->key.at)
-            require_voter(command->key, line, len);
-        break;
-    case CMD_AS:
-        require_voter(command->voter, line, len);
-        break;
-    case CMD_SHOW:
-    case CMD_DESCRIBE:
-    case CMD_OPEN:
-    case CMD_CLOSE:
-        require_name(&command->poll);
-        break;
-    case CMD_SUBSCRIBE:
-        require_poll_or_all(command);
-        require(command->number <= 3600000);
-        break;
-    case CMD_UNSUBSCRIBE:
-        require_poll_or_all(command);
-        break;
-    case CMD_PING:
-        if (command->text.at)
-            require_inside(command->text, line, len);
-        break;
-    case CMD_HELP:
-        require(command->help >= -1 && command->help < CMD_COUNT);
-        break;
-    case CMD_CREATE:
-        require_create(command);
-        break;
-    case CMD_TITLE:
-        require_name(&command->poll);
-        require_caption(command->text, line, len);
-        break;
-    case CMD_LABEL:
-        require_name(&command->poll);
-        require_name(&command->choice);
-        require_caption(command->text, line, len);
-        break;
-    case CMD_BACKUP:
-        require_inside(command->text, line, len);
-        require(command->text.at[0] == '/' ||
-                (command->text.at[0] == '-' && command->text.len == 1));
-        break;
-    case CMD_POLLS:
-    case CMD_QUIT:
-    case CMD_STATS:
-    case CMD_CLIENTS:
-    case CMD_KICK:
-    case CMD_JOURNEY:
-    case CMD_SHUTDOWN:
-        break;
-    case CMD_COUNT:
-        abort();
-    }
+    require_name(&command->poll);
+    require_caption(command->text, line.at, line.len);
 }
+
+static void require_label(const struct command *command, struct span line)
+{
+    require_name(&command->choice);
+    require_title(command, line);
+}
+
+static void require_client(const struct command *command, struct span line)
+{
+    require_nothing(command, line);
+}
+
+static void require_sequence(const struct command *command, struct span line)
+{
+    require_nothing(command, line);
+}
+
+static void require_file(const struct command *command, struct span line)
+{
+    require_inside(command->text, line.at, line.len);
+    require(command->text.at[0] == '/' || span_is(command->text, "-"));
+}
+
+static void (*const requirements[CMD_COUNT])(const struct command *command, struct span line) = {
+#define COMMAND(word, name, access, arguments, usage, meaning) [CMD_##word] = require_##arguments,
+#include "proto/commands.def"
+#undef COMMAND
+};
 
 static void parse(const char *line, size_t len)
 {
@@ -162,7 +190,7 @@ static void parse(const char *line, size_t len)
     int error = command_parse(line, len, &command, &why);
     require(error == 0 || error == ERR_UNKNOWN_COMMAND || error == ERR_BAD_ARGUMENT);
     if (error == 0)
-        require_command(&command, line, len);
+        requirements[command.id](&command, (struct span){line, len});
     else
         require(why != NULL && strlen(why) < PROTO_LINE_MAX);
     if (error == ERR_BAD_ARGUMENT)

@@ -456,7 +456,7 @@ END_TEST
 /* Every usage begins with its own word, and every command is found by it in any case. */
 START_TEST(command_list)
 {
-    ck_assert_int_eq(CMD_COUNT, 22);
+    ck_assert_int_eq(CMD_VOTE, 0); /* what a session has asked for is 0 where it is ballots */
     for (int i = 0; i < CMD_COUNT; i++) {
         const struct command_info *info = &command_info[i];
         char line[64];
