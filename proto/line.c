@@ -69,6 +69,16 @@ bool line_is_text(const char *line, size_t len)
     return true;
 }
 
+bool line_has_control(const char *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)bytes[i];
+        if ((c < 0x20 && c != '\t' && c != '\r') || c == 0x7f)
+            return true;
+    }
+    return false;
+}
+
 bool line_is_empty(const char *line, size_t len)
 {
     for (size_t i = 0; i < len; i++)
@@ -77,38 +87,40 @@ bool line_is_empty(const char *line, size_t len)
     return true;
 }
 
-/* ---- HTTP ---- */
+/* ---- other protocols ---- */
 
-static bool begins_with_method(struct span line)
+static bool begins_as_another(struct span line)
 {
-    static const char *const methods[] = {"GET ",     "HEAD ",  "POST ",    "PUT ",   "DELETE ",
-                                          "OPTIONS ", "PATCH ", "CONNECT ", "TRACE ", "PRI "};
-    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
-        size_t len = strlen(methods[i]);
-        if (line.len >= len && memcmp(line.at, methods[i], len) == 0)
+    static const char *const beginnings[] = {"GET ",    "HEAD ",    "POST ",  "PUT ",
+                                             "DELETE ", "OPTIONS ", "PATCH ", "CONNECT ",
+                                             "TRACE ",  "PRI ",     "SSH-"};
+    for (size_t i = 0; i < sizeof beginnings / sizeof beginnings[0]; i++) {
+        size_t len = strlen(beginnings[i]);
+        if (line.len >= len && memcmp(line.at, beginnings[i], len) == 0)
             return true;
     }
     return false;
 }
 
+/* Whether the line ends as a request does: a capital, `/`, digit, `.`, digit. */
 static bool ends_in_version(struct span line)
 {
-    enum { VERSION_LEN = sizeof "HTTP/1.1" - 1 };
+    enum { VERSION_LEN = sizeof "P/1.1" - 1 };
     if (line.len < VERSION_LEN)
         return false;
     const char *version = line.at + line.len - VERSION_LEN;
-    return memcmp(version, "HTTP/", 5) == 0 && ascii_is_digit(version[5]) && version[6] == '.' &&
-           ascii_is_digit(version[7]);
+    return version[0] >= 'A' && version[0] <= 'Z' && version[1] == '/' &&
+           ascii_is_digit(version[2]) && version[3] == '.' && ascii_is_digit(version[4]);
 }
 
-bool line_is_http(const char *line, size_t len)
+bool line_is_foreign(const char *line, size_t len)
 {
     struct span rest = {line, len};
     while (rest.len > 0 && ascii_is_blank(rest.at[0])) {
         rest.at++;
         rest.len--;
     }
-    if (begins_with_method(rest))
+    if (begins_as_another(rest))
         return true;
     while (rest.len > 0 && (ascii_is_blank(rest.at[rest.len - 1]) || rest.at[rest.len - 1] == '\r'))
         rest.len--;

@@ -8,12 +8,16 @@
 /* Whether a line (without its LF and CR) is valid UTF-8 without control characters but TAB. */
 bool line_is_text(const char *line, size_t len);
 
-/* Whether a line that may be the first of a connection is an HTTP request's (PROTOCOL.md, "HTTP"):
- * its first word is a method in capitals (GET HEAD POST PUT DELETE OPTIONS PATCH CONNECT TRACE PRI)
- * followed by a space, or it ends in `HTTP/` digit `.` digit. White space around the line and a CR
- * at its end don't matter. The line need not be text, and may be only the beginning of one that is
- * too long. */
-bool line_is_http(const char *line, size_t len);
+/* Whether bytes of a line that is not whole yet hold one that no text has: a control character but
+ * TAB and CR. */
+bool line_has_control(const char *bytes, size_t len);
+
+/* Whether a line that may be the first of a connection is another protocol's (PROTOCOL.md, "The
+ * first line"): its first word is a method of HTTP in capitals, followed by a space (GET HEAD POST
+ * PUT DELETE OPTIONS PATCH CONNECT TRACE PRI), or begins with `SSH-`; or it ends in a protocol and
+ * its version, as `HTTP/1.1` or `RTSP/1.0`. White space around the line and a CR at its end don't
+ * matter. The line need not be text, and may be only the beginning of one that is too long. */
+bool line_is_foreign(const char *line, size_t len);
 
 /* Whether the line holds nothing but spaces and TABs. */
 bool line_is_empty(const char *line, size_t len);

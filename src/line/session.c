@@ -18,6 +18,7 @@
 #include "config/config.h"
 #include "base/log.h"
 #include "proto/line.h"
+#include "proto/telnet.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -25,7 +26,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- lines ---- */
+/* ---- commands ---- */
 
 /* Pauses unless no more than `limit` requests are in flight. Returns whether it had to. */
 static bool pauses_for_answers(struct session *session, uint32_t limit)
@@ -92,19 +93,53 @@ static bool take_bad_line(struct session *session, enum error error, const char 
     return true;
 }
 
-/* A web page must not be able to vote by posting to this port: not one later line is executed. */
-static bool take_http(struct session *session)
+/* ---- the first line ---- */
+
+/* Not one later line is executed. */
+static void end_session(struct session *session, enum error error, const char *why)
 {
-    session_reply_error(session, ERR_UNKNOWN_COMMAND, 0, "this is not HTTP; closing");
+    session_reply_error(session, error, 0, why);
     conn_finish(&session->client.conn);
-    return true;
+}
+
+/* A web page must not be able to vote through a browser that is made to speak another protocol to
+ * this port. */
+static bool refuse_first_line(struct session *session, enum error error, const char *why)
+{
+    end_session(session, error, why);
+    return false;
 }
 
 /* No web page reaches the admin socket; and there TRACE is a command. */
-static bool may_be_http(const struct session *session, const char *line, size_t len)
+static bool is_first_line(const struct session *session)
 {
-    return !session->spoke && !session->client.admin && line_is_http(line, len);
+    return !session->past_first_line && !session->client.admin;
 }
+
+/* Whether the session may go on after its first line: text, and nothing that another protocol
+ * begins with. If not, it has been told so and is closed. */
+static bool first_line_may_be(struct session *session, const char *line, size_t len)
+{
+    if (!line_is_text(line, len))
+        return refuse_first_line(session, ERR_BAD_LINE, "this is no text; closing");
+    if (line_is_foreign(line, len))
+        return refuse_first_line(session, ERR_UNKNOWN_COMMAND,
+                                 "another protocol is spoken here; closing");
+    return true;
+}
+
+/* What is not whole can be refused all the same; but of the beginning of a line, so that it makes
+ * no difference how much of it has come. */
+static bool first_line_may_go_on(struct session *session, const char *bytes, size_t len)
+{
+    if (line_has_control(bytes, len < PROTO_LINE_MAX ? len : PROTO_LINE_MAX))
+        return refuse_first_line(session, ERR_BAD_LINE, "this is no text; closing");
+    if (len < PROTO_LINE_MAX)
+        return true;
+    return refuse_first_line(session, ERR_LINE_TOO_LONG, "a line is at most 1024 bytes; closing");
+}
+
+/* ---- lines ---- */
 
 static bool is_allowed(const struct session *session, enum command_id id)
 {
@@ -131,9 +166,9 @@ static bool take_line(struct session *session, const char *line, size_t len)
         return true;
     if (session->client.refuses_input || session->client.worker->stage >= WORKER_QUIET)
         return take_line_of_a_stop(session);
-    if (may_be_http(session, line, len))
-        return take_http(session);
-    session->spoke = true;
+    if (is_first_line(session) && !first_line_may_be(session, line, len))
+        return true;
+    session->past_first_line = true;
     if (!line_is_text(line, len))
         return take_bad_line(session, ERR_BAD_LINE, NULL);
     struct command command;
@@ -151,9 +186,9 @@ static bool take_line(struct session *session, const char *line, size_t len)
 /* Deals with the beginning of a line that is too long; its rest is discarded. */
 static bool take_long_line(struct session *session, const char *line, size_t len)
 {
-    if (may_be_http(session, line, len))
-        return take_http(session);
-    session->spoke = true;
+    if (is_first_line(session) && !first_line_may_go_on(session, line, len))
+        return true;
+    session->past_first_line = true;
     return take_bad_line(session, ERR_LINE_TOO_LONG, NULL);
 }
 
@@ -165,6 +200,8 @@ static size_t take_partial(struct session *session, const char *bytes, size_t le
             return 0;
         session->skips_line = true;
         conn_begin_message(&session->client.conn);
+    } else if (is_first_line(session)) {
+        (void)first_line_may_go_on(session, bytes, len);
     }
     return session->skips_line ? len : 0;
 }
@@ -188,6 +225,18 @@ static bool take_whole(struct session *session, const char *line, const char *en
     return true;
 }
 
+/* Passes over a command of Telnet that stands where a line begins; nothing answers it. Returns its
+ * length, 0 where there is none, or -1 if its rest must be awaited. */
+static ptrdiff_t take_telnet(struct session *session, const char *bytes, size_t len)
+{
+    if (session->skips_line)
+        return 0;
+    ptrdiff_t telnet = telnet_command_len(bytes, len < PROTO_LINE_MAX ? len : PROTO_LINE_MAX);
+    if (telnet < 0 && len >= PROTO_LINE_MAX)
+        end_session(session, ERR_LINE_TOO_LONG, "an option without an end; closing");
+    return telnet;
+}
+
 static size_t on_input(struct conn *conn, char *bytes, size_t len)
 {
     struct session *session = session_of(conn);
@@ -202,6 +251,13 @@ static size_t on_input(struct conn *conn, char *bytes, size_t len)
             break;
         }
         const char *line = bytes + used;
+        ptrdiff_t telnet = take_telnet(session, line, len - used);
+        if (telnet < 0)
+            break;
+        if (telnet > 0) {
+            used += (size_t)telnet;
+            continue;
+        }
         const char *end = memchr(line, '\n', len - used);
         if (!end)
             return used + take_partial(session, line, len - used);

@@ -20,11 +20,11 @@ struct session {
     uint16_t errors_in_row;
     uint8_t
         asked; /* enum command_id of the request in flight that is not a VOTE; 0 (VOTE) for none */
-    bool spoke : 1;       /* has sent a line that is not empty */
-    bool skips_line : 1;  /* of a line that is too long the rest is dropped */
-    bool drops_input : 1; /* was told that the server stops: more input is dropped */
-    int file;             /* owned: the open file that came last with the input; -1 for none */
-    char *voter;          /* owned; AS; NULL for none */
+    bool past_first_line : 1; /* has sent a line that is not empty, and may go on */
+    bool skips_line : 1;      /* of a line that is too long the rest is dropped */
+    bool drops_input : 1;     /* was told that the server stops: more input is dropped */
+    int file;                 /* owned: the open file that came last with the input; -1 for none */
+    char *voter;              /* owned; AS; NULL for none */
 };
 
 extern const struct client_protocol session_protocol;

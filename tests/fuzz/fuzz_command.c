@@ -2,6 +2,7 @@
  * read; and what is parsed holds to what command.h promises, so that nobody behind the codec need
  * check it again. */
 #include "proto/line.h"
+#include "proto/telnet.h"
 #include "proto/command.h"
 
 #include <stdlib.h>
@@ -204,7 +205,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     memcpy(line, data, size);
     require(line_is_text(line, size) == is_text(data, data + size));
-    (void)line_is_http(line, size);
+    (void)line_is_foreign(line, size);
+    require(!line_has_control(line, size) || !line_is_text(line, size));
+    ptrdiff_t telnet = telnet_command_len(line, size);
+    require(telnet >= -1 && telnet <= (ptrdiff_t)size);
     if (!line_is_empty(line, size))
         parse(line, size);
     free(line);

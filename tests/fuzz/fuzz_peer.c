@@ -8,6 +8,7 @@
 #include "tests/fuzz/fuzz_web.h"
 #include "proto/command.h"
 #include "proto/line.h"
+#include "proto/telnet.h"
 #include "proto/reply.h"
 
 #include <stdlib.h>
@@ -22,7 +23,6 @@ struct expected {
         EXPECT_SUBSCRIBE, /* a number, or an error; then pushes of `poll`, or of all */
         EXPECT_ROWS,      /* rows, and how many they were */
         EXPECT_ANY,       /* rows and an end */
-        EXPECT_LONG_HTTP, /* one of two errors: it depends on how the line was split */
     } what;
     enum error error;
     bool last;  /* the server closes after this */
@@ -40,8 +40,9 @@ static struct peer {
     /* The line that it is sending. */
     char line[PROTO_LINE_MAX];
     size_t line_len;
-    bool discarding; /* it is too long */
-    bool spoke;      /* has sent a line that is not empty */
+    bool discarding;   /* it is too long */
+    bool spoke;        /* has sent a line that is not empty */
+    bool ended_itself; /* by its first line, which was none of the protocol's */
 
     struct expected *expected;
     size_t expected_count, expected_at;
@@ -146,20 +147,25 @@ static void expect_command(struct peer *peer, const struct command *command)
     }
 }
 
-static void expect_http(struct peer *peer)
+/* Nothing that it sends from now on is executed. */
+static void expect_end(struct peer *peer, enum error error)
 {
-    expect_error(peer, ERR_UNKNOWN_COMMAND);
+    expect_error(peer, error);
     peer->expected[peer->expected_count - 1].last = true;
+    peer->ended_itself = true;
+}
+
+static bool is_first_line(const struct peer *peer)
+{
+    return !peer->spoke && peer->kind != PEER_ADMIN;
 }
 
 static void send_long_line(struct peer *peer)
 {
-    if (peer->spoke)
-        expect_error(peer, ERR_LINE_TOO_LONG);
-    else if (peer->kind == PEER_ADMIN)
-        expect_error(peer, ERR_LINE_TOO_LONG);
+    if (is_first_line(peer))
+        expect_end(peer, ERR_LINE_TOO_LONG);
     else
-        expect(peer)->what = EXPECT_LONG_HTTP;
+        expect_error(peer, ERR_LINE_TOO_LONG);
     peer->spoke = true;
 }
 
@@ -171,11 +177,16 @@ static void send_line(struct peer *peer, size_t len)
         len--;
     if (line_is_empty(peer->line, len))
         return;
-    if (!peer->spoke && peer->kind != PEER_ADMIN && line_is_http(peer->line, len)) {
-        expect_http(peer);
+    bool first = is_first_line(peer);
+    peer->spoke = true;
+    if (first && !line_is_text(peer->line, len)) {
+        expect_end(peer, ERR_BAD_LINE);
         return;
     }
-    peer->spoke = true;
+    if (first && line_is_foreign(peer->line, len)) {
+        expect_end(peer, ERR_UNKNOWN_COMMAND);
+        return;
+    }
     if (!line_is_text(peer->line, len)) {
         expect_error(peer, ERR_BAD_LINE);
         return;
@@ -190,8 +201,27 @@ static void send_line(struct peer *peer, size_t len)
         expect_command(peer, &command);
 }
 
+/* Whether the byte belongs to a command of Telnet, or may: then it is not in the line. */
+static bool is_telnet(struct peer *peer)
+{
+    ptrdiff_t len = telnet_command_len(peer->line, peer->line_len);
+    if (len < 0 && peer->line_len == PROTO_LINE_MAX)
+        expect_end(peer, ERR_LINE_TOO_LONG);
+    if (len > 0)
+        peer->line_len = 0;
+    return len != 0;
+}
+
 static void send_byte(struct peer *peer, char byte)
 {
+    if (peer->ended_itself)
+        return;
+    if (!peer->discarding) {
+        peer->line[peer->line_len++] = byte;
+        if (is_telnet(peer))
+            return;
+        peer->line_len--;
+    }
     if (byte == '\n') {
         if (!peer->discarding)
             send_line(peer, peer->line_len);
@@ -202,6 +232,10 @@ static void send_byte(struct peer *peer, char byte)
     if (peer->discarding)
         return;
     peer->line[peer->line_len++] = byte;
+    if (is_first_line(peer) && line_has_control(&byte, 1)) {
+        expect_end(peer, ERR_BAD_LINE);
+        return;
+    }
     if (peer->line_len == PROTO_LINE_MAX) { /* and its LF would be one more */
         send_long_line(peer);
         peer->discarding = true;
@@ -291,10 +325,6 @@ static void take_expected(struct peer *peer, const struct expected *expected,
         break;
     case EXPECT_SUBSCRIBE:
         take_subscribed(peer, expected, reply);
-        break;
-    case EXPECT_LONG_HTTP:
-        REQUIRE(has_code(reply, ERR_LINE_TOO_LONG) || has_code(reply, ERR_UNKNOWN_COMMAND));
-        peer->over = has_code(reply, ERR_UNKNOWN_COMMAND);
         break;
     case EXPECT_ROWS:
         REQUIRE(no_memory || (reply->has_number && reply->number == peer->rows));

@@ -2,9 +2,12 @@
  * a client its connection. */
 #include "tests/support/server.h"
 
+#include "proto/limits.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 static struct server server;
 
@@ -238,6 +241,7 @@ END_TEST
 START_TEST(a_long_line_is_refused_before_its_end)
 {
     struct client *client = server_client(&server);
+    client_ask(client, "PING", "+OK");
     write_ping(client, 5000, "");
     client_expect_error(client, "LINE-TOO-LONG");
     write_text(client, " and its rest\nPING\n");
@@ -256,6 +260,11 @@ START_TEST(a_long_line_without_an_end)
 END_TEST
 
 /* ---- what is no text ---- */
+
+static void assert_nothing_was_voted(void)
+{
+    client_ask(server_client(&server), "SHOW lunch", "+OK lunch open 1 0 pizza=0 sushi=0");
+}
 
 static const struct {
     const char *bytes;
@@ -281,10 +290,22 @@ static const struct {
 START_TEST(a_line_that_is_no_text_is_refused)
 {
     struct client *client = server_client(&server);
+    client_ask(client, "PING", "+OK");
     client_write(client, bad_lines[_i].bytes, bad_lines[_i].len);
     write_text(client, "\nPING\n");
     client_expect_error(client, "BAD-LINE");
     client_expect(client, "+OK");
+}
+END_TEST
+
+START_TEST(a_first_line_that_is_no_text_closes)
+{
+    struct client *client = server_client(&server);
+    client_write(client, bad_lines[_i].bytes, bad_lines[_i].len);
+    write_text(client, "\nVOTE lunch pizza\n");
+    client_expect_error(client, "BAD-LINE");
+    client_expect_end(client);
+    assert_nothing_was_voted();
 }
 END_TEST
 
@@ -381,46 +402,76 @@ START_TEST(every_error_that_blames_counts)
 }
 END_TEST
 
-/* ---- HTTP ---- */
+/* ---- other protocols ---- */
 
-static const char *const http_requests[] = {
-    "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
-    "POST / HTTP/1.1\r\nContent-Length: 18\r\n\r\n",
-    "\r\n\r\nPOST / HTTP/1.1\r\n\r\n",
-    "HEAD x\n",
-    "PUT x\n",
-    "DELETE x\n",
-    "OPTIONS * HTTP/1.0\r\n",
-    "PATCH x\n",
-    "CONNECT x:1\n",
-    "TRACE x\n",
-    "PRI * HTTP/2.0\r\n",
-    "BREW / HTTP/1.1\r\n",
-    "GET \x01\xff\n",
-    "VOTE lunch pizza HTTP/1.1\n",
+#define BYTES(error, bytes)            \
+    {                                  \
+        error, bytes, sizeof bytes - 1 \
+    }
+
+/* What a browser, or another program that somebody else can steer, may be made to begin with; and
+ * in it, or after it, a vote. */
+static const struct {
+    const char *error;
+    const char *bytes;
+    size_t len;
+} beginnings[] = {
+    BYTES("UNKNOWN-COMMAND", "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+    BYTES("UNKNOWN-COMMAND", "POST / HTTP/1.1\r\nContent-Type: text/plain\r\n\r\n"),
+    BYTES("UNKNOWN-COMMAND", "\r\n\r\nPOST / HTTP/1.1\r\n\r\n"),
+    BYTES("UNKNOWN-COMMAND", "HEAD x\n"),
+    BYTES("UNKNOWN-COMMAND", "PUT x\n"),
+    BYTES("UNKNOWN-COMMAND", "DELETE x\n"),
+    BYTES("UNKNOWN-COMMAND", "OPTIONS * HTTP/1.0\r\n"),
+    BYTES("UNKNOWN-COMMAND", "PATCH x\n"),
+    BYTES("UNKNOWN-COMMAND", "CONNECT x:1\n"),
+    BYTES("UNKNOWN-COMMAND", "TRACE x\n"),
+    BYTES("UNKNOWN-COMMAND", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+    BYTES("UNKNOWN-COMMAND", "BREW / HTTP/1.1\r\n"),
+    BYTES("UNKNOWN-COMMAND", "patch / HTTP/1.1\r\n"),
+    BYTES("UNKNOWN-COMMAND", "VOTE lunch pizza HTTP/1.1\n"), /* a script may choose the method */
+    BYTES("UNKNOWN-COMMAND", "DESCRIBE rtsp://localhost/ RTSP/1.0\r\n"),
+    BYTES("UNKNOWN-COMMAND", "SSH-2.0-OpenSSH_9.2\r\n"),
+    BYTES("BAD-LINE", "GET \x01\xff\n"),
+    BYTES("BAD-LINE", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"), /* TLS */
+    BYTES("BAD-LINE", "\x80\x2e\x01\x03\x01"),                         /* and of the oldest kind */
+    BYTES("BAD-LINE", "\n\x01\x00\x04\x21\x12\xa4\x42"),               /* ICE: a length, and STUN */
+    BYTES("BAD-LINE", "\x00\x03\x00\x08\x21\x12\xa4\x42"),             /* TURN */
+    BYTES("BAD-LINE", "\x03\x00\x00\x13\x0e\xe0\x00"),                 /* RDP */
+    BYTES("BAD-LINE", "0\x0c\x02\x01\x01`\x07"),                       /* LDAP */
+    BYTES("BAD-LINE", "\x05\x01"),                                     /* SOCKS */
+    BYTES("BAD-LINE", "<policy-file-request/>\0"),
+    BYTES("BAD-LINE", "VOTE lunch\0pizza"),
+    BYTES("BAD-LINE", "\xff\xfb"
+                      "\x1f\x16\x03\x01"), /* no more than options of Telnet are passed over */
 };
 
-static void assert_nothing_was_voted(void)
-{
-    client_ask(server_client(&server), "SHOW lunch", "+OK lunch open 1 0 pizza=0 sushi=0");
-}
-
-START_TEST(http_is_refused_and_closed)
+START_TEST(another_protocol_is_refused_and_closed)
 {
     struct client *client = server_client(&server);
-    write_text(client, http_requests[_i]);
-    write_text(client, "VOTE lunch pizza\nVOTE lunch sushi\n");
-    client_expect_error(client, "UNKNOWN-COMMAND");
+    client_write(client, beginnings[_i].bytes, beginnings[_i].len);
+    write_text(client, "\nVOTE lunch pizza\nVOTE lunch sushi\n");
+    client_expect_error(client, beginnings[_i].error);
     client_expect_end(client);
     assert_nothing_was_voted();
 }
 END_TEST
 
-/* In pieces, so that the server sees that it is HTTP only later. */
-START_TEST(http_that_comes_in_pieces)
+/* Binary bytes need no line's end: who waits for an answer to them would wait for it in vain. */
+START_TEST(what_is_no_text_is_refused_before_its_line_ends)
 {
     struct client *client = server_client(&server);
-    write_text(client, "POST /");
+    client_write(client, "\x16\x03\x01", 3);
+    client_expect_error(client, "BAD-LINE");
+    client_expect_end(client);
+}
+END_TEST
+
+/* In pieces, so that the server sees only later what it is. */
+START_TEST(another_protocol_that_comes_in_pieces)
+{
+    struct client *client = server_client(&server);
+    write_text(client, "BREW ");
     client_ask(server_client(&server), "PING", "+OK");
     write_text(client, " HTTP/1.1\r\nX: y\r\n\r\n");
     write_text(client, "VOTE lunch pizza\n");
@@ -430,27 +481,77 @@ START_TEST(http_that_comes_in_pieces)
 }
 END_TEST
 
-START_TEST(http_with_a_line_that_is_too_long)
+/* Its version would stand at its end. */
+START_TEST(a_first_line_that_is_too_long_closes)
 {
+    static const char *const methods[] = {"POST", "VOTE"};
     struct client *client = server_client(&server);
-    char target[4000];
-    memset(target, 'x', sizeof target);
-    write_text(client, "POST /");
-    client_write(client, target, sizeof target);
-    write_text(client, " HTTP/1.1\r\n\r\nVOTE lunch pizza\n");
-    client_expect_error(client, "UNKNOWN-COMMAND");
+    client_send(client, "%s /%01500d HTTP/1.1\r\n\r\nVOTE lunch pizza", methods[_i], 0);
+    client_expect_error(client, "LINE-TOO-LONG");
     client_expect_end(client);
     assert_nothing_was_voted();
 }
 END_TEST
 
-static const char *const not_http[] = {"get / there",      "GET",           "POSTAL code",
-                                       "PING HTTP/1.1 ok", "PING http/1.1", "PING HTTP/11"};
+/* The names of protocols that a TLS client offers stand in its first record as they are. */
+START_TEST(a_real_tls_client_votes_for_nothing)
+{
+    char command[256];
+    snprintf(
+        command, sizeof command,
+        "command -v openssl >/dev/null || exit 77; exec openssl s_client -connect "
+        "127.0.0.1:%u -alpn \"$(printf '\\nVOTE lunch pizza\\n.')\" </dev/null >/dev/null 2>&1",
+        server.port);
+    int status = system(command);
+    ck_assert(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 77)
+        return;                               /* no openssl here */
+    ck_assert_int_eq(WEXITSTATUS(status), 1); /* it got no TLS */
+    assert_nothing_was_voted();
+    struct client *admin = server_admin(&server);
+    ck_assert_uint_eq(client_stat(admin, "connections_total"), 3); /* but it came */
+}
+END_TEST
 
-START_TEST(what_only_resembles_http_does_not_close)
+#define PUTTY "\xff\xfb\x1f\xff\xfb\x20\xff\xfb\x18\xff\xfb\x27\xff\xfd\x01\xff\xfb\x03\xff\xfd\x03"
+
+START_TEST(options_of_telnet_are_passed_over)
+{
+    static const char *const offers[] = {
+        PUTTY,
+        "\xff\xfa\x1f\x01\n\x01\x18\xff\xf0", /* a window of 266 columns */
+        "\r\n" PUTTY "\r\n",
+    };
+    for (size_t i = 0; i < sizeof offers / sizeof offers[0]; i++) {
+        struct client *client = server_client(&server);
+        size_t len = strlen(offers[i]);
+        for (size_t at = 0; at < len; at += 2) /* each cut in two */
+            client_write(client, offers[i] + at, len - at < 2 ? len - at : 2);
+        write_text(client, "PING one\r\n\xff\xf1PING two\r\n");
+        client_expect(client, "+OK one");
+        client_expect(client, "+OK two");
+    }
+}
+END_TEST
+
+START_TEST(an_option_of_telnet_without_an_end_closes)
+{
+    static const char zeros[PROTO_LINE_MAX];
+    struct client *client = server_client(&server);
+    write_text(client, "\xff\xfa\x1f");
+    client_write(client, zeros, sizeof zeros);
+    client_expect_error(client, "LINE-TOO-LONG");
+    client_expect_end(client);
+}
+END_TEST
+
+static const char *const not_foreign[] = {"get / there",      "GET",           "POSTAL code",
+                                          "PING HTTP/1.1 ok", "PING http/1.1", "PING HTTP/11"};
+
+START_TEST(what_only_resembles_another_protocol_does_not_close)
 {
     struct client *client = server_client(&server);
-    client_send(client, "%s", not_http[_i]);
+    client_send(client, "%s", not_foreign[_i]);
     client_line(client);
     client_ask(client, "PING", "+OK");
 }
@@ -476,6 +577,7 @@ SERVER_MAIN("lines",
                        {a_long_line_is_refused_before_its_end},
                        {a_long_line_without_an_end},
                        {a_line_that_is_no_text_is_refused, .loops = UNIT_COUNT(bad_lines)},
+                       {a_first_line_that_is_no_text_closes, .loops = UNIT_COUNT(bad_lines)},
                        {text_of_the_world_is_given_back}}},
             {"errors in a row", .set_up = set_up, .tear_down = tear_down,
              .tests = {{a_hundred_errors_in_a_row_close},
@@ -483,8 +585,13 @@ SERVER_MAIN("lines",
                        {any_other_reply_starts_the_count_anew, .loops = UNIT_COUNT(good_lines)},
                        {errors_that_blame_nobody_do_not_count},
                        {every_error_that_blames_counts}}},
-            {"HTTP", .set_up = set_up, .tear_down = tear_down,
-             .tests = {{http_is_refused_and_closed, .loops = UNIT_COUNT(http_requests)},
-                       {http_that_comes_in_pieces},
-                       {http_with_a_line_that_is_too_long},
-                       {what_only_resembles_http_does_not_close, .loops = UNIT_COUNT(not_http)}}})
+            {"other protocols", .set_up = set_up, .tear_down = tear_down,
+             .tests = {{another_protocol_is_refused_and_closed, .loops = UNIT_COUNT(beginnings)},
+                       {what_is_no_text_is_refused_before_its_line_ends},
+                       {another_protocol_that_comes_in_pieces},
+                       {a_first_line_that_is_too_long_closes, .loops = 2},
+                       {a_real_tls_client_votes_for_nothing},
+                       {options_of_telnet_are_passed_over},
+                       {an_option_of_telnet_without_an_end_closes},
+                       {what_only_resembles_another_protocol_does_not_close,
+                        .loops = UNIT_COUNT(not_foreign)}}})

@@ -3,6 +3,7 @@
  * them. */
 #include "tests/support/coverage.h"
 #include "proto/number.h"
+#include "proto/telnet.h"
 #include "proto/line.h"
 #include "proto/ascii.h"
 #include "proto/command.h"
@@ -77,9 +78,9 @@ static bool is_text(const char *bytes, size_t len)
     return line_is_text(exact_copy(bytes, len), len);
 }
 
-static bool is_http(const char *line)
+static bool is_foreign(const char *line)
 {
-    return line_is_http(exact_copy(line, strlen(line)), strlen(line));
+    return line_is_foreign(exact_copy(line, strlen(line)), strlen(line));
 }
 
 /* ---- Lines ---- */
@@ -206,34 +207,37 @@ START_TEST(empty_lines)
 }
 END_TEST
 
-START_TEST(http_lines)
+START_TEST(foreign_lines)
 {
     static const char *const methods[] = {"GET",     "HEAD",  "POST",    "PUT",   "DELETE",
                                           "OPTIONS", "PATCH", "CONNECT", "TRACE", "PRI"};
     for (size_t i = 0; i < COUNT_OF(methods); i++) {
         char line[64];
         snprintf(line, sizeof line, "%s /", methods[i]);
-        ck_assert_msg(is_http(line), "%s", line);
+        ck_assert_msg(is_foreign(line), "%s", line);
         snprintf(line, sizeof line, "%s ", methods[i]);
-        ck_assert_msg(is_http(line), "%s", line);
-        ck_assert_msg(!is_http(methods[i]), "%s", methods[i]);
+        ck_assert_msg(is_foreign(line), "%s", line);
+        ck_assert_msg(!is_foreign(methods[i]), "%s", methods[i]);
     }
-    ck_assert(is_http("BREW /pot HTTP/1.1"));
-    ck_assert(is_http("VOTE lunch HTTP/1.0"));
-    ck_assert(is_http("VOTE lunch HTTP/1.1\r"));
-    ck_assert(is_http("x HTTP/2.0 \t"));
-    ck_assert(is_http("HTTP/1.1"));
-    ck_assert(is_http("  GET / HTTP/1.1"));
-    ck_assert(is_http("GET /a-line-that-was-cut-off"));
-    ck_assert(is_http(" GET /a-line-that-was-cut-off"));
-    ck_assert(is_http("\t \tPOST /"));
+    ck_assert(is_foreign("BREW /pot HTTP/1.1"));
+    ck_assert(is_foreign("VOTE lunch HTTP/1.0"));
+    ck_assert(is_foreign("VOTE lunch HTTP/1.1\r"));
+    ck_assert(is_foreign("x HTTP/2.0 \t"));
+    ck_assert(is_foreign("HTTP/1.1"));
+    ck_assert(is_foreign("  GET / HTTP/1.1"));
+    ck_assert(is_foreign("GET /a-line-that-was-cut-off"));
+    ck_assert(is_foreign(" GET /a-line-that-was-cut-off"));
+    ck_assert(is_foreign("\t \tPOST /"));
     static const char followed[] = "  BREW /pot HTTP/1.1xx"; /* by what is no part of the line */
-    ck_assert(line_is_http(followed, sizeof followed - 3));
-    ck_assert(is_http("POST \x01\xff"));
+    ck_assert(line_is_foreign(followed, sizeof followed - 3));
+    ck_assert(is_foreign("POST \x01\xff"));
+    ck_assert(is_foreign("DESCRIBE rtsp://lunch/ RTSP/1.0\r"));
+    ck_assert(is_foreign("INVITE sip:lunch SIP/2.0"));
+    ck_assert(is_foreign("SSH-2.0-OpenSSH_9.2"));
 }
 END_TEST
 
-START_TEST(lines_that_are_not_http)
+START_TEST(lines_that_are_not_foreign)
 {
     static const char *const lines[] = {
         "",
@@ -251,11 +255,60 @@ START_TEST(lines_that_are_not_http)
         "PING HTTP/x.1",
         "PING HTTP/1.x",
         "PING HTTP/1.1.",
-        "TTP/1.1",
+        "/1.1",
+        "PING a/1.1",
+        "SSH",
+        "ssh-2.0",
+        "PING SSH-2.0",
         "VOTE lunch pizza as=GET",
     };
     for (size_t i = 0; i < COUNT_OF(lines); i++)
-        ck_assert_msg(!is_http(lines[i]), "%s", lines[i]);
+        ck_assert_msg(!is_foreign(lines[i]), "%s", lines[i]);
+}
+END_TEST
+
+START_TEST(control_characters)
+{
+    for (unsigned c = 0; c < 256; c++) {
+        const char bytes[] = {'a', (char)c};
+        bool control = (c < 0x20 && c != '\t' && c != '\r') || c == 0x7f;
+        ck_assert_msg(line_has_control(exact_copy(bytes, 2), 2) == control, "%u", c);
+    }
+    ck_assert(!line_has_control("", 0));
+}
+END_TEST
+
+/* Each command, cut at each place, and with something after it. */
+START_TEST(telnet_commands)
+{
+    static const struct {
+        const char *bytes;
+        ptrdiff_t len;
+    } commands[] = {
+        {"\xff\xfb\x1f", 3},
+        {"\xff\xfc\x01", 3},
+        {"\xff\xfd\x03", 3},
+        {"\xff\xfe\xff", 3},
+        {"\xff\xf1", 2},
+        {"\xff\xf9", 2},
+        {"\xff\xfa\x18\x01\xff\xf0", 6},
+        {"\xff\xfa\x1f\x01\n\xff\xff\x0a\xff\xf0", 10},
+        {"\xff\xfa\xff\xf0", 4},
+    };
+    for (size_t i = 0; i < COUNT_OF(commands); i++) {
+        char line[32] = {0};
+        size_t len = (size_t)commands[i].len;
+        memcpy(line, commands[i].bytes, len);
+        strcpy(line + len, "PING");
+        ck_assert_int_eq(telnet_command_len(exact_copy(line, len + 4), len + 4), commands[i].len);
+        for (size_t cut = 1; cut < len; cut++)
+            ck_assert_int_eq(telnet_command_len(exact_copy(line, cut), cut), -1);
+    }
+    ck_assert_int_eq(telnet_command_len("", 0), 0);
+    ck_assert_int_eq(telnet_command_len("PING", 4), 0);
+    ck_assert_int_eq(telnet_command_len("\xff\xff", 2), 0);
+    ck_assert_int_eq(telnet_command_len("\xff\xf0", 2), 0);
+    ck_assert_int_eq(telnet_command_len("\xffPING", 5), 0);
 }
 END_TEST
 
@@ -1253,8 +1306,10 @@ int main(void)
                    {malformed_utf8},
                    {good_utf8},
                    {empty_lines},
-                   {http_lines},
-                   {lines_that_are_not_http}}},
+                   {foreign_lines},
+                   {control_characters},
+                   {telnet_commands},
+                   {lines_that_are_not_foreign}}},
         {"words", .timeout_s = 60,
          .tests = {{names}, {name_bytes}, {voters}, {numbers}, {spans_are_compared_whole}}},
         {"lists", .timeout_s = 60,
