@@ -74,6 +74,11 @@ void log_set_level(enum log_level level)
     least_level = level;
 }
 
+bool log_shows(enum log_level level)
+{
+    return level >= least_level;
+}
+
 int log_level_find(const char *word)
 {
     for (int level = 0; level < LEVEL_COUNT; level++)
@@ -308,7 +313,7 @@ bool log_flush(unsigned timeout_ms)
 #define DEFINE_LOG_FUNCTION(name, level)     \
     void log_##name(const char *format, ...) \
     {                                        \
-        if (level < least_level)             \
+        if (!log_shows(level))               \
             return;                          \
         va_list args;                        \
         va_start(args, format);              \

@@ -11,6 +11,9 @@ enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_E
 /* Events below this level are left out. Default: info. Call before threads are started. */
 void log_set_level(enum log_level level);
 
+/* Whether an event of this level is written: where making its values costs something. */
+bool log_shows(enum log_level level);
+
 /* The level that a word names ("warning"), or -1. */
 int log_level_find(const char *word);
 const char *log_level_name(enum log_level level);

@@ -244,7 +244,7 @@ int execute_quit(struct session *session, const struct command *command, const c
     (void)command;
     (void)why;
     session_reply_text(session, "bye", 3);
-    conn_finish(&session->client.conn);
+    conn_finish(&session->client.conn, CLOSE_QUIT);
     return 0;
 }
 

@@ -73,7 +73,7 @@ static void kick(const struct inquiry *inquiry, struct client *client)
 {
     if (is_asker(inquiry, client))
         return;
-    conn_doom(&client->conn);
+    conn_doom(&client->conn, CLOSE_KICKED);
     conn_settle(&client->conn);
 }
 
@@ -120,7 +120,7 @@ static void reply_kick(const struct inquiry *inquiry, struct session *session)
     }
     session_reply_ok(session);
     if (session->client.id == inquiry->kick_id) /* its later commands are not executed */
-        conn_finish(&session->client.conn);
+        conn_finish(&session->client.conn, CLOSE_KICKED);
 }
 
 /* Asker's thread. */

@@ -14,7 +14,6 @@
 #include "line/commands.h"
 #include "line/session_reply.h"
 
-#include "base/clock.h"
 #include "config/config.h"
 #include "base/log.h"
 #include "proto/line.h"
@@ -99,7 +98,7 @@ static bool take_bad_line(struct session *session, enum error error, const char 
 static void end_session(struct session *session, enum error error, const char *why)
 {
     session_reply_error(session, error, 0, why);
-    conn_finish(&session->client.conn);
+    conn_finish(&session->client.conn, CLOSE_MALFORMED);
 }
 
 /* A web page must not be able to vote through a browser that is made to speak another protocol to
@@ -155,7 +154,7 @@ static bool take_line_of_a_stop(struct session *session)
     if (session->client.subscriber)
         session->drops_input = true;
     else
-        conn_finish(&session->client.conn);
+        conn_finish(&session->client.conn, CLOSE_STOP);
     return true;
 }
 
@@ -281,9 +280,8 @@ static void on_unfinished(struct conn *conn, size_t len)
 static void on_overdue(struct conn *conn)
 {
     struct session *session = session_of(conn);
-    counter_add(&session->client.worker->counters.slow_lines, 1);
     session_reply_error(session, ERR_LINE_TOO_SLOW, 0, NULL);
-    conn_finish(conn);
+    conn_finish(conn, CLOSE_SLOW);
 }
 
 /* ---- answers ---- */
@@ -358,7 +356,7 @@ static void greet(struct client *client)
     session->file = -1;
     if (client->refused) {
         session_reply_error(session, ERR_TOO_MANY_CONNECTIONS, 0, NULL);
-        conn_finish(&client->conn);
+        conn_finish(&client->conn, CLOSE_REFUSED);
         return;
     }
     char *out = conn_reserve(&client->conn, REPLY_MAX);

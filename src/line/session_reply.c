@@ -67,7 +67,7 @@ void session_reply_refusal(struct session *session, enum error error, uint64_t s
     if (session->errors_in_row < session->client.worker->server->config->max_errors)
         return;
     session_reply_error(session, ERR_TOO_MANY_ERRORS, 0, NULL);
-    conn_finish(&session->client.conn);
+    conn_finish(&session->client.conn, CLOSE_ERRORS);
 }
 
 void session_reply_done(struct session *session)

@@ -224,7 +224,7 @@ static void update_interest(struct conn *conn)
     event_assign(&conn->event, conn->pool->loop->base, conn->fd, (short)(wanted | EV_PERSIST),
                  on_event, conn);
     if (event_add(&conn->event, NULL) != 0)
-        conn_doom(conn);
+        conn_doom(conn, CLOSE_MEMORY);
 }
 
 /* ---- life ---- */
@@ -238,8 +238,10 @@ void conn_init(struct conn *conn, const struct conn_handler *handler, int fd,
 int conn_attach(struct conn_pool *pool, struct conn *conn)
 {
     loop_assert_owner(pool->loop);
-    if (pool->free_slot == NO_SLOT && pool_grow(pool) != 0)
+    if (pool->free_slot == NO_SLOT && pool_grow(pool) != 0) {
+        counter_add(&pool->closes[CLOSE_MEMORY], 1);
         return -1;
+    }
     uint32_t index = pool->free_slot;
     struct conn_slot *slot = &pool->slots[index];
     pool->free_slot = slot->next_free;
@@ -280,19 +282,32 @@ void conn_abandon(struct conn *conn)
     conn->handler->free(conn);
 }
 
-void conn_doom(struct conn *conn)
+/* The first reason stays: it is the one that what followed comes from. */
+static void give_reason(struct conn *conn, enum close_reason reason)
 {
-    if (conn->pool && conn->pool->out_conn == conn) {
+    INVARIANT(reason != CLOSE_NONE);
+    if (conn->closes_for != CLOSE_NONE)
+        return;
+    conn->closes_for = (uint8_t)reason;
+    counter_add(&conn->pool->closes[reason], 1);
+}
+
+void conn_doom(struct conn *conn, enum close_reason reason)
+{
+    give_reason(conn, reason);
+    if (conn->pool->out_conn == conn) {
         conn->pool->out.len = 0;
         conn->pool->out_conn = NULL;
     }
     set_state(conn, CONN_DOOMED);
 }
 
-void conn_finish(struct conn *conn)
+void conn_finish(struct conn *conn, enum close_reason reason)
 {
-    if (conn->state == CONN_OPEN)
-        set_state(conn, CONN_CLOSING);
+    if (conn->state != CONN_OPEN)
+        return;
+    give_reason(conn, reason);
+    set_state(conn, CONN_CLOSING);
 }
 
 /* ---- output ---- */
@@ -309,7 +324,7 @@ char *conn_reserve(struct conn *conn, size_t len)
         room = buffer_reserve(&pool->out, len);
     }
     if (!room)
-        conn_doom(conn);
+        conn_doom(conn, CLOSE_MEMORY);
     return room;
 }
 
@@ -329,7 +344,8 @@ size_t conn_try_send(struct conn *conn, const char *bytes, size_t len)
     while (n < 0 && errno == EINTR);
     counter_add(&conn->pool->counters->write_calls, 1);
     if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
-        conn_doom(conn); /* ENOBUFS too: the socket stays writable, and waiting would be a spin */
+        /* ENOBUFS too: the socket stays writable, and waiting would be a spin */
+        conn_doom(conn, close_of_errno(errno));
         return 0;
     }
     size_t sent = n > 0 ? (size_t)n : 0;
@@ -343,7 +359,7 @@ size_t conn_try_send(struct conn *conn, const char *bytes, size_t len)
 void conn_keep_unsent(struct conn *conn, const char *bytes, size_t len)
 {
     if (conn->state != CONN_DOOMED && len > 0 && buffer_append(&conn->unsent, bytes, len) != 0)
-        conn_doom(conn);
+        conn_doom(conn, CLOSE_MEMORY);
 }
 
 void conn_flush(struct conn *conn)
@@ -449,7 +465,7 @@ static void keep_unread(struct conn *conn, const char *bytes, size_t len)
     if (len == 0)
         buffer_free(&conn->unread);
     else if (buffer_append(&conn->unread, bytes, len) != 0)
-        conn_doom(conn);
+        conn_doom(conn, CLOSE_MEMORY);
 }
 
 static void drain(struct conn *conn)
@@ -458,7 +474,7 @@ static void drain(struct conn *conn)
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n <= 0)
-        conn_doom(conn);
+        conn_doom(conn, CLOSE_PEER);
 }
 
 static void note_read(struct conn *conn, uint64_t readable_ns)
@@ -506,7 +522,7 @@ static void read_input(struct conn *conn, uint64_t readable_ns)
     counter_add(&pool->counters->read_calls, 1);
     if (n < 0) {
         if (errno != EAGAIN && errno != EINTR)
-            conn_doom(conn);
+            conn_doom(conn, close_of_errno(errno));
         return;
     }
     if (n == 0) {
@@ -602,7 +618,7 @@ static void end(struct conn *conn)
         conn->handler->unfinished(conn, conn->unread.len);
         conn_flush(conn);
     }
-    conn_finish(conn);
+    conn_finish(conn, conn->ended ? CLOSE_PEER : CLOSE_STOP);
 }
 
 void conn_settle(struct conn *conn)
@@ -660,8 +676,7 @@ static void on_stall(struct conn *conn, uint64_t now_ns)
         TAILQ_INSERT_TAIL(&conn->pool->blocked, conn, timed_link);
         return;
     }
-    counter_add(&conn->pool->counters->slow_readers, 1);
-    conn_doom(conn);
+    conn_doom(conn, CLOSE_STALLED);
     conn_settle(conn);
 }
 
@@ -687,7 +702,7 @@ static bool expire_one(struct conn_pool *pool, uint64_t now_ns)
         return true;
     }
     if ((conn = TAILQ_FIRST(&pool->draining)) && conn->deadline_ns <= now_ns) {
-        conn_doom(conn);
+        conn_doom(conn, (enum close_reason)conn->closes_for);
         conn_settle(conn);
         return true;
     }

@@ -30,6 +30,7 @@
 #include "base/buffer.h"
 #include "base/conn_ref.h"
 #include "base/counters.h"
+#include "net/close.h"
 #include "net/loop.h"
 #include "net/peer.h"
 
@@ -113,13 +114,14 @@ struct conn {
     int fd;
     uint8_t state;      /* enum conn_state; changed by set_state alone */
     uint8_t waits;      /* of enum conn_wait */
+    uint8_t closes_for; /* enum close_reason; CLOSE_NONE while it is open */
     bool ended : 1;     /* no more input comes */
     bool mid_reply : 1; /* a reply of several rounds has begun; no push may come in between */
     bool wants_writable : 1;
     bool mid_message : 1; /* the handler took the beginning of a message, whose rest is to come */
     bool timed : 1;       /* on pool->timed: the rest of a message must come in time */
     bool leaving : 1;     /* to another loop */
-    bool finishing : 1;   /* closes when everything that was read is answered */
+    bool finishing : 1;   /* the server stops: closes when everything that was read is answered */
     union peer peer;
     uint32_t blocked_outq; /* where blocked: bytes that the kernel held when it last took some */
     struct buffer unread;
@@ -144,9 +146,10 @@ struct conn_pool {
         uint32_t generation;
         uint32_t next_free;
     } * slots;
-    uint32_t slot_count;   /* allocated */
-    uint32_t free_slot;    /* UINT32_MAX if none */
-    uint32_t count;        /* connections */
+    uint32_t slot_count;                    /* allocated */
+    uint32_t free_slot;                     /* UINT32_MAX if none */
+    uint32_t count;                         /* connections */
+    _Atomic uint64_t closes[CLOSE_REASONS]; /* by any reader; counted when the reason is given */
     char *read_buffer;     /* CONN_READ_BYTES and room for a kept partial message */
     uint64_t unsent_made;  /* bytes of replies that were made and not sent: they take time, too */
     struct buffer out;     /* replies of the round */
@@ -245,17 +248,17 @@ void conn_want_writable(struct conn *conn);
 /* Has conn_settle call the handler's leave. The handler's input must have paused. */
 void conn_leave(struct conn *conn);
 
-/* Closes once everything that was read is executed, answered and taken. */
+/* The server stops: closes once everything that was read is executed, answered and taken. */
 void conn_finish_when_done(struct conn *conn);
 
 /* Takes that back: there is more to come, whatever was executed. */
 void conn_stay(struct conn *conn);
 
 /* Says no more after what was said: closes once it is taken. */
-void conn_finish(struct conn *conn);
+void conn_finish(struct conn *conn, enum close_reason reason);
 
 /* Drops the connection at the next conn_settle, without ceremony. */
-void conn_doom(struct conn *conn);
+void conn_doom(struct conn *conn, enum close_reason reason);
 
 /* Reads what is there already, if the connection is open; for the last look of a stopping server.
  */

@@ -66,7 +66,7 @@ static const struct buffer *encoded(struct topic *topic, struct subscriber *subs
 {
     const struct buffer *form = broadcast_form(topic, subscriber->encoding);
     if (!form)
-        conn_doom(subscriber->conn);
+        conn_doom(subscriber->conn, CLOSE_MEMORY);
     return form;
 }
 

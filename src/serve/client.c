@@ -12,9 +12,18 @@
 #include "base/container.h"
 #include "base/log.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+static void log_open(const struct client *client)
+{
+    char peer[PEER_TEXT_MAX];
+    if (log_shows(LOG_LEVEL_DEBUG))
+        log_debug("connection opened id=%" PRIu64 " peer=%s kind=%s", client->id,
+                  client_peer_text(client, peer), client_protocol(client)->kind(client));
+}
 
 /* The client's new worker takes it, with what it has not read yet. */
 static void arrive(struct loop_task *task)
@@ -30,6 +39,7 @@ static void arrive(struct loop_task *task)
     }
     if (new) {
         client->opened_ns = conn->read_ns = clock_monotonic_ns();
+        log_open(client);
         client_protocol(client)->greet(client);
     }
     conn_resume(conn);
@@ -124,9 +134,26 @@ void client_stop(struct conn *conn)
         conn_finish_when_done(conn);
 }
 
+static void log_close(const struct client *client)
+{
+    const struct conn *conn = &client->conn;
+    const struct client_protocol *protocol = client_protocol(client);
+    const enum close_reason reason = (enum close_reason)conn->closes_for;
+    char peer[PEER_TEXT_MAX];
+    if (!log_shows(LOG_LEVEL_DEBUG))
+        return;
+    log_debug("connection closed id=%" PRIu64
+              " peer=%s kind=%s reason=%s error=%s messages=%" PRIu64 " bytes_out=%" PRIu64
+              " age_ms=%" PRIu64,
+              client->id, client_peer_text(client, peer), protocol->kind(client),
+              close_word(reason), close_is_error(reason) ? "yes" : "no", client->messages,
+              conn->bytes_out, (clock_monotonic_ns() - client->opened_ns) / NS_PER_MS);
+}
+
 void client_close(struct conn *conn)
 {
     struct client *client = client_of(conn);
+    log_close(client);
     worker_forget(client->worker, client);
     if (client->subscriber)
         subscriber_free(client->subscriber);

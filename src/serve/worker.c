@@ -228,7 +228,7 @@ static void finish_conn(struct conn *conn)
 
 static void drop_conn(struct conn *conn)
 {
-    conn_doom(conn);
+    conn_doom(conn, CLOSE_OVERDUE);
     conn_settle(conn);
 }
 

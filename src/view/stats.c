@@ -18,6 +18,8 @@ static void sum_counters(const struct server *server, struct stats *stats)
 #define COUNTER(name) stats->sum.name += counter_get(&counters->name);
 #include "base/counters.def"
 #undef COUNTER
+        for (unsigned reason = 0; reason < CLOSE_REASONS; reason++)
+            stats->closes[reason] += counter_get(&server->workers[i].pool.closes[reason]);
     }
 }
 

@@ -5,6 +5,7 @@
 
 #include "trace/journey.h"
 #include "ledger/ledger.h"
+#include "net/close.h"
 #include "serve/listener.h"
 #include "serve/server.h"
 #include "tally/tally.h"
@@ -22,6 +23,7 @@ struct stats {
 #include "base/counters.def"
 #undef COUNTER
     } sum;
+    uint64_t closes[CLOSE_REASONS]; /* the workers', summed */
     uint64_t fds_open;
     uint64_t fds_max;
 };

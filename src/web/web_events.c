@@ -42,7 +42,7 @@ static enum web_result stream(struct web_session *session, const struct poll *po
         return WEB_WAITS;
     }
     if (subscribe(session, poll) != 0) {
-        session->closes = true;
+        session->closes_for = CLOSE_MEMORY;
         return web_refuse(session, ERR_LIMIT, 0, NULL);
     }
     session->streams = true;

@@ -85,7 +85,7 @@ static char *put_head(char *at, struct web_session *session, const struct web_re
         at = put_page_fields(at);
     at = put_cors_fields(at, session);
     at = put_cookie(at, session);
-    if (session->closes)
+    if (session->closes_for != CLOSE_NONE)
         at = http_put_field(at, "Connection", "close");
     if (!response->endless && response->status != 204 && response->status != 304)
         at = http_put_length(at, response->len);
@@ -96,8 +96,10 @@ enum web_result web_reply(struct web_session *session, const struct web_response
 {
     struct conn *conn = &session->client.conn;
     bool has_body = !session->head && response->status != 304;
-    session->closes |=
-        (response->endless && has_body) || session->client.worker->stage >= WORKER_STOPPING;
+    if (session->closes_for == CLOSE_NONE && response->endless && has_body)
+        session->closes_for = CLOSE_QUIT;
+    if (session->closes_for == CLOSE_NONE && session->client.worker->stage >= WORKER_STOPPING)
+        session->closes_for = CLOSE_STOP;
     if (!has_body)
         conn->pool->unsent_made += response->len;
     char *out = conn_reserve(conn, HTTP_REPLY_HEAD_MAX + response->len);
@@ -110,8 +112,8 @@ enum web_result web_reply(struct web_session *session, const struct web_response
         end += response->len;
     }
     conn_wrote(conn, (size_t)(end - out));
-    if (session->closes && !session->streams)
-        conn_finish(conn);
+    if (session->closes_for != CLOSE_NONE && !session->streams)
+        conn_finish(conn, (enum close_reason)session->closes_for);
     return WEB_REPLIED;
 }
 

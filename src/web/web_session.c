@@ -17,7 +17,7 @@
 static void begin(struct web_session *session, const struct http_request *request)
 {
     session->head = request->method == HTTP_HEAD;
-    session->closes = !request->keep_alive || request->minor == 0;
+    session->closes_for = request->keep_alive && request->minor > 0 ? CLOSE_NONE : CLOSE_QUIT;
     session->cors = web_guard_is_cors(session, request);
     session->html = http_prefers_html(request->headers[HTTP_HEADER_ACCEPT]);
     session->sets_cookie = false;
@@ -42,10 +42,11 @@ static bool take_request(struct web_session *session, const struct http_request 
 }
 
 /* There is no telling where the next request begins. */
-static void take_malformed(struct web_session *session, int status, const char *why)
+static void take_malformed(struct web_session *session, enum close_reason reason, int status,
+                           const char *why)
 {
     session->head = session->html = session->cors = session->sets_cookie = false;
-    session->closes = true;
+    session->closes_for = (uint8_t)reason;
     web_refuse_status(session, status, why);
 }
 
@@ -80,7 +81,7 @@ static size_t on_input(struct conn *conn, char *bytes, size_t len)
         if (n == 0)
             return used;
         if (n < 0) {
-            take_malformed(session, -n, why);
+            take_malformed(session, CLOSE_MALFORMED, -n, why);
             return len;
         }
         if (!take_request(session, &request))
@@ -93,29 +94,28 @@ static size_t on_input(struct conn *conn, char *bytes, size_t len)
 
 /* Refuses a request that will not be whole: for the fault in what has come of it, if there is one,
  * and else for what it lacks. */
-static void take_part(struct web_session *session, int status, const char *why)
+static void take_part(struct web_session *session, enum close_reason reason, int status,
+                      const char *why)
 {
     struct http_request request;
     const struct buffer *unread = &session->client.conn.unread;
     const char *fault;
     int n = unread->len > 0 ? http_request_parse(unread->bytes, unread->len, &request, &fault) : 0;
     if (n < 0)
-        take_malformed(session, -n, fault);
+        take_malformed(session, reason, -n, fault);
     else
-        take_malformed(session, status, why);
+        take_malformed(session, reason, status, why);
 }
 
 static void on_unfinished(struct conn *conn, size_t len)
 {
     (void)len;
-    take_part(web_session_of(conn), 400, "the request has no end");
+    take_part(web_session_of(conn), CLOSE_MALFORMED, 400, "the request has no end");
 }
 
 static void on_overdue(struct conn *conn)
 {
-    struct web_session *session = web_session_of(conn);
-    counter_add(&session->client.worker->counters.slow_lines, 1);
-    take_part(session, 408, "the request was not whole in time");
+    take_part(web_session_of(conn), CLOSE_SLOW, 408, "the request was not whole in time");
 }
 
 static void on_answer(struct client *client, const struct answer *answer)
@@ -141,7 +141,7 @@ static void greet(struct client *client)
     struct web_session *session = web_session_of(&client->conn);
     if (!client->refused)
         return;
-    session->closes = true;
+    session->closes_for = CLOSE_REFUSED;
     web_refuse(session, ERR_TOO_MANY_CONNECTIONS, 0, NULL);
 }
 

@@ -19,11 +19,12 @@
 struct web_session {
     struct client client;      /* first: a session is reached by its connection */
     bool head : 1;             /* of the present request: asks for no body */
-    bool closes : 1;           /* of the present request: the connection ends after the reply */
     bool cors : 1;             /* of the present request: its origin may read the reply */
     bool html : 1;             /* of the present request: a browser's form, answered with a page */
     bool sets_cookie : 1;      /* of the present request: its reply names the voter */
     bool streams : 1;          /* is sent events from now on; more input is dropped */
+    uint8_t closes_for;        /* of the present request: enum close_reason for which the connection
+                                  ends after the reply; or CLOSE_NONE */
     uint16_t choice;           /* of the ballot in flight */
     struct http_part part;     /* of the next request, which is not whole yet */
     const struct poll *poll;   /* of the ballot in flight, or of the one just answered; or NULL */

@@ -43,7 +43,7 @@ static bool is_counter(const char *name)
     for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
         if (strcmp(counters[i], name) == 0)
             return true;
-    return false;
+    return strncmp(name, "closed_", strlen("closed_")) == 0;
 }
 
 static void copy_word(char out[STAT_WORD_MAX], struct span word)
