@@ -53,6 +53,9 @@ function show(tally) {
 let key = null;
 function ballotFor(choice) {
     const ballot = { choice };
+    if (form.elements.token) { // of a browser without a cookie
+        ballot.token = form.elements.token.value;
+    }
     if (named) {
         ballot.voter = form.elements.voter.value;
     }

@@ -8,10 +8,12 @@
 #include <jansson.h>
 #include <string.h>
 
+#define SURPLUS "a ballot has choice, voter, id and token, and nothing else"
+
 /* A form on its way. */
 struct reading {
     struct ballot_form *form;
-    bool has_choice, has_voter, has_id;
+    bool has_choice, has_voter, has_id, has_token;
     const char *why;
 };
 
@@ -21,7 +23,7 @@ static int refuse(struct reading *reading, const char *why)
     return ERR_BAD_ARGUMENT;
 }
 
-static int take_voter(struct reading *reading, struct span value, char text[PROTO_NAME_MAX + 1])
+static int take_word(struct reading *reading, struct span value, char text[PROTO_NAME_MAX + 1])
 {
     if (!voter_is_valid(value.at, value.len))
         return refuse(reading, VOTER_FORM);
@@ -37,20 +39,24 @@ static int take(struct reading *reading, const char *name, struct span value)
     bool *has = strcmp(name, "choice") == 0  ? &reading->has_choice
                 : strcmp(name, "voter") == 0 ? &reading->has_voter
                 : strcmp(name, "id") == 0    ? &reading->has_id
+                : strcmp(name, "token") == 0 ? &reading->has_token
                                              : NULL;
     if (!has)
-        return refuse(reading, "a ballot has choice, voter and id, and nothing else");
+        return refuse(reading, SURPLUS);
     if (*has)
         return refuse(reading, "a member is given twice");
     *has = true;
     if (has == &reading->has_choice)
         return name_parse(value.at, value.len, &form->choice) ? 0 : refuse(reading, NAME_FORM);
-    return take_voter(reading, value, has == &reading->has_voter ? form->voter : form->id);
+    return take_word(reading, value,
+                     has == &reading->has_voter ? form->voter
+                     : has == &reading->has_id  ? form->id
+                                                : form->token);
 }
 
 static struct reading begin(struct ballot_form *form)
 {
-    form->voter[0] = form->id[0] = '\0';
+    form->voter[0] = form->id[0] = form->token[0] = '\0';
     return (struct reading){.form = form};
 }
 
@@ -72,7 +78,7 @@ static int take_members(struct reading *reading, json_t *object)
     json_object_foreach(object, name, value)
     {
         if (!json_is_string(value))
-            return refuse(reading, "choice, voter and id are strings");
+            return refuse(reading, "choice, voter, id and token are strings");
         struct span text = {json_string_value(value), json_string_length(value)};
         error = take(reading, name, text);
         if (error != 0)
@@ -122,11 +128,12 @@ static int take_field(struct reading *reading, struct span raw_name, struct span
     char name[FIELD_NAME_SIZE];
     char value[PROTO_NAME_MAX + 1];
     if (http_decode(raw_name, true, name, sizeof name) < 0)
-        return refuse(reading, "a ballot has choice, voter and id, and nothing else");
+        return refuse(reading, SURPLUS);
     int len = http_decode(raw_value, true, value, sizeof value);
     if (len < 0)
         return refuse(reading, strcmp(name, "choice") == 0 ? NAME_FORM : VOTER_FORM);
-    if (len == 0 && (strcmp(name, "voter") == 0 || strcmp(name, "id") == 0))
+    if (len == 0 &&
+        (strcmp(name, "voter") == 0 || strcmp(name, "id") == 0 || strcmp(name, "token") == 0))
         return 0;
     return take(reading, name, (struct span){value, (size_t)len});
 }

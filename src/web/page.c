@@ -234,9 +234,16 @@ int page_index(struct buffer *out, const json_t *listing)
                                  poll_views(json_object_get(listing, "polls")), "next", query));
 }
 
-int page_poll(struct buffer *out, const json_t *poll, const char *voted)
+int page_poll(struct buffer *out, const json_t *poll, const char *voted,
+              const struct page_form *form)
 {
-    return page_render(out, "poll.html", poll_view(poll, voted));
+    json_t *view = poll_view(poll, voted);
+    if (json_object_set_new(view, "token", json_string(form->token ? form->token : "")) != 0 ||
+        json_object_set_new(view, "id", json_string(form->id ? form->id : "")) != 0) {
+        json_decref(view);
+        return TEMPLATE_NO_MEMORY;
+    }
+    return page_render(out, "poll.html", view);
 }
 
 /* The QR code of a text as a data: URL, which an <img> shows without the page's trust. NULL if

@@ -15,10 +15,17 @@
 /* All polls, or a part of them: the object that GET /polls answers. */
 int page_index(struct buffer *out, const json_t *listing) __attribute__((warn_unused_result));
 
+/* What the form of a poll's page sends beside the choice, so that a ballot that is sent twice
+ * counts once: members of a ballot (doc/HTTP.md). NULL for none. */
+struct page_form {
+    const char *token;
+    const char *id;
+};
+
 /* Vote and see. `poll` is the object of poll_json. `voted` is the choice that the browser's ballot
  * was just recorded for, by its name; NULL, or a name that is none of the poll's, says nothing. */
-int page_poll(struct buffer *out, const json_t *poll, const char *voted)
-    __attribute__((warn_unused_result));
+int page_poll(struct buffer *out, const json_t *poll, const char *voted,
+              const struct page_form *form) __attribute__((warn_unused_result));
 
 /* The big screen. `url` is the voting page's, as a phone in the room would open it, beginning with
  * http:// or https://; it is shown, and encoded as a QR code. */

@@ -7,6 +7,8 @@
  * a year, and what they stand for is in the database. */
 #include "web/voter_cookie.h"
 
+#include "proto/limits.h"
+
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +19,7 @@ _Static_assert(sodium_base64_ENCODED_LEN(ID_BYTES, VARIANT) == VOTER_COOKIE_ID_C
                "it fits");
 _Static_assert(sodium_base64_ENCODED_LEN(MAC_BYTES, VARIANT) == VOTER_COOKIE_MAC_CHARS + 1,
                "it fits");
+_Static_assert((int)VOTER_COOKIE_TOKEN_CHARS <= (int)PROTO_NAME_MAX, "a ballot's member takes it");
 _Static_assert(MAC_BYTES >= crypto_generichash_BYTES_MIN, "BLAKE2b gives so few bits");
 _Static_assert(VOTER_KEY_BYTES >= crypto_generichash_KEYBYTES_MIN, "BLAKE2b takes so short a key");
 
@@ -54,12 +57,21 @@ bool voter_cookie_read(const struct voter_key *key, struct span cookie, struct v
                          VOTER_COOKIE_MAC_CHARS) == 0;
 }
 
-size_t voter_cookie_put(const struct voter_cookie *voter, char text[VOTER_COOKIE_SIZE])
+void voter_cookie_token(const struct voter_cookie *voter, char text[VOTER_COOKIE_TOKEN_CHARS + 1])
+{
+    snprintf(text, VOTER_COOKIE_TOKEN_CHARS + 1, "%s.%s", voter->id, voter->mac);
+}
+
+/* SameSite=Lax: whoever comes by another site's link brings his cookie, so a page knows that who
+ * brings none has none, and may give him one. With Strict he would seem new, and the cookie that he
+ * is given would replace his own: another vote. A ballot from another site has no cookie either
+ * way, and is refused. */
+size_t voter_cookie_put(const struct voter_cookie *voter, bool https, char text[VOTER_COOKIE_SIZE])
 {
     return (size_t)snprintf(text, VOTER_COOKIE_SIZE,
-                            VOTER_COOKIE_NAME
-                            "=%s.%s; Max-Age=31536000; Path=/; HttpOnly; SameSite=Strict",
-                            voter->id, voter->mac);
+                            "%s=%s.%s; Max-Age=31536000; Path=/; HttpOnly; SameSite=Lax%s",
+                            https ? VOTER_COOKIE_HTTPS_NAME : VOTER_COOKIE_NAME, voter->id,
+                            voter->mac, https ? "; Secure" : "");
 }
 
 size_t voter_cookie_words(const struct voter_cookie *voter, char text[VOTER_COOKIE_WORDS_SIZE])

@@ -1,5 +1,6 @@
 /* Who votes from a browser where each connection is a voter: a random name that the server gave it
- * in a cookie, signed, so that nobody can make one up or take a guessed one. */
+ * in a cookie, signed, so that nobody can make one up or take a guessed one. A page's form holds
+ * one too, as a token: it becomes the cookie of a browser that has none when it votes. */
 #ifndef TALLYCAST_VOTER_COOKIE_H
 #define TALLYCAST_VOTER_COOKIE_H
 
@@ -9,12 +10,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define VOTER_COOKIE_NAME "tallycast_voter" /* the cookie's name */
+/* The cookie's name, and by https; then no page of another host can have set it. */
+#define VOTER_COOKIE_NAME       "tallycast_voter"
+#define VOTER_COOKIE_HTTPS_NAME "__Host-tallycast_voter"
 
 enum {
-    VOTER_COOKIE_ID_CHARS = 22,   /* 128 bits in base64url */
-    VOTER_COOKIE_MAC_CHARS = 22,  /* 128 bits */
-    VOTER_COOKIE_SIZE = 192,      /* bytes that voter_cookie_cookie may write, its NUL too */
+    VOTER_COOKIE_ID_CHARS = 22,  /* 128 bits in base64url */
+    VOTER_COOKIE_MAC_CHARS = 22, /* 128 bits */
+    VOTER_COOKIE_TOKEN_CHARS = VOTER_COOKIE_ID_CHARS + 1 + VOTER_COOKIE_MAC_CHARS,
+    VOTER_COOKIE_SIZE = 192,      /* bytes that voter_cookie_put may write, its NUL too */
     VOTER_COOKIE_WORDS_SIZE = 32, /* bytes that voter_cookie_words may write, its NUL too */
 };
 
@@ -26,15 +30,18 @@ struct voter_cookie {
 /* A new voter. Any thread. */
 void voter_cookie_make(const struct voter_key *key, struct voter_cookie *voter);
 
-/* The voter of a cookie's value, `ID.MAC`. Returns false, with `voter` undefined, if this server's
- * key did not sign it. How long that takes depends on the value's length and nothing else of it.
- * Any thread. */
+/* The voter of a cookie's value or a token, `ID.MAC`. Returns false, with `voter` undefined, if
+ * this server's key did not sign it. How long that takes depends on the value's length and nothing
+ * else of it. Any thread. */
 bool voter_cookie_read(const struct voter_key *key, struct span cookie, struct voter_cookie *voter)
     __attribute__((warn_unused_result));
 
-/* The value of the header Set-Cookie that gives a browser this voter, for a year. Returns its
- * length. */
-size_t voter_cookie_put(const struct voter_cookie *voter, char text[VOTER_COOKIE_SIZE]);
+/* The token. */
+void voter_cookie_token(const struct voter_cookie *voter, char text[VOTER_COOKIE_TOKEN_CHARS + 1]);
+
+/* The value of the header Set-Cookie that gives a browser this voter, for a year; over https if it
+ * asked so. Returns its length. */
+size_t voter_cookie_put(const struct voter_cookie *voter, bool https, char text[VOTER_COOKIE_SIZE]);
 
 /* The words that are hashed or recorded: `browser:ID`. Returns their length. */
 size_t voter_cookie_words(const struct voter_cookie *voter, char text[VOTER_COOKIE_WORDS_SIZE]);

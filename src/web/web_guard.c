@@ -136,11 +136,10 @@ void web_guard_describe_origin(const struct web_session *session,
         strcpy(text, "a page of another site may not vote here");
 }
 
-bool web_guard_has_sent_cookies(const struct http_request *request)
+bool web_guard_is_navigation(const struct http_request *request)
 {
-    struct span site = request->headers[HTTP_HEADER_SEC_FETCH_SITE];
-    return site.at &&
-           (span_is(site, "same-origin") || span_is(site, "same-site") || span_is(site, "none"));
+    struct span destination = request->headers[HTTP_HEADER_SEC_FETCH_DEST];
+    return !destination.at || span_is(destination, "document");
 }
 
 bool web_guard_is_cors(const struct web_session *session, const struct http_request *request)

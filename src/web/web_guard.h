@@ -23,8 +23,9 @@ struct span web_guard_asked_host(const struct web_session *session,
                                  const struct http_request *request);
 bool web_guard_is_https(const struct web_session *session, const struct http_request *request);
 
-/* Whether the browser says that it has sent the cookies that it has for this server. */
-bool web_guard_has_sent_cookies(const struct http_request *request);
+/* Whether a page is asked for to be looked at, and not to be a part of another site's, as far as
+ * the browser tells: then it has sent the cookies that it has for this server. */
+bool web_guard_is_navigation(const struct http_request *request);
 
 /* Whether --cors lets the request's origin read the reply. */
 bool web_guard_is_cors(const struct web_session *session, const struct http_request *request);

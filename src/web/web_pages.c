@@ -54,22 +54,45 @@ static const char *voted_choice(struct span query, char choice[PROTO_NAME_MAX + 
     return NULL;
 }
 
+/* Where a page's form keeps its texts. */
+struct form_texts {
+    char token[VOTER_COOKIE_TOKEN_CHARS + 1];
+    struct voter_cookie id; /* just a random name */
+};
+
+/* What makes a form that is sent twice count once: where each browser is a voter, and this one has
+ * no cookie, the token of the one that it is given; where every ballot counts, an id. */
+static struct page_form make_form(struct web_session *session, const struct http_request *request,
+                                  const struct poll *poll, struct form_texts *texts)
+{
+    struct page_form form = {0};
+    if (poll_setting(poll, SETTING_BALLOTS) == BALLOTS_UNLIMITED) {
+        voter_cookie_make(&session->client.worker->server->key, &texts->id);
+        form.id = texts->id.id;
+    }
+    if (poll_setting(poll, SETTING_VOTERS) != VOTERS_CONNECTION)
+        return form;
+    web_know_voter(session, request, (struct span){0});
+    if (session->sets_cookie) {
+        voter_cookie_token(&session->voter, texts->token);
+        form.token = texts->token;
+    }
+    session->sets_cookie = session->sets_cookie && web_guard_is_navigation(request);
+    return form;
+}
+
 enum web_result web_poll_page(struct web_session *session, const struct web_call *call)
 {
     const struct poll *poll = web_find_poll(session, call);
     if (!poll)
         return web_refuse(session, ERR_NO_SUCH_POLL, 0, NULL);
-    /* Who comes by another site's link has sent no cookie (SameSite=Strict) and may have one, which
-     * a new one would replace. Of whom that is not known gets his with the first ballot, which
-     * never comes from another site. */
-    if (poll_setting(poll, SETTING_VOTERS) == VOTERS_CONNECTION &&
-        web_guard_has_sent_cookies(call->request))
-        web_know_voter(session, call->request);
+    struct form_texts texts;
+    const struct page_form form = make_form(session, call->request, poll, &texts);
     uint64_t seq;
     char choice[PROTO_NAME_MAX + 1];
     struct buffer body = {0};
     json_t *json = web_read_poll(session, poll->id, &seq);
-    int result = json ? page_poll(&body, json, voted_choice(call->request->query, choice))
+    int result = json ? page_poll(&body, json, voted_choice(call->request->query, choice), &form)
                       : TEMPLATE_NO_MEMORY;
     json_decref(json);
     return reply_page(session, &body, result);

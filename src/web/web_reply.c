@@ -61,7 +61,7 @@ static char *put_cookie(char *at, struct web_session *session)
     if (!session->sets_cookie)
         return at;
     char cookie[VOTER_COOKIE_SIZE];
-    voter_cookie_put(&session->voter, cookie);
+    voter_cookie_put(&session->voter, session->https, cookie);
     session->sets_cookie = false;
     return http_put_field(at, "Set-Cookie", cookie);
 }

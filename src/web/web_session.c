@@ -20,6 +20,7 @@ static void begin(struct web_session *session, const struct http_request *reques
     session->closes_for = request->keep_alive && request->minor > 0 ? CLOSE_NONE : CLOSE_QUIT;
     session->cors = web_guard_is_cors(session, request);
     session->html = http_prefers_html(request->headers[HTTP_HEADER_ACCEPT]);
+    session->https = web_guard_is_https(session, request);
     session->sets_cookie = false;
     session->poll = NULL;
 }

@@ -31,22 +31,36 @@ static int read_ballot(struct web_session *session, const struct http_request *r
     return UNKNOWN_TYPE;
 }
 
-void web_know_voter(struct web_session *session, const struct http_request *request)
+/* Whether one of the browser's cookies of that name is this server's; then the voter is its. */
+static bool has_cookie(struct web_session *session, const struct http_request *request,
+                       const char *name)
 {
     const struct voter_key *key = &session->client.worker->server->key;
     struct span line = {0}, cookie;
     while (http_next_line(request, HTTP_HEADER_COOKIE, &line))
-        for (struct span rest = line; http_next_cookie(&rest, VOTER_COOKIE_NAME, &cookie);)
+        for (struct span rest = line; http_next_cookie(&rest, name, &cookie);)
             if (voter_cookie_read(key, cookie, &session->voter))
-                return;
-    voter_cookie_make(key, &session->voter);
+                return true;
+    return false;
+}
+
+void web_know_voter(struct web_session *session, const struct http_request *request,
+                    struct span token)
+{
+    const struct voter_key *key = &session->client.worker->server->key;
+    if (has_cookie(session, request, VOTER_COOKIE_HTTPS_NAME) ||
+        has_cookie(session, request, VOTER_COOKIE_NAME))
+        return;
     session->sets_cookie = true;
+    if (!token.at || !voter_cookie_read(key, token, &session->voter))
+        voter_cookie_make(key, &session->voter);
 }
 
 /* Who casts a ballot over HTTP. */
 struct asker {
     struct web_session *session;
     const struct http_request *request;
+    const struct ballot_form *form;
 };
 
 static size_t address_words(void *context, char words[IDENTITY_WORDS_MAX])
@@ -55,12 +69,13 @@ static size_t address_words(void *context, char words[IDENTITY_WORDS_MAX])
     return web_guard_address(asker->session, asker->request, words);
 }
 
-/* The words of the browser's cookie, or of one that it is given now. */
+/* The words of the browser's cookie, or of the one that it is given now. */
 static size_t browser_words(void *context, char words[IDENTITY_WORDS_MAX])
 {
     _Static_assert((int)VOTER_COOKIE_WORDS_SIZE <= (int)IDENTITY_WORDS_MAX, "they fit");
     const struct asker *asker = context;
-    web_know_voter(asker->session, asker->request);
+    const char *token = asker->form->token;
+    web_know_voter(asker->session, asker->request, (struct span){token, strlen(token)});
     return voter_cookie_words(&asker->session->voter, words);
 }
 
@@ -74,7 +89,7 @@ static int cast(struct web_session *session, const struct http_request *request,
         return ERR_NO_SUCH_CHOICE;
     session->poll = poll;
     session->choice = (uint16_t)choice;
-    struct asker asker = {session, request};
+    struct asker asker = {session, request, form};
     const struct claim claim = {
         .name = {form->voter[0] ? form->voter : NULL, strlen(form->voter)},
         .source = &source,

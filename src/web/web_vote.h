@@ -9,7 +9,9 @@
 /* The answer to the ballot in flight. */
 void web_voted(struct web_session *session, const struct answer *answer);
 
-/* Knows the browser by its cookie, or has the reply give it one. */
-void web_know_voter(struct web_session *session, const struct http_request *request);
+/* Knows the browser by its cookie; else by its form's token (at may be NULL), which the reply makes
+ * its cookie; else has the reply give it a new one. */
+void web_know_voter(struct web_session *session, const struct http_request *request,
+                    struct span token);
 
 #endif

@@ -797,7 +797,7 @@ static void take_cookie(const struct web_reply *reply, char fields[COOKIE_MAX])
     if (!set)
         return;
     assert_match(set, "^tallycast_voter=[A-Za-z0-9_-]{22}\\.[A-Za-z0-9_-]{22}; ");
-    static const char *const attributes[] = {"; HttpOnly", "; SameSite=Strict", "; Path=/",
+    static const char *const attributes[] = {"; HttpOnly", "; SameSite=Lax", "; Path=/",
                                              "; Max-Age=31536000"};
     for (size_t i = 0; i < COUNT_OF(attributes); i++)
         ck_assert_msg(strstr(set, attributes[i]), "%s lacks %s", set, attributes[i]);
@@ -857,19 +857,124 @@ START_TEST(cookies)
 }
 END_TEST
 
-/* By a link of another site the browser's cookie does not come: a new one would replace it, and
- * give its owner another vote. */
-START_TEST(no_cookie_for_who_comes_from_elsewhere)
+/* Whoever brings no cookie with a visit has none: also by another site's link (SameSite=Lax), and
+ * where the browser does not say where it comes from. What another site has as a part of its page
+ * brings none that there is. */
+START_TEST(a_cookie_with_the_page)
 {
-    static const char *const from[] = {"Sec-Fetch-Site: cross-site\r\n", ""};
+    static const struct {
+        const char *fields;
+        bool given;
+    } rows[] = {
+        {"", true},
+        {"Sec-Fetch-Site: cross-site\r\nSec-Fetch-Dest: document\r\n", true},
+        {"Sec-Fetch-Site: same-origin\r\nSec-Fetch-Dest: document\r\n", true},
+        {"Sec-Fetch-Site: cross-site\r\nSec-Fetch-Dest: iframe\r\n", false},
+        {"Sec-Fetch-Site: cross-site\r\nSec-Fetch-Dest: image\r\n", false},
+        {"Sec-Fetch-Site: same-site\r\nSec-Fetch-Dest: empty\r\n", false},
+    };
     char cookie[COOKIE_MAX];
     START();
     struct client *client = web_client(&server);
-    for (size_t i = 0; i < COUNT_OF(from); i++) {
-        web_ask(client, "GET", "/p/lunch", from[i]);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        web_ask(client, "GET", "/p/lunch", rows[i].fields);
         take_cookie(web_expect(client, 200), cookie);
-        ck_assert_str_eq(cookie, "");
+        ck_assert_msg((cookie[0] != '\0') == rows[i].given, "'%s'", rows[i].fields);
     }
+}
+END_TEST
+
+enum { TOKEN_SIZE = 46 };
+
+/* The token in a page's form, which it must have. */
+static void take_token(const struct web_reply *page, char token[TOKEN_SIZE])
+{
+    const char *at = strstr(page->body, "name=\"token\" value=\"");
+    ck_assert_ptr_nonnull(at);
+    ck_assert_int_eq(sscanf(at, "name=\"token\" value=\"%45[^\"]\"", token), 1);
+}
+
+static const struct web_reply *vote_by_token(struct client *client, const char *token,
+                                             const char *fields, enum known known)
+{
+    char body[128];
+    snprintf(body, sizeof body, "choice=pizza&token=%s", token);
+    web_post(client, BALLOT, FORM, fields, body);
+    return expect_vote(client, known);
+}
+
+/* A browser without a cookie that sends a form twice, since the first answer was lost, or was
+ * tapped twice, is one voter: the form's token is what the cookie will be. */
+START_TEST(a_form_sent_twice)
+{
+    char token[TOKEN_SIZE], other[TOKEN_SIZE], cookie[COOKIE_MAX], again[COOKIE_MAX];
+    START();
+    struct client *client = web_client(&server);
+    take_token(web_get(client, "/p/lunch"), token);
+    take_cookie(vote_by_token(client, token, "", NEW_VOTER), cookie);
+    ck_assert_ptr_nonnull(strstr(cookie, token));
+    take_cookie(vote_by_token(client, token, "", KNOWN_VOTER), again);
+    ck_assert_str_eq(again, cookie);
+    vote_with(client, cookie, KNOWN_VOTER);
+
+    /* another page, asked for before there was a cookie, is the same voter's by the cookie */
+    take_token(web_get(client, "/p/lunch"), other);
+    ck_assert_str_ne(other, token);
+    take_cookie(vote_by_token(client, other, cookie, KNOWN_VOTER), again);
+    ck_assert_str_eq(again, "");
+    ck_assert_uint_eq(pizzas(), 1);
+
+    /* whoever has a cookie gets no token; one that nobody signed names nobody */
+    web_ask(client, "GET", "/p/lunch", cookie);
+    ck_assert_ptr_null(strstr(web_expect(client, 200)->body, "name=\"token\""));
+    token[0] ^= 1;
+    vote_by_token(client, token, "", NEW_VOTER);
+    vote_by_token(client, token, "", NEW_VOTER);
+}
+END_TEST
+
+/* Where every ballot counts, a form does so once. */
+START_TEST(a_form_of_an_unlimited_poll)
+{
+    char id[2][TOKEN_SIZE], body[128];
+    START();
+    administer("CREATE clap ballots=unlimited voters=address loud louder");
+    struct client *client = web_client(&server);
+    for (int i = 0; i < 2; i++) {
+        const char *at = strstr(web_get(client, "/p/clap")->body, "name=\"id\" value=\"");
+        ck_assert_ptr_nonnull(at);
+        ck_assert_int_eq(sscanf(at, "name=\"id\" value=\"%45[^\"]\"", id[i]), 1);
+        snprintf(body, sizeof body, "choice=loud&id=%s", id[i]);
+        web_post(client, "/polls/clap/ballots", FORM, "", body);
+        expect_vote(client, NEW_VOTER);
+        web_post(client, "/polls/clap/ballots", FORM, "", body);
+        expect_vote(client, KNOWN_VOTER);
+    }
+    ck_assert_str_ne(id[0], id[1]);
+}
+END_TEST
+
+/* By https the cookie is the host's alone; both names are taken, that one first. */
+START_TEST(cookies_by_https)
+{
+    static const char https[] = "X-Forwarded-Proto: https\r\n";
+    char plain[COOKIE_MAX], secure[COOKIE_MAX], both[3 * COOKIE_MAX], given[COOKIE_MAX];
+    START("--trusted-proxy=127.0.0.1");
+    struct client *client = web_client(&server);
+    take_cookie(vote_with(client, "", NEW_VOTER), plain);
+    const struct web_reply *reply = vote_with(client, https, NEW_VOTER);
+    const char *set = web_field(reply, "Set-Cookie");
+    assert_match(set, "^__Host-tallycast_voter=[A-Za-z0-9_.-]{45}; .*Path=/; .*; Secure$");
+    snprintf(secure, sizeof secure, "Cookie: %.*s\r\n", (int)strcspn(set, ";"), set);
+    for (int i = 0; i < 2; i++) {
+        snprintf(both, sizeof both, "%s%s", i ? secure : plain, https);
+        take_cookie(vote_with(client, both, KNOWN_VOTER), given);
+        ck_assert_str_eq(given, "");
+    }
+    snprintf(both, sizeof both, "%s%s%s", plain, secure, https);
+    web_post(client, BALLOT, JSON, both, "{\"choice\": \"sushi\"}");
+    expect_vote(client, NEW_VOTER);
+    vote_with(client, plain, KNOWN_VOTER); /* it was the other one who changed his mind */
 }
 END_TEST
 
@@ -1342,7 +1447,10 @@ SERVER_MAIN(
                {origins},
                {cors},
                {cookies},
-               {no_cookie_for_who_comes_from_elsewhere},
+               {a_cookie_with_the_page},
+               {a_form_sent_twice},
+               {a_form_of_an_unlimited_poll},
+               {cookies_by_https},
                {cookie_with_the_ballot},
                {forged_cookies},
                {one_of_several_cookies},

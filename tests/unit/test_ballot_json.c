@@ -41,6 +41,9 @@ START_TEST(json_ballots)
     assert_form("pizza", "Ann!~", "k-1");
     ck_assert_int_eq(read_json("{\"choice\":\"2\"}"), 0); /* a number, as on a line */
     assert_form("2", "", "");
+    ck_assert_str_eq(form.token, "");
+    ck_assert_int_eq(read_json("{\"choice\":\"2\",\"token\":\"T.1\"}"), 0);
+    ck_assert_str_eq(form.token, "T.1");
     ck_assert_int_eq(read_json("{\"choice\":\"\\u0070izza\",\"voter\":\"a\\\"\\\\\\/b\"}"), 0);
     assert_form("pizza", "a\"\\/b", "");
     ck_assert_int_eq(
@@ -51,8 +54,8 @@ START_TEST(json_ballots)
 END_TEST
 
 #define NOT_AN_OBJECT "the body is not one JSON object"
-#define SURPLUS       "a ballot has choice, voter and id, and nothing else"
-#define NOT_A_STRING  "choice, voter and id are strings"
+#define SURPLUS       "a ballot has choice, voter, id and token, and nothing else"
+#define NOT_A_STRING  "choice, voter, id and token are strings"
 #define TWICE         "a member is given twice"
 
 static const struct {

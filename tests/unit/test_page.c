@@ -41,6 +41,9 @@ static json_t *make_hidden_poll(void)
     return poll;
 }
 
+/* What the next page's form sends beside the choice. */
+static struct page_form form;
+
 /* Ends the page that was just made as a string, and takes the poll that it was made of. */
 static const char *finish(int result, json_t *poll)
 {
@@ -53,7 +56,7 @@ static const char *finish(int result, json_t *poll)
 
 static const char *poll_page(json_t *poll, const char *voted)
 {
-    return finish(page_poll(&out, poll, voted), poll);
+    return finish(page_poll(&out, poll, voted, &form), poll);
 }
 
 static const char *index_page(json_t *poll, const char *next)
@@ -86,6 +89,19 @@ START_TEST(an_open_poll_can_be_voted_in)
     assert_lacks(page, " disabled");
     assert_lacks(page, "is recorded");
     assert_lacks(page, "<input");
+}
+END_TEST
+
+START_TEST(a_form_that_is_sent_twice_says_so)
+{
+    form = (struct page_form){.token = "T.1", .id = NULL};
+    const char *page = poll_page(make_poll("L", true, false, "once", "connection"), NULL);
+    assert_has(page, "<input type=\"hidden\" name=\"token\" value=\"T.1\" autocomplete=\"off\">");
+    assert_lacks(page, "name=\"id\"");
+    form = (struct page_form){.token = NULL, .id = "k-1"};
+    page = poll_page(make_poll("L", true, false, "unlimited", "connection"), NULL);
+    assert_has(page, "<input type=\"hidden\" name=\"id\" value=\"k-1\" autocomplete=\"off\">");
+    assert_lacks(page, "name=\"token\"");
 }
 END_TEST
 
@@ -372,7 +388,7 @@ static int make_page(int which, json_t *poll, json_t *listing, json_t *journey)
 {
     switch (which) {
     case 0:
-        return page_poll(&out, poll, "pizza");
+        return page_poll(&out, poll, "pizza", &form);
     case 1:
         return page_screen(&out, poll, "http://localhost:3000/p/lunch");
     case 2:
@@ -407,6 +423,7 @@ END_TEST
 
 UNIT_MAIN("page", {"page", .tear_down = free_out,
                    .tests = {{an_open_poll_can_be_voted_in},
+                             {a_form_that_is_sent_twice_says_so},
                              {results_are_shown_as_they_stand},
                              {a_closed_poll_takes_no_ballots},
                              {hidden_results_are_not_in_the_page},

@@ -2,6 +2,7 @@
 #include "web/voter_cookie.h"
 #include "tests/support/unit.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const struct voter_key key = {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}};
@@ -57,13 +58,22 @@ END_TEST
 
 START_TEST(the_header)
 {
+    static const char *const names[] = {"tallycast_voter", "__Host-tallycast_voter"};
     char text[VOTER_COOKIE_SIZE];
     char expected[VOTER_COOKIE_SIZE];
-    strcpy(expected, "tallycast_voter=");
-    strcat(expected, cookie);
-    strcat(expected, "; Max-Age=31536000; Path=/; HttpOnly; SameSite=Strict");
-    ck_assert_uint_eq(voter_cookie_put(&voter, text), strlen(expected));
+    snprintf(expected, sizeof expected, "%s=%s; Max-Age=31536000; Path=/; HttpOnly; SameSite=Lax%s",
+             names[_i], cookie, _i ? "; Secure" : "");
+    ck_assert_uint_eq(voter_cookie_put(&voter, _i, text), strlen(expected));
     ck_assert_str_eq(text, expected);
+}
+END_TEST
+
+/* A token is what the cookie's value will be. */
+START_TEST(a_token)
+{
+    char token[VOTER_COOKIE_TOKEN_CHARS + 1];
+    voter_cookie_token(&voter, token);
+    ck_assert_str_eq(token, cookie);
 }
 END_TEST
 
@@ -119,7 +129,8 @@ UNIT_MAIN("voter_cookie", {"voter_cookie", .set_up = make_cookie,
                            .tests = {{a_known_cookie},
                                      {what_was_given_is_taken},
                                      {voters_differ},
-                                     {the_header},
+                                     {the_header, .loops = 2},
+                                     {a_token},
                                      {no_change_is_taken},
                                      {no_other_length_is_taken},
                                      {another_servers_is_not_taken},

@@ -84,3 +84,27 @@ for (const path of ["/", "/p/lunch", "/screen/lunch"]) {
         assert.ok(urls.includes(server.url("/web/tallycast.css")));
     });
 }
+
+// A new cookie would be another voter's: neither what another site embeds, nor a link from there may bring one.
+test("another site's page does not make a voter another one", async ({ start, open }) => {
+    const server = await start("--poll", "lunch=pizza,sushi");
+    const page = await open(server, "/p/lunch", { tolerate: /./ });
+    const voter = async () => (await page.context().cookies(server.url("/"))).map((each) => each.value).join();
+    const first = await voter();
+    assert.match(first, /^[\w-]{22}\.[\w-]{22}$/);
+    const url = server.url("/p/lunch");
+    const asked = [];
+    page.on("requestfinished", (request) => asked.push(request.url()));
+    page.on("requestfailed", (request) => asked.push(request.url()));
+    for (const part of [`<img src="${url}">`, `<iframe src="${url}"></iframe>`, `<script src="${url}"></script>`]) {
+        await page.route("http://other.example/", (route) => route.fulfill({ contentType: "text/html", body: `${part}<a href="${url}">vote</a>` }));
+        asked.length = 0;
+        await page.goto("http://other.example/");
+        await page.waitForFunction(() => document.readyState === "complete");
+        assert.ok(asked.includes(url), part);
+        assert.equal(await voter(), first);
+        await page.click("a");
+        await page.waitForURL(url);
+        assert.equal(await voter(), first);
+    }
+});
