@@ -19,19 +19,20 @@ CREATE TABLE server (
 );
 
 -- One row: which ledger this is. The server makes table and row where they are not there yet.
---   identity  64 random bits, for those who remember something of this ledger. A copy that is put in its place (a
---             backup that is restored) gets others at its first start
---   origin    64 random bits that stay
---   log       how many logs (FILE-wal) were begun. It is counted up in each one's first transaction, so a log of
---             another database, or of another time, is told from the file's own
---   inode, birth_ns  of the file that has this identity; birth_ns is 0 where the file system does not tell it
+--   identity  for those who remember something of this ledger: random. A copy that is put in its place (a backup that is
+--             restored) gets another one at its first start
+--   origin    random, and stays
+--   log       counts the logs (FILE-wal) that were begun, from a random number. It is counted up in each one's first
+--             transaction, so that a log of another database, or of another time, is told from the file's own
+--   file      the file that has this identity: its birth in nanoseconds, or from its inode where that is not known
+-- All of them take 8 bytes, so that the row stays where it is: it can be read in a file that a checkpoint was
+-- writing to when the power was cut.
 CREATE TABLE IF NOT EXISTS ledger (
     id       INTEGER PRIMARY KEY CHECK (id = 1),
     identity INTEGER NOT NULL,
     origin   INTEGER NOT NULL,
     log      INTEGER NOT NULL,
-    inode    INTEGER NOT NULL,
-    birth_ns INTEGER NOT NULL
+    file     INTEGER NOT NULL
 );
 
 -- A poll as CREATE made it. None of this changes later. Ids count from 1 in the order of creation.

@@ -59,8 +59,8 @@ const char *ledger_health(const struct ledger *ledger);
 /* Any thread: whether there is nothing that ledger_health says. */
 bool ledger_is_writable(const struct ledger *ledger);
 
-/* Any thread: 64 random bits that tell this ledger from others, and from itself before a backup was
- * restored. They stay as they are while the server runs. */
+/* Any thread: a random number that tells this ledger from others, and from itself before a backup
+ * was restored. It stays as it is while the server runs. */
 uint64_t ledger_identity(const struct ledger *ledger);
 
 #endif

@@ -122,8 +122,8 @@ int store_load(struct store *store, const struct store_visitor *visitor, char wh
  * filled. */
 int store_adopt(struct store *store, char why[STORE_WHY_MAX]) __attribute__((warn_unused_result));
 
-/* Any thread, after store_adopt: 64 random bits that tell this ledger from others, and from itself
- * before a backup was restored. */
+/* Any thread, after store_adopt: a random number that tells this ledger from others, and from
+ * itself before a backup was restored. */
 uint64_t store_identity(const struct store *store);
 
 /* Whether the files are still in their place: NULL, or what happened to them, as static text. It

@@ -238,7 +238,6 @@ static int prepare(struct store *store, char why[STORE_WHY_MAX])
 
 static int open_existing(struct store *store, bool sync, char why[STORE_WHY_MAX])
 {
-    struct store_row of_file;
     store->file = open(store->path, O_RDONLY | O_CLOEXEC);
     /* SQLite would open a file that can't be written for reading, and fail later with less to say.
      */
@@ -247,13 +246,13 @@ static int open_existing(struct store *store, bool sync, char why[STORE_WHY_MAX]
     if (check_header(store, why) != 0 ||
         (store->was_backup &&
          check_no_log(store, "not the log of the backup, or new database, beside it", why) != 0) ||
-        store_read_file_row(store, &of_file, why) != 0)
+        store_read_file_row(store, why) != 0)
         return -1;
     if (sqlite3_open_v2(store->path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
                         NULL) != SQLITE_OK)
         return store_fail(store, why, "can't be opened");
     sqlite3_extended_result_codes(store->db, 1);
-    if (configure(store, sync, why) != 0 || store_judge_log(store, &of_file, why) != 0 ||
+    if (configure(store, sync, why) != 0 || store_judge_log(store, why) != 0 ||
         prepare(store, why) != 0)
         return -1;
     store_watch(store);

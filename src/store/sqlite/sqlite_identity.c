@@ -10,7 +10,10 @@
  *   since the file got all of the one before. `origin` tells databases apart.
  *
  * The row of the file alone is read by opening it as immutable, which looks for no log and takes no
- * lock. A file of an earlier tallycast has no row, and its log can't be judged.
+ * lock. A checkpoint may have been writing to it when the power was cut; the row keeps its size, so
+ * it is updated in place, within one sector, and is whole. A file of an earlier tallycast has no
+ * row, and its log can't be judged; neither can that of a file that was cut short just as the row
+ * was first written.
  *
  * The identity is drawn at the first start of a file: of a new one, of a backup, of one that was
  * copied, which its birth (or its inode) tells. If that errs, what others remember of the ledger is
@@ -31,19 +34,17 @@ static int read_row(sqlite3 *db, struct store_row *row)
 {
     sqlite3_stmt *statement;
     *row = (struct store_row){0};
-    int code = sqlite3_prepare_v2(db, "SELECT identity, origin, log, inode, birth_ns FROM ledger",
-                                  -1, &statement, NULL);
+    int code = sqlite3_prepare_v2(db, "SELECT identity, origin, log, file FROM ledger", -1,
+                                  &statement, NULL);
     if (code != SQLITE_OK)
         return code;
     code = sqlite3_step(statement);
     if (code == SQLITE_ROW)
         *row = (struct store_row){
-            .known = true,
             .identity = sqlite3_column_int64(statement, 0),
             .origin = sqlite3_column_int64(statement, 1),
             .log = sqlite3_column_int64(statement, 2),
-            .inode = sqlite3_column_int64(statement, 3),
-            .birth_ns = sqlite3_column_int64(statement, 4),
+            .file = sqlite3_column_int64(statement, 3),
         };
     sqlite3_finalize(statement);
     return code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
@@ -78,7 +79,7 @@ static bool is_of_content(int code)
     return false;
 }
 
-int store_read_file_row(const struct store *store, struct store_row *row, char why[STORE_WHY_MAX])
+int store_read_file_row(struct store *store, char why[STORE_WHY_MAX])
 {
     sqlite3 *db = NULL;
     char *uri = immutable_uri(store->path);
@@ -86,7 +87,7 @@ int store_read_file_row(const struct store *store, struct store_row *row, char w
                    : SQLITE_NOMEM;
     free(uri);
     if (code == SQLITE_OK)
-        code = read_row(db, row);
+        code = read_row(db, &store->file_row);
     sqlite3_close(db);
     if (code == SQLITE_OK || is_of_content(code))
         return 0;
@@ -103,78 +104,82 @@ static int refuse_log(const struct store *store, char why[STORE_WHY_MAX])
     return -1;
 }
 
-int store_judge_log(struct store *store, const struct store_row *of_file, char why[STORE_WHY_MAX])
+int store_judge_log(struct store *store, char why[STORE_WHY_MAX])
 {
+    const struct store_row *file = &store->file_row, *both = &store->row;
     int code = read_row(store->db, &store->row);
     if (code != SQLITE_OK && !is_of_content(code))
         return store_fail(store, why, "can't be opened");
-    const struct store_row *row = &store->row;
-    if (!of_file->known || (row->known && row->origin == of_file->origin &&
-                            (row->log == of_file->log || row->log == of_file->log + 1)))
+    if (!file->origin ||
+        (both->origin == file->origin && (both->log == file->log || both->log == file->log + 1)))
         return 0;
     return refuse_log(store, why);
 }
 
 /* ---- the identity ---- */
 
-static int64_t random_64(void)
+#define EIGHT_BYTES (INT64_C(1) << 62) /* SQLite stores a number with this bit in as many */
+
+static int64_t draw(void)
 {
     int64_t bits;
     randombytes_buf(&bits, sizeof bits);
-    return bits;
+    return (bits & INT64_MAX) | EIGHT_BYTES;
 }
 
-/* Which file it is, as far as the file system tells. */
-static void note_file(const struct store *store, struct store_row *row)
+/* Tells the file from a copy of it. A birth tells more than an inode: some file systems number
+ * their inodes anew with each mount. */
+static int64_t file_number(const struct store *store)
 {
     struct statx status = {0};
-    if (statx(store->file, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &status) != 0)
-        return;
-    row->inode = (int64_t)status.stx_ino;
-    if (status.stx_mask & STATX_BTIME)
-        row->birth_ns = status.stx_btime.tv_sec * 1000000000 + status.stx_btime.tv_nsec;
+    if (statx(store->file, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &status) == 0 &&
+        status.stx_mask & STATX_BTIME)
+        return (status.stx_btime.tv_sec * 1000000000 + status.stx_btime.tv_nsec) | EIGHT_BYTES;
+    return -(int64_t)(status.stx_ino & (EIGHT_BYTES - 1)) - EIGHT_BYTES;
 }
 
-/* Inodes stay where births are not known; where both are, a birth tells more: some file systems
- * number their inodes anew with each mount. */
-static bool is_copy(const struct store_row *row, const struct store_row *file)
+static int run_once(sqlite3 *db, const char *sql, const int64_t *values)
 {
-    return row->birth_ns && file->birth_ns ? row->birth_ns != file->birth_ns
-                                           : row->inode != file->inode;
+    sqlite3_stmt *statement;
+    int code = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
+    if (code != SQLITE_OK)
+        return code;
+    for (int i = 0; i < sqlite3_bind_parameter_count(statement); i++)
+        sqlite3_bind_int64(statement, i + 1, values[i]);
+    code = sqlite3_step(statement);
+    sqlite3_finalize(statement);
+    return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
-/* Writes the row, and makes its table first in a file of an earlier tallycast. */
+/* Writes the row: over the one that is there, or the first, and makes its table for that in a file
+ * of an earlier tallycast. */
 static int write_row(struct store *store, const struct store_row *row)
 {
-    const char *table = strstr(schema_sql, "CREATE TABLE IF NOT EXISTS ledger");
-    const char *const statements[] = {
-        table, "INSERT OR REPLACE INTO ledger(id, identity, origin, log, inode, birth_ns)"
-               " VALUES(1, ?, ?, ?, ?, ?)"};
-    int code = SQLITE_OK;
-    for (size_t i = 0; i < 2 && code == SQLITE_OK; i++) {
-        sqlite3_stmt *statement;
-        code = sqlite3_prepare_v2(store->db, statements[i], -1, &statement, NULL);
-        if (code != SQLITE_OK)
-            break;
-        const int64_t values[] = {row->identity, row->origin, row->log, row->inode, row->birth_ns};
-        for (int column = 0; column < sqlite3_bind_parameter_count(statement); column++)
-            sqlite3_bind_int64(statement, column + 1, values[column]);
-        code = sqlite3_step(statement);
-        sqlite3_finalize(statement);
-        code = code == SQLITE_DONE ? SQLITE_OK : code;
-    }
-    return code;
+    const int64_t values[] = {row->identity, row->origin, row->log, row->file};
+    if (store->row.origin)
+        return run_once(store->db, "UPDATE ledger SET identity = ?, origin = ?, log = ?, file = ?",
+                        values);
+    int code = run_once(store->db, strstr(schema_sql, "CREATE TABLE IF NOT EXISTS ledger"), NULL);
+    return code != SQLITE_OK
+               ? code
+               : run_once(
+                     store->db,
+                     "INSERT INTO ledger(id, identity, origin, log, file) VALUES(1, ?, ?, ?, ?)",
+                     values);
 }
 
 int store_adopt(struct store *store, char why[STORE_WHY_MAX])
 {
     struct store_row row = store->row;
-    note_file(store, &row);
-    if (!store->row.known || store->was_backup || is_copy(&store->row, &row)) {
-        row.known = true;
-        row.identity = random_64();
-        row.origin = store->row.known ? row.origin : random_64();
-        row.log++;
+    row.file = file_number(store);
+    if (store->was_backup || row.file != store->row.file) {
+        row.identity = draw();
+        if (!row.origin) {
+            row.origin = draw();
+            row.log = draw() - EIGHT_BYTES / 2; /* with room to be counted up */
+        } else if (row.log == store->file_row.log) {
+            row.log++; /* this is the log's first transaction */
+        }
         if (write_row(store, &row) != SQLITE_OK)
             return store_fail(store, why, "can't be written");
         store->row = row;

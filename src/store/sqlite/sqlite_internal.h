@@ -7,10 +7,9 @@
 #include <sqlite3.h>
 #include <sys/types.h>
 
-/* What the one row of the table `ledger` says. */
+/* What the one row of the table `ledger` says. All zero where there is none. */
 struct store_row {
-    bool known; /* there is one */
-    int64_t identity, origin, log, inode, birth_ns;
+    int64_t identity, origin, log, file;
 };
 
 struct store {
@@ -23,6 +22,7 @@ struct store {
     sqlite3_stmt *begin, *commit, *rollback;
     sqlite3_stmt *begin_log; /* NULL before store_adopt */
     sqlite3_stmt *insert_poll, *insert_choice, *insert_event, *insert_ballots, *replace_tally;
+    struct store_row file_row; /* as the file alone had it when it was opened */
     struct store_row row;
     bool was_backup; /* when it was opened: not in WAL mode, as a backup or a new database is */
     bool log_begun;  /* the log has told which it is */
@@ -46,14 +46,15 @@ int store_batch_register(struct store *store);
 /* Fills `why` with the file, what is wrong with it, and SQLite's own words. Returns -1. */
 int store_fail(const struct store *store, char why[STORE_WHY_MAX], const char *what);
 
-/* Reads the row of `ledger` from the database file alone, as if there were no log. Before SQLite
- * holds a lock on the file. Returns 0, with a row that is not known where there is none, or -1 with
- * `why` filled. */
-int store_read_file_row(const struct store *store, struct store_row *row, char why[STORE_WHY_MAX]);
+/* Reads the row of `ledger` from the database file alone, as if there were no log, into
+ * store->file_row. Before SQLite holds a lock on the file. Returns 0, or -1 with `why` filled. */
+int store_read_file_row(struct store *store, char why[STORE_WHY_MAX])
+    __attribute__((warn_unused_result));
 
-/* Reads it as file and log together have it, into store->row, and judges by the file's own whether
- * the log belongs to it. Returns 0, or -1 with `why` filled. */
-int store_judge_log(struct store *store, const struct store_row *of_file, char why[STORE_WHY_MAX]);
+/* Reads it as file and log together have it, into store->row, and judges by both whether the log
+ * belongs to the file. Returns 0, or -1 with `why` filled. */
+int store_judge_log(struct store *store, char why[STORE_WHY_MAX])
+    __attribute__((warn_unused_result));
 
 /* Notes which files the store has open, for store_whereabouts. */
 void store_watch(struct store *store);
