@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/container.h"
 #include "base/log.h"
+#include "net/socket.h"
 #include "line/session_reply.h"
 #include "proto/reply.h"
 
@@ -53,7 +54,7 @@ static int list_client(struct buffer *rows, const struct client *client, uint64_
         client->id, conn->fd, client_peer_text(client, peer), protocol->kind(client),
         (now_ns - client->opened_ns) / NS_PER_S, (now_ns - conn->read_ns) / NS_PER_S,
         client->messages, conn->bytes_out, client->in_flight + conn->unsent.len,
-        conn_kernel_unsent(conn),
+        socket_unsent(conn->fd),
         conn_waits(conn, CONN_BLOCKED) ? (uint32_t)(now_ns / NS_PER_MS) - conn->blocked_since_ms
                                        : 0,
         voter ? voter : "-");

@@ -11,13 +11,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "net/socket.h"
 
 #include <errno.h>
-#include <linux/sockios.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -151,7 +149,7 @@ static void begin_stall(struct conn *conn)
     stop_time(conn); /* it can't be read now; its time begins anew when it can */
     uint64_t now_ns = clock_monotonic_ns();
     conn->blocked_since_ms = (uint32_t)(now_ns / NS_PER_MS);
-    conn->blocked_outq = conn_kernel_unsent(conn);
+    conn->blocked_outq = socket_unsent(conn->fd);
     conn->deadline_ns = now_ns + conn->pool->stall_ns;
     TAILQ_INSERT_TAIL(&conn->pool->blocked, conn, timed_link);
     counter_add(&conn->pool->counters->writes_blocked, 1);
@@ -668,7 +666,7 @@ static void on_event(evutil_socket_t fd, short what, void *context)
  * its time again. */
 static void on_stall(struct conn *conn, uint64_t now_ns)
 {
-    uint32_t outq = conn_kernel_unsent(conn);
+    uint32_t outq = socket_unsent(conn->fd);
     if (outq < conn->blocked_outq) {
         conn->blocked_outq = outq;
         conn->deadline_ns = now_ns + conn->pool->stall_ns;
@@ -724,26 +722,4 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
     for (int i = 0; i < EXPIRIES_A_ROUND && expire_one(pool, now_ns); i++)
         ;
     set_timer(pool);
-}
-
-/* ---- the socket ---- */
-
-void conn_limit_buffers(struct conn *conn)
-{
-    int sndbuf = CONN_SUBSCRIBER_SNDBUF_BYTES, lowat = CONN_SUBSCRIBER_LOWAT_BYTES;
-    /* Since Linux 5.11 TCP_USER_TIMEOUT also ends a connection whose peer answers probes but keeps
-     * its window shut (net/ipv4/tcp_timer.c, tcp_probe_timer); a stalled subscriber's time is
-     * --stall-timeout. */
-    unsigned timeout_ms = (unsigned)(conn->pool->stall_ns / NS_PER_MS) + 30000;
-    setsockopt(conn->fd, SOL_SOCKET, SO_SNDBUF, &sndbuf, sizeof sndbuf);
-    if (conn->peer.family != AF_UNIX) {
-        setsockopt(conn->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &lowat, sizeof lowat);
-        setsockopt(conn->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
-    }
-}
-
-uint32_t conn_kernel_unsent(const struct conn *conn)
-{
-    int bytes = 0;
-    return ioctl(conn->fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? (uint32_t)bytes : 0;
 }

@@ -45,8 +45,6 @@ enum {
      * that pipelines and never reads costs is about the sum of both. */
     CONN_READ_BYTES = 16 * 1024,
     CONN_ROUND_BYTES = 16 * 1024,
-    CONN_SUBSCRIBER_SNDBUF_BYTES = 32 * 1024, /* in the kernel, of a subscriber's socket */
-    CONN_SUBSCRIBER_LOWAT_BYTES = 16 * 1024,  /* of unsent output there */
     CONN_TURN_BYTES = 32 * 1024, /* of output, after which the other connections have their turn */
     CONN_LINGER_MS = 1000,       /* for which input is drained after the last reply */
 };
@@ -263,12 +261,5 @@ void conn_doom(struct conn *conn, enum close_reason reason);
 /* Reads what is there already, if the connection is open; for the last look of a stopping server.
  */
 void conn_read_now(struct conn *conn);
-
-/* Sets what a subscriber's socket needs (DESIGN: slow readers): small buffers, and a peer that
- * takes nothing is ours to close after the stall timeout. */
-void conn_limit_buffers(struct conn *conn);
-
-/* Bytes that the kernel still holds for the peer. */
-uint32_t conn_kernel_unsent(const struct conn *conn);
 
 #endif

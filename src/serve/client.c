@@ -8,6 +8,7 @@
 #include "serve/client.h"
 
 #include "net/admission.h"
+#include "net/socket.h"
 #include "base/clock.h"
 #include "base/container.h"
 #include "base/log.h"
@@ -74,7 +75,7 @@ int client_subscribe(struct client *client, enum encoding encoding)
     client->subscriber = subscriber_new(client->worker->broadcast, &client->conn, encoding);
     if (!client->subscriber)
         return -1;
-    conn_limit_buffers(&client->conn);
+    socket_limit_buffers(client->conn.fd, client->worker->pool.stall_ns / NS_PER_MS);
     conn_stay(&client->conn); /* for the last tallies, if the server began to stop before */
     return 0;
 }

@@ -18,6 +18,7 @@
 #include "serve/client.h"
 #include "base/log.h"
 #include "net/loop.h"
+#include "net/socket.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -36,10 +37,6 @@ enum {
     ARRIVING_MAX = 32, /* on their way to workers: about half a ms of a worker's time */
     ARRIVING_PAUSE_MS = 1,
     PAUSE_MS = 100,
-    KEEPALIVE_IDLE_S = 60,
-    KEEPALIVE_INTERVAL_S = 10,
-    KEEPALIVE_PROBES = 3,
-    USER_TIMEOUT_MS = 30000,
 };
 
 struct listening {
@@ -68,21 +65,6 @@ struct listener {
 };
 
 /* ---- accepting ---- */
-
-static void set_option(int fd, int level, int option, int value)
-{
-    setsockopt(fd, level, option, &value, sizeof value);
-}
-
-static void set_tcp_options(int fd)
-{
-    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS);
-    set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-    set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
-    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
-    set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
-}
 
 /* The admin socket is for the server's own user and root. Its mode says so already; this holds
  * where modes do not. */
@@ -130,7 +112,7 @@ static void admit_public(struct listener *listener, const struct client_protocol
                          const union peer *peer)
 {
     struct admission *admission = listener->server->admission;
-    set_tcp_options(fd);
+    socket_keep_alive(fd);
     if (!admission_enter(admission, peer)) {
         turn_away(listener, protocol, fd, peer);
         return;
@@ -260,10 +242,10 @@ static int bind_to(const struct addrinfo *info)
     int fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
-    set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    socket_set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     if (info->ai_family ==
         AF_INET6) /* so that 0.0.0.0:9000 and [::]:9000 may both be listened on */
-        set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+        socket_set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
     if (bind(fd, info->ai_addr, info->ai_addrlen) == 0)
         return fd;
     int error = errno;

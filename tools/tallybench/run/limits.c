@@ -3,7 +3,7 @@
 #include "tools/tallybench/run/limits.h"
 
 #include "base/clock.h"
-#include "net/conn.h"
+#include "net/socket.h"
 #include "ledger/ledger.h"
 #include "proto/reply.h"
 #include "proto/schema_sql.h"
@@ -279,8 +279,8 @@ static int listen_locally(struct sockaddr_in *address)
 static int connect_pair(struct sender *sender, const struct sockaddr_in *address)
 {
     /* As the server sets them for subscribers. */
-    const int on = 1, send_buffer = CONN_SUBSCRIBER_SNDBUF_BYTES,
-              lowat = CONN_SUBSCRIBER_LOWAT_BYTES;
+    const int on = 1, send_buffer = SOCKET_SUBSCRIBER_SNDBUF_BYTES,
+              lowat = SOCKET_SUBSCRIBER_LOWAT_BYTES;
     unsigned number = sender->count;
     struct sockaddr_in source = {.sin_family = AF_INET};
     source.sin_addr.s_addr = htonl(INADDR_LOOPBACK + number / SOURCE_SOCKETS);
