@@ -152,7 +152,12 @@ size_t text_percent(uint64_t count, uint64_t total, char out[TEXT_PERCENT_SIZE])
     return (size_t)snprintf(out, TEXT_PERCENT_SIZE, "%.1f%%", 100 * share);
 }
 
-size_t text_csv(const char *text, size_t len, char *out)
+static bool begins_formula(const char *text, size_t len)
+{
+    return len > 0 && text[0] != '\0' && strchr("=+-@\t\r", text[0]);
+}
+
+size_t text_csv(const char *text, size_t len, bool raw, char *out)
 {
     bool quoted = false;
     for (size_t i = 0; i < len; i++)
@@ -161,6 +166,8 @@ size_t text_csv(const char *text, size_t len, char *out)
     char *end = out;
     if (quoted)
         *end++ = '"';
+    if (!raw && begins_formula(text, len))
+        *end++ = '\'';
     for (size_t i = 0; i < len; i++) {
         if (text[i] == '"')
             *end++ = '"';

@@ -12,7 +12,7 @@
 /* Bytes that `out` must have, the NUL included, for `n` bytes (of bars: columns) of input. */
 #define TEXT_ESCAPED_SIZE(n) (4 * (n) + 1)
 #define TEXT_BAR_SIZE(n)     (3 * (n) + 1)
-#define TEXT_CSV_SIZE(n)     (2 * (n) + 3)
+#define TEXT_CSV_SIZE(n)     (2 * (n) + 4)
 #define TEXT_HEX_SIZE(n)     (2 * (n) + 1)
 #define TEXT_URI_SIZE(n)     (3 * (n) + 1)
 
@@ -43,8 +43,10 @@ size_t text_bar(uint64_t count, uint64_t most, unsigned columns, bool utf8, char
 /* "57.1%", rounded; of a total of 0, "-". */
 size_t text_percent(uint64_t count, uint64_t total, char out[TEXT_PERCENT_SIZE]);
 
-/* One field of CSV, quoted where RFC 4180 asks for it. */
-size_t text_csv(const char *text, size_t len, char *out);
+/* One field of CSV, quoted where RFC 4180 asks for it. A spreadsheet takes a field that begins with
+ * = + - @ TAB or CR for a formula, and runs it: without `raw` such a field gets an apostrophe before
+ * it, by which spreadsheets know text. */
+size_t text_csv(const char *text, size_t len, bool raw, char *out);
 
 /* Lower-case hexadecimal. */
 size_t text_hex(const void *bytes, size_t len, char *out);

@@ -1,12 +1,12 @@
 /* tallybench, the load test of tallycast: main and the table of subcommands. Each takes its options
- * apart in bench_options.c and does its work in a file of its own.
+ * apart in options.c and does its work in a file of its own.
  *
  * Exit status: 0 if everything that was checked holds; 1 if not, or if it could not be run; 2 if
  * the command line is wrong. */
 #include "tools/tallybench/run/interrupt.h"
 #include "tools/tallybench/run/limits.h"
 #include "tools/tallybench/run/naive.h"
-#include "tools/tallybench/run/options.h"
+#include "tools/tallybench/figures/options.h"
 #include "tools/tallybench/figures/report.h"
 #include "tools/tallybench/run/run.h"
 #include "tools/tallybench/run/suite.h"

@@ -1,226 +1,242 @@
-/* The line client. Happy path: connect, greeting, then a command and its reply, again and again.
- * What can fail: there is no server, it closes in between, or what answers is none of ours; each is
- * told where it is seen. */
+/* The connection of a command. What can fail: there is no server, it stands still, it closes in
+ * between, or what answers is none of ours; each is told where it is seen. */
 #include "tools/tallyctl/client.h"
 
 #include "base/clock.h"
+#include "tools/lib/admin.h"
+#include "tools/lib/memory.h"
 #include "tools/tallyctl/interrupt.h"
 #include "tools/tallyctl/output.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
-
-/* The longest line is a tally of 256 choices: 22 KiB. */
-enum { CLIENT_BUFFER_BYTES = 65536 };
 
 struct client {
-    int fd;
-    size_t start; /* bytes from start to end are not taken yet */
-    size_t end;
-    char buffer[CLIENT_BUFFER_BYTES];
+    const struct invocation *invocation;
+    struct admin *admin;
+    bool is_quiet;
 };
 
-static int connect_unix(const char *path)
+static struct admin_wait wait_until(uint64_t deadline_ns)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    size_t len = strlen(path);
-    if (len >= sizeof(address.sun_path)) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    memcpy(address.sun_path, path, len);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -1;
-    if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
-        return fd;
-    int error = errno;
-    close(fd);
-    errno = error;
-    return -1;
+    return (struct admin_wait){deadline_ns, interrupt_fd()};
 }
 
-static enum status read_greeting(struct client *client, const char *path)
+static uint64_t after_ns(uint64_t patience_ns)
 {
-    static const char name[] = "TALLYCAST";
-    struct reply reply;
-    enum status status = client_read(client, CLIENT_NO_DEADLINE, &reply);
-
-    if (status != STATUS_DONE)
-        return status;
-    if (reply.kind == REPLY_ERROR)
-        return client_refused(&reply, path);
-    if (reply.kind != REPLY_OK || reply.code.len != strlen(name) ||
-        memcmp(reply.code.at, name, reply.code.len) != 0) {
-        output_error("%s: what answers there is not tallycast", path);
-        return STATUS_NO_CONNECTION;
-    }
-    if (!reply.has_number || reply.number != PROTO_VERSION) {
-        output_error("%s: the server speaks another version of the protocol than %d", path,
-                     PROTO_VERSION);
-        return STATUS_NO_CONNECTION;
-    }
-    return STATUS_DONE;
+    return patience_ns == UINT64_MAX ? CLIENT_NO_DEADLINE : clock_monotonic_ns() + patience_ns;
 }
 
-enum status client_open(const char *path, struct client **client)
+/* ---- what is told ---- */
+
+static enum status tell_lost(const struct client *client)
 {
-    int fd = connect_unix(path);
-    if (fd < 0) {
-        output_error("no connection to %s: %s (%s)", path, strerror(errno),
-                     errno == EACCES ? "only the server's user and root may use it"
-                                     : "is the server running? --admin names its socket");
-        return STATUS_NO_CONNECTION;
-    }
-    struct client *made = malloc(sizeof(*made));
-    if (!made)
-        output_no_memory();
-    made->fd = fd;
-    made->start = made->end = 0;
-    enum status status = read_greeting(made, path);
-    if (status == STATUS_DONE)
-        *client = made;
+    if (client->is_quiet)
+        return STATUS_LOST;
+    output_error("the connection to the server was lost: %s", admin_why(client->admin));
+    return STATUS_NO_CONNECTION;
+}
+
+static enum status tell_late(const struct client *client)
+{
+    if (client->is_quiet)
+        return STATUS_LOST;
+    output_error("the server does not answer; is it stopped, or very busy? "
+                 "(--timeout S waits for S seconds)");
+    return STATUS_NO_CONNECTION;
+}
+
+/* What the server's own words, which are made for those who type commands to it, are replaced by. */
+static const struct {
+    const char *code;
+    const char *words;
+} refusals[] = {
+    {"NO-SUCH-POLL", "there is no such poll; 'tallyctl polls' lists them"},
+    {"NO-SUCH-CHOICE", "the poll has no such choice; 'tallyctl show POLL' lists them"},
+    {"NO-SUCH-CLIENT", "there is no such connection; 'tallyctl clients' lists them"},
+    {"POLL-EXISTS", "there is a poll of that name already"},
+    {"POLL-CLOSED", "the poll takes no ballots now; 'tallyctl open POLL' opens it"},
+    {"ALREADY-VOTED", "the voter chose otherwise before, and in this poll the first choice counts"},
+    {"VOTER-REQUIRED", "in this poll voters have names; --voter NAME says who votes"},
+    {"NOT-ALLOWED", "this is not the server's admin socket"},
+    {"TOO-MANY-CONNECTIONS", "the server has no room for another connection; try again later"},
+    {"SHUTTING-DOWN", "the server is stopping; nothing was recorded"},
+    {"UNKNOWN-COMMAND", "the server does not know this; it is of another version"},
+};
+
+/* A text that is not the code's usual one says more than we know. */
+static bool is_usual(struct span code, struct span text)
+{
+    for (int error = -1; error >= -ERROR_COUNT; error--)
+        if (span_is(code, error_code((enum error)error)))
+            return span_is(text, error_text((enum error)error));
+    return false;
+}
+
+static const char *words_for(struct span code)
+{
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++)
+        if (span_is(code, refusals[i].code))
+            return refusals[i].words;
+    return NULL;
+}
+
+/* ALREADY-VOTED tells the earlier ballot's sequence first. */
+static struct span without_number(const struct reply *reply)
+{
+    struct span text = reply->text;
+    if (reply->has_number)
+        (void)span_cut(&text, ' ');
+    return text;
+}
+
+static bool begins(struct span text, const char *with)
+{
+    return text.len >= strlen(with) && memcmp(text.at, with, strlen(with)) == 0;
+}
+
+enum status client_refused(const struct client *client, const struct reply *reply,
+                           const char *about)
+{
+    const struct invocation *invocation = client->invocation;
+    struct span text = without_number(reply);
+    const char *words = is_usual(reply->code, text) ? words_for(reply->code) : NULL;
+    if (!about && invocation->argc > 0)
+        about = invocation->argv[0];
+    if (begins(text, "usage: "))
+        output_error("usage: tallyctl %s %s", invocation->command, invocation->usage);
+    else if (words)
+        output_error("%s%s%s", about ? about : "", about ? ": " : "", words);
     else
-        client_close(made);
+        output_error("%s%s%.*s", about ? about : "", about ? ": " : "", (int)text.len, text.at);
+    return STATUS_REFUSED;
+}
+
+/* ---- connecting ---- */
+
+static enum status tell_unopened(const struct client *client, const char *path)
+{
+    const char *why = admin_why(client->admin);
+    int error = admin_errno(client->admin);
+    if (client->is_quiet)
+        return STATUS_LOST;
+    if (error == EACCES)
+        output_error("no connection to %s: only the server's user and root may use it", path);
+    else if (error == ENOENT || error == ECONNREFUSED || error == ENOTDIR)
+        output_error("no connection to %s: %s (is the server running? --admin names its socket)",
+                     path, why);
+    else
+        output_error("%s: %s", path, why);
+    return STATUS_NO_CONNECTION;
+}
+
+static enum status open_client(const struct invocation *invocation, bool is_quiet,
+                               struct client **opened)
+{
+    struct reply reply;
+    struct client *client = must_calloc(1, sizeof *client);
+    *client = (struct client){.invocation = invocation, .is_quiet = is_quiet};
+    enum status status = STATUS_INTERRUPTED;
+    switch (admin_open(&client->admin, invocation->admin,
+                       wait_until(after_ns(invocation->connect_ns)), &reply)) {
+    case ADMIN_DONE:
+        *opened = client;
+        return STATUS_DONE;
+    case ADMIN_REFUSED:
+        status = is_quiet ? STATUS_LOST : client_refused(client, &reply, invocation->admin);
+        break;
+    case ADMIN_LATE:
+        status = tell_late(client);
+        break;
+    case ADMIN_LOST:
+        status = tell_unopened(client, invocation->admin);
+        break;
+    case ADMIN_INTERRUPTED:
+        break;
+    }
+    client_close(client);
     return status;
+}
+
+enum status client_open(const struct invocation *invocation, struct client **client)
+{
+    return open_client(invocation, false, client);
+}
+
+enum status client_open_quietly(const struct invocation *invocation, struct client **client)
+{
+    return open_client(invocation, true, client);
+}
+
+void client_be_quiet(struct client *client)
+{
+    client->is_quiet = true;
 }
 
 void client_close(struct client *client)
 {
     if (!client)
         return;
-    close(client->fd);
+    admin_close(client->admin);
     free(client);
 }
 
-static enum status lost(const char *why)
-{
-    output_error("the connection to the server was lost: %s", why);
-    return STATUS_NO_CONNECTION;
-}
+/* ---- talking ---- */
 
 enum status client_send(struct client *client, const struct request *request)
 {
-    for (size_t sent = 0; sent < request->len;) {
-        ssize_t n = send(client->fd, request->line + sent, request->len - sent, MSG_NOSIGNAL);
-        if (n >= 0)
-            sent += (size_t)n;
-        else if (errno != EINTR)
-            return lost(strerror(errno));
+    switch (admin_send(client->admin, request->line, request->len, request->file)) {
+    case ADMIN_DONE:
+        return STATUS_DONE;
+    case ADMIN_LATE:
+        return tell_late(client);
+    default:
+        return tell_lost(client);
     }
-    return STATUS_DONE;
-}
-
-/* The time until `deadline_ns` in milliseconds, rounded up so that poll doesn't end just before it.
- */
-static int poll_timeout_ms(uint64_t deadline_ns)
-{
-    uint64_t now_ns = clock_monotonic_ns();
-    if (deadline_ns == CLIENT_NO_DEADLINE)
-        return -1;
-    if (deadline_ns <= now_ns)
-        return 0;
-    uint64_t ms = (deadline_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS;
-    return ms < 3600000 ? (int)ms : 3600000; /* poll's own limit is not far off; we come back */
-}
-
-/* Waits until the socket can be read. */
-static enum status wait_readable(const struct client *client, uint64_t deadline_ns)
-{
-    for (;;) {
-        struct pollfd fds[] = {{.fd = interrupt_fd(), .events = POLLIN},
-                               {.fd = client->fd, .events = POLLIN}};
-        int timeout_ms = poll_timeout_ms(deadline_ns);
-        int ready = poll(fds, 2, timeout_ms);
-        if (ready < 0 && errno != EINTR)
-            return lost(strerror(errno));
-        if (ready > 0 && fds[0].revents)
-            return STATUS_INTERRUPTED;
-        if (ready > 0)
-            return STATUS_DONE;
-        if (ready == 0 && timeout_ms == 0)
-            return STATUS_TIMEOUT;
-    }
-}
-
-/* Reads what there is, behind what isn't taken yet. */
-static enum status fill(struct client *client)
-{
-    if (client->start > 0) {
-        memmove(client->buffer, client->buffer + client->start, client->end - client->start);
-        client->end -= client->start;
-        client->start = 0;
-    }
-    if (client->end == sizeof(client->buffer))
-        return lost("a line is too long to be one of the protocol's");
-    ssize_t n =
-        recv(client->fd, client->buffer + client->end, sizeof(client->buffer) - client->end, 0);
-    if (n == 0)
-        return lost("it was closed at the other end");
-    if (n < 0 && errno != EINTR)
-        return lost(strerror(errno));
-    client->end += n > 0 ? (size_t)n : 0;
-    return STATUS_DONE;
-}
-
-static const char *line_end(const struct client *client)
-{
-    return memchr(client->buffer + client->start, '\n', client->end - client->start);
-}
-
-bool client_has_line(const struct client *client)
-{
-    return line_end(client) != NULL;
 }
 
 enum status client_read(struct client *client, uint64_t deadline_ns, struct reply *reply)
 {
-    const char *end;
-    while (!(end = line_end(client))) {
-        enum status status = wait_readable(client, deadline_ns);
-        if (status == STATUS_DONE)
-            status = fill(client);
-        if (status != STATUS_DONE)
-            return status;
+    switch (admin_read(client->admin, wait_until(deadline_ns), reply)) {
+    case ADMIN_DONE:
+    case ADMIN_REFUSED:
+        return STATUS_DONE;
+    case ADMIN_LATE:
+        return STATUS_TIMEOUT;
+    case ADMIN_INTERRUPTED:
+        return STATUS_INTERRUPTED;
+    case ADMIN_LOST:
+        break;
     }
-    const char *line = client->buffer + client->start;
-    client->start = (size_t)(end + 1 - client->buffer);
-    reply_parse(line, (size_t)(end - line), reply);
-    if (reply->kind == REPLY_UNKNOWN)
-        return lost("a line is none of the protocol's");
-    return STATUS_DONE;
+    return tell_lost(client);
+}
+
+bool client_has_line(const struct client *client)
+{
+    return admin_has_line(client->admin);
 }
 
 enum status client_call(struct client *client, const struct request *request,
                         client_row_fn *take_row, void *context, struct reply *reply)
 {
     enum status status = client_send(client, request);
-    while (status == STATUS_DONE) {
-        status = client_read(client, CLIENT_NO_DEADLINE, reply);
-        if (status == STATUS_INTERRUPTED && !interrupt_is_fatal(interrupt_take())) {
-            status = STATUS_DONE; /* the next frame is drawn in the new size anyway */
-            continue;
-        }
-        if (status != STATUS_DONE)
-            break;
-        if (reply->kind == REPLY_ERROR)
-            return client_refused(reply, NULL);
-        if (reply->kind == REPLY_OK)
+    if (status != STATUS_DONE)
+        return status;
+    const uint64_t deadline_ns = after_ns(client->invocation->patience_ns);
+    for (;;) {
+        switch (admin_reply(client->admin, wait_until(deadline_ns), take_row, context, reply)) {
+        case ADMIN_DONE:
             return STATUS_DONE;
-        if (reply->kind == REPLY_ROW && take_row)
-            take_row(reply->text, context);
+        case ADMIN_REFUSED:
+            return client_refused(client, reply, NULL);
+        case ADMIN_LOST:
+            return tell_lost(client);
+        case ADMIN_LATE:
+            return tell_late(client);
+        case ADMIN_INTERRUPTED: /* of a new size the next frame will be anyway */
+            if (interrupt_is_fatal(interrupt_take()))
+                return STATUS_INTERRUPTED;
+        }
     }
-    return status;
-}
-
-enum status client_refused(const struct reply *reply, const char *about)
-{
-    output_error("%s%s%.*s: %.*s", about ? about : "", about ? ": " : "", (int)reply->code.len,
-                 reply->code.at, (int)reply->text.len, reply->text.at);
-    return STATUS_REFUSED;
 }

@@ -1,8 +1,10 @@
-/* A connection to the server's admin socket: lines out, replies in. One thread. Errors are told on
- * standard error where they happen. */
+/* A command's connection to the server: tools/lib/admin.h for one invocation, with its patience, the
+ * signals that it catches, and its words. One thread. Errors are told on standard error where they
+ * happen. */
 #ifndef TALLYCAST_TOOLS_TALLYCTL_CLIENT_H
 #define TALLYCAST_TOOLS_TALLYCTL_CLIENT_H
 
+#include "proto/number.h"
 #include "proto/reply.h"
 #include "tools/tallyctl/tallyctl.h"
 #include "tools/tallyctl/request.h"
@@ -12,13 +14,20 @@
 struct client;
 
 /* Connects and reads the greeting. On STATUS_DONE the caller owns *client, to be given to
- * client_close. Else STATUS_NO_CONNECTION, or STATUS_REFUSED if the server has no room. */
-enum status client_open(const char *path, struct client **client) CHECKED;
+ * client_close, and the invocation must outlive it. Else STATUS_NO_CONNECTION, or STATUS_REFUSED if
+ * the server has no room. */
+enum status client_open(const struct invocation *invocation, struct client **client) CHECKED;
+
+/* The same for one who goes on without a server: that there is none, or no more, or that it stands
+ * still, is STATUS_LOST from here on, and not told. */
+enum status client_open_quietly(const struct invocation *invocation,
+                                struct client **client) CHECKED;
+void client_be_quiet(struct client *client);
 
 /* NULL is ignored. */
 void client_close(struct client *client);
 
-/* Sends one command. It may block until the server reads. */
+/* Sends one command. */
 enum status client_send(struct client *client, const struct request *request) CHECKED;
 
 /* Waits for the next line. The reply's spans are good until the next read. STATUS_TIMEOUT at
@@ -39,7 +48,15 @@ typedef void client_row_fn(struct span row, void *context);
 enum status client_call(struct client *client, const struct request *request,
                         client_row_fn *take_row, void *context, struct reply *reply) CHECKED;
 
-/* Tells the server's error, after `about` and a colon unless that is NULL. */
-enum status client_refused(const struct reply *reply, const char *about);
+/* Tells the server's error in this program's words, after `about` and a colon; NULL stands for the
+ * invocation's first argument, if it has one. */
+enum status client_refused(const struct client *client, const struct reply *reply,
+                           const char *about);
+
+/* The number that the whole span is; false if it is none. */
+static inline bool span_number(struct span span, uint64_t *number)
+{
+    return number_parse(span.at, span.len, UINT64_MAX, number);
+}
 
 #endif

@@ -1,8 +1,8 @@
 /* `clients`: the connections, those that hold the most back first. */
 #include "tools/tallyctl/client.h"
 #include "tools/tallyctl/columns.h"
+#include "tools/lib/memory.h"
 #include "tools/tallyctl/output.h"
-#include "tools/tallyctl/words.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -39,11 +39,11 @@ static void take_field(struct peer *peer, struct span word)
     uint64_t number;
     field->key = (struct span){word.at, (size_t)(equals - word.at)};
     field->value = (struct span){equals + 1, word.len - field->key.len - 1};
-    if (!words_number(field->value, &number))
+    if (!span_number(field->value, &number))
         return;
-    if (words_equal(field->key, "pending") || words_equal(field->key, "unsent"))
+    if (span_is(field->key, "pending") || span_is(field->key, "unsent"))
         peer->backlog_bytes += number;
-    if (words_equal(field->key, "blocked_ms"))
+    if (span_is(field->key, "blocked_ms"))
         peer->blocked_ms = number;
 }
 
@@ -54,18 +54,18 @@ static void take_peer(struct span row, void *context)
         peers->room = peers->room ? 2 * peers->room : 64;
         peers->peers = realloc(peers->peers, peers->room * sizeof(*peers->peers));
         if (!peers->peers)
-            output_no_memory();
+            memory_exhausted();
     }
     char *text = strndup(row.at, row.len);
     if (!text)
-        output_no_memory();
+        memory_exhausted();
     struct peer *peer = &peers->peers[peers->count++];
     *peer = (struct peer){.text = text};
     struct span rest = {text, strlen(text)};
-    if (!words_number(words_take(&rest), &peer->id))
+    if (!span_number(span_cut(&rest, ' '), &peer->id))
         peer->id = 0; /* no server says that */
     while (rest.len > 0)
-        take_field(peer, words_take(&rest));
+        take_field(peer, span_cut(&rest, ' '));
 }
 
 static int compare(uint64_t a, uint64_t b)
@@ -86,7 +86,7 @@ static int compare_peers(const void *a, const void *b)
 /* Values of these keys are names, even if one looks like a number. */
 static bool is_number_key(struct span key)
 {
-    return !words_equal(key, "voter") && !words_equal(key, "peer") && !words_equal(key, "kind");
+    return !span_is(key, "voter") && !span_is(key, "peer") && !span_is(key, "kind");
 }
 
 static void print_json(const struct peer *peer)
@@ -97,8 +97,8 @@ static void print_json(const struct peer *peer)
         char *key = strndup(field->key.at, field->key.len);
         uint64_t number;
         if (!key)
-            output_no_memory();
-        bool is_number = is_number_key(field->key) && words_number(field->value, &number);
+            memory_exhausted();
+        bool is_number = is_number_key(field->key) && span_number(field->value, &number);
         json_object_set_new(object, key,
                             is_number ? json_integer((json_int_t)number)
                                       : output_json_text(field->value.at, field->value.len));
@@ -177,7 +177,7 @@ enum status command_clients(const struct invocation *invocation)
     struct client *client;
     struct request request;
     struct reply reply;
-    enum status status = client_open(invocation->admin, &client);
+    enum status status = client_open(invocation, &client);
     if (status != STATUS_DONE)
         return status;
 

@@ -2,6 +2,7 @@
  * terminal), so that their widths are what the terminal shows. */
 #include "tools/tallyctl/columns.h"
 
+#include "tools/lib/memory.h"
 #include "tools/tallyctl/output.h"
 #include "tools/lib/text.h"
 
@@ -25,7 +26,7 @@ struct columns *columns_new(size_t width)
 {
     struct columns *columns = calloc(1, sizeof(*columns));
     if (!columns || !(columns->column = calloc(width, sizeof(*columns->column))))
-        output_no_memory();
+        memory_exhausted();
     columns->width = width;
     return columns;
 }
@@ -45,11 +46,11 @@ void columns_add(struct columns *columns, const char *text, size_t len)
         columns->room = columns->room ? 2 * columns->room : 64;
         columns->cells = realloc(columns->cells, columns->room * sizeof(*columns->cells));
         if (!columns->cells)
-            output_no_memory();
+            memory_exhausted();
     }
     char *cell = output_is_terminal() ? output_escaped(text, len) : strndup(text, len);
     if (!cell)
-        output_no_memory();
+        memory_exhausted();
     struct column *column = &columns->column[columns->count % columns->width];
     size_t width = text_width(cell, strlen(cell));
     if (width > column->width)

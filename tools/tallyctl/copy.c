@@ -1,106 +1,92 @@
-/* A temporary backup. Happy path: a name that nobody uses, BACKUP, and its reply. The file is
- * removed as soon as it is open (its reader keeps it), so it stands under its name hardly longer
- * than the server writes it. */
+/* Copies of the server's database. Happy path: a new file, BACKUP with it, and its reply, which is
+ * believed once the file has the size that it tells. A signal ends the wait at once: the server
+ * then writes on into a file that has no name any more. */
 #include "tools/tallyctl/copy.h"
 
 #include "tools/tallyctl/client.h"
 #include "tools/tallyctl/interrupt.h"
 #include "tools/tallyctl/output.h"
-#include "tools/lib/text.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-enum { RANDOM_BYTES = 8 };
-
-/* The server must not find a file of this name, nor may anybody guess it. */
-static enum status choose_path(const char *admin, struct copy *copy)
+static enum status make_file(const char *prefix, struct copy *copy)
 {
-    unsigned char random[RANDOM_BYTES];
-    char hex[TEXT_HEX_SIZE(RANDOM_BYTES)];
-    char *socket_path = realpath(admin, NULL);
-    if (!socket_path || getrandom(random, sizeof(random), 0) != sizeof(random)) {
-        output_error("%s: %s", admin, strerror(errno));
-        free(socket_path);
-        return STATUS_NO_CONNECTION;
-    }
-    int directory_len = (int)(strrchr(socket_path, '/') - socket_path);
-    text_hex(random, sizeof(random), hex);
-    int len = snprintf(copy->path, sizeof(copy->path), "%.*s/.tallyctl-%s.backup", directory_len,
-                       socket_path, hex);
-    free(socket_path);
-    if (len < 0 || (size_t)len >= sizeof(copy->path)) {
-        copy->path[0] = '\0';
-        output_error("%s: the path is too long", admin);
-        return STATUS_USAGE;
-    }
-    return STATUS_DONE;
+    int len = snprintf(copy->path, sizeof copy->path, "%s.partial-XXXXXX", prefix);
+    errno = ENAMETOOLONG;
+    if (len >= 0 && (size_t)len < sizeof copy->path)
+        copy->file = mkostemp(copy->path, O_CLOEXEC);
+    if (copy->file >= 0)
+        return STATUS_DONE;
+    copy->path[0] = '\0';
+    output_error("%s: %s", prefix, strerror(errno));
+    return STATUS_REFUSED;
 }
 
-/* Waits for the reply through a first signal, but not through a second one. */
-static enum status wait_for_reply(struct client *client, struct reply *reply)
+static enum status judge(const struct copy *copy, const struct reply *reply)
 {
-    bool was_signalled = false;
-    for (;;) {
-        enum status status = client_read(client, CLIENT_NO_DEADLINE, reply);
-        if (status == STATUS_DONE)
-            return was_signalled ? STATUS_INTERRUPTED : STATUS_DONE;
-        if (status != STATUS_INTERRUPTED)
-            return status;
-        if (!interrupt_is_fatal(interrupt_take()))
-            continue;
-        if (was_signalled) {
-            output_error("the server may yet leave its backup behind");
-            return STATUS_INTERRUPTED;
-        }
-        output_error("stopping once the server's backup is written and removed (again: at once)");
-        was_signalled = true;
-    }
+    struct stat status;
+    if (reply->has_number && fstat(copy->file, &status) == 0 &&
+        (uint64_t)status.st_size == reply->number)
+        return STATUS_DONE;
+    output_error("%s: the server says that it wrote %" PRIu64 " bytes, but they are not there",
+                 copy->path, reply->number);
+    return STATUS_REFUSED;
 }
 
-static enum status ask_backup(struct client *client, const struct copy *copy)
+static enum status fill(struct copy *copy, struct client *client)
 {
     struct request request;
     struct reply reply;
     request_start(&request, "BACKUP");
-    enum status status = request_text(&request, copy->path);
+    request.file = copy->file;
+    enum status status = request_word(&request, "-");
     if (status == STATUS_DONE)
-        status = client_send(client, &request);
+        status = client_call(client, &request, NULL, NULL, &reply);
     if (status == STATUS_DONE)
-        status = wait_for_reply(client, &reply);
-    if (status == STATUS_DONE && reply.kind != REPLY_OK)
-        status = client_refused(&reply, NULL);
+        status = judge(copy, &reply);
+    copy->bytes = status == STATUS_DONE ? reply.number : 0;
     return status;
 }
 
-enum status copy_make(const char *admin, struct copy *copy)
+enum status copy_make(const struct invocation *invocation, const char *prefix, struct copy *copy)
 {
     struct client *client;
-    copy->path[0] = '\0';
-    enum status status = client_open(admin, &client);
+    *copy = (struct copy){.file = -1};
+    enum status status = client_open(invocation, &client);
     if (status != STATUS_DONE)
         return status;
-    status = choose_path(admin, copy);
-    if (status == STATUS_DONE) {
-        interrupt_catch(false);
-        status = ask_backup(client, copy);
-    }
+    interrupt_catch(false);
+    status = make_file(prefix, copy);
+    if (status == STATUS_DONE)
+        status = fill(copy, client);
     client_close(client);
     return status;
+}
+
+enum status copy_make_temporary(const struct invocation *invocation, struct copy *copy)
+{
+    char prefix[PATH_MAX];
+    const char *directory = getenv("TMPDIR");
+    snprintf(prefix, sizeof prefix, "%s/tallyctl", directory && *directory ? directory : "/var/tmp");
+    return copy_make(invocation, prefix, copy);
 }
 
 enum status copy_remove(struct copy *copy)
 {
     enum status status = STATUS_DONE;
-    if (copy->path[0] && unlink(copy->path) != 0 && errno != ENOENT) {
+    if (copy->file >= 0)
+        close(copy->file);
+    if (copy->path[0] && unlink(copy->path) != 0) {
         output_error("%s: can't be removed: %s", copy->path, strerror(errno));
         status = STATUS_REFUSED;
     }
-    copy->path[0] = '\0';
     interrupt_release();
     return status;
 }

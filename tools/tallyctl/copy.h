@@ -1,5 +1,6 @@
-/* A backup that the running server writes for us, in the directory of its admin socket: there both
- * sides may make and see files, whatever else the server is kept from. */
+/* A consistent copy of the running server's database. The server writes it, into a file that is
+ * opened here and passed to it: so the file lies where its reader has room and may make files, and
+ * belongs to its reader, whatever the server is kept from. */
 #ifndef TALLYCAST_TOOLS_TALLYCTL_COPY_H
 #define TALLYCAST_TOOLS_TALLYCTL_COPY_H
 
@@ -8,16 +9,22 @@
 #include <limits.h>
 
 struct copy {
+    int file; /* open; -1 if it could not be made */
+    uint64_t bytes;
     char path[PATH_MAX];
 };
 
-/* Has the server write it. Signals are caught from here to copy_remove, which must be called
- * however this ends. A signal is waited out, since only the whole file can be removed for good; a
- * second one is not. Errors as those of client_call. */
-enum status copy_make(const char *admin, struct copy *copy) CHECKED;
+/* Makes a new file whose name begins with `prefix`, and has the server fill it. Signals are caught
+ * from here to copy_remove, which must be called however this ends. Errors as those of client_call.
+ */
+enum status copy_make(const struct invocation *invocation, const char *prefix,
+                      struct copy *copy) CHECKED;
 
-/* Removes the file, if there is one, and then ends the process if a signal asked for that.
- * STATUS_REFUSED, and it is told, if it can't be removed. */
+/* The same in the directory for temporary files: TMPDIR, else /var/tmp. */
+enum status copy_make_temporary(const struct invocation *invocation, struct copy *copy) CHECKED;
+
+/* Closes the file, removes the name that it was made with, and then ends the process if a signal
+ * asked for that. STATUS_REFUSED, and it is told, if the name can't be removed. */
 enum status copy_remove(struct copy *copy) CHECKED;
 
 #endif

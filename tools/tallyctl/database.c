@@ -15,6 +15,7 @@
 
 #include "proto/schema_sql.h"
 #include "tools/tallyctl/copy.h"
+#include "tools/lib/memory.h"
 #include "tools/tallyctl/output.h"
 #include "tools/lib/text.h"
 
@@ -52,7 +53,7 @@ static char *join(const char *path, const char *suffix)
 {
     char *joined;
     if (asprintf(&joined, "%s%s", path, suffix) < 0)
-        output_no_memory();
+        memory_exhausted();
     return joined;
 }
 
@@ -60,7 +61,7 @@ static struct database *new_database(const char *name)
 {
     struct database *database = calloc(1, sizeof(*database));
     if (!database || !(database->name = strdup(name)))
-        output_no_memory();
+        memory_exhausted();
     return database;
 }
 
@@ -197,7 +198,7 @@ static enum status open_immutable(struct database *database, const char *path)
 {
     char *uri = malloc(strlen("file:?immutable=1") + TEXT_URI_SIZE(strlen(path)));
     if (!uri)
-        output_no_memory();
+        memory_exhausted();
     size_t len = (size_t)sprintf(uri, "file:");
     len += text_uri(path, uri + len);
     sprintf(uri + len, "?immutable=1");
@@ -250,11 +251,11 @@ enum status database_open_file(const char *file, struct database **database)
     return status;
 }
 
-enum status database_open_fresh(const char *admin, struct database **database)
+enum status database_open_fresh(const struct invocation *invocation, struct database **database)
 {
     struct database *opened = new_database("the server's backup");
     struct copy copy;
-    enum status status = copy_make(admin, &copy);
+    enum status status = copy_make_temporary(invocation, &copy);
     if (status == STATUS_DONE)
         status = open_immutable(opened, copy.path);
     enum status removed = copy_remove(&copy);

@@ -15,10 +15,11 @@ struct database;
  * caller owns *database, to be given to database_close. */
 enum status database_open_file(const char *file, struct database **database) CHECKED;
 
-/* Has the running server write a backup, and opens it. The backup's file is removed at once,
- * however this ends; what is open stays readable until it is closed. Errors as above, and those of
- * client_call. */
-enum status database_open_fresh(const char *admin, struct database **database) CHECKED;
+/* Has the running server write a backup into a temporary file, and opens it. The file is removed at
+ * once, however this ends; what is open stays readable until it is closed. Errors as above, and
+ * those of client_call. */
+enum status database_open_fresh(const struct invocation *invocation,
+                                struct database **database) CHECKED;
 
 void database_close(struct database *database);
 

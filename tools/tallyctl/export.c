@@ -1,9 +1,11 @@
 /* `export`: a poll's ballots, all that were recorded, in the order of the ledger. */
+#include "tools/tallyctl/csv.h"
 #include "tools/tallyctl/database.h"
+#include "tools/lib/memory.h"
 #include "tools/tallyctl/output.h"
 #include "tools/lib/text.h"
 
-#include "proto/command.h"
+#include "proto/name.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -29,7 +31,7 @@ static char *field_text(sqlite3_stmt *ballot, int column)
     if (type == SQLITE_NULL)
         return NULL;
     if (!text)
-        output_no_memory();
+        memory_exhausted();
     if (column == COLUMN_TIME)
         text_time(sqlite3_column_int64(ballot, column), text);
     else if (type == SQLITE_BLOB)
@@ -39,30 +41,14 @@ static char *field_text(sqlite3_stmt *ballot, int column)
     return text;
 }
 
-static void print_csv_field(const char *text, int column)
+static void print_csv(const struct invocation *invocation, sqlite3_stmt *ballot)
 {
-    size_t len = strlen(text);
-    char *quoted = malloc(TEXT_CSV_SIZE(len));
-    if (!quoted)
-        output_no_memory();
-    output_text(stdout, quoted, text_csv(text, len, quoted));
-    fputs(column == COLUMN_COUNT - 1 ? "\r\n" : ",", stdout);
-    free(quoted);
-}
-
-static void print_csv(sqlite3_stmt *ballot)
-{
-    for (int i = 0; i < COLUMN_COUNT; i++) {
-        char *text = field_text(ballot, i);
-        print_csv_field(text ? text : "", i);
-        free(text);
-    }
-}
-
-static void print_csv_heading(void)
-{
+    char *fields[COLUMN_COUNT];
     for (int i = 0; i < COLUMN_COUNT; i++)
-        print_csv_field(column_names[i], i);
+        fields[i] = field_text(ballot, i);
+    csv_row(invocation, (const char *const *)fields, COLUMN_COUNT);
+    for (int i = 0; i < COLUMN_COUNT; i++)
+        free(fields[i]);
 }
 
 static void print_json(sqlite3_stmt *ballot)
@@ -103,21 +89,23 @@ static enum status find_poll(struct database *database, const char *word, int64_
     return status;
 }
 
-static enum status print_ballots(struct database *database, int64_t poll, enum export_format format)
+static enum status print_ballots(const struct invocation *invocation, struct database *database,
+                                 int64_t poll)
 {
     sqlite3_stmt *ballot;
     bool has_row = true;
+    bool is_json = invocation->json || invocation->format == EXPORT_JSON;
     enum status status = database_query(database, ballots_sql, &ballot);
     if (status != STATUS_DONE)
         return status;
     sqlite3_bind_int64(ballot, 1, poll);
-    if (format == EXPORT_CSV)
-        print_csv_heading();
+    if (!is_json)
+        csv_heading(invocation, column_names, COLUMN_COUNT);
     while ((status = database_step(database, ballot, &has_row)) == STATUS_DONE && has_row) {
-        if (format == EXPORT_CSV)
-            print_csv(ballot);
-        else
+        if (is_json)
             print_json(ballot);
+        else
+            print_csv(invocation, ballot);
     }
     sqlite3_finalize(ballot);
     return status;
@@ -127,13 +115,12 @@ enum status command_export(const struct invocation *invocation)
 {
     struct database *database;
     int64_t poll;
-    enum export_format format = invocation->json ? EXPORT_JSON : invocation->format;
-    enum status status = database_open_fresh(invocation->admin, &database);
+    enum status status = database_open_fresh(invocation, &database);
     if (status != STATUS_DONE)
         return status;
     status = find_poll(database, invocation->argv[0], &poll);
     if (status == STATUS_DONE)
-        status = print_ballots(database, poll, format);
+        status = print_ballots(invocation, database, poll);
     database_close(database);
     return status;
 }

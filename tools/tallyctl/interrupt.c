@@ -1,28 +1,53 @@
 /* Caught signals are blocked and read from a signalfd, so there are no handlers and nothing is
- * async. A fatal one is delivered again once all is cleaned up: whoever started tallyctl sees what
- * ended it. */
+ * async. An epoll instance gathers that, the keyboard and standard output's end into one descriptor
+ * for the waits. A fatal signal is delivered again once all is cleaned up: whoever started tallyctl
+ * sees what ended it. */
 #include "tools/tallyctl/interrupt.h"
 
+#include "base/clock.h"
 #include "tools/tallyctl/output.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/signalfd.h>
+#include <termios.h>
 #include <unistd.h>
 
-static const int fatal_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+static const int fatal_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE};
 enum { FATAL_COUNT = sizeof(fatal_signals) / sizeof(fatal_signals[0]) };
 
-static int fd = -1;
+static int all = -1; /* epoll */
+static int signals = -1;
 static int taken; /* the fatal signal that was taken, or 0 */
 static sigset_t caught;
+static bool quits;
+static bool has_keys;
+static struct termios modes; /* of the keyboard, as they were found; where has_keys */
 
 static bool is_ignored(int signal_number)
 {
     struct sigaction action;
     return sigaction(signal_number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+/* A regular file, which is always ready, can't be watched, and need not be. */
+static void watch(int fd, uint32_t events)
+{
+    struct epoll_event event = {.events = events, .data.fd = fd};
+    if (epoll_ctl(all, EPOLL_CTL_ADD, fd, &event) != 0 && errno != EPERM) {
+        output_error("can't wait for signals: %s", strerror(errno));
+        exit(STATUS_REFUSED);
+    }
+}
+
+/* Keys are somebody else's while we are in the background. */
+static bool owns_keyboard(void)
+{
+    return tcgetattr(STDIN_FILENO, &modes) == 0 && tcgetpgrp(STDIN_FILENO) == getpgrp();
 }
 
 void interrupt_catch(bool screen)
@@ -36,28 +61,69 @@ void interrupt_catch(bool screen)
         if (!is_ignored(SIGTSTP))
             sigaddset(&caught, SIGTSTP);
     }
-    fd = signalfd(-1, &caught, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (fd < 0) {
+    all = epoll_create1(EPOLL_CLOEXEC);
+    signals = signalfd(-1, &caught, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (all < 0 || signals < 0) {
         output_error("can't catch signals: %s", strerror(errno));
         exit(STATUS_REFUSED);
     }
     sigprocmask(SIG_BLOCK, &caught, NULL);
+    watch(signals, EPOLLIN);
+    watch(STDOUT_FILENO, 0); /* EPOLLERR comes unasked for */
+    has_keys = screen && owns_keyboard();
+    if (has_keys)
+        watch(STDIN_FILENO, EPOLLIN);
+    interrupt_keys(true);
 }
 
 int interrupt_fd(void)
 {
-    return fd;
+    return all;
+}
+
+static int take_signal(void)
+{
+    struct signalfd_siginfo info;
+    return read(signals, &info, sizeof(info)) == sizeof(info) ? (int)info.ssi_signo : 0;
+}
+
+/* Any key but the ones that quit is nothing. At the end of input there are no more of them. */
+static void take_key(void)
+{
+    char key = 0;
+    if (read(STDIN_FILENO, &key, 1) <= 0)
+        epoll_ctl(all, EPOLL_CTL_DEL, STDIN_FILENO, NULL);
+    quits |= key == 'q' || key == 'Q';
 }
 
 int interrupt_take(void)
 {
-    struct signalfd_siginfo info;
-    if (fd < 0 || read(fd, &info, sizeof(info)) != sizeof(info))
+    struct epoll_event event;
+    int signal_number = 0;
+    if (all < 0 || epoll_wait(all, &event, 1, 0) != 1)
         return 0;
-    int signal_number = (int)info.ssi_signo;
+    if (event.data.fd == signals)
+        signal_number = take_signal();
+    else if (event.data.fd == STDIN_FILENO)
+        take_key();
+    else
+        signal_number = SIGPIPE;
     if (interrupt_is_fatal(signal_number))
         taken = signal_number;
     return signal_number;
+}
+
+bool interrupt_quits(void)
+{
+    return quits;
+}
+
+void interrupt_wait(uint64_t deadline_ns)
+{
+    uint64_t now_ns = clock_monotonic_ns();
+    if (deadline_ns > now_ns)
+        poll(&(struct pollfd){.fd = all, .events = POLLIN}, 1,
+             (int)((deadline_ns - now_ns) / NS_PER_MS + 1));
 }
 
 bool interrupt_is_fatal(int signal_number)
@@ -68,12 +134,25 @@ bool interrupt_is_fatal(int signal_number)
     return false;
 }
 
+void interrupt_keys(bool single)
+{
+    struct termios wanted = modes;
+    if (!has_keys)
+        return;
+    if (single)
+        wanted.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+    tcsetattr(STDIN_FILENO, TCSANOW, &wanted);
+}
+
 void interrupt_release(void)
 {
-    if (fd < 0)
+    if (all < 0)
         return;
-    close(fd);
-    fd = -1;
+    interrupt_keys(false);
+    has_keys = false;
+    close(signals);
+    close(all);
+    all = signals = -1;
     sigprocmask(SIG_UNBLOCK, &caught, NULL);
     if (taken)
         raise(taken);

@@ -5,12 +5,14 @@
 #include "trace/journey.h"
 #include "tools/tallyctl/client.h"
 #include "tools/tallyctl/columns.h"
+#include "tools/lib/memory.h"
+#include "tools/lib/units.h"
 #include "tools/tallyctl/output.h"
-#include "tools/tallyctl/words.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     ROWS_MAX = 64,      /* of a kind; more are left out */
@@ -62,7 +64,7 @@ static struct span value_of(struct span rest, const char *key)
 {
     size_t len = strlen(key);
     while (rest.len > 0) {
-        struct span word = words_take(&rest);
+        struct span word = span_cut(&rest, ' ');
         if (word.len > len && memcmp(word.at, key, len) == 0 && word.at[len] == '=')
             return (struct span){word.at + len + 1, word.len - len - 1};
     }
@@ -72,7 +74,7 @@ static struct span value_of(struct span rest, const char *key)
 static uint64_t number_of(struct span rest, const char *key)
 {
     uint64_t number = 0;
-    return words_number(value_of(rest, key), &number) ? number : 0;
+    return span_number(value_of(rest, key), &number) ? number : 0;
 }
 
 static void take_figure(struct journey_reply *reply, struct span kind, struct span rest)
@@ -81,7 +83,7 @@ static void take_figure(struct journey_reply *reply, struct span kind, struct sp
         return;
     struct figure *figure = &reply->figures[reply->figure_count++];
     copy_word(figure->kind, kind);
-    copy_word(figure->name, words_take(&rest));
+    copy_word(figure->name, span_cut(&rest, ' '));
     figure->count = number_of(rest, "count");
     figure->p50_ns = number_of(rest, "p50_ns");
     figure->p99_ns = number_of(rest, "p99_ns");
@@ -93,8 +95,8 @@ static void take_ballot(struct journey_reply *reply, struct span rest)
     reply->has_ballot = true;
     reply->seq = number_of(rest, "seq");
     copy_word(reply->poll, value_of(rest, "poll"));
-    reply->traced = words_equal(value_of(rest, "traced"), "yes");
-    reply->complete = words_equal(value_of(rest, "complete"), "yes");
+    reply->traced = span_is(value_of(rest, "traced"), "yes");
+    reply->complete = span_is(value_of(rest, "complete"), "yes");
 }
 
 static void take_stamp(struct journey_reply *reply, struct span rest)
@@ -102,8 +104,8 @@ static void take_stamp(struct journey_reply *reply, struct span rest)
     if (reply->stamp_count == ROWS_MAX)
         return;
     struct stamp *stamp = &reply->stamps[reply->stamp_count];
-    copy_word(stamp->stage, words_take(&rest));
-    if (words_number(words_take(&rest), &stamp->at_ns))
+    copy_word(stamp->stage, span_cut(&rest, ' '));
+    if (span_number(span_cut(&rest, ' '), &stamp->at_ns))
         reply->stamp_count++;
 }
 
@@ -112,8 +114,8 @@ static void take_kernel(struct journey_reply *reply, struct span rest)
     if (reply->kernel_count == ROWS_MAX)
         return;
     struct kernel_row *row = &reply->kernel[reply->kernel_count];
-    copy_word(row->name, words_take(&rest));
-    if (!words_number(words_take(&rest), &row->value))
+    copy_word(row->name, span_cut(&rest, ' '));
+    if (!span_number(span_cut(&rest, ' '), &row->value))
         return;
     copy_word(row->unit, rest);
     reply->kernel_count++;
@@ -122,14 +124,14 @@ static void take_kernel(struct journey_reply *reply, struct span rest)
 static void take_row(struct span row, void *context)
 {
     struct journey_reply *reply = context;
-    struct span kind = words_take(&row);
-    if (words_equal(kind, "stage") || words_equal(kind, "span"))
+    struct span kind = span_cut(&row, ' ');
+    if (span_is(kind, "stage") || span_is(kind, "span"))
         take_figure(reply, kind, row);
-    else if (words_equal(kind, "ballot"))
+    else if (span_is(kind, "ballot"))
         take_ballot(reply, row);
-    else if (words_equal(kind, "stamp"))
+    else if (span_is(kind, "stamp"))
         take_stamp(reply, row);
-    else if (words_equal(kind, "kernel"))
+    else if (span_is(kind, "kernel"))
         take_kernel(reply, row);
 }
 
@@ -150,17 +152,32 @@ static enum status ask(struct client *client, uint64_t seq, struct journey_reply
 
 static enum status build_vote(const struct invocation *invocation, struct request *request)
 {
-    char as[3 + PROTO_LINE_MAX];
     request_start(request, "TRACE VOTE");
     for (int i = 0; i < invocation->argc; i++) {
         enum status status = request_word(request, invocation->argv[i]);
         if (status != STATUS_DONE)
             return status;
     }
-    if (!invocation->voter)
+    return request_voter(request, invocation);
+}
+
+/* A ballot counts, whoever casts it: nobody casts one by mistake. */
+static enum status ask_whether_to_cast(const struct invocation *invocation)
+{
+    char answer[16] = "";
+    if (invocation->yes)
         return STATUS_DONE;
-    snprintf(as, sizeof as, "as=%s", invocation->voter);
-    return request_word(request, as);
+    if (!isatty(STDIN_FILENO)) {
+        output_error("this casts a ballot in %s that counts; --yes says that it may",
+                     invocation->argv[0]);
+        return STATUS_USAGE;
+    }
+    fprintf(stderr, "This casts a ballot that counts, for %s in %s. Cast it? [y/N] ",
+            invocation->argv[1], invocation->argv[0]);
+    if (fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y'))
+        return STATUS_DONE;
+    output_error("no ballot was cast");
+    return STATUS_REFUSED;
 }
 
 /* Casts the ballot. *seq is its sequence. */
@@ -192,24 +209,11 @@ static enum status await_pushes(struct client *client, uint64_t seq, struct jour
         struct reply reply; /* nothing is due, but the server's closing must be seen */
         status = client_read(client, now_ns + (uint64_t)AGAIN_MS * NS_PER_MS, &reply);
         if (status != STATUS_TIMEOUT)
-            return status == STATUS_DONE ? client_refused(&reply, NULL) : status;
+            return status == STATUS_DONE ? client_refused(client, &reply, NULL) : status;
     }
 }
 
 /* ---- showing ---- */
-
-/* Three digits and a unit: "418 ns", "1.79 us", "37.8 ms". */
-static const char *time_text(uint64_t ns, char text[32])
-{
-    static const char *const units[] = {"ns", "us", "ms", "s"};
-    double value = (double)ns;
-    unsigned unit = 0;
-    for (; value >= 999.5 && unit < 3; unit++)
-        value /= 1000;
-    int decimals = unit == 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
-    snprintf(text, 32, "%.*f %s", decimals, value, units[unit]);
-    return text;
-}
 
 /* The last stamp in time: answers and pushes are written side by side. */
 static uint64_t end_of(const struct journey_reply *journey)
@@ -252,7 +256,7 @@ static void print_bar(uint64_t begin_ns, uint64_t stamp_ns, uint64_t end_ns, uns
 
 static void draw_ballot(const struct journey_reply *journey)
 {
-    char at[32], took[32];
+    char at[UNITS_SIZE], took[UNITS_SIZE];
     unsigned columns = output_columns();
     unsigned width = columns > LABELS + BAR_LEAST ? columns - LABELS : BAR_LEAST;
     printf("ballot %" PRIu64 " of %s, %s%s\n\n", journey->seq, journey->poll,
@@ -261,8 +265,8 @@ static void draw_ballot(const struct journey_reply *journey)
     for (size_t i = 0; i < journey->stamp_count; i++) {
         const struct stamp *stamp = &journey->stamps[i];
         uint64_t begin_ns = begin_of(journey, i);
-        printf("%-12s  %9s  %10s   ", stamp->stage, time_text(stamp->at_ns, at),
-               i > 0 ? time_text(stamp->at_ns - begin_ns, took) : "");
+        printf("%-12s  %9s  %10s   ", stamp->stage, units_ns(at, (double)stamp->at_ns),
+               i > 0 ? units_ns(took, (double)(stamp->at_ns - begin_ns)) : "");
         print_bar(begin_ns, stamp->at_ns, end_of(journey), width);
     }
     putchar('\n');
@@ -270,9 +274,9 @@ static void draw_ballot(const struct journey_reply *journey)
 
 static void add_time(struct columns *columns, uint64_t count, uint64_t ns)
 {
-    char text[32] = "-";
+    char text[UNITS_SIZE] = "-";
     if (output_is_terminal() && count > 0)
-        time_text(ns, text);
+        units_ns(text, (double)ns);
     else if (!output_is_terminal())
         snprintf(text, sizeof text, "%" PRIu64, ns);
     columns_add_string(columns, text);
@@ -397,16 +401,16 @@ static enum status show(const struct invocation *invocation, struct client *clie
 enum status command_journey(const struct invocation *invocation)
 {
     if (invocation->argc == 1 || (invocation->argc == 0 && invocation->voter)) {
-        output_error("usage: tallyctl journey [POLL CHOICE [--voter VOTER]]");
+        output_error("usage: tallyctl journey %s", invocation->usage);
         return STATUS_USAGE;
     }
     struct client *client;
-    enum status status = client_open(invocation->admin, &client);
+    enum status status = invocation->argc > 0 ? ask_whether_to_cast(invocation) : STATUS_DONE;
+    if (status == STATUS_DONE)
+        status = client_open(invocation, &client);
     if (status != STATUS_DONE)
         return status;
-    struct journey_reply *journey = malloc(sizeof(*journey));
-    if (!journey)
-        output_no_memory();
+    struct journey_reply *journey = must_calloc(1, sizeof(*journey));
     status = show(invocation, client, journey);
     free(journey);
     client_close(client);

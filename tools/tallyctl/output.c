@@ -3,7 +3,9 @@
  * writing is remembered by stdio and reported by output_flush. */
 #include "tools/tallyctl/output.h"
 
+#include "tools/tallyctl/interrupt.h"
 #include "tools/tallyctl/screen.h"
+#include "tools/lib/memory.h"
 #include "tools/lib/text.h"
 
 #include <errno.h>
@@ -16,17 +18,26 @@
 #include <unistd.h>
 
 static bool is_terminal;
+static bool is_screen;
 static bool is_utf8;
 
 void output_init(void)
 {
     is_terminal = isatty(STDOUT_FILENO);
+    const char *kind = getenv("TERM");
+    is_screen = is_terminal && kind && *kind && strcmp(kind, "dumb") != 0;
+    memory_before_end(screen_leave);
     is_utf8 = setlocale(LC_CTYPE, "") && strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 }
 
 bool output_is_terminal(void)
 {
     return is_terminal;
+}
+
+bool output_is_screen(void)
+{
+    return is_screen;
 }
 
 bool output_is_utf8(void)
@@ -66,18 +77,11 @@ void output_error(const char *format, ...)
     free(message);
 }
 
-void output_no_memory(void)
-{
-    screen_leave();
-    fputs("tallyctl: out of memory\n", stderr);
-    exit(STATUS_REFUSED);
-}
-
 char *output_escaped(const char *text, size_t len)
 {
     char *escaped = malloc(TEXT_ESCAPED_SIZE(len));
     if (!escaped)
-        output_no_memory();
+        memory_exhausted();
     text_escape(text, len, is_utf8, escaped);
     return escaped;
 }
@@ -91,6 +95,12 @@ void output_text(FILE *out, const char *text, size_t len)
     char *escaped = output_escaped(text, len);
     fputs(escaped, out);
     free(escaped);
+}
+
+static void output_line(const char *text, size_t len)
+{
+    output_text(stdout, text, len);
+    putchar('\n');
 }
 
 json_t *output_json_text(const char *text, size_t len)
@@ -108,7 +118,7 @@ void output_json(json_t *object)
 {
     char *line = json_dumps(object, JSON_COMPACT | (is_terminal ? JSON_ENSURE_ASCII : 0u));
     if (!line)
-        output_no_memory();
+        memory_exhausted();
     for (const char *at = line; *at; at++) {
         if (*at == 0x7f)
             fputs("\\u007f", stdout); /* jansson leaves DEL as it is */
@@ -120,11 +130,24 @@ void output_json(json_t *object)
     json_decref(object);
 }
 
+void output_change(const struct invocation *invocation, const struct reply *reply)
+{
+    if (invocation->json && reply->has_number)
+        output_json(json_pack("{s:I, s:b}", "seq", (json_int_t)reply->number, "duplicate",
+                              reply->duplicate));
+    else if (invocation->json)
+        output_json(json_pack("{s:b}", "ok", 1));
+    else if (reply->text.len > 0)
+        output_line(reply->text.at, reply->text.len);
+}
+
 enum status output_flush(void)
 {
     errno = 0;
     if (fflush(stdout) == 0 && !ferror(stdout))
         return STATUS_DONE;
+    if (errno == EPIPE)
+        interrupt_release(); /* the reader has gone: SIGPIPE, if it was only held up, ends us */
     output_error("standard output: %s",
                  errno ? strerror(errno) : "what was printed is lost in part");
     return STATUS_REFUSED;

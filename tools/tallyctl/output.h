@@ -3,6 +3,7 @@
 #ifndef TALLYCAST_TOOLS_TALLYCTL_OUTPUT_H
 #define TALLYCAST_TOOLS_TALLYCTL_OUTPUT_H
 
+#include "proto/reply.h"
 #include "tools/tallyctl/tallyctl.h"
 
 #include <jansson.h>
@@ -12,8 +13,10 @@
 /* Sets the locale. Call before anything is printed. */
 void output_init(void);
 
-/* Whether standard output is a terminal, and whether it may be sent UTF-8. */
+/* Whether standard output is a terminal; whether that can be redrawn, as TERM tells; and whether it
+ * may be sent UTF-8. */
 bool output_is_terminal(void);
+bool output_is_screen(void);
 bool output_is_utf8(void);
 
 /* The size of the terminal; 80 and 24 if it doesn't say. */
@@ -22,9 +25,6 @@ unsigned output_rows(void);
 
 /* Prints `tallyctl: …` on standard error, escaped, after leaving the screen. */
 void output_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-/* Ends the process: memory is short. */
-_Noreturn void output_no_memory(void);
 
 /* Writes text to `out`; escaped if standard output is a terminal. */
 void output_text(FILE *out, const char *text, size_t len);
@@ -38,6 +38,9 @@ json_t *output_json_text(const char *text, size_t len);
 /* Prints one object as one line and takes over the reference. NULL is taken for a lack of memory.
  * To a terminal it is all ASCII. */
 void output_json(json_t *object);
+
+/* Prints what a `+OK` tells of a change: its sequence, or nothing. */
+void output_change(const struct invocation *invocation, const struct reply *reply);
 
 /* Flushes standard output. STATUS_REFUSED if anything printed there was lost. */
 enum status output_flush(void) CHECKED;

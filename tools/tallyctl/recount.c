@@ -132,7 +132,7 @@ enum status command_recount(const struct invocation *invocation)
 {
     struct database *database;
     enum status status = invocation->argc > 0 ? database_open_file(invocation->argv[0], &database)
-                                              : database_open_fresh(invocation->admin, &database);
+                                              : database_open_fresh(invocation, &database);
     if (status != STATUS_DONE)
         return status;
     status = recount(invocation, database);

@@ -3,9 +3,10 @@
 #include "tools/tallyctl/request.h"
 
 #include "proto/line.h"
-#include "proto/command.h"
+#include "proto/line.h"
 #include "tools/tallyctl/output.h"
 
+#include <stdio.h>
 #include <string.h>
 
 void request_start(struct request *request, const char *command)
@@ -14,15 +15,32 @@ void request_start(struct request *request, const char *command)
     memcpy(request->line, command, len);
     request->line[len] = '\n';
     request->len = len + 1;
+    request->file = -1;
+}
+
+static enum status judge_bytes(const char *text, size_t len)
+{
+    if (line_is_text(text, len))
+        return STATUS_DONE;
+    output_error("'%s': control characters and what is not UTF-8 can't be sent", text);
+    return STATUS_USAGE;
+}
+
+enum status request_judge_text(const char *text)
+{
+    size_t len = strlen(text);
+    if (len > PROTO_TEXT_MAX) {
+        output_error("'%s': a title or label has at most %d bytes", text, PROTO_TEXT_MAX);
+        return STATUS_USAGE;
+    }
+    return judge_bytes(text, len);
 }
 
 enum status request_text(struct request *request, const char *text)
 {
     size_t len = strlen(text);
-    if (!line_is_text(text, len)) {
-        output_error("'%s': control characters and what is not UTF-8 can't be sent", text);
+    if (judge_bytes(text, len) != STATUS_DONE)
         return STATUS_USAGE;
-    }
     if (len >= PROTO_LINE_MAX - request->len) {
         output_error("the command is too long: a line of the protocol has at most %d bytes",
                      PROTO_LINE_MAX);
@@ -42,4 +60,19 @@ enum status request_word(struct request *request, const char *word)
         return STATUS_USAGE;
     }
     return request_text(request, word);
+}
+
+static enum status add_option(struct request *request, const char *key, const char *value)
+{
+    char word[8 + PROTO_LINE_MAX];
+    if (!value)
+        return STATUS_DONE;
+    snprintf(word, sizeof word, "%s=%s", key, value);
+    return request_word(request, word);
+}
+
+enum status request_voter(struct request *request, const struct invocation *invocation)
+{
+    enum status status = add_option(request, "as", invocation->voter);
+    return status == STATUS_DONE ? add_option(request, "id", invocation->key) : status;
 }

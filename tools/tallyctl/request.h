@@ -10,11 +10,12 @@
 
 /* len counts the LF that ends the line; there is no NUL. */
 struct request {
+    int file; /* an open file that is passed along; -1 for none */
     size_t len;
     char line[PROTO_LINE_MAX];
 };
 
-/* Begins with the command's word. */
+/* Begins with the command's word, and passes no file. */
 void request_start(struct request *request, const char *command);
 
 /* Adds a word. STATUS_USAGE, and the reason is told, if it is empty, has white space or control
@@ -23,5 +24,11 @@ enum status request_word(struct request *request, const char *word) CHECKED;
 
 /* Adds text, which may have spaces and TABs. */
 enum status request_text(struct request *request, const char *text) CHECKED;
+
+/* Adds who votes and the ballot's key, where the invocation names them. */
+enum status request_voter(struct request *request, const struct invocation *invocation) CHECKED;
+
+/* Whether text can be a title or label: STATUS_USAGE, and it is told, if not. */
+enum status request_judge_text(const char *text) CHECKED;
 
 #endif

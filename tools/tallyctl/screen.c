@@ -29,21 +29,23 @@ void screen_enter(void)
     on = true;
 }
 
-/* Every line of a frame ends in LF. The terminal's last row tells if some did not fit; it has no LF
- * of its own, which would scroll. */
+/* Every line of a frame ends in LF. A line is cleared before it is written: behind one that fills
+ * the row the cursor stands on its last column still, which clearing would take away. The
+ * terminal's last row tells if some did not fit; it has no LF of its own, which would scroll. */
 void screen_draw(const char *frame)
 {
     const char *line = frame;
     fputs(HOME, stdout);
     for (unsigned left = output_rows() - 1; *line && left > 0; left--) {
         size_t len = strcspn(line, "\n");
+        fputs(CLEAR_LINE, stdout);
         fwrite(line, 1, len, stdout);
-        fputs(CLEAR_LINE "\n", stdout);
+        putchar('\n');
         line += len + (line[len] == '\n');
     }
+    fputs(CLEAR_REST, stdout);
     if (*line)
         fputs(MORE, stdout);
-    fputs(CLEAR_REST, stdout);
     fflush(stdout);
     char *copy = strdup(frame);
     if (copy) {
@@ -57,6 +59,7 @@ void screen_leave(void)
     if (!on)
         return;
     on = false;
+    interrupt_keys(false);
     fputs(SCREEN_OFF, stdout);
     if (last)
         fputs(last, stdout);
@@ -67,9 +70,11 @@ void screen_leave(void)
 
 void screen_suspend(void)
 {
+    interrupt_keys(false);
     fputs(SCREEN_OFF, stdout);
     fflush(stdout);
     raise(SIGSTOP);
+    interrupt_keys(true);
     fputs(SCREEN_ON, stdout);
     fflush(stdout);
 }

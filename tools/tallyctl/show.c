@@ -1,27 +1,11 @@
 /* `show` and `polls`: tallies as they are now. */
-#include "tools/tallyctl/client.h"
 #include "tools/tallyctl/columns.h"
+#include "tools/lib/memory.h"
 #include "tools/tallyctl/output.h"
-#include "tools/tallyctl/view.h"
+#include "tools/tallyctl/polls.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
-
-static enum status ask_tally(struct client *client, const char *name, struct tally_row *tally)
-{
-    struct request request;
-    struct reply reply;
-
-    request_start(&request, "SHOW");
-    enum status status = request_word(&request, name);
-    if (status == STATUS_DONE)
-        status = client_call(client, &request, NULL, NULL, &reply);
-    if (status == STATUS_DONE && !tally_parse(reply.text.at, reply.text.len, tally)) {
-        output_error("the server's tally makes no sense");
-        return STATUS_NO_CONNECTION;
-    }
-    return status;
-}
 
 static void print_plain(const struct tally_row *tally)
 {
@@ -38,7 +22,7 @@ static enum status show(const struct invocation *invocation, struct client *clie
     enum status status = is_plain ? STATUS_DONE : view_describe(view, client, name);
 
     if (status == STATUS_DONE)
-        status = ask_tally(client, name, &view->tally);
+        status = polls_ask_tally(client, name, &view->tally);
     if (status != STATUS_DONE)
         return status;
     if (invocation->json)
@@ -59,8 +43,8 @@ enum status command_show(const struct invocation *invocation)
     struct client *client;
     struct view *view = calloc(1, sizeof(*view));
     if (!view)
-        output_no_memory();
-    enum status status = client_open(invocation->admin, &client);
+        memory_exhausted();
+    enum status status = client_open(invocation, &client);
     if (status == STATUS_DONE) {
         status = show(invocation, client, view);
         client_close(client);
@@ -70,12 +54,10 @@ enum status command_show(const struct invocation *invocation)
     return status;
 }
 
-/* What `polls` does with each row. */
+/* What `polls` does with each poll. */
 struct listing {
     bool json;
-    bool is_broken; /* a row was no tally */
     struct columns *columns;
-    struct tally_row tally;
 };
 
 static void list_number(struct listing *listing, uint64_t number)
@@ -91,17 +73,15 @@ static const char *leader_name(const struct tally_row *tally)
     return tally->hidden ? "(hidden)" : leader < 0 ? "-" : tally->choices[leader].text;
 }
 
-static void list_poll(struct span row, void *context)
+static void list_poll(const struct view *view, void *context)
 {
     struct listing *listing = context;
-    const struct tally_row *tally = &listing->tally;
+    const struct tally_row *tally = &view->tally;
 
-    if (!tally_parse(row.at, row.len, &listing->tally)) {
-        listing->is_broken = true;
-        return;
-    }
     if (listing->json) {
-        output_json(view_tally_json(tally));
+        json_t *object = view_tally_json(tally);
+        json_object_set_new(object, "title", view_title_json(view));
+        output_json(object);
         return;
     }
     columns_add_string(listing->columns, tally->poll.text);
@@ -109,6 +89,7 @@ static void list_poll(struct span row, void *context)
     list_number(listing, tally->ballots);
     list_number(listing, tally->seq);
     columns_add_string(listing->columns, leader_name(tally));
+    columns_add_string(listing->columns, view->title ? view->title : "");
 }
 
 static void print_listing(const struct listing *listing)
@@ -123,7 +104,7 @@ static void print_listing(const struct listing *listing)
 
 static struct columns *new_list(void)
 {
-    static const char *const headings[] = {"POLL", "STATE", "BALLOTS", "SEQ", "LEADER"};
+    static const char *const headings[] = {"POLL", "STATE", "BALLOTS", "SEQ", "LEADER", "TITLE"};
     size_t width = sizeof(headings) / sizeof(headings[0]);
     struct columns *columns = columns_new(width);
     for (size_t i = 0; output_is_terminal() && i < width; i++)
@@ -135,22 +116,10 @@ static struct columns *new_list(void)
 
 enum status command_polls(const struct invocation *invocation)
 {
-    struct client *client;
-    struct request request;
-    struct reply reply;
-    enum status status = client_open(invocation->admin, &client);
-    if (status != STATUS_DONE)
-        return status;
-
     struct listing listing = {.json = invocation->json, .columns = new_list()};
-    request_start(&request, "POLLS");
-    status = client_call(client, &request, list_poll, &listing, &reply);
-    if (status == STATUS_DONE && listing.is_broken) {
-        output_error("the server's tally makes no sense");
-        status = STATUS_NO_CONNECTION;
-    }
-    print_listing(&listing);
+    enum status status = polls_each(invocation, list_poll, &listing);
+    if (status == STATUS_DONE)
+        print_listing(&listing);
     columns_free(listing.columns);
-    client_close(client);
     return status;
 }

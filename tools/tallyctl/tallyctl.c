@@ -7,23 +7,34 @@
 #include "tools/tallyctl/interrupt.h"
 #include "tools/tallyctl/output.h"
 #include "proto/number.h"
-#include "proto/command.h"
+#include "proto/number.h"
 
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#define DEFAULT_ADMIN "tallycast.db.sock"
+/* Where the admin socket is looked for unless one is named: beside the database in the current
+ * directory, and where the systemd unit has it. */
+#define BESIDE_DATABASE "tallycast.db.sock"
+#define OF_THE_UNIT     "/run/tallycast/admin.sock"
 
-/* What a command takes beside --admin, --json and --help. */
+enum { PATIENCE_S = 10 };
+
+/* What a command takes beside the options that may stand anywhere. */
 enum command_option {
-    OPTION_COUNT = 1,
-    OPTION_TIMEOUT = 2,
-    OPTION_WATCH = 4,
-    OPTION_FORMAT = 8,
-    OPTION_VOTER = 32,
-    OPTIONS_BEFORE =
-        16, /* what follows the first argument is text, even if it begins with a dash */
+    OPTION_COUNT = 1 << 0,
+    OPTION_DURATION = 1 << 1, /* --timeout is how long it runs */
+    OPTION_WATCH = 1 << 2,
+    OPTION_FORMAT = 1 << 3,
+    OPTION_CSV = 1 << 4,
+    OPTION_VOTER = 1 << 5,
+    OPTION_KEY = 1 << 6,
+    OPTION_TITLE = 1 << 7,
+    OPTION_ALL = 1 << 8,
+    OPTION_YES = 1 << 9,
+    OPTION_SLOW = 1 << 10,    /* the server's answer may take long */
+    OPTIONS_BEFORE = 1 << 11, /* what follows the first argument is text, though it begin with a dash */
 };
 
 enum { MANY = 1 << 20 };
@@ -48,18 +59,27 @@ static const struct option_info {
     const char *name;
     const char *argument; /* NULL if it has none */
     char letter;          /* what getopt_long returns */
+    bool is_short;        /* the letter may be typed, too */
     unsigned scope;       /* its command_option, or 0 if it may stand anywhere */
     const char *meaning;
 } options[] = {
-    {"admin", "PATH", 'a', 0, "the admin socket; default: $TALLYCAST_ADMIN, else " DEFAULT_ADMIN},
-    {"json", NULL, 'j', 0, "print JSON, one object a line"},
-    {"help", NULL, 'h', 0, "print this"},
-    {"version", NULL, 'v', 0, "print the version"},
-    {"watch", NULL, 'w', OPTION_WATCH, "again each second, with rates"},
-    {"count", "N", 'c', OPTION_COUNT, "end after N changes, or N more samples"},
-    {"timeout", "S", 't', OPTION_TIMEOUT, "end after S seconds"},
-    {"format", "csv|json", 'f', OPTION_FORMAT, "default: csv"},
-    {"voter", "VOTER", 'o', OPTION_VOTER, "who votes, in polls with voters=named"},
+    {"admin", "PATH", 'a', false, 0,
+     "the admin socket; default: $TALLYCAST_ADMIN, else " BESIDE_DATABASE ", else " OF_THE_UNIT},
+    {"json", NULL, 'j', false, 0, "print JSON, one object a line"},
+    {"timeout", "S", 't', false, 0,
+     "give up when the server does not answer for S seconds (10); watch: end after S"},
+    {"help", NULL, 'h', true, 0, "print this"},
+    {"version", NULL, 'V', true, 0, "print the version"},
+    {"watch", NULL, 'w', false, OPTION_WATCH, "again each second, with rates; --timeout: for S"},
+    {"count", "N", 'c', false, OPTION_COUNT, "end after N changes, or N more samples"},
+    {"all", NULL, 'A', false, OPTION_ALL, "every counter, by its name"},
+    {"format", "csv|json", 'f', false, OPTION_FORMAT, "default: csv"},
+    {"raw", NULL, 'r', false, OPTION_CSV, "CSV: cells as they are, though they begin as formulas do"},
+    {"bom", NULL, 'b', false, OPTION_CSV, "CSV: begin with a byte order mark, for Excel"},
+    {"title", "TEXT", 'T', false, OPTION_TITLE, "what people read as the poll's title"},
+    {"voter", "VOTER", 'o', false, OPTION_VOTER, "who votes, in polls with voters=named"},
+    {"id", "KEY", 'i', false, OPTION_KEY, "what tells a repeat from another ballot"},
+    {"yes", NULL, 'y', false, OPTION_YES, "do not ask whether to cast a real ballot"},
 };
 enum { OPTION_INFO_COUNT = sizeof(options) / sizeof(options[0]) };
 
@@ -67,21 +87,23 @@ enum { OPTION_INFO_COUNT = sizeof(options) / sizeof(options[0]) };
 struct wishes {
     bool help;
     bool version;
+    bool timeout;
+    uint64_t timeout_ns;
 };
 
 /* ---- --help ---- */
 
 static void print_option(const struct option_info *option)
 {
-    char left[32];
-    snprintf(left, sizeof(left), "--%s%s%s", option->name, option->argument ? " " : "",
-             option->argument ? option->argument : "");
+    char left[32], letter[] = {'-', option->letter, ',', ' ', '\0'};
+    snprintf(left, sizeof(left), "%s--%s%s%s", option->is_short ? letter : "", option->name,
+             option->argument ? " " : "", option->argument ? option->argument : "");
     printf("  %-18s  %s\n", left, option->meaning);
 }
 
 static void print_help(void)
 {
-    puts("usage: tallyctl [--admin PATH] [--json] COMMAND ...\n\ncommands:");
+    puts("usage: tallyctl [--admin PATH] [--json] [--timeout S] COMMAND ...\n\ncommands:");
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         printf("  %-18s  %s\n", commands[i].name, commands[i].meaning);
     puts("\noptions:");
@@ -118,7 +140,7 @@ static enum status set_count(struct invocation *invocation, const char *text)
     return STATUS_USAGE;
 }
 
-static enum status set_timeout(struct invocation *invocation, const char *text)
+static enum status set_timeout(struct wishes *wishes, const char *text)
 {
     const double longest_s = 1e9;
     char *end;
@@ -127,8 +149,23 @@ static enum status set_timeout(struct invocation *invocation, const char *text)
         output_error("--timeout: '%s' is no time in seconds", text);
         return STATUS_USAGE;
     }
-    invocation->deadline_ns = clock_monotonic_ns() + (uint64_t)(timeout_s * NS_PER_S);
+    wishes->timeout = true;
+    wishes->timeout_ns = (uint64_t)(timeout_s * NS_PER_S);
     return STATUS_DONE;
+}
+
+/* What a time limit means depends on the command. */
+static void apply_timeout(const struct tallyctl_command *command, const struct wishes *wishes,
+                          struct invocation *invocation)
+{
+    if (command->options & OPTION_SLOW)
+        invocation->patience_ns = UINT64_MAX;
+    if (!wishes->timeout)
+        return;
+    if ((command->options & OPTION_DURATION) || invocation->watch)
+        invocation->deadline_ns = clock_monotonic_ns() + wishes->timeout_ns;
+    else
+        invocation->connect_ns = invocation->patience_ns = wishes->timeout_ns;
 }
 
 static enum status set_format(struct invocation *invocation, const char *text)
@@ -141,6 +178,12 @@ static enum status set_format(struct invocation *invocation, const char *text)
     return STATUS_USAGE;
 }
 
+static enum status set_flag(bool *flag)
+{
+    *flag = true;
+    return STATUS_DONE;
+}
+
 static enum status apply_option(int letter, struct invocation *invocation, struct wishes *wishes)
 {
     switch (letter) {
@@ -148,24 +191,34 @@ static enum status apply_option(int letter, struct invocation *invocation, struc
         invocation->admin = optarg;
         return STATUS_DONE;
     case 'j':
-        invocation->json = true;
-        return STATUS_DONE;
+        return set_flag(&invocation->json);
     case 'h':
-        wishes->help = true;
-        return STATUS_DONE;
-    case 'v':
-        wishes->version = true;
-        return STATUS_DONE;
+        return set_flag(&wishes->help);
+    case 'V':
+        return set_flag(&wishes->version);
     case 'w':
-        invocation->watch = true;
+        return set_flag(&invocation->watch);
+    case 'A':
+        return set_flag(&invocation->all);
+    case 'r':
+        return set_flag(&invocation->raw);
+    case 'b':
+        return set_flag(&invocation->bom);
+    case 'y':
+        return set_flag(&invocation->yes);
+    case 'T':
+        invocation->title = optarg;
         return STATUS_DONE;
     case 'o':
         invocation->voter = optarg;
         return STATUS_DONE;
+    case 'i':
+        invocation->key = optarg;
+        return STATUS_DONE;
     case 'c':
         return set_count(invocation, optarg);
     case 't':
-        return set_timeout(invocation, optarg);
+        return set_timeout(wishes, optarg);
     default:
         return set_format(invocation, optarg);
     }
@@ -194,7 +247,7 @@ static enum status take_options(int argc, char **argv, unsigned scope, bool mixe
     list_options(scope, list);
     optind = 0; /* starts over, in glibc and musl */
     opterr = 0;
-    while ((letter = getopt_long(argc, argv, mixed ? ":" : "+:", list, NULL)) != -1) {
+    while ((letter = getopt_long(argc, argv, mixed ? ":hV" : "+:hV", list, NULL)) != -1) {
         if (letter == '?' || letter == ':') {
             output_error(letter == ':' ? "%s needs an argument"
                                        : "%s: there is no such option here; --help lists them",
@@ -238,6 +291,9 @@ static enum status run_command(int argc, char **argv, struct invocation *invocat
         print_command_help(command);
         return STATUS_DONE;
     }
+    apply_timeout(command, wishes, invocation);
+    invocation->command = command->name;
+    invocation->usage = command->usage;
     invocation->argc = argc - first;
     invocation->argv = argv + first;
     if (invocation->argc < command->least || invocation->argc > command->most)
@@ -245,10 +301,21 @@ static enum status run_command(int argc, char **argv, struct invocation *invocat
     return command->run(invocation);
 }
 
+/* Nobody's absence is judged here: of two sockets that are not there, the first is asked for. */
+static const char *default_admin(void)
+{
+    const char *named = getenv("TALLYCAST_ADMIN");
+    if (named && *named)
+        return named;
+    return access(BESIDE_DATABASE, F_OK) != 0 && access(OF_THE_UNIT, F_OK) == 0 ? OF_THE_UNIT
+                                                                                : BESIDE_DATABASE;
+}
+
 static enum status run(int argc, char **argv)
 {
-    const char *admin = getenv("TALLYCAST_ADMIN");
-    struct invocation invocation = {.admin = admin && *admin ? admin : DEFAULT_ADMIN,
+    struct invocation invocation = {.admin = default_admin(),
+                                    .connect_ns = (uint64_t)PATIENCE_S * NS_PER_S,
+                                    .patience_ns = (uint64_t)PATIENCE_S * NS_PER_S,
                                     .deadline_ns = UINT64_MAX};
     struct wishes wishes = {0};
     int first;

@@ -3,21 +3,21 @@
 #include "tools/tallyctl/view.h"
 
 #include "base/clock.h"
+#include "tools/lib/memory.h"
 #include "tools/tallyctl/output.h"
-#include "tools/tallyctl/words.h"
 #include "tools/lib/text.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BAR_COLUMNS_MAX = 50, BAR_COLUMNS_MIN = 4 };
+enum { BAR_COLUMNS_MAX = 50, BAR_COLUMNS_MIN = 4, LABEL_COLUMNS_MIN = 12 };
 
 static char *copy_span(struct span span)
 {
     char *copy = malloc(span.len + 1);
     if (!copy)
-        output_no_memory();
+        memory_exhausted();
     memcpy(copy, span.at, span.len);
     copy[span.len] = '\0';
     return copy;
@@ -45,7 +45,7 @@ void view_clear(struct view *view)
 
 static void take_setting(struct view *view, struct span rest)
 {
-    char *name = copy_span(words_take(&rest));
+    char *name = copy_span(span_cut(&rest, ' '));
     json_object_set_new(view->settings, name, output_json_text(rest.at, rest.len));
     free(name);
 }
@@ -56,8 +56,8 @@ static void take_choice(struct view *view, struct span rest)
     if (view->choice_count == PROTO_CHOICES_MAX)
         return;
     struct view_choice *choice = &view->choices[view->choice_count++];
-    choice->name = copy_span(words_take(&rest));
-    words_take(&rest);
+    choice->name = copy_span(span_cut(&rest, ' '));
+    span_cut(&rest, ' ');
     choice->label = copy_span(rest);
 }
 
@@ -65,12 +65,12 @@ static void take_choice(struct view *view, struct span rest)
 static void take_description(struct span row, void *context)
 {
     struct view *view = context;
-    struct span kind = words_take(&row);
-    if (words_equal(kind, "title") && !view->title)
+    struct span kind = span_cut(&row, ' ');
+    if (span_is(kind, "title") && !view->title)
         view->title = copy_span(row);
-    else if (words_equal(kind, "setting"))
+    else if (span_is(kind, "setting"))
         take_setting(view, row);
-    else if (words_equal(kind, "choice"))
+    else if (span_is(kind, "choice"))
         take_choice(view, row);
 }
 
@@ -82,7 +82,7 @@ enum status view_describe(struct view *view, struct client *client, const char *
     forget_description(view);
     view->settings = json_object();
     if (!view->settings)
-        output_no_memory();
+        memory_exhausted();
     view->described_ns = clock_monotonic_ns();
     request_start(&request, "DESCRIBE");
     enum status status = request_word(&request, name);
@@ -101,11 +101,13 @@ struct line {
     const char *mark; /* "leads", "tied" or "" */
 };
 
-/* The columns of a poll's lines. */
+/* The columns of a poll's lines, and what there is room for. */
 struct layout {
     size_t label;
     size_t count;
-    unsigned bar; /* 0 if there is no room for one */
+    bool has_percent;
+    bool has_mark;
+    unsigned bar; /* 0 for none */
 };
 
 int view_leader(const struct tally_row *tally)
@@ -154,24 +156,42 @@ static void prepare_line(struct line *line, const struct view *view, unsigned i,
         line->mark = view_leader(tally) >= 0 ? "leads" : "tied";
 }
 
-/* Labels take at most 40% of the width, the bar what is left. */
+/* Two spaces before each cell. */
+enum { GAP = 2, PERCENT_COLUMNS = TEXT_PERCENT_SIZE - 1, MARK_COLUMNS = sizeof "leads" - 1 };
+
+/* Takes a cell off the columns that are left, if they have room for it. */
+static bool takes(size_t *left, size_t cell)
+{
+    bool fits = *left >= GAP + cell;
+    *left -= fits ? GAP + cell : 0;
+    return fits;
+}
+
+/* The count goes before all else. Labels take at most 40% of a wide line, and of a narrow one what
+ * the counts leave; the bar takes the rest. */
 static struct layout lay_out(const struct line *lines, unsigned count, unsigned columns)
 {
-    struct layout layout = {0, 0, 0};
+    struct layout layout = {0};
     for (unsigned i = 0; i < count; i++) {
         size_t label = text_width(lines[i].label, strlen(lines[i].label));
         layout.label = label > layout.label ? label : layout.label;
         layout.count =
             strlen(lines[i].count) > layout.count ? strlen(lines[i].count) : layout.count;
     }
-    size_t label_max = columns * 2 / 5;
+    size_t left = columns;
+    if (!takes(&left, layout.count))
+        left = 0;
+    size_t label_max = columns * 2 / 5 > LABEL_COLUMNS_MIN ? columns * 2 / 5 : LABEL_COLUMNS_MIN;
     if (layout.label > label_max)
         layout.label = label_max;
-    /* Two spaces before each of five cells; then the percentage and the mark. */
-    size_t others = 5 * 2 + layout.label + layout.count + TEXT_PERCENT_SIZE - 1 + strlen("leads");
-    if (columns >= others + BAR_COLUMNS_MIN)
-        layout.bar =
-            columns - others < BAR_COLUMNS_MAX ? (unsigned)(columns - others) : BAR_COLUMNS_MAX;
+    if (!takes(&left, layout.label)) {
+        layout.label = left > GAP ? left - GAP : 0;
+        left = 0;
+    }
+    layout.has_percent = takes(&left, PERCENT_COLUMNS);
+    layout.has_mark = takes(&left, MARK_COLUMNS);
+    if (left >= GAP + BAR_COLUMNS_MIN)
+        layout.bar = left - GAP < BAR_COLUMNS_MAX ? (unsigned)(left - GAP) : BAR_COLUMNS_MAX;
     return layout;
 }
 
@@ -196,9 +216,14 @@ static void draw_line(const struct line *line, const struct layout *layout, uint
     text_bar(count, most, layout->bar, output_is_utf8(), bar);
     fputs("  ", out);
     print_fitted(line->label, layout->label, true, out);
-    fprintf(out, "  %s%s%*s  %*s", bar, layout->bar ? "  " : "", (int)layout->count, line->count,
-            TEXT_PERCENT_SIZE - 1, line->percent);
-    fprintf(out, "%s%s\n", *line->mark ? "  " : "", line->mark);
+    if (layout->bar > 0)
+        fprintf(out, "  %s", bar);
+    fprintf(out, "  %*s", (int)layout->count, line->count);
+    if (layout->has_percent)
+        fprintf(out, "  %*s", PERCENT_COLUMNS, line->percent);
+    if (layout->has_mark && *line->mark)
+        fprintf(out, "  %s", line->mark);
+    putc('\n', out);
 }
 
 static void draw_lines(const struct view *view, unsigned columns, FILE *out)
@@ -206,7 +231,7 @@ static void draw_lines(const struct view *view, unsigned columns, FILE *out)
     unsigned count = view->tally.choice_count;
     struct line *lines = calloc(count, sizeof(*lines));
     if (!lines)
-        output_no_memory();
+        memory_exhausted();
     uint64_t most = most_of(&view->tally);
     for (unsigned i = 0; i < count; i++)
         prepare_line(&lines[i], view, i, most);
@@ -262,6 +287,21 @@ json_t *view_tally_json(const struct tally_row *tally)
                      (json_int_t)tally->ballots, "hidden", tally->hidden, "choices", choices);
 }
 
+static json_t *text_json(const char *text)
+{
+    return text ? output_json_text(text, strlen(text)) : json_null();
+}
+
+json_t *view_title_json(const struct view *view)
+{
+    return text_json(view->title);
+}
+
+json_t *view_label_json(const struct view *view, unsigned choice)
+{
+    return text_json(view->choices[choice].label);
+}
+
 /* What DESCRIBE tells, each choice with its count from the tally, or null while that is hidden. */
 static json_t *described_choices(const struct view *view)
 {
@@ -274,8 +314,7 @@ static json_t *described_choices(const struct view *view)
         json_array_append_new(
             choices,
             json_pack("{s:o, s:o, s:o}", "choice",
-                      output_json_text(choice->name, strlen(choice->name)), "label",
-                      output_json_text(choice->label, strlen(choice->label)), "count", count));
+                      text_json(choice->name), "label", text_json(choice->label), "count", count));
     }
     return choices;
 }
@@ -285,7 +324,7 @@ json_t *view_json(const struct view *view)
     json_t *object = view_tally_json(&view->tally);
     if (!object || !view->title)
         return object;
-    json_object_set_new(object, "title", output_json_text(view->title, strlen(view->title)));
+    json_object_set_new(object, "title", view_title_json(view));
     json_object_set(object, "settings", view->settings);
     json_object_set_new(object, "choices", described_choices(view));
     return object;

@@ -38,6 +38,10 @@ void view_draw(const struct view *view, unsigned columns, FILE *out);
 /* The choice that leads: its place, or -1 if there is none (no ballots, hidden, or a tie). */
 int view_leader(const struct tally_row *tally);
 
+/* Title and label as JSON; null where they are not known. */
+json_t *view_title_json(const struct view *view);
+json_t *view_label_json(const struct view *view, unsigned choice);
+
 /* The tally as an object; with title, labels and settings if they are known. NULL if memory is
  * short. */
 json_t *view_json(const struct view *view);

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "tools/tallyctl/client.h"
 #include "tools/tallyctl/interrupt.h"
+#include "tools/lib/memory.h"
 #include "tools/tallyctl/output.h"
 #include "tools/tallyctl/view.h"
 #include "tools/tallyctl/screen.h"
@@ -19,8 +20,12 @@
 /* Of how many polls the screen keeps what it would draw: more than any terminal has room for. */
 enum { DRAWN_MAX = 256 };
 
+/* Between two tries to reach a server that is gone. */
+#define TRY_AGAIN_NS (500ull * NS_PER_MS)
+
 struct watched {
     struct name name;
+    uint64_t seq; /* of the last push */
     struct view *view; /* owned; NULL where nothing is to be drawn */
 };
 
@@ -37,6 +42,7 @@ struct watch {
     size_t expected; /* polls whose first push tells how it is now, which is no change */
     uint64_t changes;
     bool is_stale;           /* the screen */
+    bool is_lost;            /* the server is gone, and awaited */
     struct tally_row pushed; /* the push at hand */
 };
 
@@ -109,12 +115,12 @@ static struct watched *add_poll(struct watch *watch, const struct name *name)
         watch->room = watch->room ? 2 * watch->room : 64;
         watch->polls = realloc(watch->polls, watch->room * sizeof(*watch->polls));
         if (!watch->polls)
-            output_no_memory();
+            memory_exhausted();
     }
     bool is_drawn = watch->on_screen && watch->count < DRAWN_MAX;
     struct view *view = is_drawn ? calloc(1, sizeof(*view)) : NULL;
     if (is_drawn && !view)
-        output_no_memory();
+        memory_exhausted();
     struct watched *poll = &watch->polls[watch->count++];
     *poll = (struct watched){.name = *name, .view = view};
     return poll;
@@ -141,6 +147,9 @@ static enum status take_push(struct watch *watch, struct span text)
     bool is_first = !poll && watch->count < watch->expected;
     if (!poll)
         poll = add_poll(watch, &pushed->poll);
+    if (poll->seq == pushed->seq) /* a new connection begins with what was told before */
+        return STATUS_DONE;
+    poll->seq = pushed->seq;
     if (poll->view)
         poll->view->tally = *pushed;
     watch->changes += !is_first;
@@ -158,7 +167,9 @@ static enum status take_reply(struct watch *watch, const struct reply *reply)
     case REPLY_PUSH:
         return take_push(watch, reply->text);
     case REPLY_ERROR:
-        return client_refused(reply, next_answered(watch));
+        if (span_is(reply->code, "SHUTTING-DOWN"))
+            return STATUS_LOST;
+        return client_refused(watch->client, reply, next_answered(watch));
     case REPLY_OK:
         watch->answered++;
         watch->expected = invocation->argc == 0 ? (size_t)reply->number : (size_t)watch->asked;
@@ -174,8 +185,9 @@ static enum status take_reply(struct watch *watch, const struct reply *reply)
 
 static enum status refresh_description(struct watch *watch, struct view *view)
 {
-    bool is_fresh = view->described_ns != 0 &&
-                    clock_monotonic_ns() - view->described_ns < DESCRIPTION_MAX_AGE_NS;
+    bool is_fresh =
+        watch->is_lost || (view->described_ns != 0 && clock_monotonic_ns() - view->described_ns <
+                                                          DESCRIPTION_MAX_AGE_NS);
     return is_fresh ? STATUS_DONE : view_describe(view, watch->describer, view->tally.poll.text);
 }
 
@@ -203,12 +215,14 @@ static enum status draw(struct watch *watch)
     size_t size;
     FILE *stream = open_memstream(&frame, &size);
     if (!stream)
-        output_no_memory();
+        memory_exhausted();
+    if (watch->is_lost)
+        fputs("The server is gone. This is how it was; trying to reach it again.\n\n", stream);
     enum status status = draw_polls(watch, stream);
     if (watch->count == 0)
         fputs("no polls yet\n", stream);
     if (fclose(stream) != 0)
-        output_no_memory();
+        memory_exhausted();
     if (status == STATUS_DONE)
         screen_draw(frame);
     free(frame);
@@ -216,9 +230,8 @@ static enum status draw(struct watch *watch)
     return status;
 }
 
-/* A signal waits: a new size or a return from Ctrl-Z calls for a redraw, any other ends the watch.
- */
-static enum status take_signal(struct watch *watch)
+/* A new size or a return from Ctrl-Z calls for a redraw; what is fatal ends the watch. */
+static enum status take_interrupt(struct watch *watch)
 {
     int signal_number = interrupt_take();
     if (interrupt_is_fatal(signal_number))
@@ -233,7 +246,8 @@ static enum status take_signal(struct watch *watch)
 
 static bool is_finished(const struct watch *watch)
 {
-    return watch->invocation->count > 0 && watch->changes >= watch->invocation->count;
+    return interrupt_quits() ||
+           (watch->invocation->count > 0 && watch->changes >= watch->invocation->count);
 }
 
 static enum status take_next(struct watch *watch)
@@ -243,14 +257,76 @@ static enum status take_next(struct watch *watch)
     if (status == STATUS_DONE)
         return take_reply(watch, &reply);
     if (status == STATUS_INTERRUPTED)
-        return take_signal(watch);
+        return take_interrupt(watch);
     return status;
 }
 
-/* All lines that are here go into one frame. */
-static enum status follow(struct watch *watch)
+/* ---- a server that is gone ---- */
+
+static void close_clients(struct watch *watch)
 {
-    enum status status = subscribe(watch);
+    client_close(watch->client);
+    client_close(watch->describer);
+    watch->client = watch->describer = NULL;
+    watch->asked = watch->answered = 0;
+}
+
+/* Both connections, and the subscriptions. */
+static enum status connect_again(struct watch *watch)
+{
+    enum status status = client_open_quietly(watch->invocation, &watch->client);
+    if (status == STATUS_DONE && watch->on_screen)
+        status = client_open_quietly(watch->invocation, &watch->describer);
+    if (status == STATUS_DONE)
+        status = subscribe(watch);
+    if (status != STATUS_DONE)
+        close_clients(watch);
+    return status;
+}
+
+static void tell(struct watch *watch, bool is_lost)
+{
+    watch->is_lost = is_lost;
+    watch->is_stale = true;
+    if (!watch->on_screen)
+        output_error(is_lost ? "the server is gone; trying to reach it again"
+                             : "the server is there again");
+}
+
+/* Until the next try, or the end. */
+static enum status rest(struct watch *watch)
+{
+    uint64_t deadline_ns = watch->invocation->deadline_ns;
+    uint64_t next_ns = clock_monotonic_ns() + TRY_AGAIN_NS;
+    interrupt_wait(next_ns < deadline_ns ? next_ns : deadline_ns);
+    enum status status = take_interrupt(watch);
+    if (status == STATUS_DONE && clock_monotonic_ns() >= deadline_ns)
+        return STATUS_TIMEOUT;
+    return status;
+}
+
+static enum status reconnect(struct watch *watch)
+{
+    enum status status = STATUS_LOST;
+    close_clients(watch);
+    tell(watch, true);
+    while (status == STATUS_LOST && !interrupt_quits()) {
+        enum status drawn = watch->on_screen && watch->is_stale ? draw(watch) : STATUS_DONE;
+        status = drawn == STATUS_DONE ? rest(watch) : drawn;
+        if (status == STATUS_DONE)
+            status = connect_again(watch);
+    }
+    if (status == STATUS_DONE)
+        tell(watch, false);
+    return status == STATUS_LOST ? STATUS_DONE : status;
+}
+
+/* ---- from beginning to end ---- */
+
+/* All lines that are here go into one frame. */
+static enum status follow_connection(struct watch *watch)
+{
+    enum status status = STATUS_DONE;
     while (status == STATUS_DONE && !is_finished(watch)) {
         bool is_drawable =
             watch->on_screen && watch->answered == watch->asked && !client_has_line(watch->client);
@@ -259,35 +335,54 @@ static enum status follow(struct watch *watch)
         if (status == STATUS_DONE)
             status = take_next(watch);
     }
+    return status;
+}
+
+static enum status follow(struct watch *watch)
+{
+    enum status status = subscribe(watch);
+    for (;;) {
+        if (status == STATUS_DONE)
+            status = follow_connection(watch);
+        if (status != STATUS_LOST)
+            break;
+        status = reconnect(watch);
+    }
     if (status == STATUS_TIMEOUT)
         status = STATUS_DONE;
-    if (status == STATUS_DONE && watch->on_screen && watch->is_stale)
+    if (status == STATUS_DONE && watch->on_screen && watch->is_stale && !watch->is_lost)
         status = draw(watch);
-    return status;
+    return status == STATUS_LOST ? STATUS_DONE : status;
 }
 
 static enum status open_clients(struct watch *watch)
 {
-    enum status status = client_open(watch->invocation->admin, &watch->client);
+    enum status status = client_open(watch->invocation, &watch->client);
     if (status == STATUS_DONE && watch->on_screen)
-        status = client_open(watch->invocation->admin, &watch->describer);
-    return status;
+        status = client_open(watch->invocation, &watch->describer);
+    if (status != STATUS_DONE)
+        return status;
+    client_be_quiet(watch->client);
+    if (watch->describer)
+        client_be_quiet(watch->describer);
+    return STATUS_DONE;
 }
 
 enum status command_watch(const struct invocation *invocation)
 {
     struct watch watch = {.invocation = invocation,
-                          .on_screen = output_is_terminal() && !invocation->json,
+                          .on_screen = output_is_screen() && !invocation->json,
                           .is_stale = true};
     enum status status = open_clients(&watch);
     if (status == STATUS_DONE) {
         if (watch.on_screen)
             screen_enter();
+        else
+            interrupt_catch(false);
         status = follow(&watch);
         screen_leave();
     }
-    client_close(watch.client);
-    client_close(watch.describer);
+    close_clients(&watch);
     for (size_t i = 0; i < watch.count; i++) {
         if (watch.polls[i].view)
             view_clear(watch.polls[i].view);

@@ -1,7 +1,7 @@
-/* Figures and their medians (see bench_figure.h). */
+/* Figures and their medians (see figure.h). */
 #include "tools/tallybench/figures/figure.h"
 
-#include "tools/tallybench/figures/units.h"
+#include "tools/lib/units.h"
 
 #include <math.h>
 #include <stdio.h>

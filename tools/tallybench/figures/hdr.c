@@ -1,4 +1,4 @@
-/* An HDR histogram (see bench_hdr.h): the error is at most half a bucket's width, 1/256. There is
+/* An HDR histogram (see hdr.h): the error is at most half a bucket's width, 1/256. There is
  * one writer at a time, so counting is a relaxed load and store, which costs what a plain increment
  * does. */
 #include "tools/tallybench/figures/hdr.h"

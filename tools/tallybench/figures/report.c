@@ -1,8 +1,8 @@
-/* The report's page (see bench_report.h): written straight to the file, top to bottom. Every chart
+/* The report's page (see report.h): written straight to the file, top to bottom. Every chart
  * is followed or preceded by the same figures as text, so nothing rests on colour alone. */
 #include "tools/tallybench/figures/report.h"
 
-#include "tools/tallybench/figures/units.h"
+#include "tools/lib/units.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,11 +1,12 @@
-/* Results as a table and as JSON (see bench_result.h). */
+/* Results as a table and as JSON (see result.h). */
 #include "tools/tallybench/figures/result.h"
 
 #include "base/clock.h"
-#include "tools/tallybench/figures/units.h"
+#include "tools/lib/units.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -103,8 +104,8 @@ static void print_traffic(FILE *out, const struct result *result)
 static void print_stat(FILE *out, const struct result *result, const char *name, const char *label)
 {
     char count[UNITS_SIZE];
-    uint64_t before = bench_server_stat(&result->stats_before, name);
-    uint64_t after = bench_server_stat(&result->stats_after, name);
+    uint64_t before = server_stats_value(&result->stats_before, name);
+    uint64_t after = server_stats_value(&result->stats_after, name);
     if (after > before)
         fprintf(out, ", %s %s", units_count(count, (double)(after - before)), label);
 }
@@ -120,12 +121,12 @@ static void print_server(FILE *out, const struct result *result)
                 units_bytes(connected, (double)result->rss_connected),
                 units_bytes(after, (double)result->rss_after),
                 units_bytes(max, (double)result->rss_max));
-    if (bench_server_stat(&result->stats_after, "commits") == 0)
+    if (server_stats_value(&result->stats_after, "commits") == 0)
         return;
     fprintf(
         out, "%-12s p99 of a commit %s, of a batch %" PRIu64 " entries", "",
-        units_ns(before, (double)bench_server_stat(&result->stats_after, "commit_us_p99") * 1000),
-        bench_server_stat(&result->stats_after, "batch_p99"));
+        units_ns(before, (double)server_stats_value(&result->stats_after, "commit_us_p99") * 1000),
+        server_stats_value(&result->stats_after, "batch_p99"));
     print_stat(out, result, "commits", "commits");
     print_stat(out, result, "updates_conflated", "updates conflated");
     print_stat(out, result, "writes_blocked", "writes blocked");

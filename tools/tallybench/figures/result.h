@@ -2,10 +2,10 @@
 #ifndef TALLYCAST_TOOLS_BENCH_RESULT_H
 #define TALLYCAST_TOOLS_BENCH_RESULT_H
 
-#include "tools/tallybench/run/faults.h"
+#include "tools/tallybench/figures/faults.h"
 #include "tools/tallybench/figures/hdr.h"
-#include "tools/tallybench/run/options.h"
-#include "tools/tallybench/run/server.h"
+#include "tools/tallybench/figures/options.h"
+#include "tools/lib/server_stats.h"
 
 #include <jansson.h>
 #include <stdio.h>

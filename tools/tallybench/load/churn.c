@@ -1,10 +1,10 @@
-/* Short connections (see bench_churn.h). Slots are used again; when all wait for their greeting,
+/* Short connections (see churn.h). Slots are used again; when all wait for their greeting,
  * what is due waits too, so a server that does not greet is not sent connections without end. */
 #include "tools/tallybench/load/churn.h"
 
 #include "base/clock.h"
 #include "tools/tallybench/load/lane.h"
-#include "tools/tallybench/run/memory.h"
+#include "tools/lib/memory.h"
 #include "tools/tallybench/load/pace.h"
 
 #include <stdlib.h>

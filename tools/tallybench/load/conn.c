@@ -1,11 +1,11 @@
-/* The load's connections (see bench_conn.h). An error or end that the server causes is a fault of
+/* The load's connections (see conn.h). An error or end that the server causes is a fault of
  * the run, told here once; the connection is closed then, and its owner sees that by its state. */
 #include "tools/tallybench/load/conn.h"
 
 #include "base/clock.h"
 #include "tools/tallybench/load/http.h"
 #include "tools/tallybench/load/lane.h"
-#include "tools/tallybench/run/memory.h"
+#include "tools/lib/memory.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* Server-sent events (see bench_event.h): the form that the server writes, and no other that the
+/* Server-sent events (see event.h): the form that the server writes, and no other that the
  * standard allows too. */
 #include "tools/tallybench/load/event.h"
 

@@ -1,11 +1,11 @@
-/* HTTP as the load speaks it (see bench_http.h).
+/* HTTP as the load speaks it (see http.h).
  *
  * llhttp is stopped at the end of each reply, and at the end of a head behind which the body has no
  * end of its own: what comes then is the caller's. It keeps its place between reads, so a reply may
  * come in any pieces. */
 #include "tools/tallybench/load/http.h"
 
-#include "tools/tallybench/run/memory.h"
+#include "tools/lib/memory.h"
 
 #include <jansson.h>
 #include <llhttp.h>

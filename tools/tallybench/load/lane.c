@@ -1,4 +1,4 @@
-/* A lane's thread (see bench_lane.h).
+/* A lane's thread (see lane.h).
  *
  * Happy path: open the connections, CONNECTING_MAX at a time, as greetings come → tell the main
  * thread → follow the phases; in each, tell the main thread once when this lane's part of it is
@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "tools/tallybench/load/churn.h"
 #include "tools/tallybench/load/http.h"
-#include "tools/tallybench/run/memory.h"
+#include "tools/lib/memory.h"
 #include "tools/tallybench/load/readers.h"
 #include "tools/tallybench/load/voters.h"
 #include "tools/tallybench/load/wait.h"

@@ -4,10 +4,10 @@
 #define TALLYCAST_TOOLS_BENCH_LOAD_H
 
 #include "base/buffer.h"
-#include "tools/tallybench/run/faults.h"
+#include "tools/tallybench/figures/faults.h"
 #include "tools/tallybench/load/marks.h"
-#include "tools/tallybench/run/options.h"
-#include "tools/tallybench/run/plan.h"
+#include "tools/tallybench/figures/options.h"
+#include "tools/tallybench/load/plan.h"
 #include "tools/tallybench/load/target.h"
 
 #include <stdatomic.h>

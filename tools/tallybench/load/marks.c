@@ -1,8 +1,8 @@
-/* The list of marked ballots (see bench_marks.h): chunks that never move. A chunk's content and its
+/* The list of marked ballots (see marks.h): chunks that never move. A chunk's content and its
  * `next` are written before the count that makes them visible. */
 #include "tools/tallybench/load/marks.h"
 
-#include "tools/tallybench/run/memory.h"
+#include "tools/lib/memory.h"
 
 #include <stdlib.h>
 

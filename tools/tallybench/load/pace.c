@@ -1,4 +1,4 @@
-/* The arithmetic of a steady rate (see bench_pace.h). Whole seconds are set apart, so that nothing
+/* The arithmetic of a steady rate (see pace.h). Whole seconds are set apart, so that nothing
  * overflows in centuries and no rounding adds up. */
 #include "tools/tallybench/load/pace.h"
 

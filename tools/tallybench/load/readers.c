@@ -1,4 +1,4 @@
-/* The readers (see bench_readers.h). Runs on their lane.
+/* The readers (see readers.h). Runs on their lane.
  *
  * Happy path: `SUBSCRIBE poll` → `+OK 1` → pushes; or `GET /polls/poll/events` → the head of a
  * reply → events, which are pushes in another form. Each push is checked, and is the end of the
@@ -13,7 +13,7 @@
 #include "proto/reply.h"
 #include "tools/tallybench/load/event.h"
 #include "tools/tallybench/load/http.h"
-#include "tools/tallybench/run/memory.h"
+#include "tools/lib/memory.h"
 #include "tools/tallybench/load/tally.h"
 
 #include <inttypes.h>

@@ -1,7 +1,7 @@
-/* The check of pushes (see bench_tally.h). */
+/* The check of pushes (see tally.h). */
 #include "tools/tallybench/load/tally.h"
 
-#include "tools/tallybench/run/memory.h"
+#include "tools/lib/memory.h"
 
 #include <string.h>
 

@@ -15,7 +15,7 @@
 /* Takes a push apart. Returns NULL, or a static text that says what is wrong with it. */
 typedef const char *tally_form(const char *bytes, size_t len, struct tally_row *row);
 
-/* The line protocol's: `> ` and the tally, without LF. (Events: bench_event.h.) */
+/* The line protocol's: `> ` and the tally, without LF. (Events: event.h.) */
 tally_form tally_of_line;
 
 /* All zero but `poll`, `choice_count` and `form` is a fresh one. */

@@ -1,4 +1,4 @@
-/* Addresses and sockets (see bench_target.h). IP_BIND_ADDRESS_NO_PORT leaves the choice of a port
+/* Addresses and sockets (see target.h). IP_BIND_ADDRESS_NO_PORT leaves the choice of a port
  * to connect(), which can share one between several servers. */
 #include "tools/tallybench/load/target.h"
 

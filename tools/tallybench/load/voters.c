@@ -1,4 +1,4 @@
-/* The voters (see bench_voters.h): when ballots are sent, and what must be true of every
+/* The voters (see voters.h): when ballots are sent, and what must be true of every
  * acknowledgement. Runs on the voters' lane.
  *
  * Happy path: a read brings replies → each is checked and its ballot's latency recorded → once
@@ -7,7 +7,7 @@
 #include "tools/tallybench/load/voters_internal.h"
 
 #include "base/clock.h"
-#include "tools/tallybench/run/memory.h"
+#include "tools/lib/memory.h"
 
 #include <inttypes.h>
 #include <stdio.h>

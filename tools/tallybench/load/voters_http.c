@@ -1,10 +1,10 @@
-/* Voters over HTTP (see bench_voters_internal.h): each keeps its connection, and the cookie that it
+/* Voters over HTTP (see voters_internal.h): each keeps its connection, and the cookie that it
  * is given, as a browser does. What a request costs the server leaves room for a parser and a JSON
  * library here. */
 #include "tools/tallybench/load/voters_internal.h"
 
 #include "tools/tallybench/load/http.h"
-#include "tools/tallybench/run/memory.h"
+#include "tools/lib/memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* What the voters' sources share: the schedule and the checks (bench_voters.c), which are the same
+/* What the voters' sources share: the schedule and the checks (voters.c), which are the same
  * for all, and what a voter says and hears, by its protocol. Runs on the voters' lane. */
 #ifndef TALLYCAST_TOOLS_BENCH_VOTERS_INTERNAL_H
 #define TALLYCAST_TOOLS_BENCH_VOTERS_INTERNAL_H

@@ -1,4 +1,4 @@
-/* Voters of the line protocol (see bench_voters_internal.h). This must cost less a ballot than the
+/* Voters of the line protocol (see voters_internal.h). This must cost less a ballot than the
  * server needs: replies are taken apart by hand, and ballots are copied from prepared text. */
 #include "tools/tallybench/load/voters_internal.h"
 

@@ -1,4 +1,4 @@
-/* A reader's wait (see bench_wait.h). */
+/* A reader's wait (see wait.h). */
 #include "tools/tallybench/load/wait.h"
 
 #include <time.h>

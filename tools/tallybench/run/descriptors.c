@@ -1,4 +1,4 @@
-/* The limit of open files (see bench_descriptors.h). */
+/* The limit of open files (see descriptors.h). */
 #include "tools/tallybench/run/descriptors.h"
 
 #include <sys/resource.h>

@@ -1,4 +1,4 @@
-/* Signals that end a run (see bench_interrupt.h). */
+/* Signals that end a run (see interrupt.h). */
 #include "tools/tallybench/run/interrupt.h"
 
 #include <signal.h>

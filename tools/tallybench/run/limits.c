@@ -1,4 +1,4 @@
-/* The bare loops (see bench_limits.h). Each makes its files in a directory of its own below the one
+/* The bare loops (see limits.h). Each makes its files in a directory of its own below the one
  * that it is given, and leaves nothing behind. */
 #include "tools/tallybench/run/limits.h"
 
@@ -10,10 +10,10 @@
 #include "store/sqlite/sqlite_pragmas.h"
 #include "tools/tallybench/run/descriptors.h"
 #include "tools/tallybench/run/interrupt.h"
-#include "tools/tallybench/run/memory.h"
-#include "tools/tallybench/run/plan.h"
+#include "tools/lib/memory.h"
+#include "tools/tallybench/load/plan.h"
 #include "tools/tallybench/figures/result.h"
-#include "tools/tallybench/figures/units.h"
+#include "tools/lib/units.h"
 #include "tools/tallybench/load/wait.h"
 
 #include <arpa/inet.h>

@@ -5,7 +5,7 @@
 #define TALLYCAST_TOOLS_BENCH_LIMITS_H
 
 #include "tools/tallybench/figures/hdr.h"
-#include "tools/tallybench/run/options.h"
+#include "tools/tallybench/figures/options.h"
 
 enum { LIMITS_ERROR_MAX = 512 };
 

@@ -1,11 +1,11 @@
-/* The naive server (see bench_naive.h). Each connection's thread reads a line, does what it says,
+/* The naive server (see naive.h). Each connection's thread reads a line, does what it says,
  * and writes the reply. Everything below is guarded by `mutex`. Not to be imitated. */
 #include "tools/tallybench/run/naive.h"
 
 #include "proto/command.h"
 #include "proto/line.h"
 #include "proto/reply.h"
-#include "tools/tallybench/run/memory.h"
+#include "tools/lib/memory.h"
 #include "tools/tallybench/load/target.h"
 
 #include <errno.h>

@@ -7,7 +7,7 @@
 #ifndef TALLYCAST_TOOLS_BENCH_NAIVE_H
 #define TALLYCAST_TOOLS_BENCH_NAIVE_H
 
-#include "tools/tallybench/run/options.h"
+#include "tools/tallybench/figures/options.h"
 
 /* `tallybench naive`: serves until SIGTERM or SIGINT. Returns an exit status. */
 int naive_run(const struct options *options);

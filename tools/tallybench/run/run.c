@@ -1,4 +1,4 @@
-/* A run, from the server's start to its stop (see bench_run.h).
+/* A run, from the server's start to its stop (see run.h).
  *
  * Happy path: start the server → create the polls → lanes connect everyone → vote, while this
  * thread only looks at counters → drain → ask the server for the final tallies and compare them
@@ -12,11 +12,12 @@
 #include "base/clock.h"
 #include "proto/reply.h"
 #include "tools/tallybench/run/descriptors.h"
+#include "tools/tallybench/run/server.h"
 #include "tools/tallybench/run/interrupt.h"
 #include "tools/tallybench/load/lane.h"
-#include "tools/tallybench/run/memory.h"
+#include "tools/lib/memory.h"
 #include "tools/tallybench/load/readers.h"
-#include "tools/tallybench/figures/units.h"
+#include "tools/lib/units.h"
 #include "tools/tallybench/load/voters.h"
 
 #include <errno.h>
@@ -454,10 +455,10 @@ static void check_stats(struct run *run)
     if (read_stats(run, after) != 0 || !run->server.started)
         return;
     uint64_t acknowledged = take_totals(run).acknowledged;
-    uint64_t accepted = bench_server_stat(after, "ballots_accepted") -
-                        bench_server_stat(before, "ballots_accepted");
-    uint64_t first = bench_server_stat(before, "ledger_seq");
-    uint64_t last = bench_server_stat(after, "ledger_seq");
+    uint64_t accepted = server_stats_value(after, "ballots_accepted") -
+                        server_stats_value(before, "ballots_accepted");
+    uint64_t first = server_stats_value(before, "ledger_seq");
+    uint64_t last = server_stats_value(after, "ledger_seq");
     if (accepted != acknowledged)
         faults_add(&run->load.faults,
                    "%" PRIu64 " ballots were acknowledged; the server's STATS count %" PRIu64,

@@ -1,4 +1,4 @@
-/* The table of scenarios (see bench_scenario.h). The server keeps its default of --durability disk.
+/* The table of scenarios (see scenario.h). The server keeps its default of --durability disk.
  *
  * A scenario and its baseline differ in one thing alone, so a change of that thing is what their
  * ratio tells.

@@ -1,4 +1,4 @@
-/* Starting, watching and stopping the server (see bench_server.h).
+/* Starting, watching and stopping the server (see server.h).
  *
  * Happy path: fork, exec with --listen 127.0.0.1:0 → its line `ready listen=… admin=…` → the admin
  * socket. A server that we started dies with us, and ends with SIGTERM, its standard output's end
@@ -197,10 +197,14 @@ int bench_server_start(struct server_process *server, const struct server_wish *
 int bench_server_join(struct server_process *server, const char *admin_path,
                       char error[SERVER_ERROR_MAX])
 {
-    char why[ADMIN_ERROR_MAX];
-    if (admin_open(&server->admin, admin_path, why) != 0) {
-        snprintf(error, SERVER_ERROR_MAX, "%s", why);
-        return -1;
+    struct reply reply;
+    switch (admin_open(&server->admin, admin_path, admin_wait_s(ADMIN_ASK_S), &reply)) {
+    case ADMIN_DONE:
+        break;
+    case ADMIN_REFUSED:
+        return fail(error, admin_path, "the server has no room for another connection");
+    default:
+        return fail(error, admin_path, admin_why(server->admin));
     }
     if (!server->started)
         server->pid = admin_server(server->admin);
@@ -245,35 +249,12 @@ int bench_server_stop(struct server_process *server, char error[SERVER_ERROR_MAX
 
 /* ---- figures ---- */
 
-static void take_stat(struct span row, void *context)
-{
-    struct server_stats *stats = context;
-    const char *space = memchr(row.at, ' ', row.len);
-    size_t len = space ? (size_t)(space - row.at) : 0;
-    if (len == 0 || len >= SERVER_STAT_NAME_MAX || stats->count == SERVER_STATS_MAX)
-        return;
-    struct server_stat *stat = &stats->rows[stats->count];
-    if (!number_parse(space + 1, row.len - len - 1, UINT64_MAX, &stat->value))
-        return;
-    memcpy(stat->name, row.at, len);
-    stat->name[len] = '\0';
-    stats->count++;
-}
-
 int bench_server_read_stats(const struct server_process *server, struct server_stats *stats,
                             char error[ADMIN_ERROR_MAX])
 {
     struct reply reply;
     stats->count = 0;
-    return admin_ask(server->admin, "STATS", take_stat, stats, &reply, error);
-}
-
-uint64_t bench_server_stat(const struct server_stats *stats, const char *name)
-{
-    for (unsigned i = 0; i < stats->count; i++)
-        if (strcmp(stats->rows[i].name, name) == 0)
-            return stats->rows[i].value;
-    return 0;
+    return admin_ask(server->admin, "STATS", server_stats_take, stats, &reply, error);
 }
 
 static FILE *open_proc(const struct server_process *server, const char *name)

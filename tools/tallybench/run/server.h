@@ -3,13 +3,13 @@
 #ifndef TALLYCAST_TOOLS_BENCH_SERVER_H
 #define TALLYCAST_TOOLS_BENCH_SERVER_H
 
-#include "tools/tallybench/run/admin.h"
+#include "tools/lib/server_stats.h"
 
 #include <limits.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { SERVER_ERROR_MAX = PATH_MAX + 512, SERVER_STATS_MAX = 64, SERVER_STAT_NAME_MAX = 40 };
+enum { SERVER_ERROR_MAX = PATH_MAX + 512 };
 
 /* All zero until it is started or joined. */
 struct server_process {
@@ -21,15 +21,6 @@ struct server_process {
     char http[300];           /* the same of HTTP; "" without */
     char admin_path[PATH_MAX];
     struct admin *admin; /* owned; NULL before bench_server_join */
-};
-
-/* STATS, row by row. */
-struct server_stats {
-    unsigned count;
-    struct server_stat {
-        char name[SERVER_STAT_NAME_MAX];
-        uint64_t value;
-    } rows[SERVER_STATS_MAX];
 };
 
 /* What the kernel tells of the process; zeros if it can't be seen. */
@@ -66,9 +57,6 @@ int bench_server_stop(struct server_process *server, char error[SERVER_ERROR_MAX
 /* Reads STATS. Returns 0, or -1 with `error` filled and no rows. */
 int bench_server_read_stats(const struct server_process *server, struct server_stats *stats,
                             char error[ADMIN_ERROR_MAX]) __attribute__((warn_unused_result));
-
-/* A row's value; 0 if there is none. */
-uint64_t bench_server_stat(const struct server_stats *stats, const char *name);
 
 struct server_usage bench_server_read_usage(const struct server_process *server);
 

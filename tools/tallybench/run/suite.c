@@ -1,4 +1,4 @@
-/* The suite (see bench_suite.h).
+/* The suite (see suite.h).
  *
  * Happy path: for each repetition, each group of scenarios that are compared with each other: of
  * each, its limit → its run → its limit again; then their figures. At the end the medians. What is
@@ -8,7 +8,7 @@
 #include "tools/tallybench/run/suite.h"
 
 #include "tools/tallybench/run/interrupt.h"
-#include "tools/tallybench/run/memory.h"
+#include "tools/lib/memory.h"
 #include "tools/tallybench/figures/report.h"
 #include "tools/tallybench/run/run.h"
 #include "tools/tallybench/run/scenario.h"

@@ -3,7 +3,7 @@
 #ifndef TALLYCAST_TOOLS_BENCH_SUITE_H
 #define TALLYCAST_TOOLS_BENCH_SUITE_H
 
-#include "tools/tallybench/run/options.h"
+#include "tools/tallybench/figures/options.h"
 
 /* `tallybench suite`. Returns an exit status: failure if a check was violated, not if a figure
  * falls short. */

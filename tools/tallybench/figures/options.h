@@ -1,4 +1,4 @@
-/* The command line. One list (tallybench_options.def) gives the names, the parsing and --help. Main
+/* The command line. One list (options.def) gives the names, the parsing and --help. Main
  * thread; read-only afterwards. */
 #ifndef TALLYCAST_TOOLS_BENCH_OPTIONS_H
 #define TALLYCAST_TOOLS_BENCH_OPTIONS_H

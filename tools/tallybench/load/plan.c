@@ -1,10 +1,10 @@
-/* Which ballots are cast (see bench_plan.h). The cursor steps without a division: this is on the
+/* Which ballots are cast (see plan.h). The cursor steps without a division: this is on the
  * way of every ballot. */
-#include "tools/tallybench/run/plan.h"
+#include "tools/tallybench/load/plan.h"
 
 #include "proto/number.h"
 #include "proto/reply.h"
-#include "tools/tallybench/run/memory.h"
+#include "tools/lib/memory.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* Figures for people (see bench_units.h). */
-#include "tools/tallybench/figures/units.h"
+/* Figures for people (see units.h). */
+#include "tools/lib/units.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -49,5 +49,22 @@ const char *units_bytes(char out[UNITS_SIZE], double bytes)
         snprintf(out, UNITS_SIZE, "%.0f B", bytes);
     else
         put_scaled(out, bytes, units[unit]);
+    return out;
+}
+
+const char *units_duration(char out[UNITS_SIZE], uint64_t seconds)
+{
+    static const struct {
+        uint64_t seconds;
+        const char *name;
+    } units[] = {{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}};
+    unsigned unit = 0;
+    while (units[unit].seconds > 1 && seconds < units[unit].seconds)
+        unit++;
+    int len = snprintf(out, UNITS_SIZE, "%" PRIu64 " %s", seconds / units[unit].seconds,
+                       units[unit].name);
+    if (units[unit].seconds > 1)
+        snprintf(out + len, UNITS_SIZE - (size_t)len, " %" PRIu64 " %s",
+                 seconds % units[unit].seconds / units[unit + 1].seconds, units[unit + 1].name);
     return out;
 }

@@ -1,5 +1,5 @@
-/* The list of violations (see bench_faults.h). They are rare, so one mutex will do. */
-#include "tools/tallybench/run/faults.h"
+/* The list of violations (see faults.h). They are rare, so one mutex will do. */
+#include "tools/tallybench/figures/faults.h"
 
 #include <stdarg.h>
 #include <stdbool.h>

@@ -1,5 +1,5 @@
-/* The options of tallybench (see bench_options.h). Nothing is allocated. */
-#include "tools/tallybench/run/options.h"
+/* The options of tallybench (see options.h). Nothing is allocated. */
+#include "tools/tallybench/figures/options.h"
 
 #include "proto/number.h"
 #include "proto/command.h"
@@ -42,7 +42,7 @@ static const struct row {
     {commands, KIND_TEXT, name, value, help, offsetof(struct options, member), 0, 0, 0, NULL},
 #define OPTION(commands, identifier, name, value, help) \
     {commands, KIND_OTHER, name, value, help, 0, 0, 0, 0, set_##identifier},
-#include "tools/tallybench/run/options.def"
+#include "tools/tallybench/figures/options.def"
 #undef NUMBER
 #undef SECONDS
 #undef TEXT

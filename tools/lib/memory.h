@@ -1,0 +1,22 @@
+/* Memory that a tool can't go on without: where there is none, the program ends with a line on
+ * standard error and status 1. Any thread. */
+#ifndef TALLYCAST_TOOLS_LIB_MEMORY_H
+#define TALLYCAST_TOOLS_LIB_MEMORY_H
+
+#include "base/buffer.h"
+
+#include <stddef.h>
+
+/* Zeroed; freed with free(). Never NULL, also for a count of 0. */
+void *must_calloc(size_t count, size_t size) __attribute__((returns_nonnull));
+
+/* Appends a copy. */
+void must_append(struct buffer *buffer, const char *bytes, size_t len);
+
+/* Ends the program. */
+_Noreturn void memory_exhausted(void);
+
+/* Called before that line is written, to put a terminal in order. */
+void memory_before_end(void (*put_in_order)(void));
+
+#endif

@@ -1,0 +1,110 @@
+/* Polls, one after the other. The rows of POLLS are kept as text, which is short, until the reply is
+ * over; then each poll is described. */
+#include "tools/tallyctl/polls.h"
+
+#include "tools/lib/memory.h"
+#include "tools/tallyctl/output.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct rows {
+    char **rows; /* owned, and so is each */
+    size_t count;
+    size_t room;
+};
+
+static void take_row(struct span row, void *context)
+{
+    struct rows *rows = context;
+    if (rows->count == rows->room) {
+        rows->room = rows->room ? 2 * rows->room : 64;
+        rows->rows = realloc(rows->rows, rows->room * sizeof *rows->rows);
+        if (!rows->rows)
+            memory_exhausted();
+    }
+    char *copy = strndup(row.at, row.len);
+    if (!copy)
+        memory_exhausted();
+    rows->rows[rows->count++] = copy;
+}
+
+static enum status take_tally(const char *text, size_t len, struct tally_row *tally)
+{
+    if (tally_parse(text, len, tally))
+        return STATUS_DONE;
+    output_error("the server's tally makes no sense");
+    return STATUS_NO_CONNECTION;
+}
+
+enum status polls_ask_tally(struct client *client, const char *name, struct tally_row *tally)
+{
+    struct request request;
+    struct reply reply;
+
+    request_start(&request, "SHOW");
+    enum status status = request_word(&request, name);
+    if (status == STATUS_DONE)
+        status = client_call(client, &request, NULL, NULL, &reply);
+    return status == STATUS_DONE ? take_tally(reply.text.at, reply.text.len, tally) : status;
+}
+
+static enum status list_all(struct client *client, struct rows *rows)
+{
+    struct request request;
+    struct reply reply;
+    request_start(&request, "POLLS");
+    return client_call(client, &request, take_row, rows, &reply);
+}
+
+static enum status visit_one(struct client *client, struct view *view, polls_visit_fn *visit,
+                             void *context)
+{
+    enum status status = view_describe(view, client, view->tally.poll.text);
+    if (status == STATUS_DONE)
+        visit(view, context);
+    return status;
+}
+
+static enum status visit_all(struct client *client, struct view *view, polls_visit_fn *visit,
+                             void *context)
+{
+    struct rows rows = {0};
+    enum status status = list_all(client, &rows);
+    for (size_t i = 0; i < rows.count && status == STATUS_DONE; i++) {
+        status = take_tally(rows.rows[i], strlen(rows.rows[i]), &view->tally);
+        if (status == STATUS_DONE)
+            status = visit_one(client, view, visit, context);
+    }
+    for (size_t i = 0; i < rows.count; i++)
+        free(rows.rows[i]);
+    free(rows.rows);
+    return status;
+}
+
+static enum status visit_named(const struct invocation *invocation, struct client *client,
+                               struct view *view, polls_visit_fn *visit, void *context)
+{
+    enum status status = STATUS_DONE;
+    for (int i = 0; i < invocation->argc && status == STATUS_DONE; i++) {
+        status = polls_ask_tally(client, invocation->argv[i], &view->tally);
+        if (status == STATUS_DONE)
+            status = visit_one(client, view, visit, context);
+    }
+    return status;
+}
+
+enum status polls_each(const struct invocation *invocation, polls_visit_fn *visit, void *context)
+{
+    struct client *client;
+    enum status status = client_open(invocation, &client);
+    if (status != STATUS_DONE)
+        return status;
+    struct view *view = must_calloc(1, sizeof *view);
+    status = invocation->argc > 0 ? visit_named(invocation, client, view, visit, context)
+                                  : visit_all(client, view, visit, context);
+    view_clear(view);
+    free(view);
+    client_close(client);
+    return status;
+}
