@@ -1,6 +1,7 @@
 /* Tests of tools/lib/text.c: what a terminal may be sent, widths, bars, CSV, times. Texts are given
  * in blocks of exactly their size, and results have room for exactly what the header promises, so
  * that a sanitizer sees a step beyond. */
+#include "tools/lib/slug.h"
 #include "tools/lib/text.h"
 #include "tests/support/unit.h"
 
@@ -220,7 +221,7 @@ END_TEST
 static void assert_csv(const char *text, const char *expected)
 {
     make_blocks(text, strlen(text), TEXT_CSV_SIZE(strlen(text)));
-    assert_result(text_csv(given, strlen(text), result), expected);
+    assert_result(text_csv(given, strlen(text), true, result), expected);
 }
 
 START_TEST(csv_is_quoted_where_it_must_be)
@@ -232,6 +233,66 @@ START_TEST(csv_is_quoted_where_it_must_be)
     assert_csv("\"\"\"", "\"\"\"\"\"\"\"\"");
     assert_csv("a\nb", "\"a\nb\"");
     assert_csv("a\rb", "\"a\rb\"");
+}
+END_TEST
+
+START_TEST(csv_of_formulas_is_text)
+{
+    static const char *const cells[][2] = {
+        {"=1+1", "'=1+1"},   {"+1", "'+1"},         {"-1", "'-1"},  {"@a", "'@a"}, {"\ta", "'\ta"},
+        {"\ra", "\"'\ra\""}, {"=a,b", "\"'=a,b\""}, {"a=1", "a=1"}, {"'a", "'a"},  {"", ""},
+    };
+    for (size_t i = 0; i < COUNT_OF(cells); i++) {
+        make_blocks(cells[i][0], strlen(cells[i][0]), TEXT_CSV_SIZE(strlen(cells[i][0])));
+        assert_result(text_csv(given, strlen(cells[i][0]), false, result), cells[i][1]);
+    }
+}
+END_TEST
+
+/* ---- names ---- */
+
+static const struct {
+    const char *text, *name;
+} slugs[] = {
+    {"lunch", "lunch"},
+    {"Anna M\u00fcller", "anna-muller"},
+    {"  Bertrand   No\u00ebl!", "bertrand-noel"},
+    {"Stra\u00dfe \u00c6sir \u0141\u00f3d\u017a", "strasse-aesir-lodz"},
+    {"O\u2019Brien's", "obriens"},
+    {"Zoe\u0308", "zoe"},
+    {"._-a.b_c-", "a.b_c-"},
+    {"C & A", "c-a"},
+    {"\u6771\u4eac", "fallback"},
+    {"", "fallback"},
+    {"a\xff\x00z", "a"},
+    {"2026", "2026"},
+};
+
+START_TEST(names_are_made_of_text)
+{
+    struct name name, parsed;
+    make_blocks(slugs[_i].text, strlen(slugs[_i].text), 1);
+    slug_make(given, strlen(slugs[_i].text), "fallback", &name);
+    ck_assert_str_eq(name.text, slugs[_i].name);
+    ck_assert(name_parse(name.text, name.len, &parsed) && name_equal(&name, &parsed));
+}
+END_TEST
+
+START_TEST(names_are_cut_and_made_to_differ)
+{
+    struct name names[12];
+    char text[200];
+    memset(text, 'A', sizeof text);
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        slug_make(text, sizeof text, "", &names[i]);
+        ck_assert_uint_eq(names[i].len, PROTO_NAME_MAX);
+        slug_make_unique(names, i + 1);
+        ck_assert_uint_eq(names[i].len, PROTO_NAME_MAX);
+        for (size_t j = 0; j < i; j++)
+            ck_assert(!name_equal(&names[i], &names[j]));
+    }
+    ck_assert_str_eq(names[1].text + PROTO_NAME_MAX - 3, "a-2");
+    ck_assert_str_eq(names[11].text + PROTO_NAME_MAX - 4, "a-12");
 }
 END_TEST
 
@@ -290,6 +351,9 @@ UNIT_MAIN("text", {"text", .set_up = use_utf8, .tear_down = free_blocks,
                              {bar_shows_every_count},
                              {percent_is_rounded},
                              {csv_is_quoted_where_it_must_be},
+                             {csv_of_formulas_is_text},
+                             {names_are_made_of_text, .loops = UNIT_COUNT(slugs)},
+                             {names_are_cut_and_made_to_differ},
                              {hex_is_lower_case},
                              {uri_hides_separators},
                              {uri_of_separators_only_fits},

@@ -143,9 +143,8 @@ static ssize_t send_some(const struct admin *admin, const char *bytes, size_t le
         message.msg_control = control;
         message.msg_controllen = sizeof control;
         struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
-        *rights = (struct cmsghdr){.cmsg_level = SOL_SOCKET,
-                                   .cmsg_type = SCM_RIGHTS,
-                                   .cmsg_len = CMSG_LEN(sizeof file)};
+        *rights = (struct cmsghdr){
+            .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof file)};
         memcpy(CMSG_DATA(rights), &file, sizeof file);
     }
     return sendmsg(admin->fd, &message, MSG_NOSIGNAL);

@@ -4,7 +4,10 @@
 
 #include "tools/lib/admin.h"
 
-enum { SERVER_STATS_MAX = 256, SERVER_STATS_NAME_MAX = 64 }; /* more rows, and rows of longer names, are left out */
+enum {
+    SERVER_STATS_MAX = 256,
+    SERVER_STATS_NAME_MAX = 64
+}; /* more rows, and rows of longer names, are left out */
 
 struct server_stats {
     unsigned count;

@@ -44,8 +44,8 @@ size_t text_bar(uint64_t count, uint64_t most, unsigned columns, bool utf8, char
 size_t text_percent(uint64_t count, uint64_t total, char out[TEXT_PERCENT_SIZE]);
 
 /* One field of CSV, quoted where RFC 4180 asks for it. A spreadsheet takes a field that begins with
- * = + - @ TAB or CR for a formula, and runs it: without `raw` such a field gets an apostrophe before
- * it, by which spreadsheets know text. */
+ * = + - @ TAB or CR for a formula, and runs it: without `raw` such a field gets an apostrophe
+ * before it, by which spreadsheets know text. */
 size_t text_csv(const char *text, size_t len, bool raw, char *out);
 
 /* Lower-case hexadecimal. */

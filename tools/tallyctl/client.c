@@ -47,7 +47,8 @@ static enum status tell_late(const struct client *client)
     return STATUS_NO_CONNECTION;
 }
 
-/* What the server's own words, which are made for those who type commands to it, are replaced by. */
+/* What the server's own words, which are made for those who type commands to it, are replaced by.
+ */
 static const struct {
     const char *code;
     const char *words;

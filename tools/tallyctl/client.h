@@ -1,6 +1,6 @@
-/* A command's connection to the server: tools/lib/admin.h for one invocation, with its patience, the
- * signals that it catches, and its words. One thread. Errors are told on standard error where they
- * happen. */
+/* A command's connection to the server: tools/lib/admin.h for one invocation, with its patience,
+ * the signals that it catches, and its words. One thread. Errors are told on standard error where
+ * they happen. */
 #ifndef TALLYCAST_TOOLS_TALLYCTL_CLIENT_H
 #define TALLYCAST_TOOLS_TALLYCTL_CLIENT_H
 

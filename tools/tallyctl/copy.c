@@ -74,7 +74,8 @@ enum status copy_make_temporary(const struct invocation *invocation, struct copy
 {
     char prefix[PATH_MAX];
     const char *directory = getenv("TMPDIR");
-    snprintf(prefix, sizeof prefix, "%s/tallyctl", directory && *directory ? directory : "/var/tmp");
+    snprintf(prefix, sizeof prefix, "%s/tallyctl",
+             directory && *directory ? directory : "/var/tmp");
     return copy_make(invocation, prefix, copy);
 }
 

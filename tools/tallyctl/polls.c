@@ -1,5 +1,5 @@
-/* Polls, one after the other. The rows of POLLS are kept as text, which is short, until the reply is
- * over; then each poll is described. */
+/* Polls, one after the other. The rows of POLLS are kept as text, which is short, until the reply
+ * is over; then each poll is described. */
 #include "tools/tallyctl/polls.h"
 
 #include "tools/lib/memory.h"

@@ -14,6 +14,7 @@ static const char *const column_names[COLUMN_COUNT] = {"poll",   "title", "state
 struct results {
     const struct invocation *invocation;
     bool is_json;
+    bool has_heading;
     bool has_hidden;
 };
 
@@ -61,9 +62,17 @@ static void print_json(const struct view *view, unsigned i)
     output_json(row);
 }
 
+static void print_heading(struct results *results)
+{
+    if (!results->is_json && !results->has_heading)
+        csv_heading(results->invocation, column_names, COLUMN_COUNT);
+    results->has_heading = true;
+}
+
 static void print_poll(const struct view *view, void *context)
 {
     struct results *results = context;
+    print_heading(results);
     results->has_hidden |= view->tally.hidden;
     for (unsigned i = 0; i < view->choice_count; i++) {
         if (results->is_json)
@@ -77,9 +86,9 @@ enum status command_results(const struct invocation *invocation)
 {
     struct results results = {.invocation = invocation,
                               .is_json = invocation->json || invocation->format == EXPORT_JSON};
-    if (!results.is_json)
-        csv_heading(invocation, column_names, COLUMN_COUNT);
     enum status status = polls_each(invocation, print_poll, &results);
+    if (status == STATUS_DONE)
+        print_heading(&results); /* though there be no polls */
     if (status == STATUS_DONE && results.has_hidden) {
         output_error("some counts are hidden until their polls are closed");
         status = STATUS_REFUSED;

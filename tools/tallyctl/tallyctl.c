@@ -33,8 +33,9 @@ enum command_option {
     OPTION_TITLE = 1 << 7,
     OPTION_ALL = 1 << 8,
     OPTION_YES = 1 << 9,
-    OPTION_SLOW = 1 << 10,    /* the server's answer may take long */
-    OPTIONS_BEFORE = 1 << 11, /* what follows the first argument is text, though it begin with a dash */
+    OPTION_SLOW = 1 << 10, /* the server's answer may take long */
+    OPTIONS_BEFORE =
+        1 << 11, /* what follows the first argument is text, though it begin with a dash */
 };
 
 enum { MANY = 1 << 20 };
@@ -74,7 +75,8 @@ static const struct option_info {
     {"count", "N", 'c', false, OPTION_COUNT, "end after N changes, or N more samples"},
     {"all", NULL, 'A', false, OPTION_ALL, "every counter, by its name"},
     {"format", "csv|json", 'f', false, OPTION_FORMAT, "default: csv"},
-    {"raw", NULL, 'r', false, OPTION_CSV, "CSV: cells as they are, though they begin as formulas do"},
+    {"raw", NULL, 'r', false, OPTION_CSV,
+     "CSV: cells as they are, though they begin as formulas do"},
     {"bom", NULL, 'b', false, OPTION_CSV, "CSV: begin with a byte order mark, for Excel"},
     {"title", "TEXT", 'T', false, OPTION_TITLE, "what people read as the poll's title"},
     {"voter", "VOTER", 'o', false, OPTION_VOTER, "who votes, in polls with voters=named"},

@@ -311,10 +311,9 @@ static json_t *described_choices(const struct view *view)
         json_t *count = i < view->tally.choice_count
                             ? json_integer((json_int_t)view->tally.counts[i])
                             : json_null();
-        json_array_append_new(
-            choices,
-            json_pack("{s:o, s:o, s:o}", "choice",
-                      text_json(choice->name), "label", text_json(choice->label), "count", count));
+        json_array_append_new(choices,
+                              json_pack("{s:o, s:o, s:o}", "choice", text_json(choice->name),
+                                        "label", text_json(choice->label), "count", count));
     }
     return choices;
 }

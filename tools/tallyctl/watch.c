@@ -25,7 +25,7 @@ enum { DRAWN_MAX = 256 };
 
 struct watched {
     struct name name;
-    uint64_t seq; /* of the last push */
+    uint64_t seq;      /* of the last push */
     struct view *view; /* owned; NULL where nothing is to be drawn */
 };
 
@@ -186,8 +186,8 @@ static enum status take_reply(struct watch *watch, const struct reply *reply)
 static enum status refresh_description(struct watch *watch, struct view *view)
 {
     bool is_fresh =
-        watch->is_lost || (view->described_ns != 0 && clock_monotonic_ns() - view->described_ns <
-                                                          DESCRIPTION_MAX_AGE_NS);
+        watch->is_lost || (view->described_ns != 0 &&
+                           clock_monotonic_ns() - view->described_ns < DESCRIPTION_MAX_AGE_NS);
     return is_fresh ? STATUS_DONE : view_describe(view, watch->describer, view->tally.poll.text);
 }
 
