@@ -1,4 +1,5 @@
-/* What must be right wherever a file is made: whole writes, and names that last. Any thread. */
+/* What must be right wherever a file is made: whole writes, and names that last and replace
+ * nothing. Any thread. */
 #ifndef TALLYCAST_FILE_H
 #define TALLYCAST_FILE_H
 
@@ -7,8 +8,14 @@
 /* Writes all of it. Returns 0, or -1 with errno set and part of it written. */
 int file_write(int fd, const char *bytes, size_t len) __attribute__((warn_unused_result));
 
-/* Makes the names in the directory of `path` durable: those that were made, linked or removed.
- * Returns 0, or -1 with errno set. */
+/* Gives the file `first_name`, which is whole, the name `path` in the same directory. What has that
+ * name already keeps it. Returns 0, and first_name is gone; or -1 with errno set (EEXIST: the name
+ * is taken) and first_name as it was. */
+int file_give_name(const char *first_name, const char *path) __attribute__((warn_unused_result));
+
+/* Makes the names in the directory of `path`, which is a file's there, durable: those that were
+ * made, linked or removed. Where the directory can't be synced (some file systems, or it can't be
+ * read), the whole file system is, as well as it can. Returns 0, or -1 with errno set. */
 int file_sync_directory(const char *path) __attribute__((warn_unused_result));
 
 #endif

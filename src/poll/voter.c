@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -28,6 +29,7 @@ enum {
     NAME_MAX_BYTES = 128,
     PREFIX_BYTES = 5,
     KEY_HEX_DIGITS = 2 * VOTER_KEY_BYTES,
+    KEY_TEXT_MAX = 128, /* with what an editor may add */
 };
 
 _Static_assert(crypto_shorthash_siphashx24_BYTES == HASH_BYTES, "SipHash gives 128 bits");
@@ -100,32 +102,68 @@ static ssize_t read_fully(int fd, char *buffer, size_t size)
     return (ssize_t)len;
 }
 
+/* The digits may have gone through an editor, or another system's: a byte order mark before them,
+ * blanks and any end of line, or none, around them. */
 static bool key_from_text(const char *text, size_t len, struct voter_key *key)
 {
+    static const char mark[] = "\xef\xbb\xbf", blanks[] = " \t\r\n";
+    const char *end = text + len;
+    if (len >= sizeof mark - 1 && memcmp(text, mark, sizeof mark - 1) == 0)
+        text += sizeof mark - 1;
+    while (text < end && memchr(blanks, *text, sizeof blanks - 1))
+        text++;
+    while (text < end && memchr(blanks, end[-1], sizeof blanks - 1))
+        end--;
     size_t key_bytes;
-    const char *end;
-    return len == KEY_HEX_DIGITS + 1 && text[KEY_HEX_DIGITS] == '\n' &&
+    const char *read_to;
+    return end - text == KEY_HEX_DIGITS &&
            sodium_hex2bin(key->bytes, VOTER_KEY_BYTES, text, KEY_HEX_DIGITS, NULL, &key_bytes,
-                          &end) == 0 &&
-           key_bytes == VOTER_KEY_BYTES && end == text + KEY_HEX_DIGITS;
+                          &read_to) == 0 &&
+           key_bytes == VOTER_KEY_BYTES && read_to == end;
+}
+
+/* Refuses what is not a file, and says so if others may read the key. Returns 0, or -1 with errno
+ * set. */
+static int judge_file(int fd, const char *path)
+{
+    struct stat status;
+    if (fstat(fd, &status) != 0)
+        return -1;
+    if (!S_ISREG(status.st_mode)) {
+        errno = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
+        return -1;
+    }
+    if (status.st_mode & (S_IRWXG | S_IRWXO))
+        log_warning("the key file is open to others than its owner: chmod 600 %s mode=%03o", path,
+                    (unsigned)status.st_mode & 0777);
+    return 0;
+}
+
+/* Reads the file into `text`. Returns its length, at most `size`; or -1 with errno set. */
+static ssize_t read_file(const char *path, char *text, size_t size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK); /* a FIFO does not block */
+    if (fd < 0)
+        return -1;
+    ssize_t len = judge_file(fd, path) == 0 ? read_fully(fd, text, size) : -1;
+    int error = errno;
+    close(fd);
+    errno = error;
+    return len;
 }
 
 enum voter_key_result voter_key_read(const char *path, struct voter_key *key, char *why,
                                      size_t why_size)
 {
-    char text[KEY_HEX_DIGITS + 2]; /* one more than there should be, to notice it */
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT)
+    char text[KEY_TEXT_MAX + 1]; /* one more than there may be, to notice it */
+    ssize_t len = read_file(path, text, sizeof text);
+    if (len < 0 && errno == ENOENT)
         return VOTER_KEY_MISSING;
-    ssize_t len = fd < 0 ? -1 : read_fully(fd, text, sizeof text);
-    int error = errno;
-    if (fd >= 0)
-        close(fd);
-
     enum voter_key_result result = VOTER_KEY_FAILED;
     if (len < 0)
-        snprintf(why, why_size, "can't read the key file %s: %s", path, strerror(error));
-    else if (!key_from_text(text, (size_t)len, key))
+        snprintf(why, why_size, "can't read the key file %s: %s", path,
+                 errno == EINVAL ? "not a regular file" : strerror(errno));
+    else if (len > KEY_TEXT_MAX || !key_from_text(text, (size_t)len, key))
         snprintf(why, why_size, "the key file %s is damaged: it must hold %d hexadecimal digits",
                  path, KEY_HEX_DIGITS);
     else
@@ -174,13 +212,16 @@ int voter_key_create(const char *path, struct voter_key *key, char *why, size_t 
     if (write_temporary(path, key, temporary) != 0)
         goto err;
     failpoint(FAILPOINT_START_KEY_WRITTEN);
-    /* Unlike a rename, a link never replaces a file. */
-    int result = link(temporary, path);
+    if (file_give_name(temporary, path) == 0) {
+        if (file_sync_directory(path) == 0)
+            return 0;
+        snprintf(why, why_size, "can't sync the directory of the key file %s: %s", path,
+                 strerror(errno));
+        return -1;
+    }
     int error = errno;
     unlink(temporary);
     errno = error;
-    if (result == 0 && file_sync_directory(path) == 0)
-        return 0;
 
 err:
     snprintf(why, why_size, "can't make the key file %s: %s", path, strerror(errno));

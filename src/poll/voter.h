@@ -33,7 +33,8 @@ struct hash hash_from_bytes(const unsigned char bytes[HASH_BYTES]);
 
 enum voter_key_result { VOTER_KEY_READ, VOTER_KEY_MISSING, VOTER_KEY_FAILED };
 
-/* Reads a key file: 32 hexadecimal digits and a newline. On VOTER_KEY_FAILED, `why` holds one line
+/* Reads a key file: 32 hexadecimal digits, and what an editor may put around them. Warns if others
+ * than its owner may read it. On VOTER_KEY_FAILED, `why` holds one line
  * for a person that names the file. */
 enum voter_key_result voter_key_read(const char *path, struct voter_key *key, char *why,
                                      size_t why_size);

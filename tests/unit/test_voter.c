@@ -1,6 +1,7 @@
 /* Voters' hashes, which are durable and so pinned to known values, and the key's file. */
 #include "poll/voter.h"
 
+#include "tests/support/capture.h"
 #include "tests/support/temporary.h"
 #include "tests/support/unit.h"
 
@@ -62,7 +63,8 @@ int __wrap_close(int fd)
     return fails() ? -1 : 0;
 }
 
-static bool in_pieces; /* a read gives one byte */
+static bool in_pieces;   /* a read gives one byte */
+static bool reads_a_log; /* not a key */
 
 ssize_t __real_read(int fd, void *bytes, size_t len);
 ssize_t __wrap_read(int fd, void *bytes, size_t len);
@@ -70,7 +72,7 @@ ssize_t __wrap_read(int fd, void *bytes, size_t len)
 {
     if (fails())
         return -1;
-    ck_assert_uint_le(len, 34); /* never more than there is room for */
+    ck_assert(len <= 129 || reads_a_log); /* never more than there is room for */
     return __real_read(fd, bytes, in_pieces ? 1 : len);
 }
 
@@ -240,31 +242,59 @@ END_TEST
 
 #define DIGITS "00112233445566778899aAbBcCdDeEfF"
 
-START_TEST(a_key_file_holds_hexadecimal_digits)
+static const struct text {
+    const char *text;
+    size_t len;
+} edited[] = {
+    {DIGITS "\n", 33},
+    {DIGITS, 32},
+    {DIGITS "\r\n", 34},
+    {DIGITS "\n\n\n", 35},
+    {"\xef\xbb\xbf" DIGITS "\r\n", 37},
+    {" \t" DIGITS " ", 35},
+};
+
+START_TEST(a_key_file_may_have_gone_through_an_editor)
 {
     struct voter_key read_back;
-    write_file(DIGITS "\n", 33);
+    write_file(edited[_i].text, edited[_i].len);
     ck_assert_int_eq(voter_key_read(path, &read_back, why, sizeof why), VOTER_KEY_READ);
     for (unsigned i = 0; i < VOTER_KEY_BYTES; i++)
         ck_assert_uint_eq(read_back.bytes[i], 0x11 * i);
 }
 END_TEST
 
-static const struct {
-    const char *text;
-    size_t len;
-} damaged[] = {
+static const struct text damaged[] = {
     {"", 0},
     {"\n", 1},
-    {DIGITS, 32},
+    {"\xef\xbb\xbf", 3},
+    {"\xef\xbb" DIGITS, 34},
     {DIGITS "0", 33},
-    {DIGITS "\n\n", 34},
     {DIGITS "00\n", 35},
+    {DIGITS "\n" DIGITS "\n", 66},
     {"0" DIGITS, 33},
     {"0011223344556677 8899aabbccddeef\n", 33},
     {"00112233445566778899aabbccddeefg\n", 33},
     {"00112233445566778899aabbccddeef\0\n", 33},
+    {"\xff\xfe"
+     "0\0"
+     "0\0"
+     "1\0",
+     8},
 };
+
+/* The longest that is taken is full of blanks, and one more is too many. */
+START_TEST(a_key_file_has_an_end)
+{
+    struct voter_key unused;
+    char text[130];
+    snprintf(text, sizeof text, "%s%97s", DIGITS, "");
+    write_file(text, 128);
+    ck_assert_int_eq(voter_key_read(path, &unused, why, sizeof why), VOTER_KEY_READ);
+    write_file(text, 129);
+    ck_assert_int_eq(voter_key_read(path, &unused, why, sizeof why), VOTER_KEY_FAILED);
+}
+END_TEST
 
 START_TEST(a_damaged_key_file_is_told_by_name)
 {
@@ -274,6 +304,34 @@ START_TEST(a_damaged_key_file_is_told_by_name)
     ck_assert_ptr_nonnull(strstr(why, path));
     ck_assert_ptr_nonnull(strstr(why, "damaged"));
     ck_assert_ptr_null(strstr(why, "0011")); /* nothing of the key gets into a log */
+}
+END_TEST
+
+START_TEST(a_key_file_that_others_may_read_is_told)
+{
+    static const mode_t modes[] = {0600, 0400, 0640, 0604, 0644};
+    struct voter_key read_back;
+    char told[1024];
+    write_file(DIGITS "\n", 33);
+    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+        chmod(path, modes[i]);
+        struct capture capture = capture_begin();
+        int result = voter_key_read(path, &read_back, why, sizeof why);
+        reads_a_log = true;
+        capture_end(&capture, told, sizeof told);
+        reads_a_log = false;
+        ck_assert_int_eq(result, VOTER_KEY_READ);
+        ck_assert_msg(!!strstr(told, path) == ((modes[i] & 077) != 0), "%o: %s", modes[i], told);
+    }
+}
+END_TEST
+
+START_TEST(what_is_no_file_is_no_key)
+{
+    struct voter_key unused;
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    ck_assert_int_eq(voter_key_read(path, &unused, why, sizeof why), VOTER_KEY_FAILED);
+    ck_assert_msg(strstr(why, path) && strstr(why, "not a regular file"), "%s", why);
 }
 END_TEST
 
@@ -376,8 +434,6 @@ START_TEST(a_key_may_come_in_pieces)
     write_file(DIGITS "\n", 33);
     ck_assert_int_eq(voter_key_read(path, &read_back, why, sizeof why), VOTER_KEY_READ);
     ck_assert_uint_eq(read_back.bytes[15], 0xff);
-    write_file(DIGITS "\n\n\n", 35);
-    ck_assert_int_eq(voter_key_read(path, &read_back, why, sizeof why), VOTER_KEY_FAILED);
 }
 END_TEST
 
@@ -406,7 +462,10 @@ UNIT_MAIN("voter",
                      {a_key_needs_room_for_its_first_name},
                      {a_key_needs_its_directory},
                      {a_relative_path_is_synced_where_it_is},
-                     {a_key_file_holds_hexadecimal_digits},
+                     {a_key_file_may_have_gone_through_an_editor, .loops = UNIT_COUNT(edited)},
+                     {a_key_file_has_an_end},
+                     {a_key_file_that_others_may_read_is_told},
+                     {what_is_no_file_is_no_key},
                      {a_damaged_key_file_is_told_by_name, .loops = UNIT_COUNT(damaged)},
                      {what_cannot_be_read_is_told_by_name},
                      {a_key_may_come_in_pieces},

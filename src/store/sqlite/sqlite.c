@@ -105,6 +105,20 @@ static int check_no_log(const struct store *store, const char *what, char why[ST
     return -1;
 }
 
+/* Another server may have made it meanwhile: then that one is opened, and found in use. */
+static int place_database(const char *partial, const char *path, char why[STORE_WHY_MAX])
+{
+    bool named = file_give_name(partial, path) == 0;
+    if (!named && errno != EEXIST)
+        return fail_errno(path, why);
+    if (file_sync_directory(path) == 0)
+        return 0;
+    snprintf(why, STORE_WHY_MAX, "%s: can't sync its directory: %s", path, strerror(errno));
+    if (named)
+        unlink(path); /* the next start tries again */
+    return -1;
+}
+
 static int create_database(const struct store *store, char why[STORE_WHY_MAX])
 {
     const char *path = store->path;
@@ -123,10 +137,8 @@ static int create_database(const struct store *store, char why[STORE_WHY_MAX])
     close(fd);
     int result = create_schema(partial, why);
     failpoint(FAILPOINT_START_SCHEMA);
-    /* Another server may have made it meanwhile: then that one is opened, and found in use. */
-    if (result == 0 &&
-        ((link(partial, path) != 0 && errno != EEXIST) || file_sync_directory(path) != 0))
-        result = fail_errno(path, why);
+    if (result == 0)
+        result = place_database(partial, path, why);
     unlink(partial);
     return result;
 }
@@ -140,6 +152,13 @@ static uint32_t big_endian_32(const unsigned char *bytes)
 static int check_header(struct store *store, char why[STORE_WHY_MAX])
 {
     unsigned char header[HEADER_BYTES];
+    struct stat status;
+    if (fstat(store->file, &status) != 0)
+        return fail_errno(store->path, why);
+    if (!S_ISREG(status.st_mode)) {
+        snprintf(why, STORE_WHY_MAX, "%s: not a regular file", store->path);
+        return -1;
+    }
     ssize_t n = pread(store->file, header, sizeof header, 0);
     if (n < 0)
         return fail_errno(store->path, why);
@@ -238,10 +257,11 @@ static int prepare(struct store *store, char why[STORE_WHY_MAX])
 
 static int open_existing(struct store *store, bool sync, char why[STORE_WHY_MAX])
 {
-    store->file = open(store->path, O_RDONLY | O_CLOEXEC);
-    /* SQLite would open a file that can't be written for reading, and fail later with less to say.
-     */
-    if (store->file < 0 || access(store->path, W_OK) != 0)
+    /* For writing, though only SQLite writes: it would open a file that can't be written for
+     * reading, and fail later with less to say; and where a file is copied when it is first written
+     * to (an overlay), this is then the same one. A FIFO does not block. */
+    store->file = open(store->path, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (store->file < 0)
         return fail_errno(store->path, why);
     if (check_header(store, why) != 0 ||
         (store->was_backup &&

@@ -6,8 +6,8 @@
  * https://www.sqlite.org/fileformat.html#file_format_version_numbers), so that it is one file which
  * any tool may open read-only.
  *
- * It is written under a name of its own, synced, and only then linked to the name that was asked
- * for: a file of that name is always a whole one, and never one that was there before. The first
+ * It is written under a name of its own, synced, and only then given the name that was asked for: a
+ * file of that name is always a whole one, and never one that was there before. The first
  * name is new each time, so what a killed server left is in nobody's way: in a container every
  * server has the same PID. */
 #include "store/sqlite/sqlite_internal.h"
@@ -122,7 +122,7 @@ static int fill(const struct store *store, int to, const char *name, const atomi
 /* Gives the whole copy its name, for good. Returns 0, or an error with errno set. */
 static int give_name(const char *partial, const char *path)
 {
-    if (link(partial, path) != 0) {
+    if (file_give_name(partial, path) != 0) {
         fail(path);
         return ERR_BAD_ARGUMENT;
     }
@@ -146,11 +146,16 @@ int store_backup_copy(const struct store *store, const char *path, const atomic_
         refuse(path);
         return ERR_BAD_ARGUMENT;
     }
-    int result =
-        fill(store, to, path, cancelled, bytes) == 0 ? give_name(partial, path) : ERR_STORAGE;
+    int result = fill(store, to, path, cancelled, bytes) == 0 ? 0 : ERR_STORAGE;
+    if (close(to) != 0 && result == 0) { /* what some file systems tell only now */
+        fail(path);
+        result = ERR_STORAGE;
+    }
+    if (result == 0)
+        result = give_name(partial, path);
     int reason = errno;
-    close(to);
-    unlink(partial);
+    if (result != 0)
+        unlink(partial);
     errno = reason;
     return result;
 }

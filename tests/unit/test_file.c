@@ -1,0 +1,228 @@
+/* Names of new files on file systems of all kinds: without hard links, without a rename that
+ * replaces nothing, with directories that can't be synced or read. */
+#include "base/file.h"
+
+#include "tests/support/capture.h"
+#include "tests/support/temporary.h"
+#include "tests/support/unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* ---- the file system ---- */
+
+/* What each call fails with; 0: it works. */
+static int link_errno, renameat2_errno, rename_errno, open_errno, fsync_errno, syncfs_errno;
+static unsigned file_systems_synced;
+
+static int fail_with(int error)
+{
+    errno = error;
+    return -1;
+}
+
+#define WRAP(name, parameters, arguments)                                        \
+    int __real_##name parameters;                                                \
+    int __wrap_##name parameters;                                                \
+    int __wrap_##name parameters                                                 \
+    {                                                                            \
+        return name##_errno ? fail_with(name##_errno) : __real_##name arguments; \
+    }
+
+WRAP(link, (const char *from, const char *to), (from, to))
+WRAP(rename, (const char *from, const char *to), (from, to))
+WRAP(fsync, (int fd), (fd))
+
+int __wrap_syncfs(int fd);
+int __wrap_syncfs(int fd)
+{
+    ck_assert_int_ge(fcntl(fd, F_GETFD), 0);
+    file_systems_synced++;
+    return syncfs_errno ? fail_with(syncfs_errno) : 0;
+}
+
+/* Only file.c's renameat2 comes here. */
+long __real_syscall(long number, int from_at, const char *from, int to_at, const char *to,
+                    unsigned flags);
+long __wrap_syscall(long number, ...);
+long __wrap_syscall(long number, ...)
+{
+    va_list arguments;
+    va_start(arguments, number);
+    int from_at = va_arg(arguments, int);
+    const char *from = va_arg(arguments, const char *);
+    int to_at = va_arg(arguments, int);
+    const char *to = va_arg(arguments, const char *);
+    unsigned flags = va_arg(arguments, unsigned);
+    va_end(arguments);
+    ck_assert_int_eq(number, SYS_renameat2);
+    return renameat2_errno ? fail_with(renameat2_errno)
+                           : __real_syscall(number, from_at, from, to_at, to, flags);
+}
+
+/* Only directories can't be opened. */
+int __real_open(const char *name, int flags, mode_t mode);
+int __wrap_open(const char *name, int flags, ...);
+int __wrap_open(const char *name, int flags, ...)
+{
+    va_list arguments;
+    va_start(arguments, flags);
+    mode_t mode = flags & O_CREAT ? va_arg(arguments, mode_t) : 0;
+    va_end(arguments);
+    return open_errno && flags & O_DIRECTORY ? fail_with(open_errno)
+                                             : __real_open(name, flags, mode);
+}
+
+/* ---- the tests ---- */
+
+static char directory[TEMPORARY_MAX];
+static char first[TEMPORARY_MAX + 16], path[TEMPORARY_MAX + 16];
+
+static void write_file(const char *name, const char *text)
+{
+    FILE *file = fopen(name, "w");
+    fputs(text, file);
+    fclose(file);
+}
+
+/* What a file holds; "-" if there is none. */
+static const char *text_of(const char *name)
+{
+    static char text[64];
+    FILE *file = fopen(name, "r");
+    if (!file)
+        return "-";
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    return text;
+}
+
+static void setup(void)
+{
+    temporary_directory(directory, "tallycast-file");
+    snprintf(first, sizeof first, "%s/first", directory);
+    snprintf(path, sizeof path, "%s/name", directory);
+    write_file(first, "new");
+}
+
+static void teardown(void)
+{
+    unlink(first);
+    unlink(path);
+    ck_assert_int_eq(rmdir(directory), 0); /* nothing is left behind */
+}
+
+/* File systems: what they don't have. */
+static const struct {
+    int link_errno, renameat2_errno;
+} kinds[] = {
+    {0, 0},      {EPERM, 0},      {ENOTSUP, 0},     {EOPNOTSUPP, 0},
+    {ENOSYS, 0}, {EPERM, EINVAL}, {ENOSYS, ENOSYS}, {ENOTSUP, ENOTSUP},
+};
+
+static void choose_kind(int kind)
+{
+    link_errno = kinds[kind].link_errno;
+    renameat2_errno = kinds[kind].renameat2_errno;
+}
+
+START_TEST(a_file_gets_its_name)
+{
+    choose_kind(_i);
+    ck_assert_int_eq(file_give_name(first, path), 0);
+    ck_assert_str_eq(text_of(path), "new");
+    ck_assert_str_eq(text_of(first), "-");
+}
+END_TEST
+
+START_TEST(what_has_the_name_keeps_it)
+{
+    choose_kind(_i);
+    write_file(path, "old");
+    ck_assert_int_eq(file_give_name(first, path), -1);
+    ck_assert_int_eq(errno, EEXIST);
+    ck_assert_str_eq(text_of(path), "old");
+    ck_assert_str_eq(text_of(first), "new");
+}
+END_TEST
+
+/* A call that fails is no call that is not there. */
+static const struct {
+    int link_errno, renameat2_errno, rename_errno, expected;
+} failures[] = {
+    {EIO, 0, 0, EIO},           {ENOSPC, 0, 0, ENOSPC},    {EPERM, EIO, 0, EIO},
+    {EPERM, EDQUOT, 0, EDQUOT}, {EPERM, EINVAL, EIO, EIO},
+};
+
+START_TEST(a_name_that_can_not_be_given_is_not_taken)
+{
+    link_errno = failures[_i].link_errno;
+    renameat2_errno = failures[_i].renameat2_errno;
+    rename_errno = failures[_i].rename_errno;
+    ck_assert_int_eq(file_give_name(first, path), -1);
+    ck_assert_int_eq(errno, failures[_i].expected);
+    ck_assert_str_eq(text_of(path), "-");
+    ck_assert_str_eq(text_of(first), "new");
+}
+END_TEST
+
+START_TEST(a_directory_that_can_not_be_synced_is_told_once)
+{
+    static const int errors[] = {EINVAL, ENOTSUP, ENOSYS};
+    char told[1024];
+    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
+        fsync_errno = errors[i];
+        struct capture capture = capture_begin();
+        int result = file_sync_directory(first);
+        capture_end(&capture, told, sizeof told);
+        ck_assert_int_eq(result, 0);
+        ck_assert_uint_eq(file_systems_synced, i + 1);
+        ck_assert_msg(!!strstr(told, directory) == (i == 0), "%s", told);
+    }
+}
+END_TEST
+
+START_TEST(a_directory_that_can_not_be_read_is_synced_with_its_file_system)
+{
+    open_errno = EACCES;
+    ck_assert_int_eq(file_sync_directory(first), 0);
+    ck_assert_uint_eq(file_systems_synced, 1);
+    ck_assert_int_eq(file_sync_directory(path), -1); /* there is no such file to reach it by */
+    ck_assert_int_eq(errno, ENOENT);
+}
+END_TEST
+
+static const struct {
+    int open_errno, fsync_errno, syncfs_errno, expected; /* 0: none is expected */
+} syncs[] = {
+    {0, 0, EIO, 0},         {0, EIO, 0, EIO},      {0, ENOSPC, 0, ENOSPC}, {0, EINVAL, EIO, EIO},
+    {0, EINVAL, ENOSYS, 0}, {EACCES, 0, EIO, EIO}, {EACCES, 0, ENOSYS, 0}, {EMFILE, 0, 0, EMFILE},
+};
+
+START_TEST(a_sync_that_fails_is_an_error)
+{
+    open_errno = syncs[_i].open_errno;
+    fsync_errno = syncs[_i].fsync_errno;
+    syncfs_errno = syncs[_i].syncfs_errno;
+    errno = 0;
+    int result = file_sync_directory(first);
+    ck_assert_int_eq(result, syncs[_i].expected ? -1 : 0);
+    if (result != 0)
+        ck_assert_int_eq(errno, syncs[_i].expected);
+}
+END_TEST
+
+UNIT_MAIN("file",
+          {"names", .set_up = setup, .tear_down = teardown,
+           .tests = {{a_file_gets_its_name, .loops = UNIT_COUNT(kinds)},
+                     {what_has_the_name_keeps_it, .loops = UNIT_COUNT(kinds)},
+                     {a_name_that_can_not_be_given_is_not_taken, .loops = UNIT_COUNT(failures)}}},
+          {"directories", .set_up = setup, .tear_down = teardown,
+           .tests = {{a_directory_that_can_not_be_synced_is_told_once},
+                     {a_directory_that_can_not_be_read_is_synced_with_its_file_system},
+                     {a_sync_that_fails_is_an_error, .loops = UNIT_COUNT(syncs)}}})
