@@ -18,10 +18,11 @@ static enum status refuse(const char *file)
 }
 
 /* Gives the copy its name, for good. */
-static enum status give_name(const struct copy *copy, const char *file)
+static enum status give_name(struct copy *copy, const char *file)
 {
-    if (link(copy->path, file) != 0)
+    if (file_give_name(copy->path, file) != 0)
         return refuse(file);
+    copy->path[0] = '\0';
     if (file_sync_directory(file) == 0)
         return STATUS_DONE;
     enum status status = refuse(file);

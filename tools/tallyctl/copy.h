@@ -11,7 +11,7 @@
 struct copy {
     int file; /* open; -1 if it could not be made */
     uint64_t bytes;
-    char path[PATH_MAX];
+    char path[PATH_MAX]; /* empty once it has another name */
 };
 
 /* Makes a new file whose name begins with `prefix`, and has the server fill it. Signals are caught
@@ -23,8 +23,9 @@ enum status copy_make(const struct invocation *invocation, const char *prefix,
 /* The same in the directory for temporary files: TMPDIR, else /var/tmp. */
 enum status copy_make_temporary(const struct invocation *invocation, struct copy *copy) CHECKED;
 
-/* Closes the file, removes the name that it was made with, and then ends the process if a signal
- * asked for that. STATUS_REFUSED, and it is told, if the name can't be removed. */
+/* Closes the file, removes the name that it was made with if it has that still, and then ends the
+ * process if a signal asked for that. STATUS_REFUSED, and it is told, if the name can't be removed.
+ */
 enum status copy_remove(struct copy *copy) CHECKED;
 
 #endif
