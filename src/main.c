@@ -383,6 +383,12 @@ static int run(struct config *config)
     return result == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+static void warn_of_repeated(const struct config *config)
+{
+    if (config->repeated[0] != '\0')
+        log_warning("given more than once, and the last counts: %s", config->repeated);
+}
+
 static int run_logged(struct config *config)
 {
     log_set_level(config->log_level);
@@ -390,6 +396,7 @@ static int run_logged(struct config *config)
         log_error("can't start a thread error=%s", strerror(errno));
         return EXIT_FAILURE;
     }
+    warn_of_repeated(config);
     int status = run(config);
     log_flush(LOG_FLUSH_MS);
     return status;
@@ -419,6 +426,7 @@ int main(int argc, char **argv)
         status = run_logged(&config);
         break;
     case CONFIG_CHECKED:
+        warn_of_repeated(&config);
         status = print("the configuration is good\n");
         break;
     case CONFIG_HELP:

@@ -7,9 +7,11 @@
 #include "config/config.h"
 
 #include "base/failpoint.h"
+#include "base/spelling.h"
 #include "proto/number.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +29,23 @@ enum {
 /* In rising order of who wins. */
 enum source { FROM_DEFAULTS, FROM_FILE, FROM_COMMAND_LINE };
 
+/* How many options there are. */
+enum {
+    OPTION_COUNT = 0
+#define OPTION(id, name, value, help)                            +1
+#define LIST(id, name, value, help)                              +1
+#define NUMBER(member, name, value, least, most, standard, help) +1
+#define FLAG(id, name, help)                                     +1
+#include "config/options.def"
+#undef OPTION
+#undef LIST
+#undef NUMBER
+#undef FLAG
+};
+
+static const struct config_address default_listen = {"127.0.0.1", 9000};
+static const struct config_address default_http = {"127.0.0.1", 3000};
+
 struct reader {
     struct config *config;
     enum source source;
@@ -37,6 +56,11 @@ struct reader {
     const char *config_path; /* --config, or NULL */
     unsigned line;           /* of the file; from 1 */
     const char *option_name; /* being read; NULL outside of an option */
+    /* Of each option: the source that gave it last, and in which line of the file. */
+    struct {
+        enum source source;
+        unsigned line;
+    } given[OPTION_COUNT];
     bool help;
     bool version;
     bool check;
@@ -111,6 +135,16 @@ static int set_admin(struct reader *reader, const char *value)
     return replace_string(reader, &reader->config->admin, value);
 }
 
+static int set_admin_group(struct reader *reader, const char *value)
+{
+    const struct group *group = getgrnam(value);
+    if (group == NULL)
+        return fail(reader, "there is no group '%.*s'", SHOWN_MAX, value);
+    reader->config->admin_group = group->gr_gid;
+    reader->config->has_admin_group = true;
+    return 0;
+}
+
 static int set_config(struct reader *reader, const char *value)
 {
     reader->config_path = value;
@@ -137,15 +171,14 @@ static int set_log_level(struct reader *reader, const char *value)
     return 0;
 }
 
-/* HOST:PORT, where a host with colons of its own stands in brackets. */
-static bool parse_address(const char *value, struct config_address *address)
+static bool is_digits(const char *text)
 {
-    const char *colon = strrchr(value, ':');
-    uint64_t port;
-    if (colon == NULL || !number_parse(colon + 1, strlen(colon + 1), UINT16_MAX, &port))
-        return false;
-    const char *host = value;
-    size_t len = (size_t)(colon - value);
+    return text[0] != '\0' && strspn(text, "0123456789") == strlen(text);
+}
+
+/* Takes a host apart from its brackets; one with colons of its own has some. */
+static bool parse_host(const char *host, size_t len, struct config_address *address)
+{
     if (len >= 2 && host[0] == '[' && host[len - 1] == ']') {
         host++;
         len -= 2;
@@ -156,14 +189,33 @@ static bool parse_address(const char *value, struct config_address *address)
         return false;
     memcpy(address->host, host, len);
     address->host[len] = '\0';
+    return true;
+}
+
+static bool parse_port(const char *digits, struct config_address *address)
+{
+    uint64_t port;
+    if (!number_parse(digits, strlen(digits), UINT16_MAX, &port))
+        return false;
     address->port = (uint16_t)port;
     return true;
+}
+
+/* HOST:PORT. What is left out stays as it is in `address`: 9000 and :9000 are a port. */
+static bool parse_address(const char *value, struct config_address *address)
+{
+    const char *bracket = strrchr(value, ']');
+    const char *colon = strrchr(bracket != NULL ? bracket : value, ':');
+    const char *port = is_digits(value) ? value : colon != NULL ? colon + 1 : NULL;
+    size_t host_len = port == value ? 0 : colon != NULL ? (size_t)(colon - value) : strlen(value);
+    return (port != NULL || host_len > 0) && (port == NULL || parse_port(port, address)) &&
+           (host_len == 0 || parse_host(value, host_len, address));
 }
 
 static int set_listen(struct reader *reader, const char *value)
 {
     struct config *config = reader->config;
-    struct config_address address;
+    struct config_address address = default_listen;
     if (!parse_address(value, &address))
         return fail(reader, "'%.*s' is not HOST:PORT (for IPv6: [::1]:9000)", SHOWN_MAX, value);
     if (reader->listen_source != reader->source) {
@@ -180,6 +232,7 @@ static int set_http(struct reader *reader, const char *value)
 {
     struct config *config = reader->config;
     config->http_on = strcmp(value, "off") != 0;
+    config->http = default_http;
     if (config->http_on && !parse_address(value, &config->http))
         return fail(reader, "'%.*s' is neither HOST:PORT nor off", SHOWN_MAX, value);
     return 0;
@@ -332,14 +385,22 @@ struct option {
     const char *value_name; /* NULL for a flag */
     const char *help;
     int (*set)(struct reader *reader, const char *value); /* of a text */
+    bool is_list;                                         /* a text that may be repeated */
     size_t offset;  /* a number's in struct config, a flag's in struct reader */
     unsigned least; /* a number's range */
     unsigned most;
 };
 
-static const struct option options[] = {
+static const struct option options[OPTION_COUNT] = {
 #define OPTION(id, option_name, value, text) \
     {.kind = OPTION_TEXT, .name = option_name, .value_name = value, .help = text, .set = set_##id},
+#define LIST(id, option_name, value, text) \
+    {.kind = OPTION_TEXT,                  \
+     .name = option_name,                  \
+     .value_name = value,                  \
+     .help = text,                         \
+     .set = set_##id,                      \
+     .is_list = true},
 #define NUMBER(member, option_name, value, from, to, standard, text) \
     {.kind = OPTION_NUMBER,                                          \
      .name = option_name,                                            \
@@ -352,18 +413,20 @@ static const struct option options[] = {
     {.kind = OPTION_FLAG, .name = option_name, .help = text, .offset = offsetof(struct reader, id)},
 #include "config/options.def"
 #undef OPTION
+#undef LIST
 #undef NUMBER
 #undef FLAG
 };
-enum { OPTION_COUNT = sizeof options / sizeof options[0] };
 
 static void set_default_numbers(struct config *config)
 {
 #define OPTION(id, name, value, help)
+#define LIST(id, name, value, help)
 #define NUMBER(member, name, value, least, most, standard, help) config->member = standard;
 #define FLAG(id, name, help)
 #include "config/options.def"
 #undef OPTION
+#undef LIST
 #undef NUMBER
 #undef FLAG
 }
@@ -379,6 +442,33 @@ static const struct option *find_option(const char *name, size_t len)
         if (strlen(options[i].name) == len && memcmp(options[i].name, name, len) == 0)
             return &options[i];
     return NULL;
+}
+
+/* The option that was meant, if one is near enough. */
+static const struct option *guess_option(const char *name, size_t len)
+{
+    const struct option *nearest = NULL;
+    unsigned least = SPELLING_UNLIKE;
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        unsigned distance = spelling_distance(name, len, options[i].name);
+        if (distance < least) {
+            least = distance;
+            nearest = &options[i];
+        }
+    }
+    return nearest;
+}
+
+/* `dashes` is what an option begins with where it stands. */
+static int fail_unknown(struct reader *reader, const char *dashes, const char *name, size_t len)
+{
+    const struct option *guess = guess_option(name, len);
+    int shown = len < SHOWN_MAX ? (int)len : SHOWN_MAX;
+    if (guess == NULL)
+        return fail(reader, "there is no option '%s%.*s' (tallycast --help lists them)", dashes,
+                    shown, name);
+    return fail(reader, "there is no option '%s%.*s': is %s%s meant?", dashes, shown, name, dashes,
+                guess->name);
 }
 
 /* Whether the option is read before the file is; it can't stand there. */
@@ -397,10 +487,35 @@ static int set_number(struct reader *reader, const struct option *option, const 
     return 0;
 }
 
+static void note_repeated(struct reader *reader, const char *name)
+{
+    char *noted = reader->config->repeated;
+    size_t len = strlen(noted);
+    snprintf(noted + len, CONFIG_REPEATED_MAX - len, "%s--%s", len > 0 ? " " : "", name);
+}
+
+/* What is given twice, and is no list, is a mistake in a file. On a command line, which a script
+ * may have put together, the last one counts, and that is told. */
+static int note_given(struct reader *reader, const struct option *option)
+{
+    size_t i = (size_t)(option - options);
+    bool again = reader->given[i].source == reader->source && option->kind != OPTION_FLAG &&
+                 !option->is_list;
+    if (again && reader->source == FROM_FILE)
+        return fail(reader, "it is in line %u already", reader->given[i].line);
+    if (again)
+        note_repeated(reader, option->name);
+    reader->given[i].source = reader->source;
+    reader->given[i].line = reader->line;
+    return 0;
+}
+
 static int set_option(struct reader *reader, const struct option *option, const char *value)
 {
-    int result = 0;
     reader->option_name = option->name;
+    int result = note_given(reader, option);
+    if (result != 0)
+        return result;
     switch (option->kind) {
     case OPTION_TEXT:
         result = option->set(reader, value);
@@ -421,15 +536,18 @@ static const struct option *next_option(struct reader *reader, char **argv, int 
                                         const char **value)
 {
     const char *word = argv[(*i)++];
+    if (strcmp(word, "-h") == 0 || strcmp(word, "-V") == 0)
+        word = word[1] == 'h' ? "--help" : "--version";
     if (strncmp(word, "--", 2) != 0) {
-        fail(reader, "unexpected argument '%.*s' (try --help)", SHOWN_MAX, word);
+        fail(reader, "unexpected argument '%.*s' (tallycast --help lists the options)", SHOWN_MAX,
+             word);
         return NULL;
     }
     size_t len = strcspn(word + 2, "=");
     const struct option *option = find_option(word + 2, len);
     *value = word[2 + len] == '=' ? word + 2 + len + 1 : NULL;
     if (option == NULL) {
-        fail(reader, "unknown option '%.*s' (try --help)", SHOWN_MAX, word);
+        fail_unknown(reader, "--", word + 2, len);
     } else if (option->kind == OPTION_FLAG && *value != NULL) {
         fail(reader, "--%s takes no value", option->name);
         option = NULL;
@@ -474,6 +592,23 @@ static char *trim(char *text)
     return text;
 }
 
+/* Other formats let values stand in quotes, and comments follow them. Here both would become part
+ * of the value: of a file's name, for instance. */
+static int check_value(struct reader *reader, const struct option *option, const char *value)
+{
+    size_t len = strlen(value);
+    reader->option_name = option->name;
+    if (len >= 2 && (value[0] == '"' || value[0] == '\'') && value[len - 1] == value[0])
+        return fail(reader, "values stand without quotes");
+    if (strstr(value, " #") != NULL || strstr(value, "\t#") != NULL)
+        return fail(reader, "a comment stands in a line of its own");
+    for (const char *at = value; *at != '\0'; at++)
+        if (((unsigned char)*at < ' ' && *at != '\t') || *at == '\x7f')
+            return fail(reader, "there is a control character (0x%02x) in the value",
+                        (unsigned char)*at);
+    return 0;
+}
+
 /* Reads `key = value`, a comment, or nothing. */
 static int read_line(struct reader *reader, char *line)
 {
@@ -487,10 +622,20 @@ static int read_line(struct reader *reader, char *line)
     key = trim(key);
     const struct option *option = find_option(key, strlen(key));
     if (option == NULL)
-        return fail(reader, "there is no option '%.*s'", SHOWN_MAX, key);
+        return fail_unknown(reader, "", key, strlen(key));
     if (is_early(option))
         return fail(reader, "%s can be given on the command line only", option->name);
-    return set_option(reader, option, trim(equals + 1));
+    char *value = trim(equals + 1);
+    return check_value(reader, option, value) == 0 ? set_option(reader, option, value) : -1;
+}
+
+/* Some editors begin a file with a byte order mark. Returns the length of UTF-8's, or -1 if the
+ * file is in UTF-16. */
+static int byte_order_mark(struct reader *reader, const char *line, size_t len)
+{
+    if (len >= 2 && (memcmp(line, "\xff\xfe", 2) == 0 || memcmp(line, "\xfe\xff", 2) == 0))
+        return fail(reader, "the file is in UTF-16: save it as UTF-8");
+    return len >= 3 && memcmp(line, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
 }
 
 static int read_lines(struct reader *reader, FILE *file)
@@ -501,10 +646,14 @@ static int read_lines(struct reader *reader, FILE *file)
     int result = 0;
     for (reader->line = 1; result == 0 && (len = getline(&line, &size, file)) >= 0;
          reader->line++) {
-        if (strlen(line) == (size_t)len)
-            result = read_line(reader, line);
+        int skipped = reader->line == 1 ? byte_order_mark(reader, line, (size_t)len) : 0;
+        if (skipped < 0)
+            result = -1;
+        else if (strlen(line) == (size_t)len)
+            result = read_line(reader, line + skipped);
         else
             result = fail(reader, "there is a NUL byte in the line");
+        reader->option_name = NULL;
     }
     if (result == 0 && ferror(file))
         result = fail(reader, "can't read on: %s", strerror(errno));
@@ -530,8 +679,10 @@ static int set_defaults(struct reader *reader)
     set_default_numbers(reader->config);
     reader->config->durability = DURABILITY_DISK;
     reader->config->log_level = LOG_LEVEL_INFO;
-    if (set_listen(reader, "127.0.0.1:9000") != 0 || set_http(reader, "127.0.0.1:3000") != 0)
-        return -1;
+    reader->config->listen[0] = default_listen;
+    reader->config->listen_count = 1;
+    reader->config->http_on = true;
+    reader->config->http = default_http;
     return set_database(reader, "tallycast.db");
 }
 

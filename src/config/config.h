@@ -12,11 +12,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum {
     CONFIG_LISTEN_MAX = 16,
     CONFIG_HTTP_HOSTS_MAX = 16,
     CONFIG_ERROR_MAX = 512,
+    CONFIG_REPEATED_MAX = 128,
 };
 
 enum durability { DURABILITY_DISK, DURABILITY_OS };
@@ -45,6 +47,8 @@ struct config {
     struct networks proxies; /* --trusted-proxy */
     char *database;          /* owned */
     char *admin;             /* owned; the database's path with .sock appended unless given */
+    bool has_admin_group;
+    gid_t admin_group; /* whose members may use the admin socket too */
     enum durability durability;
     unsigned ingest_threads;
     unsigned broadcast_threads;
@@ -59,6 +63,9 @@ struct config {
     struct config_poll *polls; /* owned */
     size_t poll_count;
     enum log_level log_level;
+    /* What the command line has twice though it is no list, as in "--admin --http"; of each the
+     * last counts. Empty for none. */
+    char repeated[CONFIG_REPEATED_MAX];
 };
 
 enum config_outcome {

@@ -21,6 +21,7 @@
 #include "net/socket.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -66,14 +67,29 @@ struct listener {
 
 /* ---- accepting ---- */
 
-/* The admin socket is for the server's own user and root. Its mode says so already; this holds
- * where modes do not. */
-static bool is_administrator(int fd)
+/* Whether the peer is a member of the group; its own one is among them. */
+static bool is_member(int fd, gid_t group)
+{
+    static gid_t groups[NGROUPS_MAX]; /* the main thread accepts */
+    socklen_t len = sizeof groups;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) != 0)
+        return false;
+    for (size_t i = 0; i < len / sizeof *groups; i++)
+        if (groups[i] == group)
+            return true;
+    return false;
+}
+
+/* The admin socket is for the server's own user, root, and the group that the configuration names.
+ * Its mode says so already; this holds where modes do not. */
+static bool is_administrator(int fd, const struct config *config)
 {
     struct ucred peer;
     socklen_t len = sizeof peer;
     return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
-           (peer.uid == geteuid() || peer.uid == 0);
+           (peer.uid == geteuid() || peer.uid == 0 ||
+            (config->has_admin_group &&
+             (peer.gid == config->admin_group || is_member(fd, config->admin_group))));
 }
 
 /* Hands a socket to a worker. Returns whether memory sufficed. */
@@ -88,7 +104,7 @@ static bool open_client(struct listener *listener, const struct client_protocol 
 
 static void admit_admin(struct listener *listener, int fd, const union peer *peer)
 {
-    if (is_administrator(fd)) {
+    if (is_administrator(fd, listener->server->config)) {
         counter_add(&listener->accepted, 1);
         open_client(listener, listener->protocols.line, fd, peer, CLIENT_ADMIN);
         return;
@@ -305,6 +321,25 @@ static int clear_stale_socket(const struct sockaddr_un *address, char *why)
     return -1;
 }
 
+/* Returns a socket that nobody else may connect to from its first instant, or -1 with errno set. */
+static int bind_path(const struct sockaddr_un *address)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    mode_t mask = umask(0177);
+    bool bound = fd >= 0 && bind(fd, (const struct sockaddr *)address, sizeof *address) == 0;
+    int error = errno;
+    umask(mask);
+    if (!bound && fd >= 0)
+        close(fd);
+    errno = error;
+    return bound ? fd : -1;
+}
+
+static int admit_group(const char *path, gid_t group)
+{
+    return chown(path, (uid_t)-1, group) == 0 && chmod(path, 0660) == 0 ? 0 : -1;
+}
+
 static int bind_admin(struct listener *listener, const char *path, char *why)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -316,16 +351,21 @@ static int bind_admin(struct listener *listener, const char *path, char *why)
     strcpy(address.sun_path, path);
     if (clear_stale_socket(&address, why) != 0)
         return -1;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    mode_t mask = umask(0177); /* from its first instant nobody else may connect */
-    bool bound = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
-    int error = errno;
-    umask(mask);
-    if (!bound) {
+    int fd = bind_path(&address);
+    if (fd < 0) {
         snprintf(why, LISTENER_WHY_MAX, "can't make the admin socket %s: %s", path,
-                 strerror(error));
-        if (fd >= 0)
-            close(fd);
+                 strerror(errno));
+        return -1;
+    }
+    const struct config *config = listener->server->config;
+    if (config->has_admin_group && admit_group(path, config->admin_group) != 0) {
+        snprintf(
+            why, LISTENER_WHY_MAX,
+            "can't give the admin socket %s to the group %u, of which the server's user has to "
+            "be a member: %s",
+            path, (unsigned)config->admin_group, strerror(errno));
+        unlink(path);
+        close(fd);
         return -1;
     }
     strcpy(listener->admin_path, path);

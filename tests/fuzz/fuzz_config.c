@@ -54,11 +54,13 @@ static void require_number(unsigned number, unsigned least, unsigned most)
 static void require_numbers(const struct config *config)
 {
 #define OPTION(id, name, value, help)
+#define LIST(id, name, value, help)
 #define NUMBER(member, name, value, least, most, standard, help) \
     require_number(config->member, least, most);
 #define FLAG(id, name, help)
 #include "config/options.def"
 #undef OPTION
+#undef LIST
 #undef NUMBER
 #undef FLAG
 }
@@ -124,11 +126,13 @@ static size_t put_config(const struct config *config, char *out)
 {
     char *at = out;
 #define OPTION(id, name, value, help)
+#define LIST(id, name, value, help)
 #define NUMBER(member, name, value, least, most, standard, help) \
     at += sprintf(at, "%s=%u\n", name, config->member);
 #define FLAG(id, name, help)
 #include "config/options.def"
 #undef OPTION
+#undef LIST
 #undef NUMBER
 #undef FLAG
     at += sprintf(at, "durability=%s\nlog-level=%s\n",
@@ -138,11 +142,15 @@ static size_t put_config(const struct config *config, char *out)
     return (size_t)(at - out) + put_lists(config, at);
 }
 
-/* Blanks at the ends of a name, and ends of lines, can be said on the command line alone. */
+/* Whether a name can stand in a file too: not if blanks or quotes are at its ends, nor with what
+ * looks like a comment, or is no text. */
 static bool fits_a_line(const char *text)
 {
-    return strcspn(text, "\n") == strlen(text) && !strchr(" \t\r", text[0]) &&
-           !strchr(" \t\r", text[strlen(text) - 1]);
+    size_t len = strlen(text);
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)text[i] < ' ' || text[i] == '\x7f')
+            return false;
+    return !strchr(" \"'", text[0]) && text[len - 1] != ' ' && !strstr(text, " #");
 }
 
 static bool fits_a_file(const struct config *config)

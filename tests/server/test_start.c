@@ -3,10 +3,12 @@
 #include "tests/support/server.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static struct server server;
@@ -180,7 +182,63 @@ START_TEST(a_blocked_signal_stops_it_all_the_same)
 }
 END_TEST
 
+/* ---- who may administer ---- */
+
+enum { NOBODY = 65534, GROUP = 1 /* daemon; in every Debian */ };
+
+static const struct {
+    gid_t own, other;     /* the groups of the user who comes */
+    bool for_all_by_mode; /* the file system lets everybody connect */
+    const char *admitted; /* the greeting, NULL for the end, or "" where the kernel refuses */
+} comers[] = {
+    {GROUP, NOBODY, false, "+TALLYCAST 1 max-line=1024"},
+    {NOBODY, GROUP, false, "+TALLYCAST 1 max-line=1024"},
+    {NOBODY, NOBODY, false, ""},
+    {NOBODY, NOBODY, true, NULL},
+};
+
+static void let_everybody_look(void)
+{
+    char parent[SERVER_PATH_MAX];
+    snprintf(parent, sizeof parent, "%s", server.directory);
+    *strrchr(parent, '/') = '\0';
+    ck_assert(chmod(parent, 0711) == 0 && chmod(server.directory, 0711) == 0);
+}
+
+/* A socket that another user has connected, or -1. */
+static int connect_as(gid_t own, gid_t other)
+{
+    ck_assert(setgroups(1, &other) == 0 && setegid(own) == 0 && seteuid(NOBODY) == 0);
+    int fd = server_socket_admin(&server);
+    ck_assert(seteuid(0) == 0 && setegid(0) == 0 && setgroups(0, NULL) == 0);
+    return fd;
+}
+
+START_TEST(the_admin_group_and_nobody_else_administers)
+{
+    if (geteuid() != 0) {
+        puts("other users are not tested: only root can become them");
+        return;
+    }
+    server_start(&server, "--admin-group=daemon", NULL);
+    let_everybody_look();
+    if (comers[_i].for_all_by_mode)
+        ck_assert_int_eq(chmod(server.admin, 0666), 0);
+    int fd = connect_as(comers[_i].own, comers[_i].other);
+    ck_assert_int_eq(fd < 0, comers[_i].admitted && comers[_i].admitted[0] == '\0');
+    if (fd < 0)
+        return;
+    struct client *comer = client_adopt(&server, fd);
+    const char *line = client_line_or_end(comer);
+    ck_assert_int_eq(line != NULL, comers[_i].admitted != NULL);
+    if (line)
+        ck_assert_str_eq(line, comers[_i].admitted);
+}
+END_TEST
+
 SERVER_MAIN("start",
+            {"administrators", .set_up = set_up, .tear_down = tear_down,
+             .tests = {{the_admin_group_and_nobody_else_administers, .loops = UNIT_COUNT(comers)}}},
             {"polls", .set_up = set_up, .tear_down = tear_down,
              .tests = {{polls_that_exist_are_taken_as_they_are},
                        {a_poll_with_other_choices_stays_as_it_is, .loops = UNIT_COUNT(others)}}},

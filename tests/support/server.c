@@ -178,16 +178,19 @@ static void launch(struct server *server, va_list more)
         binary != NULL ? binary : "./tallycast",
         "--listen",
         "127.0.0.1:0",
-        "--http=off",
         "--database",
         server->database,
     };
-    size_t count = 6;
+    size_t count = 5;
     const char *argument;
+    bool http = false;
     while ((argument = va_arg(more, const char *)) != NULL) {
-        ck_assert_uint_lt(count, ARGUMENTS_MAX);
+        ck_assert_uint_lt(count, ARGUMENTS_MAX - 1);
         arguments[count++] = argument;
+        http |= strcmp(argument, "--http") == 0 || strncmp(argument, "--http=", 7) == 0;
     }
+    if (!http)
+        arguments[count++] = "--http=off";
     int ends[2];
     ck_assert_int_eq(server->pid, 0);
     ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
@@ -446,7 +449,7 @@ int server_socket(const struct server *server)
     return server_socket_from(server, "0.0.0.0");
 }
 
-static struct client *client_new(struct server *server, int fd)
+struct client *client_adopt(struct server *server, int fd)
 {
     struct client *client = calloc(1, sizeof *client);
     ck_assert_msg(fd >= 0, "can't connect: %s", strerror(errno));
@@ -458,12 +461,12 @@ static struct client *client_new(struct server *server, int fd)
 
 struct client *server_connect(struct server *server, const char *from)
 {
-    return client_new(server, server_socket_from(server, from));
+    return client_adopt(server, server_socket_from(server, from));
 }
 
 struct client *server_connect_http(struct server *server, const char *from)
 {
-    return client_new(server, connect_port(server->http_port, from));
+    return client_adopt(server, connect_port(server->http_port, from));
 }
 
 struct client *server_client(struct server *server)
@@ -473,15 +476,24 @@ struct client *server_client(struct server *server)
     return client;
 }
 
-struct client *server_connect_admin(struct server *server)
+int server_socket_admin(const struct server *server)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     ck_assert_uint_lt(strlen(server->admin), sizeof address.sun_path);
     memcpy(address.sun_path, server->admin, strlen(server->admin) + 1);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     ck_assert_int_ge(fd, 0);
-    ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
-    return client_new(server, fd);
+    if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+struct client *server_connect_admin(struct server *server)
+{
+    int fd = server_socket_admin(server);
+    ck_assert_int_ge(fd, 0);
+    return client_adopt(server, fd);
 }
 
 struct client *server_admin(struct server *server)

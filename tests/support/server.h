@@ -134,6 +134,10 @@ struct client *server_connect_http(struct server *server, const char *from);
 /* The same, just a socket; -1 with errno set where that fails. */
 int server_socket(const struct server *server);
 int server_socket_from(const struct server *server, const char *from);
+int server_socket_admin(const struct server *server);
+
+/* The client of a socket, which it owns from then on. */
+struct client *client_adopt(struct server *server, int fd);
 
 void client_close(struct client *client);
 

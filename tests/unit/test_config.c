@@ -121,11 +121,11 @@ END_TEST
 START_TEST(every_option_on_the_command_line)
 {
     ck_assert_int_eq(LOAD("--listen", "0.0.0.0:1", "--listen=[::1]:0", "--database", "a.db",
-                          "--admin=/run/a.sock", "--durability=os", "--ingest-threads", "64",
-                          "--broadcast-threads=3", "--push-interval=0", "--stall-timeout", "86400",
-                          "--max-connections=1", "--max-per-address=7", "--log-level=debug",
-                          "--http", "[::]:80", "--http-host=vote.example.org", "--http-host",
-                          "[2001:db8::1]", "--cors=https://example.org:8443",
+                          "--admin=/run/a.sock", "--admin-group=root", "--durability=os",
+                          "--ingest-threads", "64", "--broadcast-threads=3", "--push-interval=0",
+                          "--stall-timeout", "86400", "--max-connections=1", "--max-per-address=7",
+                          "--log-level=debug", "--http", "[::]:80", "--http-host=vote.example.org",
+                          "--http-host", "[2001:db8::1]", "--cors=https://example.org:8443",
                           "--trusted-proxy=10.0.0.1", "--trusted-proxy=2001:DB8:0::1/32",
                           "--request-timeout=86400", "--line-timeout=0", "--max-errors=1",
                           "--max-in-flight=16384", "--poll", "Lunch=Pizza,sushi",
@@ -136,6 +136,7 @@ START_TEST(every_option_on_the_command_line)
     assert_listens(1, "::1", 0);
     ck_assert_str_eq(config.database, "a.db");
     ck_assert_str_eq(config.admin, "/run/a.sock");
+    ck_assert(config.has_admin_group && config.admin_group == 0);
     ck_assert_int_eq(config.durability, DURABILITY_OS);
     ck_assert_uint_eq(config.ingest_threads, 64);
     ck_assert_uint_eq(config.broadcast_threads, 3);
@@ -171,6 +172,7 @@ START_TEST(every_option_in_a_file)
                                "  listen=[::]:9001\r\n"
                                "\tdatabase =  /var/lib/my votes.db  \n"
                                "admin = /run/a.sock\n"
+                               "admin-group = root\n"
                                "durability = os\n"
                                "ingest-threads = 2\n"
                                "broadcast-threads = 1\n"
@@ -195,6 +197,7 @@ START_TEST(every_option_in_a_file)
     assert_listens(1, "::", 9001);
     ck_assert_str_eq(config.database, "/var/lib/my votes.db");
     ck_assert_str_eq(config.admin, "/run/a.sock");
+    ck_assert(config.has_admin_group && config.admin_group == 0);
     ck_assert_int_eq(config.durability, DURABILITY_OS);
     ck_assert_uint_eq(config.ingest_threads, 2);
     ck_assert_uint_eq(config.broadcast_threads, 1);
@@ -237,10 +240,91 @@ START_TEST(the_command_line_wins)
 }
 END_TEST
 
-START_TEST(the_last_of_two_values_counts)
+START_TEST(the_last_of_two_values_counts_and_that_is_told)
 {
-    ck_assert_int_eq(LOAD("--database=a.db", "--database=b.db"), CONFIG_RUN);
+    ck_assert_int_eq(LOAD("--database=a.db", "--http=off", "--listen=a:1", "--listen=b:1",
+                          "--database=b.db", "--http=off"),
+                     CONFIG_RUN);
     ck_assert_str_eq(config.database, "b.db");
+    ck_assert_str_eq(config.repeated, "--database --http");
+    config_free(&config);
+    write_file("database = file.db\n");
+    ck_assert_int_eq(LOAD("--config", path, "--database=a.db"), CONFIG_RUN);
+    ck_assert_str_eq(config.repeated, "");
+}
+END_TEST
+
+/* What an address leaves out is the default's. */
+static const struct {
+    const char *value, *host;
+    unsigned port;
+} addresses[] = {
+    {"9100", "127.0.0.1", 9100},      {":9100", "127.0.0.1", 9100},
+    {"localhost", "localhost", 9000}, {"0.0.0.0", "0.0.0.0", 9000},
+    {"[::1]", "::1", 9000},           {"[::]:1", "::", 1},
+    {"vote:65535", "vote", 65535},    {"localhost:0", "localhost", 0},
+};
+
+START_TEST(an_address_may_leave_out_its_half)
+{
+    char option[64];
+    snprintf(option, sizeof option, "--listen=%s", addresses[_i].value);
+    ck_assert_int_eq(LOAD(option, "--http=3100"), CONFIG_RUN);
+    assert_listens(0, addresses[_i].host, addresses[_i].port);
+    ck_assert_str_eq(config.http.host, "127.0.0.1");
+    ck_assert_uint_eq(config.http.port, 3100);
+}
+END_TEST
+
+static const char *const forms[] = {
+    "\xef\xbb\xbf"
+    "database = a.db",
+    "\xef\xbb\xbf# a comment\r\ndatabase = a.db\r\n",
+    "\xef\xbb\xbf\n\ndatabase = a.db",
+    "database=a.db",
+    "\t database\t=\ta.db \t\r\n",
+    "# database = \"b.db\" # b\ndatabase = a.db\n\n\n#",
+};
+
+START_TEST(a_file_has_the_form_that_its_editor_gives_it)
+{
+    ck_assert_int_eq(load_file(forms[_i]), CONFIG_RUN);
+    ck_assert_str_eq(config.database, "a.db");
+}
+END_TEST
+
+/* The sample names every option that a file may hold, and is good as it stands and with all of them
+ * taken from behind their `#`. */
+START_TEST(the_sample_is_good)
+{
+    static const char *const names[] = {
+#define OPTION(id, name, value, help)                            "\n#" name " = ",
+#define LIST(id, name, value, help)                              "\n#" name " = ",
+#define NUMBER(member, name, value, least, most, standard, help) "\n#" name " = ",
+#define FLAG(id, name, help)
+#include "config/options.def"
+#undef OPTION
+#undef LIST
+#undef NUMBER
+#undef FLAG
+    };
+    char sample[16384];
+    const char *top = getenv("TALLYCAST_SRCDIR");
+    snprintf(sample, sizeof sample, "%s/dist/tallycast.conf", top ? top : ".");
+    ck_assert_int_eq(LOAD("--config", sample), CONFIG_RUN);
+    config_free(&config);
+    FILE *file = fopen(sample, "re");
+    ck_assert_ptr_nonnull(file);
+    size_t len = fread(sample, 1, sizeof sample - 1, file);
+    sample[len] = '\0';
+    fclose(file);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        ck_assert_msg(strstr(sample, names[i]) || strcmp(names[i], "\n#config = ") == 0, "no %s",
+                      names[i]);
+    for (char *at = sample; (at = strstr(at, "\n#")) != NULL; at++)
+        if (at[2] != ' ')
+            at[1] = ' ';
+    ck_assert_msg(load_file(sample) == CONFIG_RUN, "%s", text);
 }
 END_TEST
 
@@ -255,7 +339,7 @@ END_TEST
 
 START_TEST(version)
 {
-    ck_assert_int_eq(LOAD("--version"), CONFIG_HELP);
+    ck_assert_int_eq(LOAD(_i == 0 ? "--version" : "-V"), CONFIG_HELP);
     ck_assert_str_eq(text, "tallycast " PACKAGE_VERSION FAILPOINT_VERSION "\n");
 }
 END_TEST
@@ -263,15 +347,17 @@ END_TEST
 START_TEST(help_fits_a_terminal_and_names_everything)
 {
     static const char *const names[] = {
+#define LIST(id, name, value, help)                              "\n  --" name " " value " ",
 #define OPTION(id, name, value, help)                            "\n  --" name " " value " ",
 #define NUMBER(member, name, value, least, most, standard, help) "\n  --" name " " value " ",
 #define FLAG(id, name, help)                                     "\n  --" name " ",
 #include "config/options.def"
 #undef OPTION
+#undef LIST
 #undef NUMBER
 #undef FLAG
     };
-    ck_assert_int_eq(LOAD("--database=a.db", "--help"), CONFIG_HELP);
+    ck_assert_int_eq(LOAD("--database=a.db", _i == 0 ? "--help" : "-h"), CONFIG_HELP);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         ck_assert_msg(strstr(text, names[i]) != NULL, "no %s", names[i]);
     ck_assert_ptr_nonnull(strstr(text, "(0 to 60000; default: 50)"));
@@ -289,11 +375,16 @@ static const struct {
     const char *arguments[3];
     const char *error;
 } mistakes[] = {
-    {{"--listem=x"}, "unknown option '--listem=x' (try --help)"},
-    {{"--listen-"}, "unknown option '--listen-' (try --help)"},
-    {{"--"}, "unknown option '--' (try --help)"},
-    {{"-h"}, "unexpected argument '-h' (try --help)"},
-    {{"poll"}, "unexpected argument 'poll' (try --help)"},
+    {{"--listem=x"}, "there is no option '--listem': is --listen meant?"},
+    {{"--listen-"}, "there is no option '--listen-': is --listen meant?"},
+    {{"--data", "x"}, "there is no option '--data': is --database meant?"},
+    {{"--max-connection=1"}, "there is no option '--max-connection': is --max-connections meant?"},
+    {{"--stal-timeot=1"}, "there is no option '--stal-timeot': is --stall-timeout meant?"},
+    {{"--Poll=a=x,y"}, "there is no option '--Poll': is --poll meant?"},
+    {{"--colour=red"}, "there is no option '--colour' (tallycast --help lists them)"},
+    {{"--"}, "there is no option '--' (tallycast --help lists them)"},
+    {{"-x"}, "unexpected argument '-x' (tallycast --help lists the options)"},
+    {{"poll"}, "unexpected argument 'poll' (tallycast --help lists the options)"},
     {{"--database"}, "--database needs a value: FILE"},
     {{"--help=yes"}, "--help takes no value"},
     {{"--database="}, "--database: the name is empty"},
@@ -312,13 +403,15 @@ static const struct {
     {{"--broadcast-threads=0"}, "--broadcast-threads: '0' is not a whole number from 1 to 64"},
     {{"--max-connections=18446744073709551617"},
      "--max-connections: '18446744073709551617' is not a whole number from 1 to 1000000"},
-    {{"--listen=9000"}, "--listen: '9000' is not HOST:PORT (for IPv6: [::1]:9000)"},
-    {{"--listen=:9000"}, "--listen: ':9000' is not HOST:PORT (for IPv6: [::1]:9000)"},
+    {{"--listen="}, "--listen: '' is not HOST:PORT (for IPv6: [::1]:9000)"},
+    {{"--listen=:"}, "--listen: ':' is not HOST:PORT (for IPv6: [::1]:9000)"},
+    {{"--listen=65536"}, "--listen: '65536' is not HOST:PORT (for IPv6: [::1]:9000)"},
+    {{"--listen=::1"}, "--listen: '::1' is not HOST:PORT (for IPv6: [::1]:9000)"},
+    {{"--admin-group=no such group"}, "--admin-group: there is no group 'no such group'"},
     {{"--listen=::1:9000"}, "--listen: '::1:9000' is not HOST:PORT (for IPv6: [::1]:9000)"},
     {{"--listen=[]:9000"}, "--listen: '[]:9000' is not HOST:PORT (for IPv6: [::1]:9000)"},
     {{"--listen=a:65536"}, "--listen: 'a:65536' is not HOST:PORT (for IPv6: [::1]:9000)"},
     {{"--listen=a:"}, "--listen: 'a:' is not HOST:PORT (for IPv6: [::1]:9000)"},
-    {{"--http=3000"}, "--http: '3000' is neither HOST:PORT nor off"},
     {{"--http="}, "--http: '' is neither HOST:PORT nor off"},
     {{"--http-host="}, "--http-host: '' is no host's name (without a port)"},
     {{"--http-host=a:80"}, "--http-host: 'a:80' is no host's name (without a port)"},
@@ -358,12 +451,29 @@ static const struct {
     const char *error; /* after the file's name */
 } file_mistakes[] = {
     {"\n\nnonsense\n", ":3: 'nonsense' is not NAME = VALUE"},
-    {"# x\ncolour = red\n", ":2: there is no option 'colour'"},
-    {"--database = a.db\n", ":1: there is no option '--database'"},
-    {"= a.db\n", ":1: there is no option ''"},
+    {"# x\ncolour = red\n", ":2: there is no option 'colour' (tallycast --help lists them)"},
+    {"--database = a.db\n", ":1: there is no option '--database': is database meant?"},
+    {"databse = a.db\n", ":1: there is no option 'databse': is database meant?"},
+    {"= a.db\n", ":1: there is no option '' (tallycast --help lists them)"},
+    {"database = a.db\npush-interval = 1\ndatabase = b.db\n",
+     ":3: database: it is in line 1 already"},
+    {"database = \"a.db\"\n", ":1: database: values stand without quotes"},
+    {"http = 'off'\n", ":1: http: values stand without quotes"},
+    {"database = a.db # mine\n", ":1: database: a comment stands in a line of its own"},
+    {"database = a.db\rlisten = 1\n",
+     ":1: database: there is a control character (0x0d) in the value"},
+    {"\xff\xfe"
+     "d\n",
+     ":1: the file is in UTF-16: save it as UTF-8"},
+    {"\xfe\xff"
+     "\n",
+     ":1: the file is in UTF-16: save it as UTF-8"},
+    {"\n\xef\xbb\xbf"
+     "database = a.db\n",
+     ":2: there is no option '\xef\xbb\xbf"
+     "database': is database meant?"},
     {"database =\n", ":1: database: the name is empty"},
-    {"push-interval = 50 # ms\n",
-     ":1: push-interval: '50 # ms' is not a whole number from 0 to 60000"},
+    {"push-interval = 50 # ms\n", ":1: push-interval: a comment stands in a line of its own"},
     {"help = yes\n", ":1: help can be given on the command line only"},
     {"config = other\n", ":1: config can be given on the command line only"},
     {"poll = a=x,y\npoll = a=x,y\n", ":2: poll: the poll a is there twice"},
@@ -480,7 +590,7 @@ START_TEST(an_error_stays_within_its_bound)
     memset(option + 2, 'x', sizeof option - 3);
     ck_assert_int_eq(LOAD(option), CONFIG_ERROR);
     ck_assert_uint_lt(strlen(text), CONFIG_ERROR_MAX);
-    ck_assert_ptr_nonnull(strstr(text, "(try --help)"));
+    ck_assert_ptr_nonnull(strstr(text, "--help"));
 }
 END_TEST
 
@@ -490,10 +600,13 @@ UNIT_MAIN("config",
                      {every_option_on_the_command_line},
                      {every_option_in_a_file},
                      {the_command_line_wins},
-                     {the_last_of_two_values_counts},
+                     {the_last_of_two_values_counts_and_that_is_told},
+                     {an_address_may_leave_out_its_half, .loops = UNIT_COUNT(addresses)},
+                     {a_file_has_the_form_that_its_editor_gives_it, .loops = UNIT_COUNT(forms)},
+                     {the_sample_is_good},
                      {check_config},
-                     {version},
-                     {help_fits_a_terminal_and_names_everything}}},
+                     {version, .loops = 2},
+                     {help_fits_a_terminal_and_names_everything, .loops = 2}}},
           {"bad", .set_up = make_path, .tear_down = clean_up,
            .tests = {
                {a_mistake_on_the_command_line_is_told, .loops = UNIT_COUNT(mistakes)},
