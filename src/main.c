@@ -159,6 +159,7 @@ static int make_ledger(struct server *server)
         log_error("%s", why);
         return -1;
     }
+    tally_set_ledger(server->tally, ledger_identity(server->ledger));
     log_info("database loaded file=%s polls=%u seq=%" PRIu64 " ms=%" PRIu64,
              server->config->database, tally_poll_count(server->tally),
              counter_get(&ledger_stats(server->ledger)->seq),

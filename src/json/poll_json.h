@@ -1,25 +1,27 @@
-/* Polls and their tallies as JSON, for HTTP and for server-sent events (doc/HTTP.md). */
+/* Polls and their tallies as JSON, for HTTP and for server-sent events (doc/HTTP.md). `ledger` is
+ * the identity of the ledger that they are of (tally_ledger). Any thread. */
 #ifndef TALLYCAST_POLL_JSON_H
 #define TALLYCAST_POLL_JSON_H
 
-#include "base/buffer.h"
-#include "json/json.h"
+#include "json/json_write.h"
 #include "tally/tally.h"
 
-/* A tally:
- *   {"poll":"lunch","seq":42,"open":true,"hidden":false,"ballots":3,
- *    "choices":[{"choice":"pizza","count":2},…]}
- * While the poll's results are hidden, each count is null. The caller owns it. NULL if memory is
- * short. Any thread. */
-json_t *poll_json_tally(const struct snapshot *snapshot);
+/* Writes a poll with its title, settings and labels:
+ *   {"poll":"lunch","ledger":"…","title":"Lunch?","settings":{…},"seq":42,"texts":40,
+ *    "state":"open","open":true,"hidden":false,"ballots":3,
+ *    "choices":[{"choice":"pizza","label":"Pizza","count":2},…]}
+ * While the poll's results are hidden, each count is null. */
+void poll_json_write(struct json_writer *json, const struct snapshot *snapshot, const char *ledger);
 
-/* The same with "title" and "settings" after "poll", and each choice's "label". `texts` may be
- * NULL: then the names stand for them. */
-json_t *poll_json(const struct snapshot *snapshot, const struct poll_texts *texts);
-
-/* Appends the tally as a server-sent event: `event: tally`, `id: SEQ`, `data: {…}`, and an empty
- * line. Returns 0, or -1 if memory is short, and then the buffer holds what it held. Any thread. */
-int poll_json_event(struct buffer *out, const struct snapshot *snapshot)
+/* Appends the tally alone, without title, settings and labels, as a server-sent event: `event:
+ * tally`, `id: SEQ`, `data: {…}`, and an empty line. Returns 0, or -1 if memory is short, and then
+ * the buffer holds what it held. */
+int poll_json_event(struct buffer *out, const struct snapshot *snapshot, const char *ledger)
     __attribute__((warn_unused_result));
+
+/* Appends what a reader is sent when there is no news, so that it can tell silence from a dead
+ * connection: `event: beat`, `data: {"ledger":"…"}`, and an empty line. Returns as poll_json_event
+ * does. */
+int poll_json_beat(struct buffer *out, const char *ledger) __attribute__((warn_unused_result));
 
 #endif

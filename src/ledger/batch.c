@@ -73,10 +73,8 @@ void batch_forget_drafts(struct batch *batch)
 
 void batch_drop_drafts(struct batch *batch)
 {
-    for (size_t i = 0; i < batch->touched_count; i++) {
+    for (size_t i = 0; i < batch->touched_count; i++)
         snapshot_unref(batch->drafts[batch->touched[i] - 1].snapshot);
-        poll_texts_unref(batch->drafts[batch->touched[i] - 1].texts);
-    }
     batch_forget_drafts(batch);
 }
 
@@ -84,10 +82,9 @@ size_t batch_list_changes(struct batch *batch)
 {
     size_t changes = 0;
     for (size_t i = 0; i < batch->touched_count; i++) {
-        const struct draft *draft = &batch->drafts[batch->touched[i] - 1];
-        if (draft->snapshot || draft->texts)
-            batch->changes[changes++] =
-                (struct tally_change){batch->touched[i], draft->snapshot, draft->texts};
+        struct snapshot *snapshot = batch->drafts[batch->touched[i] - 1].snapshot;
+        if (snapshot)
+            batch->changes[changes++] = snapshot;
     }
     return changes;
 }

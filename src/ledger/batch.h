@@ -26,7 +26,6 @@ struct verdict {
 /* What a batch changes about a poll, before it is shown. */
 struct draft {
     struct snapshot *snapshot;
-    struct poll_texts *texts;
     bool touched; /* listed in batch.touched */
 };
 
@@ -57,9 +56,9 @@ struct batch {
     struct draft *drafts; /* POLLS_MAX, by poll id - 1; all zero between batches */
     uint32_t *touched;    /* POLLS_MAX: ids of the polls with a draft */
     size_t touched_count;
-    struct tally_change *changes; /* POLLS_MAX */
-    struct store_tally *tallies;  /* POLLS_MAX */
-    char *lines;                  /* the tallies' bytes */
+    struct snapshot **changes;   /* POLLS_MAX */
+    struct store_tally *tallies; /* POLLS_MAX */
+    char *lines;                 /* the tallies' bytes */
     size_t lines_capacity;
 };
 

@@ -42,7 +42,7 @@ static ptrdiff_t encode_tallies(struct ledger *ledger)
     for (size_t i = 0; i < ledger->batch.touched_count; i++) {
         const struct snapshot *snapshot =
             ledger->batch.drafts[ledger->batch.touched[i] - 1].snapshot;
-        if (!snapshot)
+        if (!snapshot || snapshot->seq < ledger->batch.first_seq) /* only a text has changed */
             continue;
         size_t len = snapshot_encode_line(snapshot, at);
         ledger->batch.tallies[tallies++] = (struct store_tally){ledger->batch.touched[i], at, len};

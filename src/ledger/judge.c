@@ -1,5 +1,5 @@
 /* Judging: goes through a batch in order and decides on each request. What it changes it changes in
- * private: drafts are copies of the polls' snapshots and texts that nobody sees before they are
+ * private: drafts are copies of the polls' snapshots that nobody sees before they are
  * durable, and each entry of the electorate that is changed is noted in a journal, so that
  * commit_batch can take it back.
  *
@@ -161,6 +161,7 @@ static struct verdict judge_state(struct ledger *ledger, const struct request *r
     if (!draft)
         return refused(ERR_LIMIT, 0);
     draft->open = open;
+    draft->opened |= open;
     draft->seq = draft->state_seq =
         record_event(ledger, open ? STORE_OPEN : STORE_CLOSE, draft->poll)->seq;
     return accepted(draft->seq);
@@ -170,19 +171,12 @@ static struct verdict judge_state(struct ledger *ledger, const struct request *r
 static struct verdict judge_text(struct ledger *ledger, const struct request *request,
                                  enum store_event_kind kind)
 {
-    const struct poll *poll = poll_now(ledger, request->poll)->poll;
     const struct request_text *text = request->detail;
-    struct draft *draft = batch_draft(&ledger->batch, request->poll);
-    const struct poll_texts *texts = draft->texts;
-    if (!texts && poll->id <= ledger->directory.count)
-        texts = tally_peek_texts(ledger->tally, poll->id);
-    struct poll_texts *changed = poll_texts_change(
-        poll, texts, kind == STORE_LABEL ? 1u + request->choice : 0, text->bytes, text->len);
-    if (!changed)
+    unsigned index = kind == STORE_LABEL ? 1u + request->choice : 0;
+    struct snapshot *draft = draft_snapshot(ledger, request->poll);
+    if (!draft || snapshot_set_text(draft, index, text->bytes, text->len, ledger->next_seq) != 0)
         return refused(ERR_LIMIT, 0);
-    poll_texts_unref(draft->texts);
-    draft->texts = changed;
-    struct store_event *event = record_event(ledger, kind, poll);
+    struct store_event *event = record_event(ledger, kind, draft->poll);
     event->choice = request->choice;
     event->text = text->bytes;
     event->text_len = text->len;

@@ -54,19 +54,12 @@ static int load_poll(void *context, struct poll *poll, char *why)
     return 0;
 }
 
-static int load_text(struct draft *draft, const struct store_event *event)
+static int load_text(struct snapshot *snapshot, const struct store_event *event)
 {
-    const struct poll *poll = draft->snapshot->poll;
     unsigned index = event->kind == STORE_LABEL ? event->choice + 1 : 0;
-    if (index > poll->choice_count)
+    if (index > snapshot->poll->choice_count)
         return -1;
-    struct poll_texts *changed =
-        poll_texts_change(poll, draft->texts, index, event->text, event->text_len);
-    if (!changed)
-        return -1;
-    poll_texts_unref(draft->texts);
-    draft->texts = changed;
-    return 0;
+    return snapshot_set_text(snapshot, index, event->text, event->text_len, event->seq);
 }
 
 static int load_event(void *context, const struct store_event *event, char *why)
@@ -75,22 +68,22 @@ static int load_event(void *context, const struct store_event *event, char *why)
     if (event->poll->id > ledger->directory.count)
         return damaged(why, "poll_event", event->seq);
     ledger->next_seq = event->seq + 1; /* events come in their order, and before the ballots */
-    struct draft *draft = &ledger->batch.drafts[event->poll->id - 1];
-    struct snapshot *snapshot = draft->snapshot;
+    struct snapshot *snapshot = ledger->batch.drafts[event->poll->id - 1].snapshot;
     switch (event->kind) {
     case STORE_CREATE:
-        snapshot->open =
+        snapshot->open = snapshot->opened =
             setting_value_find(SETTING_STATE, event->text, event->text_len) == STATE_OPEN;
         snapshot->seq = snapshot->state_seq = event->seq;
         return 0;
     case STORE_OPEN:
     case STORE_CLOSE:
         snapshot->open = event->kind == STORE_OPEN;
+        snapshot->opened |= snapshot->open;
         snapshot->seq = snapshot->state_seq = event->seq;
         return 0;
     case STORE_TITLE:
     case STORE_LABEL:
-        return load_text(draft, event) == 0 ? 0 : damaged(why, "poll_event", event->seq);
+        return load_text(snapshot, event) == 0 ? 0 : damaged(why, "poll_event", event->seq);
     }
     return damaged(why, "poll_event", event->seq);
 }

@@ -87,7 +87,7 @@ const struct poll *commands_find_poll(struct session *session, const struct comm
 
 static int send_tally(struct session *session, const char *prefix, uint32_t poll)
 {
-    struct snapshot *snapshot = tally_snapshot(session->client.worker->server->tally, poll, NULL);
+    struct snapshot *snapshot = tally_snapshot(session->client.worker->server->tally, poll);
     struct tally_view view;
     snapshot_view(snapshot, &view);
     char *out = conn_reserve(&session->client.conn, tally_line_max(view.choice_count));
@@ -107,20 +107,10 @@ int execute_show(struct session *session, const struct command *command, const c
     return send_tally(session, "+OK ", poll->id);
 }
 
-/* A title or label; the name where none was given. */
-static struct span poll_text(const struct poll_texts *texts, unsigned index,
-                             const struct name *name)
-{
-    if (!texts)
-        return (struct span){name->text, name->len};
-    return (struct span){texts->text[index].bytes, texts->text[index].len};
-}
-
-static void describe(struct session *session, const struct snapshot *snapshot,
-                     const struct poll_texts *texts)
+static void describe(struct session *session, const struct snapshot *snapshot)
 {
     const struct poll *poll = snapshot->poll;
-    struct span title = poll_text(texts, 0, &poll->name);
+    struct span title = snapshot_title(snapshot);
     session_reply_row(session, "=title %.*s", (int)title.len, title.at);
     for (enum setting setting = 0; setting < SETTING_COUNT; setting++) {
         unsigned value = setting == SETTING_STATE ? (snapshot->open ? STATE_OPEN : STATE_CLOSED)
@@ -131,7 +121,7 @@ static void describe(struct session *session, const struct snapshot *snapshot,
     struct tally_view view;
     snapshot_view(snapshot, &view);
     for (unsigned i = 0; i < poll->choice_count; i++) {
-        struct span label = poll_text(texts, 1 + i, &poll->choices[i]);
+        struct span label = snapshot_label(snapshot, i);
         if (view.hidden)
             session_reply_row(session, "=choice %s - %.*s", poll->choices[i].text, (int)label.len,
                               label.at);
@@ -147,12 +137,9 @@ int execute_describe(struct session *session, const struct command *command, con
     const struct poll *poll = commands_find_poll(session, command);
     if (!poll)
         return ERR_NO_SUCH_POLL;
-    struct poll_texts *texts;
-    struct snapshot *snapshot =
-        tally_snapshot(session->client.worker->server->tally, poll->id, &texts);
-    describe(session, snapshot, texts);
+    struct snapshot *snapshot = tally_snapshot(session->client.worker->server->tally, poll->id);
+    describe(session, snapshot);
     snapshot_unref(snapshot);
-    poll_texts_unref(texts);
     session_reply_ok(session);
     return 0;
 }

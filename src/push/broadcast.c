@@ -26,36 +26,61 @@ enum {
 /* ---- topics ---- */
 
 /* Never fails: topic_new made room for any line. */
-static int encode_line(struct buffer *out, const struct snapshot *snapshot)
+static int encode_line(struct buffer *out, const struct snapshot *snapshot, const char *ledger)
 {
+    (void)ledger;
     struct tally_view view;
     snapshot_view(snapshot, &view);
     out->len = tally_encode(out->bytes, "> ", &view);
     return 0;
 }
 
-static int encode_event(struct buffer *out, const struct snapshot *snapshot)
+static int encode_event(struct buffer *out, const struct snapshot *snapshot, const char *ledger)
 {
     out->len = 0;
-    return poll_json_event(out, snapshot);
+    return poll_json_event(out, snapshot, ledger);
 }
 
-static int (*const encoders[ENCODING_COUNT])(struct buffer *out,
-                                             const struct snapshot *snapshot) = {
+static int (*const encoders[ENCODING_COUNT])(struct buffer *out, const struct snapshot *snapshot,
+                                             const char *ledger) = {
     [ENCODING_LINE] = encode_line,
     [ENCODING_EVENT] = encode_event,
 };
 
-const struct buffer *broadcast_form(struct topic *topic, enum encoding encoding)
+const struct buffer *broadcast_form(const struct broadcast *broadcast, struct topic *topic,
+                                    enum encoding encoding)
 {
     struct form *form = &topic->forms[encoding];
-    if (form->seq == topic->latest->seq)
+    uint64_t version = encoding_version(topic->latest, encoding);
+    if (form->version == version)
         return &form->bytes;
-    form->seq = 0;
-    if (encoders[encoding](&form->bytes, topic->latest) != 0)
+    form->version = 0;
+    if (encoders[encoding](&form->bytes, topic->latest, tally_ledger(broadcast->tally)) != 0)
         return NULL;
-    form->seq = topic->latest->seq;
+    form->version = version;
     return &form->bytes;
+}
+
+bool topic_has_news(const struct topic *topic)
+{
+    for (enum encoding encoding = 0; encoding < ENCODING_COUNT; encoding++)
+        if (topic->forms[encoding].published < encoding_version(topic->latest, encoding))
+            return true;
+    return false;
+}
+
+/* What a topic's forms show is published, as far as it is new. */
+static void publish_forms(struct topic *topic)
+{
+    for (enum encoding encoding = 0; encoding < ENCODING_COUNT; encoding++) {
+        struct form *form = &topic->forms[encoding];
+        uint64_t version = encoding_version(topic->latest, encoding);
+        if (form->published == version)
+            continue;
+        form->replaced = form->published;
+        form->published = version;
+        form->number = topic->number;
+    }
 }
 
 /* Takes over the snapshot of a poll that has no topic yet. All that showing the poll will take is
@@ -89,9 +114,8 @@ static void topic_watch(struct broadcast *broadcast, struct topic *topic,
 
 static void topic_publish(struct broadcast *broadcast, struct topic *topic)
 {
-    topic->replaced_seq = topic->published_seq;
-    topic->published_seq = topic->latest->seq;
     topic->number = ++broadcast->last_number;
+    publish_forms(topic);
     TAILQ_REMOVE(&broadcast->published, topic, published_link);
     TAILQ_INSERT_TAIL(&broadcast->published, topic, published_link);
     fanout_begin(&topic->fanout);
@@ -122,11 +146,11 @@ static void topic_update(struct broadcast *broadcast, struct snapshot *snapshot)
         topic_publish(broadcast, topic);
         return;
     }
-    if (snapshot->seq <= topic->latest->seq) {
+    if (snapshot_version(snapshot) <= snapshot_version(topic->latest)) {
         snapshot_unref(snapshot);
         return;
     }
-    if (topic->published_seq < topic->latest->seq)
+    if (topic_has_news(topic))
         counter_add(&broadcast->counters->updates_conflated,
                     fanout_size(&topic->fanout) + fanout_size(&broadcast->all));
     if (snapshot->mark.last_seq > topic->mark_seq)
@@ -147,7 +171,7 @@ static void on_cool(evutil_socket_t fd, short what, void *context)
     while ((topic = TAILQ_FIRST(&broadcast->cooling)) && topic->cool_ns <= now_ns) {
         TAILQ_REMOVE(&broadcast->cooling, topic, cooling_link);
         topic->cooling = false;
-        if (topic->published_seq < topic->latest->seq)
+        if (topic_has_news(topic))
             topic_publish(broadcast, topic);
     }
     if (topic)
@@ -203,7 +227,7 @@ void broadcast_publish_last(struct broadcast *broadcast)
     broadcast_receive(broadcast);
     for (uint32_t i = 0; i < POLLS_MAX; i++) {
         struct topic *topic = broadcast->topics[i];
-        if (topic && topic->published_seq < topic->latest->seq)
+        if (topic && topic_has_news(topic))
             topic_publish(broadcast, topic);
         else if (topic) /* for those that wait for their own interval */
             fanout_begin(&topic->fanout);
@@ -220,6 +244,15 @@ const struct push_watches *broadcast_watches(const struct broadcast *broadcast)
 
 /* ---- heartbeats ---- */
 
+/* What readers of event streams are sent where there is nothing else to tell. Where memory is short
+ * there is none. */
+static void make_beat(struct broadcast *broadcast)
+{
+    struct buffer *event = &broadcast->beat_event;
+    if (event->len == 0 && poll_json_beat(event, tally_ledger(broadcast->tally)) != 0)
+        log_warning("no memory for a heartbeat");
+}
+
 static void on_beat(evutil_socket_t fd, short what, void *context)
 {
     (void)fd;
@@ -227,6 +260,7 @@ static void on_beat(evutil_socket_t fd, short what, void *context)
     struct broadcast *broadcast = context;
     if (fanout_size(&broadcast->beats) == 0)
         return;
+    make_beat(broadcast);
     fanout_begin(&broadcast->beats);
     loop_set_timer(&broadcast->beat_timer, (uint64_t)BROADCAST_BEAT_MS * NS_PER_MS);
 }
@@ -245,7 +279,7 @@ struct topic *broadcast_topic(struct broadcast *broadcast, const struct poll *po
     struct topic *topic = broadcast->topics[poll->id - 1];
     if (topic)
         return topic;
-    topic = topic_new(broadcast, tally_snapshot(broadcast->tally, poll->id, NULL));
+    topic = topic_new(broadcast, tally_snapshot(broadcast->tally, poll->id));
     if (topic)
         topic_publish(broadcast, topic);
     return topic;
@@ -292,6 +326,7 @@ void broadcast_free(struct broadcast *broadcast)
     INVARIANT(fanout_size(&broadcast->all) == 0 && fanout_size(&broadcast->beats) == 0);
     event_del(&broadcast->cool_timer);
     event_del(&broadcast->beat_timer);
+    buffer_free(&broadcast->beat_event);
     for (uint32_t i = 0; i < POLLS_MAX; i++) {
         struct topic *topic = broadcast->topics[i];
         if (!topic)

@@ -21,16 +21,18 @@ TAILQ_HEAD(subscription_queue, subscription);
 /* A tally in one of its encodings. */
 struct form {
     struct buffer bytes; /* of ENCODING_LINE: has room for any tally of its poll */
-    uint64_t seq;        /* of the tally; 0 for none */
+    uint64_t version;    /* of what the bytes show; 0 for none */
+    uint64_t published;  /* the last version that was published */
+    uint64_t replaced;   /* the one before */
+    uint64_t number;     /* of its last publication */
 };
 
 /* A poll, as this loop shows it. */
 struct topic {
     struct snapshot *latest; /* owned */
     struct form forms[ENCODING_COUNT];
-    uint64_t published_seq, replaced_seq; /* the last one that was published; the one before */
-    uint64_t number;                      /* of its last publication */
-    uint64_t cool_ns;                     /* until then no publication; only where cooling */
+    uint64_t number;  /* of its last publication, in whatever form */
+    uint64_t cool_ns; /* until then no publication; only where cooling */
     bool cooling;
     uint64_t mark_seq;                 /* of the newest mark that is known */
     struct push_watch *waiting;        /* for publication; or NULL */
@@ -41,14 +43,14 @@ struct topic {
 };
 
 /* One SUBSCRIBE of one connection; or, with `except`, an UNSUBSCRIBE that `*` must not override.
- * `sent` says what the reader has: of a topic, the sequence of the tally last sent; of `*`, the
+ * `sent` says what the reader has: of a topic, the version of the tally last sent; of `*`, the
  * number of the publication up to which everything was sent. So what it still lacks is never
  * stored, only compared. */
 struct subscription {
     struct subscriber *subscriber;
     struct topic *topic; /* NULL for `*` */
     uint64_t sent;
-    uint64_t owed_seq; /* of a subscriber that leaves: of the tally that it is owed at least */
+    uint64_t owed; /* of a subscriber that leaves: the version that it is owed at least */
     uint64_t not_before_ns;
     uint32_t every_ms;
     bool except;
@@ -92,16 +94,21 @@ struct broadcast {
     bool last;           /* intervals count no more */
     struct fanout beats; /* of subscribers to whom silence must be told from a dead connection */
     struct event beat_timer; /* while there are some */
+    struct buffer beat_event;
     struct push_watches watches;
     char gather[GATHER_BYTES]; /* for one subscriber's tallies */
 };
 
 /* The topic's newest tally, encoded at most once a snapshot; NULL if memory is short, which it
  * never is for a line. */
-const struct buffer *broadcast_form(struct topic *topic, enum encoding encoding);
+const struct buffer *broadcast_form(const struct broadcast *broadcast, struct topic *topic,
+                                    enum encoding encoding);
 
 /* Adds a subscriber to those that get heartbeats. */
 void broadcast_beat(struct broadcast *broadcast, struct subscriber *subscriber);
+
+/* Whether there is something newer than what was published, in any form. */
+bool topic_has_news(const struct topic *topic);
 
 /* The topic of a poll; made from the tally if its first snapshot has not arrived. NULL if memory is
  * short. */

@@ -60,11 +60,17 @@ static void gather_send(struct broadcast *broadcast, struct conn *conn,
         conn_keep_unsent(conn, broadcast->gather + sent, end - sent);
 }
 
+/* The version of the topic's newest tally in the form that this subscriber gets. */
+static uint64_t version_of(const struct topic *topic, const struct subscriber *subscriber)
+{
+    return encoding_version(topic->latest, subscriber->encoding);
+}
+
 /* The topic's newest tally as this subscriber gets it. NULL if memory is short: then its connection
  * is doomed. */
 static const struct buffer *encoded(struct topic *topic, struct subscriber *subscriber)
 {
-    const struct buffer *form = broadcast_form(topic, subscriber->encoding);
+    const struct buffer *form = broadcast_form(subscriber->broadcast, topic, subscriber->encoding);
     if (!form)
         conn_doom(subscriber->conn, CLOSE_MEMORY);
     return form;
@@ -159,6 +165,13 @@ static struct fanout *fanout_of(struct subscription *subscription)
                                : &subscription->subscriber->broadcast->all;
 }
 
+/* Whether a topic was published, in the form that the reader gets, since its `*` subscription last
+ * took something. */
+static bool is_news(const struct subscription *all, const struct topic *topic)
+{
+    return topic->forms[all->subscriber->encoding].number > all->sent;
+}
+
 /* Sends a `*` subscription what was published since it last took something. */
 static void send_published(struct broadcast *broadcast, struct subscription *all)
 {
@@ -169,14 +182,14 @@ static void send_published(struct broadcast *broadcast, struct subscription *all
         struct gathered gathered = {0};
         uint64_t passed = all->sent;
         for (; topic; topic = TAILQ_NEXT(topic, published_link)) {
-            if (!is_named(subscriber, topic) &&
+            if (!is_named(subscriber, topic) && is_news(all, topic) &&
                 !gather_add(broadcast, &gathered, all, topic, topic->number))
                 break;
             passed = topic->number;
         }
         if (subscriber->conn->state != CONN_OPEN)
             return;
-        if (gathered.count == 0) { /* the rest is subscribed or excepted by name */
+        if (gathered.count == 0) { /* the rest is subscribed or excepted by name, or no news */
             all->sent = passed;
             continue;
         }
@@ -193,7 +206,7 @@ static void send_topic(struct broadcast *broadcast, struct subscription *subscri
     if (sent == 0)
         return;
     conn_keep_unsent(conn, form->bytes + sent, form->len - sent);
-    mark_sent(broadcast, subscription, topic, topic->latest->seq);
+    mark_sent(broadcast, subscription, topic, version_of(topic, subscription->subscriber));
 }
 
 /* ---- leaving ---- */
@@ -206,7 +219,8 @@ static bool awaits_cooling(const struct subscriber *subscriber)
     TAILQ_FOREACH (topic, &subscriber->broadcast->cooling, cooling_link) {
         if (topic->number > subscriber->end_number)
             break; /* they are in the order of their publications */
-        if (topic->published_seq < topic->latest->seq && !is_named(subscriber, topic))
+        if (topic->forms[subscriber->encoding].published < version_of(topic, subscriber) &&
+            !is_named(subscriber, topic))
             return true;
     }
     return false;
@@ -223,7 +237,7 @@ static void note_end(struct subscriber *subscriber)
     if (!subscriber->leaves) {
         struct subscription *own;
         TAILQ_FOREACH (own, &subscriber->own, own_link)
-            own->owed_seq = own->except ? 0 : own->topic->latest->seq;
+            own->owed = own->except ? 0 : version_of(own->topic, subscriber);
         subscriber->end_number = subscriber->broadcast->last_number;
         subscriber->leaves = true;
     }
@@ -239,7 +253,7 @@ bool subscriber_is_owed(struct subscriber *subscriber)
     note_end(subscriber);
     const struct subscription *own;
     TAILQ_FOREACH (own, &subscriber->own, own_link)
-        if (own->sent < own->owed_seq)
+        if (own->sent < own->owed)
             return true;
     return subscriber->all &&
            (!subscriber->owed_is_published || subscriber->all->sent < subscriber->end_number);
@@ -252,8 +266,9 @@ static bool is_due(const struct broadcast *broadcast, const struct subscription 
     const struct topic *topic = subscription->topic;
     const struct subscriber *subscriber = subscription->subscriber;
     if (topic)
-        return subscription->sent <
-               (subscriber->leaves ? subscription->owed_seq : topic->published_seq);
+        return subscription->sent < (subscriber->leaves
+                                         ? subscription->owed
+                                         : topic->forms[subscriber->encoding].published);
     return subscription->sent <
            (subscriber->owed_is_published ? subscriber->end_number : broadcast->last_number);
 }
@@ -261,9 +276,10 @@ static bool is_due(const struct broadcast *broadcast, const struct subscription 
 /* Whether it is owed one already that the last one has replaced. */
 static bool has_missed(const struct broadcast *broadcast, const struct subscription *subscription)
 {
-    if (!subscription->topic)
+    const struct topic *topic = subscription->topic;
+    if (!topic)
         return subscription->sent + 1 < broadcast->last_number;
-    return subscription->sent < subscription->topic->replaced_seq;
+    return subscription->sent < topic->forms[subscription->subscriber->encoding].replaced;
 }
 
 void subscription_visit(struct fanout_member *member)
@@ -315,8 +331,8 @@ static void catch_up_own(struct subscriber *subscriber)
     while (own && conn_takes_push(subscriber->conn)) {
         struct gathered gathered = {0};
         for (; own; own = TAILQ_NEXT(own, own_link))
-            if (is_sendable(broadcast, own) &&
-                !gather_add(broadcast, &gathered, own, own->topic, own->topic->latest->seq))
+            if (is_sendable(broadcast, own) && !gather_add(broadcast, &gathered, own, own->topic,
+                                                           version_of(own->topic, subscriber)))
                 break;
         if (gathered.count == 0 || subscriber->conn->state != CONN_OPEN)
             return; /* nothing is due, or memory was short */
@@ -343,14 +359,14 @@ void subscriber_catch_up(struct subscriber *subscriber)
 
 void subscriber_beat(struct fanout_member *member)
 {
-    static const char comment[] = ":\n\n";
     struct subscriber *subscriber = container_of(member, struct subscriber, beat);
     struct conn *conn = subscriber->conn;
     if (!conn_takes_push(conn))
         return;
-    size_t sent = conn_try_send(conn, comment, sizeof comment - 1);
+    const struct buffer *event = &subscriber->broadcast->beat_event;
+    size_t sent = conn_try_send(conn, event->bytes, event->len);
     if (sent > 0)
-        conn_keep_unsent(conn, comment + sent, sizeof comment - 1 - sent);
+        conn_keep_unsent(conn, event->bytes + sent, event->len - sent);
     conn_settle(conn);
 }
 

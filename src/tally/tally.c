@@ -1,13 +1,13 @@
 /* The tally's table of newest snapshots. Runs on any thread; only the ledger thread publishes.
  *
- * Happy path: tally_publish takes at most PUBLISH_CHUNK polls at a time. It stages their snapshots
+ * Happy path: tally_publish takes at most CHUNK polls at a time. It stages their snapshots
  * on every feed's ring; holding the mutex, it swaps each poll's snapshot and publishes the rings;
  * after that it drops the old snapshots and wakes the feeds.
  *
  * A feed whose ring is full loses nothing that matters: the poll's bit in its stale set is
  * raised under the same mutex, and tally_receive fetches the newest snapshot of every such poll. A
  * snapshot that was pushed before may then arrive after a newer one: the receiver compares
- * sequences.
+ * versions.
  *
  * Polls do not depend on each other, so a reader may see one poll of a batch changed and another
  * not yet; within a poll every snapshot is whole. */
@@ -18,20 +18,22 @@
 #include "base/ring.h"
 #include "base/waker.h"
 
+#include <inttypes.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    FEED_SLOTS = 1024,  /* snapshots on their way to one broadcast loop */
-    PUBLISH_CHUNK = 32, /* polls a critical section: bounds how long the mutex is held */
+    FEED_SLOTS = 1024, /* snapshots on their way to one broadcast loop */
+    CHUNK = 32,        /* polls a critical section: bounds how long the mutex is held */
     STALE_WORDS = (POLLS_MAX + 63) / 64,
 };
 
 struct feed {
     struct ring snapshots; /* of struct snapshot *, ledger thread → broadcast loop */
     struct waker *waker;
-    size_t staged;               /* changes of a chunk that are dealt with; ledger thread */
+    size_t staged;               /* snapshots of a chunk that are dealt with; ledger thread */
     _Atomic uint32_t backlog;    /* set by the feed's thread */
     _Atomic bool any_stale;      /* some bit below is set */
     uint64_t stale[STALE_WORDS]; /* by poll id - 1; guarded by the mutex */
@@ -43,9 +45,10 @@ struct tally {
     struct shown_poll {
         const struct poll *poll; /* set before poll_count covers it, and then for good */
         struct snapshot *snapshot;
-        struct poll_texts *texts;
-    } polls[POLLS_MAX]; /* by poll id - 1 */
+        _Atomic bool open; /* as the snapshot says */
+    } polls[POLLS_MAX];    /* by poll id - 1 */
     struct tally_stats stats;
+    char ledger[sizeof "0123456789abcdef"];
     unsigned feed_count;
     struct feed feeds[];
 };
@@ -65,7 +68,7 @@ struct snapshot *snapshot_new(const struct poll *poll)
 {
     struct snapshot *snapshot = snapshot_alloc(poll);
     if (snapshot)
-        snapshot->open = poll_setting(poll, SETTING_STATE) == STATE_OPEN;
+        snapshot->open = snapshot->opened = poll_setting(poll, SETTING_STATE) == STATE_OPEN;
     return snapshot;
 }
 
@@ -75,7 +78,10 @@ struct snapshot *snapshot_copy(const struct snapshot *from)
     if (!copy)
         return NULL;
     copy->open = from->open;
+    copy->opened = from->opened;
+    copy->texts = poll_texts_ref(from->texts);
     copy->seq = from->seq;
+    copy->texts_seq = from->texts_seq;
     copy->state_seq = from->state_seq;
     copy->ballots = from->ballots;
     copy->mark = from->mark;
@@ -91,8 +97,45 @@ struct snapshot *snapshot_ref(struct snapshot *snapshot)
 
 void snapshot_unref(struct snapshot *snapshot)
 {
-    if (snapshot && atomic_fetch_sub_explicit(&snapshot->refs, 1, memory_order_acq_rel) == 1)
-        free(snapshot);
+    if (!snapshot || atomic_fetch_sub_explicit(&snapshot->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    poll_texts_unref(snapshot->texts);
+    free(snapshot);
+}
+
+int snapshot_set_text(struct snapshot *snapshot, unsigned index, const char *bytes, size_t len,
+                      uint64_t seq)
+{
+    struct poll_texts *changed =
+        poll_texts_change(snapshot->poll, snapshot->texts, index, bytes, len);
+    if (!changed)
+        return -1;
+    poll_texts_unref(snapshot->texts);
+    snapshot->texts = changed;
+    snapshot->texts_seq = seq;
+    return 0;
+}
+
+static struct span text_of(const struct snapshot *snapshot, unsigned index, const struct name *name)
+{
+    if (!snapshot->texts)
+        return (struct span){name->text, name->len};
+    return (struct span){snapshot->texts->text[index].bytes, snapshot->texts->text[index].len};
+}
+
+struct span snapshot_title(const struct snapshot *snapshot)
+{
+    return text_of(snapshot, 0, &snapshot->poll->name);
+}
+
+struct span snapshot_label(const struct snapshot *snapshot, unsigned choice)
+{
+    return text_of(snapshot, 1 + choice, &snapshot->poll->choices[choice]);
+}
+
+const char *snapshot_state(const struct snapshot *snapshot)
+{
+    return snapshot->open ? "open" : snapshot->opened ? "closed" : "waiting";
 }
 
 void snapshot_view(const struct snapshot *snapshot, struct tally_view *view)
@@ -148,7 +191,6 @@ void tally_free(struct tally *tally)
         /* The definition's const is for its readers; its life ends here, with every thread. */
         struct poll *poll = (struct poll *)(uintptr_t)tally->polls[i].poll;
         snapshot_unref(tally->polls[i].snapshot);
-        poll_texts_unref(tally->polls[i].texts);
         poll_free(poll);
     }
     pthread_mutex_destroy(&tally->mutex);
@@ -183,85 +225,72 @@ static void tally_unlock(struct tally *tally, struct held held)
 }
 
 /* Fills slots of a feed's ring, which nobody sees before they are published. */
-static void feed_stage(struct feed *feed, const struct tally_change *changes, size_t count)
+static void feed_stage(struct feed *feed, struct snapshot *const *snapshots, size_t count)
 {
+    struct snapshot **slot;
     for (feed->staged = 0; feed->staged < count; feed->staged++) {
-        struct snapshot *snapshot = changes[feed->staged].snapshot;
-        struct snapshot **slot = snapshot ? ring_slot(&feed->snapshots) : NULL;
-        if (slot)
-            *slot = snapshot_ref(snapshot);
-        else if (snapshot)
+        if (!(slot = ring_slot(&feed->snapshots)))
             return; /* the ring is full */
+        *slot = snapshot_ref(snapshots[feed->staged]);
     }
 }
 
 /* Publishes what was staged, and marks the polls stale that the ring had no room for. */
 static void feed_publish_locked(struct tally *tally, struct feed *feed,
-                                const struct tally_change *changes, size_t count)
+                                struct snapshot *const *snapshots, size_t count)
 {
     ring_publish(&feed->snapshots);
     for (size_t i = feed->staged; i < count; i++) {
-        if (!changes[i].snapshot)
-            continue;
-        uint32_t index = changes[i].poll - 1;
+        uint32_t index = snapshots[i]->poll->id - 1;
         feed->stale[index / 64] |= (uint64_t)1 << index % 64;
         atomic_store_explicit(&feed->any_stale, true, memory_order_release);
         atomic_fetch_add_explicit(&tally->stats.ring_full, 1, memory_order_relaxed);
     }
 }
 
-/* Puts one change in place, and what it replaces into `before`. */
-static void change_apply_locked(struct tally *tally, const struct tally_change *change,
-                                uint64_t now_ns, struct tally_change *before)
+/* Puts a snapshot in place. Returns what it replaces, or NULL. */
+static struct snapshot *snapshot_show_locked(struct tally *tally, struct snapshot *snapshot,
+                                             uint64_t now_ns)
 {
-    struct shown_poll *shown = &tally->polls[change->poll - 1];
-    *before = (struct tally_change){.poll = change->poll};
-    if (change->texts) {
-        before->texts = shown->texts;
-        shown->texts = change->texts;
+    uint32_t poll = snapshot->poll->id;
+    struct shown_poll *shown = &tally->polls[poll - 1];
+    struct snapshot *before = shown->snapshot;
+    if (snapshot->mark.counted_ns == 0)
+        snapshot->mark.counted_ns = now_ns;
+    shown->snapshot = snapshot;
+    atomic_store_explicit(&shown->open, snapshot->open, memory_order_relaxed);
+    if (poll > atomic_load_explicit(&tally->poll_count, memory_order_relaxed)) {
+        shown->poll = snapshot->poll;
+        atomic_store_explicit(&tally->poll_count, poll, memory_order_release);
     }
-    if (!change->snapshot)
-        return;
-    if (change->snapshot->mark.counted_ns == 0)
-        change->snapshot->mark.counted_ns = now_ns;
-    before->snapshot = shown->snapshot;
-    shown->snapshot = change->snapshot;
-    if (change->poll > atomic_load_explicit(&tally->poll_count, memory_order_relaxed)) {
-        shown->poll = change->snapshot->poll;
-        atomic_store_explicit(&tally->poll_count, change->poll, memory_order_release);
-    }
+    return before;
 }
 
 /* What can be done before the mutex is held or after it was is done there: inside are the swaps and
  * one store a feed. Both are inside so that whoever takes a snapshot under the mutex finds it,
  * or a newer one, on its ring too. */
-static void publish_chunk(struct tally *tally, const struct tally_change *changes, size_t count)
+static void publish_chunk(struct tally *tally, struct snapshot *const *snapshots, size_t count)
 {
-    struct tally_change replaced[PUBLISH_CHUNK];
-    uint64_t snapshots = 0;
+    struct snapshot *replaced[CHUNK];
     for (unsigned i = 0; i < tally->feed_count; i++)
-        feed_stage(&tally->feeds[i], changes, count);
+        feed_stage(&tally->feeds[i], snapshots, count);
 
     struct held held = tally_lock(tally);
     for (size_t i = 0; i < count; i++)
-        change_apply_locked(tally, &changes[i], held.had_ns, &replaced[i]);
+        replaced[i] = snapshot_show_locked(tally, snapshots[i], held.had_ns);
     for (unsigned i = 0; i < tally->feed_count; i++)
-        feed_publish_locked(tally, &tally->feeds[i], changes, count);
+        feed_publish_locked(tally, &tally->feeds[i], snapshots, count);
     tally_unlock(tally, held);
 
-    for (size_t i = 0; i < count; i++) {
-        snapshots += changes[i].snapshot != NULL;
-        snapshot_unref(replaced[i].snapshot);
-        poll_texts_unref(replaced[i].texts);
-    }
-    atomic_fetch_add_explicit(&tally->stats.snapshots, snapshots, memory_order_relaxed);
+    for (size_t i = 0; i < count; i++)
+        snapshot_unref(replaced[i]);
+    atomic_fetch_add_explicit(&tally->stats.snapshots, count, memory_order_relaxed);
 }
 
-void tally_publish(struct tally *tally, const struct tally_change *changes, size_t count)
+void tally_publish(struct tally *tally, struct snapshot *const *snapshots, size_t count)
 {
-    for (size_t done = 0; done < count; done += PUBLISH_CHUNK)
-        publish_chunk(tally, changes + done,
-                      count - done < PUBLISH_CHUNK ? count - done : PUBLISH_CHUNK);
+    for (size_t done = 0; done < count; done += CHUNK)
+        publish_chunk(tally, snapshots + done, count - done < CHUNK ? count - done : CHUNK);
     for (unsigned i = 0; i < tally->feed_count && count > 0; i++)
         if (tally->feeds[i].waker)
             waker_wake(tally->feeds[i].waker);
@@ -270,11 +299,6 @@ void tally_publish(struct tally *tally, const struct tally_change *changes, size
 const struct snapshot *tally_peek(const struct tally *tally, uint32_t poll)
 {
     return tally->polls[poll - 1].snapshot;
-}
-
-const struct poll_texts *tally_peek_texts(const struct tally *tally, uint32_t poll)
-{
-    return tally->polls[poll - 1].texts;
 }
 
 uint32_t tally_poll_count(const struct tally *tally)
@@ -288,15 +312,44 @@ const struct poll *tally_poll(const struct tally *tally, uint32_t poll)
     return tally->polls[poll - 1].poll;
 }
 
-struct snapshot *tally_snapshot(struct tally *tally, uint32_t poll, struct poll_texts **texts)
+bool tally_is_open(const struct tally *tally, uint32_t poll)
+{
+    INVARIANT(poll >= 1 && poll <= tally_poll_count(tally));
+    return atomic_load_explicit(&tally->polls[poll - 1].open, memory_order_relaxed);
+}
+
+void tally_set_ledger(struct tally *tally, uint64_t identity)
+{
+    snprintf(tally->ledger, sizeof tally->ledger, "%016" PRIx64, identity);
+}
+
+const char *tally_ledger(const struct tally *tally)
+{
+    return tally->ledger;
+}
+
+struct snapshot *tally_snapshot(struct tally *tally, uint32_t poll)
 {
     INVARIANT(poll >= 1 && poll <= tally_poll_count(tally));
     struct held held = tally_lock(tally);
     struct snapshot *snapshot = snapshot_ref(tally->polls[poll - 1].snapshot);
-    if (texts)
-        *texts = poll_texts_ref(tally->polls[poll - 1].texts);
     tally_unlock(tally, held);
     return snapshot;
+}
+
+void tally_snapshots(struct tally *tally, const uint32_t *polls, size_t count,
+                     struct snapshot **snapshots)
+{
+    const uint32_t known = tally_poll_count(tally);
+    for (size_t done = 0; done < count;) {
+        size_t end = count - done < CHUNK ? count : done + CHUNK;
+        struct held held = tally_lock(tally);
+        for (; done < end; done++) {
+            INVARIANT(polls[done] >= 1 && polls[done] <= known);
+            snapshots[done] = snapshot_ref(tally->polls[polls[done] - 1].snapshot);
+        }
+        tally_unlock(tally, held);
+    }
 }
 
 static size_t fetch_stale_locked(struct tally *tally, struct feed *feed,
@@ -322,7 +375,7 @@ size_t tally_receive(struct tally *tally, unsigned feed_index, struct snapshot *
     struct feed *feed = &tally->feeds[feed_index];
     size_t count = ring_pop(&feed->snapshots, snapshots, max);
     if (count < max && atomic_load_explicit(&feed->any_stale, memory_order_acquire)) {
-        size_t room = max - count < PUBLISH_CHUNK ? max - count : PUBLISH_CHUNK;
+        size_t room = max - count < CHUNK ? max - count : CHUNK;
         struct held held = tally_lock(tally);
         size_t fetched = fetch_stale_locked(tally, feed, snapshots + count, room);
         tally_unlock(tally, held);

@@ -29,14 +29,18 @@ struct snapshot_mark {
     bool traced;           /* some of them is */
 };
 
-/* One poll's counts at one point of the ledger. Immutable once published, and reference-counted. */
+/* One poll's counts and texts at one point of the ledger. Immutable once published, and
+ * reference-counted. */
 struct snapshot {
     _Atomic unsigned refs;
     bool open;
+    bool opened; /* is open, or was */
     const struct poll *poll;
-    uint64_t seq; /* of the last entry that changed the tally; rises with each snapshot of a poll */
-    uint64_t state_seq; /* of the entry that opened or closed the poll */
-    uint64_t ballots;   /* that count */
+    struct poll_texts *texts; /* owned reference; NULL while they are the poll's names */
+    uint64_t seq;             /* of the last entry that changed the tally */
+    uint64_t texts_seq;       /* of the last entry that changed a text; 0 for none */
+    uint64_t state_seq;       /* of the entry that opened or closed the poll */
+    uint64_t ballots;         /* that count */
     struct snapshot_mark mark;
     uint64_t counts[]; /* by choice, poll->choice_count of them */
 };
@@ -47,6 +51,25 @@ struct snapshot *snapshot_new(const struct poll *poll);
 struct snapshot *snapshot_copy(const struct snapshot *from);
 struct snapshot *snapshot_ref(struct snapshot *snapshot);
 void snapshot_unref(struct snapshot *snapshot); /* NULL is fine */
+
+/* Of the last entry that changed anything: rises with each snapshot of a poll. */
+static inline uint64_t snapshot_version(const struct snapshot *snapshot)
+{
+    return snapshot->seq > snapshot->texts_seq ? snapshot->seq : snapshot->texts_seq;
+}
+
+/* Changes a text of a snapshot that is not published yet, by the entry `seq`: the title, which is
+ * number 0, or the label of choice `index - 1`. Returns 0, or -1 if memory is short. */
+int snapshot_set_text(struct snapshot *snapshot, unsigned index, const char *bytes, size_t len,
+                      uint64_t seq) __attribute__((warn_unused_result));
+
+/* What people read: the title, or a label; the name where none was given. Points into the snapshot.
+ */
+struct span snapshot_title(const struct snapshot *snapshot);
+struct span snapshot_label(const struct snapshot *snapshot, unsigned choice);
+
+/* "open"; "closed"; or "waiting", before the poll is first opened. */
+const char *snapshot_state(const struct snapshot *snapshot);
 
 /* What the codec needs to encode it. Points into the snapshot. `hidden` is set while the poll's
  * results are. */
@@ -63,22 +86,14 @@ void tally_free(struct tally *tally);
 /* Gives a feed its thread's waker. Before threads start. */
 void tally_feed_attach(struct tally *tally, unsigned feed, struct waker *waker);
 
-/* What changes for a poll. Each member may be NULL; references pass to the tally. A poll's first
- * change has a snapshot, and polls come in the order of their ids. */
-struct tally_change {
-    uint32_t poll;
-    struct snapshot *snapshot;
-    struct poll_texts *texts;
-};
-
-/* Ledger thread: shows the changes to everyone. A feed whose ring is full gets the poll marked
+/* Ledger thread: shows the polls' new snapshots to everyone; their references pass to the tally.
+ * New polls come in the order of their ids. A feed whose ring is full gets the poll marked
  * stale. */
-void tally_publish(struct tally *tally, const struct tally_change *changes, size_t count);
+void tally_publish(struct tally *tally, struct snapshot *const *snapshots, size_t count);
 
-/* Ledger thread, which alone publishes: the newest snapshot and texts without the mutex, borrowed
- * until the next tally_publish. */
+/* Ledger thread, which alone publishes: the newest snapshot without the mutex, borrowed until the
+ * next tally_publish. */
 const struct snapshot *tally_peek(const struct tally *tally, uint32_t poll);
-const struct poll_texts *tally_peek_texts(const struct tally *tally, uint32_t poll);
 
 /* Any thread: the number of polls, without the mutex; polls have the ids 1 to this. */
 uint32_t tally_poll_count(const struct tally *tally);
@@ -87,9 +102,20 @@ uint32_t tally_poll_count(const struct tally *tally);
  * as long as the tally. */
 const struct poll *tally_poll(const struct tally *tally, uint32_t poll);
 
-/* Any thread: references to the newest snapshot and, unless `texts` is NULL, the texts (NULL while
- * they are the defaults) of a poll that exists. The caller owns both. */
-struct snapshot *tally_snapshot(struct tally *tally, uint32_t poll, struct poll_texts **texts);
+/* Any thread: whether a poll that exists takes ballots, without the mutex. */
+bool tally_is_open(const struct tally *tally, uint32_t poll);
+
+/* Any thread: a reference to the newest snapshot of a poll that exists. The caller owns it. */
+struct snapshot *tally_snapshot(struct tally *tally, uint32_t poll);
+
+/* The same for many polls, a few at a time: one of them may be newer than another. */
+void tally_snapshots(struct tally *tally, const uint32_t *polls, size_t count,
+                     struct snapshot **snapshots);
+
+/* The identity of the ledger that the tallies are of: another one has another, and so has one that
+ * was restored. Set before the threads start; read as 16 hexadecimal digits. */
+void tally_set_ledger(struct tally *tally, uint64_t identity);
+const char *tally_ledger(const struct tally *tally);
 
 /* Feed's thread: takes up to `max` snapshots off the feed's ring, then fetches stale polls'
  * newest. The caller owns the references. Returns how many; fewer than `max` means that there are

@@ -6,8 +6,6 @@
 #include "trace/journey.h"
 #include "serve/server.h"
 
-#include <jansson.h>
-
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -32,11 +30,5 @@ struct journey_view {
 /* Fills the view with the ballot of sequence `seq` if that was traced lately; for 0, with the last
  * one that was traced or, if none was, sampled. */
 void journey_look(const struct server *server, uint64_t seq, struct journey_view *view);
-
-/* The same for the page: {"stages":[{"stage":"read","count":1,"p50_ns":1,"p99_ns":1,"max_ns":1}…],
- * "spans":[{"span":"freshness",…}…], "trace":{"seq":7,"poll":"lunch","traced":true,"complete":true,
- * "stamps":[{"stage":"readable","at_ns":0}…]}, "kernel":[{"name":"rtt","value":21,"unit":"us"}…]};
- * `trace` is null where there is none. The caller owns it. NULL if memory is short. */
-json_t *journey_json(const struct server *server);
 
 #endif

@@ -1,5 +1,5 @@
-/* The pages. Each is a template and the object that fills it, made here from the poll's JSON: words
- * instead of flags, numbers as people read them, shares of 100. Any thread. What can fail is
+/* The pages. Each is a template and the object that fills it, made here from the poll's snapshot:
+ * words instead of flags, numbers as people read them, shares of 100. Any thread. What can fail is
  * memory: jansson then returns NULL, which json_pack and json_object_set_new pass on, so that it is
  * asked for once at the end. */
 #include "web/page.h"
@@ -7,14 +7,17 @@
 #include "web/asset.h"
 #include "base/log.h"
 #include "proto/limits.h"
+#include "proto/line.h"
 #include "web/qr.h"
 #include "web/template.h"
 
 #include <inttypes.h>
+#include <jansson.h>
 #include <sodium.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 enum {
     NUMBER_SIZE = 32, /* bytes of a number with its separators, NUL included */
@@ -74,28 +77,18 @@ static const char *grouped(uint64_t number, char text[NUMBER_SIZE])
     return text;
 }
 
-static const char *text_of(const json_t *object, const char *key)
+static bool is_setting(const struct snapshot *snapshot, enum setting setting, unsigned value)
 {
-    return json_string_value(json_object_get(object, key));
+    return poll_setting(snapshot->poll, setting) == value;
 }
 
-static uint64_t number_of(const json_t *object, const char *key)
+/* Counts that are hidden are none. */
+static void counts_take(struct counts *counts, const struct tally_view *view)
 {
-    return (uint64_t)json_integer_value(json_object_get(object, key));
-}
-
-static bool is_setting(const json_t *poll, const char *setting, const char *value)
-{
-    const char *is = text_of(json_object_get(poll, "settings"), setting);
-    return is && strcmp(is, value) == 0;
-}
-
-static void counts_take(struct counts *counts, const json_t *choices)
-{
-    *counts = (struct counts){.count = json_array_size(choices)};
+    *counts = (struct counts){.count = view->choice_count};
     INVARIANT(counts->count <= PROTO_CHOICES_MAX);
     for (size_t i = 0; i < counts->count; i++) {
-        counts->each[i] = number_of(json_array_get(choices, i), "count");
+        counts->each[i] = view->hidden ? 0 : view->counts[i];
         counts->sum += counts->each[i];
         if (counts->each[i] > counts->most)
             counts->most = counts->each[i];
@@ -110,48 +103,56 @@ static const char *share_of(const struct counts *counts, uint64_t part, char tex
     return text;
 }
 
+/* A title or label. Only a hand in the database can have made one that is no text. NULL if memory
+ * is short. */
+static json_t *text_data(struct span text)
+{
+    return line_is_text(text.at, text.len) ? json_stringn(text.at, text.len)
+                                           : json_string("\xef\xbf\xbd");
+}
+
 /* `before` is the sum of the counts of the choices before this one. */
-static json_t *choice_view(const json_t *choice, const struct counts *counts, size_t i,
-                           uint64_t before, const char *voted)
+static json_t *choice_data(const struct snapshot *snapshot, const struct counts *counts, unsigned i,
+                           uint64_t before, bool voted)
 {
     char count[NUMBER_SIZE], share[SHARE_SIZE], share_before[SHARE_SIZE];
-    const char *name = text_of(choice, "choice");
     /* clang-format off */
-    return json_pack("{s:s, s:s, s:s, s:i, s:s, s:s, s:b, s:b}",
-                     "choice", name,
-                     "label", text_of(choice, "label"),
+    return json_pack("{s:s, s:o, s:s, s:i, s:s, s:s, s:b, s:b}",
+                     "choice", snapshot->poll->choices[i].text,
+                     "label", text_data(snapshot_label(snapshot, i)),
                      "count", grouped(counts->each[i], count),
                      "percent", (int)counts->percents[i],
                      "share", share_of(counts, counts->each[i], share),
                      "before", share_of(counts, before, share_before),
                      "leads", counts->most > 0 && counts->each[i] == counts->most,
-                     "is_voted", voted && strcmp(voted, name) == 0);
+                     "is_voted", voted);
     /* clang-format on */
 }
 
-static json_t *choices_view(const json_t *choices, const char *voted)
+static json_t *choices_data(const struct snapshot *snapshot, const struct tally_view *view,
+                            int voted)
 {
     struct counts counts;
-    counts_take(&counts, choices);
-    json_t *views = json_array();
+    counts_take(&counts, view);
+    json_t *choices = json_array();
     uint64_t before = 0;
     int failed = 0;
-    for (size_t i = 0; i < counts.count && !failed; before += counts.each[i++])
-        failed = json_array_append_new(
-            views, choice_view(json_array_get(choices, i), &counts, i, before, voted));
+    for (unsigned i = 0; i < counts.count && !failed; before += counts.each[i++])
+        failed = json_array_append_new(choices,
+                                       choice_data(snapshot, &counts, i, before, voted == (int)i));
     if (failed) {
-        json_decref(views);
+        json_decref(choices);
         return NULL;
     }
-    return views;
+    return choices;
 }
 
 /* Who may vote, and how often, for a person. */
-static const char *rule_of(const json_t *poll)
+static const char *rule_of(const struct snapshot *snapshot)
 {
-    if (is_setting(poll, "ballots", "unlimited"))
+    if (is_setting(snapshot, SETTING_BALLOTS, BALLOTS_UNLIMITED))
         return "Vote as often as you like: every ballot counts.";
-    if (is_setting(poll, "ballots", "once"))
+    if (is_setting(snapshot, SETTING_BALLOTS, BALLOTS_ONCE))
         return "One ballot each, and it is final.";
     return "One ballot each. You can change it while the poll is open.";
 }
@@ -162,42 +163,44 @@ static const char *density_of(size_t choices)
     return choices <= 4 ? "few" : choices <= 7 ? "some" : choices <= 16 ? "many" : "crowd";
 }
 
-static const char *label_of(const json_t *poll, const char *choice)
+static const char *setting_text(const struct snapshot *snapshot, enum setting setting)
 {
-    const json_t *choices = json_object_get(poll, "choices");
-    for (size_t i = 0; choice && i < json_array_size(choices); i++) {
-        const json_t *each = json_array_get(choices, i);
-        if (strcmp(text_of(each, "choice"), choice) == 0)
-            return text_of(each, "label");
-    }
-    return NULL;
+    return setting_value_name(setting, poll_setting(snapshot->poll, setting));
 }
 
 /* What the templates are told of a poll. NULL if memory is short. */
-static json_t *poll_view(const json_t *poll, const char *voted)
+static json_t *poll_data(const struct page_place *place, const struct snapshot *snapshot, int voted)
 {
     char ballots[NUMBER_SIZE];
-    const json_t *choices = json_object_get(poll, "choices");
-    const json_t *settings = json_object_get(poll, "settings");
-    const char *title = text_of(poll, "title");
-    uint64_t count = number_of(poll, "ballots");
+    struct tally_view view;
+    snapshot_view(snapshot, &view);
+    const struct span title = snapshot_title(snapshot);
+    const char *state = snapshot_state(snapshot);
     /* clang-format off */
-    return json_pack("{s:s, s:s, s:b, s:I, s:b, s:b, s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:s?, s:o}",
-                     "poll", text_of(poll, "poll"),
-                     "title", title,
-                     "long", strlen(title) >= LONG_TITLE,
-                     "seq", (json_int_t)number_of(poll, "seq"),
-                     "open", json_is_true(json_object_get(poll, "open")),
-                     "hidden", json_is_true(json_object_get(poll, "hidden")),
-                     "ballots", grouped(count, ballots),
-                     "ballots_word", count == 1 ? "ballot" : "ballots",
-                     "ballots_setting", text_of(settings, "ballots"),
-                     "voters_setting", text_of(settings, "voters"),
-                     "rule", rule_of(poll),
-                     "named", is_setting(poll, "voters", "named"),
-                     "density", density_of(json_array_size(choices)),
-                     "voted", label_of(poll, voted),
-                     "choices", choices_view(choices, voted));
+    return json_pack("{s:s, s:s, s:s, s:I, s:o, s:b, s:I, s:s, s:b, s:b, s:b, s:b, s:s, s:s, s:s, "
+                     "s:s, s:s, s:b, s:s, s:o, s:o}",
+                     "root", place->root,
+                     "poll", view.poll,
+                     "ledger", place->ledger,
+                     "texts", (json_int_t)snapshot->texts_seq,
+                     "title", text_data(title),
+                     "long", title.len >= LONG_TITLE,
+                     "seq", (json_int_t)view.seq,
+                     "state", state,
+                     "waiting", strcmp(state, "waiting") == 0,
+                     "open", view.open,
+                     "closed", strcmp(state, "closed") == 0,
+                     "hidden", view.hidden,
+                     "ballots", grouped(view.ballots, ballots),
+                     "ballots_word", view.ballots == 1 ? "ballot" : "ballots",
+                     "ballots_setting", setting_text(snapshot, SETTING_BALLOTS),
+                     "voters_setting", setting_text(snapshot, SETTING_VOTERS),
+                     "rule", rule_of(snapshot),
+                     "named", is_setting(snapshot, SETTING_VOTERS, VOTERS_NAMED),
+                     "density", density_of(view.choice_count),
+                     "voted", voted < 0 ? json_null()
+                                        : text_data(snapshot_label(snapshot, (unsigned)voted)),
+                     "choices", choices_data(snapshot, &view, voted));
     /* clang-format on */
 }
 
@@ -211,39 +214,38 @@ static int page_render(struct buffer *out, const char *template, json_t *data)
     return result;
 }
 
-static json_t *poll_views(const json_t *polls)
+static json_t *polls_data(const struct page_place *place, struct snapshot *const *snapshots,
+                          size_t count)
 {
-    json_t *views = json_array();
+    json_t *polls = json_array();
     int failed = 0;
-    for (size_t i = 0; i < json_array_size(polls) && !failed; i++)
-        failed = json_array_append_new(views, poll_view(json_array_get(polls, i), NULL));
+    for (size_t i = 0; i < count && !failed; i++)
+        failed = json_array_append_new(polls, poll_data(place, snapshots[i], -1));
     if (failed) {
-        json_decref(views);
+        json_decref(polls);
         return NULL;
     }
-    return views;
+    return polls;
 }
 
-int page_index(struct buffer *out, const json_t *listing)
+int page_index(struct buffer *out, const struct page_place *place,
+               struct snapshot *const *snapshots, size_t count, const char *next)
 {
-    /* The page's next part is asked for as the listing's, at the page's own path. */
-    const char *next = text_of(listing, "next");
-    const char *query = next ? strchr(next, '?') : NULL;
     return page_render(out, "index.html",
-                       json_pack("{s:o, s:s?}", "polls",
-                                 poll_views(json_object_get(listing, "polls")), "next", query));
+                       json_pack("{s:s, s:o, s:s?}", "root", place->root, "polls",
+                                 polls_data(place, snapshots, count), "next", next));
 }
 
-int page_poll(struct buffer *out, const json_t *poll, const char *voted,
-              const struct page_form *form)
+int page_poll(struct buffer *out, const struct page_place *place, const struct snapshot *snapshot,
+              const struct page_reader *reader)
 {
-    json_t *view = poll_view(poll, voted);
-    if (json_object_set_new(view, "token", json_string(form->token ? form->token : "")) != 0 ||
-        json_object_set_new(view, "id", json_string(form->id ? form->id : "")) != 0) {
-        json_decref(view);
+    json_t *data = poll_data(place, snapshot, reader->voted);
+    if (json_object_set_new(data, "token", json_string(reader->token ? reader->token : "")) != 0 ||
+        json_object_set_new(data, "id", json_string(reader->id ? reader->id : "")) != 0) {
+        json_decref(data);
         return TEMPLATE_NO_MEMORY;
     }
-    return page_render(out, "poll.html", view);
+    return page_render(out, "poll.html", data);
 }
 
 /* The QR code of a text as a data: URL, which an <img> shows without the page's trust. NULL if
@@ -269,26 +271,40 @@ cleanup:
     return url;
 }
 
-int page_screen(struct buffer *out, const json_t *poll, const char *url)
+/* Whether a host, with or without a port, is this computer for whoever asks. */
+static bool is_loopback(const char *host, size_t len)
+{
+    static const char *const beginnings[] = {"localhost", "127.", "[::1]"};
+    for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++) {
+        size_t beginning = strlen(beginnings[i]);
+        if (len >= beginning && strncasecmp(host, beginnings[i], beginning) == 0)
+            return true;
+    }
+    return false;
+}
+
+int page_screen(struct buffer *out, const struct page_place *place, const struct snapshot *snapshot,
+                const char *url)
 {
     const char *scheme_end = strstr(url, "://");
     const char *host = scheme_end ? scheme_end + 3 : url;
     size_t host_len = strcspn(host, "/");
-    json_t *view = poll_view(poll, NULL);
-    if (json_object_set_new(view, "url", json_string(url)) != 0 ||
-        json_object_set_new(view, "host", json_stringn(host, host_len)) != 0 ||
-        json_object_set_new(view, "path", json_string(host + host_len)) != 0 ||
-        json_object_set_new(view, "qr", qr_image(url)) != 0) {
-        json_decref(view);
+    json_t *data = poll_data(place, snapshot, -1);
+    if (json_object_set_new(data, "url", json_string(url)) != 0 ||
+        json_object_set_new(data, "host", json_stringn(host, host_len)) != 0 ||
+        json_object_set_new(data, "path", json_string(host + host_len)) != 0 ||
+        json_object_set_new(data, "local", json_boolean(is_loopback(host, host_len))) != 0 ||
+        json_object_set_new(data, "qr", qr_image(url)) != 0) {
+        json_decref(data);
         return TEMPLATE_NO_MEMORY;
     }
-    return page_render(out, "screen.html", view);
+    return page_render(out, "screen.html", data);
 }
 
-int page_error(struct buffer *out, int status, const char *title, const char *detail,
-               const char *poll)
+int page_error(struct buffer *out, const struct page_place *place, int status, const char *title,
+               const char *detail, const char *poll)
 {
     return page_render(out, "error.html",
-                       json_pack("{s:i, s:s, s:s, s:s?}", "status", status, "title", title,
-                                 "detail", detail, "poll", poll));
+                       json_pack("{s:s, s:i, s:s, s:s, s:s?}", "root", place->root, "status",
+                                 status, "title", title, "detail", detail, "poll", poll));
 }

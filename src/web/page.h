@@ -1,5 +1,5 @@
-/* The pages that a browser is shown, from the templates in web/ and what poll_json makes of a poll.
- * They are whole without JavaScript; the scripts in web/ keep them current.
+/* The pages that a browser is shown, from the templates in web/ and what the tally has of the
+ * polls. They are whole without JavaScript; the scripts in web/ keep them current.
  *
  * Each function appends a page to `out` and returns 0, or an enum template_result with `out` as it
  * was. Any thread. */
@@ -7,38 +7,49 @@
 #define TALLYCAST_PAGE_H
 
 #include "base/buffer.h"
+#include "tally/tally.h"
+#include "view/journey_view.h"
 
-#include <jansson.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* All polls, or a part of them: the object that GET /polls answers. */
-int page_index(struct buffer *out, const json_t *listing) __attribute__((warn_unused_result));
+/* What every page is told besides what it shows. */
+struct page_place {
+    const char *root;   /* the way from the page's address to the server's own: "", "../", … */
+    const char *ledger; /* the identity of the ledger (tally_ledger) */
+};
 
-/* What the form of a poll's page sends beside the choice, so that a ballot that is sent twice
- * counts once: members of a ballot (doc/HTTP.md). NULL for none. */
-struct page_form {
+/* All polls, or a part of them. `next` is the query that leads to the next part, or NULL. */
+int page_index(struct buffer *out, const struct page_place *place,
+               struct snapshot *const *snapshots, size_t count, const char *next)
+    __attribute__((warn_unused_result));
+
+/* What a poll's page is told of its reader. */
+struct page_reader {
+    int voted; /* the choice, from 0, that his ballot is for; or -1 */
+    /* What the form sends beside the choice, so that a ballot that is sent twice counts once:
+     * members of a ballot (doc/HTTP.md). NULL for none. */
     const char *token;
     const char *id;
 };
 
-/* Vote and see. `poll` is the object of poll_json. `voted` is the choice that the browser's ballot
- * was just recorded for, by its name; NULL, or a name that is none of the poll's, says nothing. */
-int page_poll(struct buffer *out, const json_t *poll, const char *voted,
-              const struct page_form *form) __attribute__((warn_unused_result));
+/* Vote and see. */
+int page_poll(struct buffer *out, const struct page_place *place, const struct snapshot *snapshot,
+              const struct page_reader *reader) __attribute__((warn_unused_result));
 
 /* The big screen. `url` is the voting page's, as a phone in the room would open it, beginning with
  * http:// or https://; it is shown, and encoded as a QR code. */
-int page_screen(struct buffer *out, const json_t *poll, const char *url)
-    __attribute__((warn_unused_result));
+int page_screen(struct buffer *out, const struct page_place *place, const struct snapshot *snapshot,
+                const char *url) __attribute__((warn_unused_result));
 
 /* A refusal: the HTTP status, its name, and what went wrong in words. `poll` is the name of the
  * poll whose page is the way back; NULL for the list of polls. */
-int page_error(struct buffer *out, int status, const char *title, const char *detail,
-               const char *poll) __attribute__((warn_unused_result));
+int page_error(struct buffer *out, const struct page_place *place, int status, const char *title,
+               const char *detail, const char *poll) __attribute__((warn_unused_result));
 
-/* Where the time of a ballot goes: the object of journey_json. */
-int page_journey(struct buffer *out, const json_t *journey) __attribute__((warn_unused_result));
+/* Where the time of a ballot goes. */
+int page_journey(struct buffer *out, const struct page_place *place,
+                 const struct journey_view *journey) __attribute__((warn_unused_result));
 
 /* Shares of 100 that add up to 100, or are all 0 where all counts are: each rounded down, then one
  * more for those that lost most, the earlier of two that lost the same. web/tally.js does the same.

@@ -1,12 +1,14 @@
 /* The page that draws the journey of a ballot: the waterfall of one ballot, and the percentiles of
  * every stage on a logarithmic scale, as bars of SVG whose places are worked out here. Any thread.
- * What can fail is memory. */
+ * What can fail is memory: jansson tells it by NULL, or by -1 for a NULL that it is given; so it is
+ * looked for in the end. */
 #include "web/page.h"
 
-#include "web/asset.h"
 #include "trace/journey.h"
+#include "web/asset.h"
 #include "web/template.h"
 
+#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,18 +18,8 @@ enum { TIME_SIZE = 32, PLACE_SIZE = 16 };
 /* The least width of a bar that can still be seen, as a share of the drawing. */
 static const double LEAST_WIDTH = 0.004;
 
-static json_int_t number_of(const json_t *object, const char *key)
-{
-    return json_integer_value(json_object_get(object, key));
-}
-
-static const char *text_of(const json_t *object, const char *key)
-{
-    return json_string_value(json_object_get(object, key));
-}
-
 /* Three digits and a unit, as people read times. */
-static const char *time_text(json_int_t ns, char text[TIME_SIZE])
+static const char *time_text(uint64_t ns, char text[TIME_SIZE])
 {
     static const char *const units[] = {"ns", "µs", "ms", "s"};
     double value = (double)ns;
@@ -47,14 +39,6 @@ static const char *place_text(double share, char text[PLACE_SIZE])
     return text;
 }
 
-static const struct journey_figure_info *figure_of(const char *name)
-{
-    for (unsigned i = 0; i < JOURNEY_FIGURES; i++)
-        if (strcmp(journey_figures[i].name, name) == 0)
-            return &journey_figures[i];
-    return NULL;
-}
-
 /* Where a bar begins, and how long it is, as shares of the drawing. It stays within, and visible.
  */
 struct bar {
@@ -69,66 +53,75 @@ static void bar_set(struct bar *bar, double from, double to)
     place_text(width, bar->width);
 }
 
-/* ---- one ballot ---- */
-
-/* When a ballot came to a stage, in ns since it was readable; -1 if it did not. */
-static json_int_t stamp_of(const json_t *trace, enum journey_stage stage)
+/* Appends to an array, which takes over `item`. Returns whether memory sufficed. */
+static bool add(json_t *array, json_t *item)
 {
-    const json_t *stamps = json_object_get(trace, "stamps");
-    for (size_t i = 0; i < json_array_size(stamps); i++) {
-        const json_t *stamp = json_array_get(stamps, i);
-        if (strcmp(text_of(stamp, "stage"), journey_stage_name(stage)) == 0)
-            return number_of(stamp, "at_ns");
-    }
-    return -1;
+    return json_array_append_new(array, item) == 0;
 }
 
-static json_int_t last_stamp(const json_t *trace)
+/* The array if it is whole; else NULL, and it is freed. */
+static json_t *finish(json_t *array, bool whole)
 {
-    json_int_t last = 0;
-    for (unsigned i = 0; i < JOURNEY_STAGES; i++)
-        if (stamp_of(trace, i) > last)
-            last = stamp_of(trace, i);
-    return last;
+    if (array && whole)
+        return array;
+    json_decref(array);
+    return NULL;
+}
+
+/* ---- one ballot ---- */
+
+static bool is_reached(const struct journey_view *view, enum journey_stage stage)
+{
+    return view->at_ns[stage] != JOURNEY_NOT_REACHED;
+}
+
+/* From when a ballot was readable to its last stage. */
+static uint64_t whole_journey_ns(const struct journey_view *view)
+{
+    uint64_t last_ns = 0;
+    for (enum journey_stage stage = 0; stage < JOURNEY_STAGES; stage++)
+        if (is_reached(view, stage) && view->at_ns[stage] > last_ns)
+            last_ns = view->at_ns[stage];
+    return last_ns;
 }
 
 /* A stage of the waterfall: from the stage before it. NULL if memory is short. */
-static json_t *step_view(const json_t *trace, const struct journey_figure_info *figure,
-                         json_int_t whole_ns)
+static json_t *step_data(const struct journey_view *view, const struct journey_figure_info *figure,
+                         uint64_t whole_ns)
 {
-    json_int_t from = stamp_of(trace, figure->from), to = stamp_of(trace, figure->to);
+    uint64_t from = view->at_ns[figure->from], to = view->at_ns[figure->to];
     char took[TIME_SIZE], at[TIME_SIZE];
     struct bar bar;
     double whole = whole_ns > 0 ? (double)whole_ns : 1;
     bar_set(&bar, (double)from / whole, (double)to / whole);
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "stage", figure->name, "meaning",
-                     figure->meaning, "took", time_text(to - from, took), "at", time_text(to, at),
-                     "from", bar.from, "width", bar.width);
+                     figure->meaning, "took", time_text(to > from ? to - from : 0, took), "at",
+                     time_text(to, at), "from", bar.from, "width", bar.width);
+}
+
+static json_t *steps_data(const struct journey_view *view, uint64_t whole_ns)
+{
+    json_t *steps = json_array();
+    bool whole = true;
+    for (unsigned i = 0; i < JOURNEY_FIGURES; i++) {
+        const struct journey_figure_info *figure = &journey_figures[i];
+        if (journey_figure_is_stage(i) && is_reached(view, figure->from) &&
+            is_reached(view, figure->to))
+            whole &= add(steps, step_data(view, figure, whole_ns));
+    }
+    return finish(steps, whole);
 }
 
 /* Null where there is no ballot to show. NULL if memory is short. */
-static json_t *trace_view(const json_t *trace)
+static json_t *ballot_data(const struct journey_view *view)
 {
-    if (!json_is_object(trace))
+    if (!view->has_ballot)
         return json_null();
-    json_t *steps = json_array();
-    json_int_t whole_ns = last_stamp(trace);
-    int failed = 0;
-    for (unsigned i = 0; i < JOURNEY_FIGURES && !failed; i++) {
-        const struct journey_figure_info *figure = &journey_figures[i];
-        if (journey_figure_is_stage(i) && stamp_of(trace, figure->from) >= 0 &&
-            stamp_of(trace, figure->to) >= 0)
-            failed = json_array_append_new(steps, step_view(trace, figure, whole_ns));
-    }
-    if (failed) {
-        json_decref(steps);
-        return NULL;
-    }
+    uint64_t whole_ns = whole_journey_ns(view);
     char whole[TIME_SIZE];
-    return json_pack("{s:I, s:s, s:b, s:s, s:o}", "seq", number_of(trace, "seq"), "poll",
-                     text_of(trace, "poll"), "traced",
-                     json_is_true(json_object_get(trace, "traced")), "whole",
-                     time_text(whole_ns, whole), "steps", steps);
+    return json_pack("{s:I, s:s, s:b, s:s, s:o}", "seq", (json_int_t)view->seq, "poll", view->poll,
+                     "traced", view->traced, "whole", time_text(whole_ns, whole), "steps",
+                     steps_data(view, whole_ns));
 }
 
 /* ---- all ballots ---- */
@@ -138,43 +131,43 @@ struct scale {
     int first, last; /* powers of ten, of ns; first < last */
 };
 
-static double scale_place(const struct scale *scale, double ns)
+static double scale_place(const struct scale *scale, uint64_t ns)
 {
-    return ns > 0 ? (log10(ns) - scale->first) / (scale->last - scale->first) : 0;
+    return ns > 0 ? (log10((double)ns) - scale->first) / (scale->last - scale->first) : 0;
 }
 
-/* Widens the scale so that the figures of `rows` are on it. */
-static void scale_take(struct scale *scale, const json_t *rows)
+/* A scale that all figures are on. */
+static struct scale scale_of(const struct journey_view *view)
 {
-    for (size_t i = 0; i < json_array_size(rows); i++) {
-        const json_t *row = json_array_get(rows, i);
-        double least = (double)number_of(row, "p50_ns"), most = (double)number_of(row, "max_ns");
-        if (number_of(row, "count") == 0)
+    struct scale scale = {.first = 3, .last = 6};
+    for (unsigned i = 0; i < JOURNEY_FIGURES; i++) {
+        double least = (double)view->figures[i].p50_ns, most = (double)view->figures[i].max_ns;
+        if (view->figures[i].count == 0)
             continue;
-        if (least > 0 && floor(log10(least)) < scale->first)
-            scale->first = (int)floor(log10(least));
-        if (most > 0 && ceil(log10(most)) > scale->last)
-            scale->last = (int)ceil(log10(most));
+        if (least > 0 && floor(log10(least)) < scale.first)
+            scale.first = (int)floor(log10(least));
+        if (most > 0 && ceil(log10(most)) > scale.last)
+            scale.last = (int)ceil(log10(most));
     }
+    return scale;
 }
 
-static json_t *row_view(const json_t *row, const char *name, const struct scale *scale)
+static json_t *figure_data(const struct journey_view *view, unsigned i, const struct scale *scale)
 {
     char p50[TIME_SIZE], p99[TIME_SIZE], max[TIME_SIZE];
-    const struct journey_figure_info *figure = figure_of(name);
     struct bar bar, most;
-    double p99_place = scale_place(scale, (double)number_of(row, "p99_ns"));
-    bar_set(&bar, scale_place(scale, (double)number_of(row, "p50_ns")), p99_place);
-    bar_set(&most, p99_place, scale_place(scale, (double)number_of(row, "max_ns")));
+    double p99_place = scale_place(scale, view->figures[i].p99_ns);
+    bar_set(&bar, scale_place(scale, view->figures[i].p50_ns), p99_place);
+    bar_set(&most, p99_place, scale_place(scale, view->figures[i].max_ns));
     /* clang-format off */
     return json_pack("{s:s, s:s, s:b, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s}",
-                     "stage", name,
-                     "meaning", figure ? figure->meaning : "",
-                     "has_figures", number_of(row, "count") > 0,
-                     "count", number_of(row, "count"),
-                     "p50", time_text(number_of(row, "p50_ns"), p50),
-                     "p99", time_text(number_of(row, "p99_ns"), p99),
-                     "max", time_text(number_of(row, "max_ns"), max),
+                     "stage", journey_figures[i].name,
+                     "meaning", journey_figures[i].meaning,
+                     "has_figures", view->figures[i].count > 0,
+                     "count", (json_int_t)view->figures[i].count,
+                     "p50", time_text(view->figures[i].p50_ns, p50),
+                     "p99", time_text(view->figures[i].p99_ns, p99),
+                     "max", time_text(view->figures[i].max_ns, max),
                      "from", bar.from,
                      "width", bar.width,
                      "most_from", most.from,
@@ -182,68 +175,71 @@ static json_t *row_view(const json_t *row, const char *name, const struct scale 
     /* clang-format on */
 }
 
-static json_t *rows_view(const json_t *rows, const char *key, const struct scale *scale)
+/* The stages, or the spans over several. */
+static json_t *figures_data(const struct journey_view *view, const struct scale *scale, bool stages)
 {
-    json_t *views = json_array();
-    int failed = 0;
-    for (size_t i = 0; i < json_array_size(rows) && !failed; i++) {
-        const json_t *row = json_array_get(rows, i);
-        failed = json_array_append_new(views, row_view(row, text_of(row, key), scale));
-    }
-    if (failed) {
-        json_decref(views);
-        return NULL;
-    }
-    return views;
+    json_t *figures = json_array();
+    bool whole = true;
+    for (unsigned i = 0; i < JOURNEY_FIGURES; i++)
+        if (journey_figure_is_stage(i) == stages)
+            whole &= add(figures, figure_data(view, i, scale));
+    return finish(figures, whole);
 }
 
 /* The scale's decades, each with its place in percent of the drawing. */
-static json_t *ticks_view(const struct scale *scale)
+static json_t *ticks_data(const struct scale *scale)
 {
     static const char *const digits[] = {"1", "10", "100"};
     static const char *const units[] = {"ns", "µs", "ms", "s"};
-    json_t *views = json_array();
-    int failed = 0;
-    for (int power = scale->first; power < scale->last && power < 12 && !failed; power++) {
+    json_t *ticks = json_array();
+    bool whole = true;
+    for (int power = scale->first; power < scale->last && power < 12; power++) {
         int percent = 100 * (power - scale->first) / (scale->last - scale->first);
-        failed =
-            json_array_append_new(views, json_pack("{s:i, s:s, s:s}", "percent", percent, "digits",
-                                                   digits[power % 3], "unit", units[power / 3]));
+        whole &= add(ticks, json_pack("{s:i, s:s, s:s}", "percent", percent, "digits",
+                                      digits[power % 3], "unit", units[power / 3]));
     }
-    if (failed) {
-        json_decref(views);
-        return NULL;
-    }
-    return views;
+    return finish(ticks, whole);
 }
 
 /* Whether any stage has figures. */
-static bool has_figures(const json_t *stages)
+static bool has_figures(const struct journey_view *view)
 {
-    for (size_t i = 0; i < json_array_size(stages); i++)
-        if (number_of(json_array_get(stages, i), "count") > 0)
+    for (unsigned i = 0; i < JOURNEY_FIGURES; i++)
+        if (journey_figure_is_stage(i) && view->figures[i].count > 0)
             return true;
     return false;
 }
 
-int page_journey(struct buffer *out, const json_t *journey)
+/* ---- the kernel's side ---- */
+
+static json_t *quantity_data(const char *name, uint64_t value, const char *unit)
 {
-    const json_t *stages = json_object_get(journey, "stages");
-    const json_t *spans = json_object_get(journey, "spans");
-    struct scale scale = {.first = 3, .last = 6};
-    scale_take(&scale, stages);
-    scale_take(&scale, spans);
-    /* What is taken over is so by the object or by its failing. */
-    json_t *view = json_object();
-    int failed = json_object_set_new(view, "has_figures", json_boolean(has_figures(stages)));
-    failed |= json_object_set_new(view, "ticks", ticks_view(&scale));
-    failed |= json_object_set_new(view, "stages", rows_view(stages, "stage", &scale));
-    failed |= json_object_set_new(view, "spans", rows_view(spans, "span", &scale));
-    failed |= json_object_set_new(view, "trace", trace_view(json_object_get(journey, "trace")));
-    failed |= json_object_set_new(view, "kernel", json_incref(json_object_get(journey, "kernel")));
+    return json_pack("{s:s, s:I, s:s}", "name", name, "value", (json_int_t)value, "unit", unit);
+}
+
+static json_t *kernel_data(const struct journey_view *view)
+{
+    json_t *kernel = json_array();
+    bool whole = add(kernel, quantity_data("accept_queue", view->accept_queue, "connections"));
+    for (unsigned i = 0; i < SOCKET_STATE_COUNT && view->has_socket; i++)
+        if (view->socket[i] != SOCKET_STATE_UNKNOWN)
+            whole &= add(kernel, quantity_data(socket_state_info[i].name, view->socket[i],
+                                               socket_state_info[i].unit));
+    return finish(kernel, whole);
+}
+
+int page_journey(struct buffer *out, const struct page_place *place,
+                 const struct journey_view *journey)
+{
+    const struct scale scale = scale_of(journey);
+    json_t *data = json_pack("{s:s, s:b, s:o, s:o, s:o, s:o, s:o}", "root", place->root,
+                             "has_figures", has_figures(journey), "ticks", ticks_data(&scale),
+                             "stages", figures_data(journey, &scale, true), "spans",
+                             figures_data(journey, &scale, false), "trace", ballot_data(journey),
+                             "kernel", kernel_data(journey));
     int result = TEMPLATE_NO_MEMORY;
-    if (!failed)
-        result = template_render(out, asset_template("journey.html"), view);
-    json_decref(view);
+    if (data)
+        result = template_render(out, asset_template("journey.html"), data);
+    json_decref(data);
     return result;
 }

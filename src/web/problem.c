@@ -1,23 +1,33 @@
-/* Refusals for HTTP. Any thread. Memory can be short. A detail that is no UTF-8 counts as that:
- * those that the server has are its own texts. */
+/* Refusals for HTTP. Any thread. Memory can be short. The details that the server has are its own
+ * texts, and so UTF-8. */
 #include "web/problem.h"
 
-#include "json/json.h"
+#include "json/json_write.h"
 #include "proto/http.h"
 
 int problem_append(struct buffer *out, int status, const char *code, const char *detail,
                    uint64_t seq)
 {
-    json_t *problem = json_pack("{ss ss si}", "type", "about:blank", "title", http_reason(status),
-                                "status", status);
-    bool failed = !problem;
-    if (code)
-        failed |= json_object_set_new(problem, "code", json_string(code)) != 0;
-    if (detail)
-        failed |= json_object_set_new(problem, "detail", json_string(detail)) != 0;
-    if (seq > 0)
-        failed |= json_object_set_new(problem, "seq", json_integer((json_int_t)seq)) != 0;
-    int result = failed ? -1 : json_append(out, problem);
-    json_decref(problem);
-    return result;
+    struct json_writer json = json_write_begin(out);
+    json_write_open(&json, '{');
+    json_write_name(&json, "type");
+    json_write_string(&json, "about:blank");
+    json_write_name(&json, "title");
+    json_write_string(&json, http_reason(status));
+    json_write_name(&json, "status");
+    json_write_number(&json, (uint64_t)status);
+    if (code) {
+        json_write_name(&json, "code");
+        json_write_string(&json, code);
+    }
+    if (detail) {
+        json_write_name(&json, "detail");
+        json_write_string(&json, detail);
+    }
+    if (seq > 0) {
+        json_write_name(&json, "seq");
+        json_write_number(&json, seq);
+    }
+    json_write_close(&json, '}');
+    return json_write_finish(&json);
 }

@@ -16,7 +16,13 @@ enum { RETRY_LEAST_MS = 2000, RETRY_MOST_MS = 5000 };
 static enum web_result reply_stream(struct web_session *session, const char *body, size_t len)
 {
     const struct web_response response = {
-        .status = 200, .type = TYPE_EVENTS, .body = body, .len = len, .endless = true};
+        .status = 200,
+        .type = TYPE_EVENTS,
+        .cache = "no-store, no-transform", /* a proxy that compresses gathers, too */
+        .body = body,
+        .len = len,
+        .endless = true,
+    };
     return web_reply(session, &response);
 }
 

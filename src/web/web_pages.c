@@ -1,8 +1,8 @@
 /* Pages, their files, and the plain routes. On the worker's thread. */
 #include "proto/http_value.h"
+#include "proto/number.h"
 #include "web/asset.h"
 #include "view/journey_view.h"
-#include "json/json.h"
 #include "ledger/ledger.h"
 #include "view/metrics.h"
 #include "web/page.h"
@@ -13,6 +13,7 @@
 #include "web/web_route.h"
 #include "web/web_vote.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -31,27 +32,57 @@ static enum web_result reply_page(struct web_session *session, struct buffer *bo
     return web_refuse_status(session, 500, "the page can't be made; the log says why");
 }
 
+static struct tally *tally_of(const struct web_session *session)
+{
+    return session->client.worker->server->tally;
+}
+
+/* Lists polls from place `from` of all, the open ones before the others, the newest first. Returns
+ * at which place the list ends. */
+static size_t list_polls(struct web_list *list, const struct tally *tally, size_t from)
+{
+    const uint32_t count = tally_poll_count(tally);
+    size_t place = 0;
+    for (int open = 1; open >= 0; open--)
+        for (uint32_t poll = count; poll > 0; poll--)
+            if (tally_is_open(tally, poll) == open && place++ >= from &&
+                !web_list_add(list, tally, poll))
+                return place;
+    return place;
+}
+
 enum web_result web_index(struct web_session *session, const struct web_call *call)
 {
-    uint64_t after, limit, newest;
-    if (!web_read_range(call, &after, &limit))
-        return web_refuse(session, ERR_BAD_ARGUMENT, 0, WEB_RANGE_RULE);
+    uint64_t from = 0;
+    if (!web_read_number(call->request->query, "from", 0, POLLS_MAX, &from))
+        return web_refuse(session, ERR_BAD_ARGUMENT, 0, "from is a number from 0");
+    struct tally *tally = tally_of(session);
+    struct web_list list = {.limit = WEB_LIST_MAX};
+    size_t end = list_polls(&list, tally, from);
+    web_list_read(&list, tally);
+
+    char root[WEB_ROOT_SIZE], next[sizeof "?from=" + NUMBER_DIGITS_MAX];
+    const struct page_place place = web_place(session, root);
+    snprintf(next, sizeof next, "?from=%zu", end);
     struct buffer body = {0};
-    json_t *list = web_list(session, after, limit, &newest);
-    int result = list ? page_index(&body, list) : TEMPLATE_NO_MEMORY;
-    json_decref(list);
+    int result = page_index(&body, &place, list.snapshots, list.count,
+                            end < tally_poll_count(tally) ? next : NULL);
+    web_list_release(&list);
     return reply_page(session, &body, result);
 }
 
-/* The choice that the query says was just voted for, or NULL. */
-static const char *voted_choice(struct span query, char choice[PROTO_NAME_MAX + 1])
+/* The choice that the query says was just voted for, or -1. */
+static int voted_choice(const struct poll *poll, struct span query)
 {
     struct span name, value;
-    while (http_next_pair(&query, &name, &value))
-        if (name.len == 5 && memcmp(name.at, "voted", 5) == 0 &&
-            http_decode(value, true, choice, PROTO_NAME_MAX + 1) > 0)
-            return choice;
-    return NULL;
+    char text[PROTO_NAME_MAX + 1];
+    struct name choice;
+    while (http_next_pair(&query, &name, &value)) {
+        int len = span_is(name, "voted") ? http_decode(value, true, text, sizeof text) : -1;
+        if (len > 0 && name_parse(text, (size_t)len, &choice))
+            return poll_choice_find(poll, &choice);
+    }
+    return -1;
 }
 
 /* Where a page's form keeps its texts. */
@@ -62,23 +93,22 @@ struct form_texts {
 
 /* What makes a form that is sent twice count once: where each browser is a voter, and this one has
  * no cookie, the token of the one that it is given; where every ballot counts, an id. */
-static struct page_form make_form(struct web_session *session, const struct http_request *request,
-                                  const struct poll *poll, struct form_texts *texts)
+static void know_reader(struct web_session *session, const struct http_request *request,
+                        const struct poll *poll, struct page_reader *reader,
+                        struct form_texts *texts)
 {
-    struct page_form form = {0};
     if (poll_setting(poll, SETTING_BALLOTS) == BALLOTS_UNLIMITED) {
         voter_cookie_make(&session->client.worker->server->key, &texts->id);
-        form.id = texts->id.id;
+        reader->id = texts->id.id;
     }
     if (poll_setting(poll, SETTING_VOTERS) != VOTERS_CONNECTION)
-        return form;
+        return;
     web_know_voter(session, request, (struct span){0});
     if (session->sets_cookie) {
         voter_cookie_token(&session->voter, texts->token);
-        form.token = texts->token;
+        reader->token = texts->token;
     }
     session->sets_cookie = session->sets_cookie && web_guard_is_navigation(request);
-    return form;
 }
 
 enum web_result web_poll_page(struct web_session *session, const struct web_call *call)
@@ -87,14 +117,14 @@ enum web_result web_poll_page(struct web_session *session, const struct web_call
     if (!poll)
         return web_refuse(session, ERR_NO_SUCH_POLL, 0, NULL);
     struct form_texts texts;
-    const struct page_form form = make_form(session, call->request, poll, &texts);
-    uint64_t seq;
-    char choice[PROTO_NAME_MAX + 1];
+    struct page_reader reader = {.voted = voted_choice(poll, call->request->query)};
+    know_reader(session, call->request, poll, &reader, &texts);
+    char root[WEB_ROOT_SIZE];
+    const struct page_place place = web_place(session, root);
+    struct snapshot *snapshot = tally_snapshot(tally_of(session), poll->id);
     struct buffer body = {0};
-    json_t *json = web_read_poll(session, poll->id, &seq);
-    int result = json ? page_poll(&body, json, voted_choice(call->request->query, choice), &form)
-                      : TEMPLATE_NO_MEMORY;
-    json_decref(json);
+    int result = page_poll(&body, &place, snapshot, &reader);
+    snapshot_unref(snapshot);
     return reply_page(session, &body, result);
 }
 
@@ -117,24 +147,25 @@ enum web_result web_screen(struct web_session *session, const struct web_call *c
     const struct poll *poll = web_find_poll(session, call);
     if (!poll)
         return web_refuse(session, ERR_NO_SUCH_POLL, 0, NULL);
-    char url[URL_MAX];
-    uint64_t seq;
+    char url[URL_MAX], root[WEB_ROOT_SIZE];
     make_url(url, session, call->request, poll);
+    const struct page_place place = web_place(session, root);
+    struct snapshot *snapshot = tally_snapshot(tally_of(session), poll->id);
     struct buffer body = {0};
-    json_t *json = web_read_poll(session, poll->id, &seq);
-    int result = json ? page_screen(&body, json, url) : TEMPLATE_NO_MEMORY;
-    json_decref(json);
+    int result = page_screen(&body, &place, snapshot, url);
+    snapshot_unref(snapshot);
     return reply_page(session, &body, result);
 }
 
 enum web_result web_journey(struct web_session *session, const struct web_call *call)
 {
     (void)call;
+    struct journey_view journey;
+    journey_look(session->client.worker->server, 0, &journey);
+    char root[WEB_ROOT_SIZE];
+    const struct page_place place = web_place(session, root);
     struct buffer body = {0};
-    json_t *json = journey_json(session->client.worker->server);
-    int result = json ? page_journey(&body, json) : TEMPLATE_NO_MEMORY;
-    json_decref(json);
-    return reply_page(session, &body, result);
+    return reply_page(session, &body, page_journey(&body, &place, &journey));
 }
 
 enum web_result web_asset(struct web_session *session, const struct web_call *call)

@@ -3,6 +3,7 @@
 
 #include "json/poll_json.h"
 #include "proto/http_value.h"
+#include "proto/number.h"
 #include "tally/tally.h"
 #include "web/web_reply.h"
 #include "proto/number.h"
@@ -12,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ETAG_MAX = 64, POLLS_IN_LIST_MAX = 100, CHOICES_IN_LIST_MAX = 1000 };
+enum { ETAG_MAX = 64, CHOICES_IN_LIST_MAX = 1000 };
 
 const struct poll *web_find_poll(struct web_session *session, const struct web_call *call)
 {
@@ -35,33 +36,19 @@ static void make_etag(char etag[ETAG_MAX], uint64_t seq, const struct buffer *bo
              sodium_bin2hex(digits, sizeof digits, hash, sizeof hash));
 }
 
-/* Replies with JSON that a reader may keep and ask after. Takes over `json`, which is NULL if
- * memory was short. */
+/* Replies with JSON that a reader may keep and ask after. `failed` says that memory was short. */
 static enum web_result reply_json(struct web_session *session, const struct web_call *call,
-                                  json_t *json, uint64_t seq)
+                                  struct buffer *body, bool failed, uint64_t seq)
 {
-    struct buffer body = {0};
     char etag[ETAG_MAX];
     struct web_response response = {
         .status = 200, .type = TYPE_JSON, .etag = etag, .cache = "no-cache"};
-    bool failed = json_append_new(&body, json) != 0;
     if (!failed) {
-        make_etag(etag, seq, &body);
+        make_etag(etag, seq, body);
         if (http_etag_matches(call->request->headers[HTTP_HEADER_IF_NONE_MATCH], etag))
             response.status = 304;
     }
-    return web_reply_buffer(session, &response, &body, failed);
-}
-
-json_t *web_read_poll(struct web_session *session, uint32_t id, uint64_t *seq)
-{
-    struct poll_texts *texts;
-    struct snapshot *snapshot = tally_snapshot(session->client.worker->server->tally, id, &texts);
-    json_t *json = poll_json(snapshot, texts);
-    *seq = snapshot->seq;
-    snapshot_unref(snapshot);
-    poll_texts_unref(texts);
-    return json;
+    return web_reply_buffer(session, &response, body, failed);
 }
 
 enum web_result web_poll(struct web_session *session, const struct web_call *call)
@@ -69,18 +56,25 @@ enum web_result web_poll(struct web_session *session, const struct web_call *cal
     const struct poll *poll = web_find_poll(session, call);
     if (!poll)
         return web_refuse(session, ERR_NO_SUCH_POLL, 0, NULL);
-    uint64_t seq;
-    json_t *json = web_read_poll(session, poll->id, &seq);
-    return reply_json(session, call, json, seq);
+    struct tally *tally = session->client.worker->server->tally;
+    struct snapshot *snapshot = tally_snapshot(tally, poll->id);
+    struct buffer body = {0};
+    struct json_writer json = json_write_begin(&body);
+    poll_json_write(&json, snapshot, tally_ledger(tally));
+    bool failed = json_write_finish(&json) != 0;
+    enum web_result result = reply_json(session, call, &body, failed, snapshot->seq);
+    snapshot_unref(snapshot);
+    return result;
 }
 
-/* Reads a number of the query. Returns whether it is fine, or absent. */
-static bool read_number(struct span query, const char *wanted, uint64_t least, uint64_t most,
-                        uint64_t *number)
+/* ---- lists ---- */
+
+bool web_read_number(struct span query, const char *wanted, uint64_t least, uint64_t most,
+                     uint64_t *number)
 {
     struct span name, value;
     while (http_next_pair(&query, &name, &value)) {
-        if (name.len != strlen(wanted) || memcmp(name.at, wanted, name.len) != 0)
+        if (!span_is(name, wanted))
             continue;
         if (!number_parse(value.at, value.len, most, number) || *number < least)
             return false;
@@ -88,63 +82,74 @@ static bool read_number(struct span query, const char *wanted, uint64_t least, u
     return true;
 }
 
-bool web_read_range(const struct web_call *call, uint64_t *after, uint64_t *limit)
+bool web_list_add(struct web_list *list, const struct tally *tally, uint32_t poll)
 {
-    *after = 0;
-    *limit = POLLS_IN_LIST_MAX;
-    return read_number(call->request->query, "after", 0, POLLS_MAX, after) &&
-           read_number(call->request->query, "limit", 1, POLLS_IN_LIST_MAX, limit);
+    list->polls[list->count++] = poll;
+    list->choices += tally_poll(tally, poll)->choice_count;
+    return list->count < list->limit && list->choices < CHOICES_IN_LIST_MAX;
 }
 
-static size_t choice_count(const json_t *poll)
+void web_list_read(struct web_list *list, struct tally *tally)
 {
-    return json_array_size(json_object_get(poll, "choices"));
+    tally_snapshots(tally, list->polls, list->count, list->snapshots);
 }
 
-/* Adds the polls after the one with the id *after, which becomes that of the last one: up to
- * `limit`, and fewer where they have many choices, for others wait while the list is made. Returns
- * 0, or -1 if memory is short. */
-static int add_polls(struct web_session *session, json_t *polls, uint64_t *after, uint64_t limit,
-                     uint64_t *newest)
+void web_list_release(struct web_list *list)
 {
-    uint32_t count = worker_know_polls(session->client.worker);
-    size_t choices = 0;
-    while (*after < count && json_array_size(polls) < limit && choices < CHOICES_IN_LIST_MAX) {
-        uint64_t seq;
-        json_t *poll = web_read_poll(session, (uint32_t)++ * after, &seq);
-        choices += choice_count(poll);
-        if (json_array_append_new(polls, poll) != 0)
-            return -1;
-        if (seq > *newest)
-            *newest = seq;
-    }
-    return 0;
+    for (size_t i = 0; i < list->count; i++)
+        snapshot_unref(list->snapshots[i]);
 }
 
-/* Where the list goes on after the poll with this id, or null. */
-static json_t *next_page(struct web_session *session, uint64_t after, uint64_t limit)
+static uint64_t newest(const struct web_list *list)
 {
-    if (after >= worker_know_polls(session->client.worker))
-        return json_null();
-    return json_sprintf("/polls?after=%" PRIu64 "&limit=%" PRIu64, after, limit);
+    uint64_t seq = 0;
+    for (size_t i = 0; i < list->count; i++)
+        if (list->snapshots[i]->seq > seq)
+            seq = list->snapshots[i]->seq;
+    return seq;
 }
 
-json_t *web_list(struct web_session *session, uint64_t after, uint64_t limit, uint64_t *newest)
+/* `next` is the path where the list goes on, or NULL. */
+static int list_append(struct buffer *out, const struct web_list *list, const char *ledger,
+                       const char *next)
 {
-    *newest = 0;
-    json_t *polls = json_array();
-    if (!polls || add_polls(session, polls, &after, limit, newest) != 0) {
-        json_decref(polls);
-        return NULL;
-    }
-    return json_pack("{s:o, s:o}", "polls", polls, "next", next_page(session, after, limit));
+    struct json_writer json = json_write_begin(out);
+    json_write_open(&json, '{');
+    json_write_name(&json, "ledger");
+    json_write_string(&json, ledger);
+    json_write_name(&json, "polls");
+    json_write_open(&json, '[');
+    for (size_t i = 0; i < list->count; i++)
+        poll_json_write(&json, list->snapshots[i], ledger);
+    json_write_close(&json, ']');
+    json_write_name(&json, "next");
+    if (next)
+        json_write_string(&json, next);
+    else
+        json_write_null(&json);
+    json_write_close(&json, '}');
+    return json_write_finish(&json);
 }
 
 enum web_result web_polls(struct web_session *session, const struct web_call *call)
 {
-    uint64_t after, limit, newest;
-    if (!web_read_range(call, &after, &limit))
-        return web_refuse(session, ERR_BAD_ARGUMENT, 0, WEB_RANGE_RULE);
-    json_t *list = web_list(session, after, limit, &newest);
-    return reply_json(session, call, list, newest);
+    struct tally *tally = session->client.worker->server->tally;
+    uint64_t after = 0, limit = WEB_LIST_MAX;
+    if (!web_read_number(call->request->query, "after", 0, POLLS_MAX, &after) ||
+        !web_read_number(call->request->query, "limit", 1, WEB_LIST_MAX, &limit))
+        return web_refuse(session, ERR_BAD_ARGUMENT, 0,
+                          "after is a number from 0, and limit one from 1 to 100");
+    struct web_list list = {.limit = limit};
+    const uint32_t count = tally_poll_count(tally);
+    while (after < count && web_list_add(&list, tally, (uint32_t)++after))
+        ;
+    web_list_read(&list, tally);
+
+    char next[sizeof "/polls?after=&limit=" + 2 * NUMBER_DIGITS_MAX];
+    snprintf(next, sizeof next, "/polls?after=%" PRIu64 "&limit=%" PRIu64, after, limit);
+    struct buffer body = {0};
+    bool failed = list_append(&body, &list, tally_ledger(tally), after < count ? next : NULL) != 0;
+    enum web_result result = reply_json(session, call, &body, failed, newest(&list));
+    web_list_release(&list);
+    return result;
 }

@@ -4,22 +4,33 @@
 
 #include "web/web_route.h"
 
-#include <jansson.h>
+#include "tally/tally.h"
 
 /* The poll that a call names, or NULL. */
 const struct poll *web_find_poll(struct web_session *session, const struct web_call *call);
 
-/* The part of the list of polls that a query asks for, or all that one list takes. Returns whether
- * its numbers are fine; else the rule says how they are to be. */
-bool web_read_range(const struct web_call *call, uint64_t *after, uint64_t *limit)
-    __attribute__((warn_unused_result));
-#define WEB_RANGE_RULE "after is a number from 0, and limit one from 1 to 100"
+/* Reads the number `wanted` of a query. Returns whether it is fine, or absent, and then it stays as
+ * it was. */
+bool web_read_number(struct span query, const char *wanted, uint64_t least, uint64_t most,
+                     uint64_t *number) __attribute__((warn_unused_result));
 
-/* Polls as GET /polls lists them: up to `limit` after the one with the id `after`; *newest is the
- * latest sequence among them. The caller owns it. NULL if memory is short. */
-json_t *web_list(struct web_session *session, uint64_t after, uint64_t limit, uint64_t *newest);
+enum { WEB_LIST_MAX = 100 }; /* polls in one list */
 
-/* A poll as GET /polls/POLL shows it. The caller owns it. NULL if memory is short. */
-json_t *web_read_poll(struct web_session *session, uint32_t id, uint64_t *seq);
+/* Some polls, in the order in which they are listed; first all zero but for `limit`. */
+struct web_list {
+    size_t limit; /* of polls */
+    size_t count;
+    size_t choices; /* of all its polls */
+    uint32_t polls[WEB_LIST_MAX];
+    struct snapshot *snapshots[WEB_LIST_MAX]; /* owned references */
+};
+
+/* Adds a poll that exists. Returns whether there is room for more: a list ends sooner where its
+ * polls have many choices, for others wait while it is made. */
+bool web_list_add(struct web_list *list, const struct tally *tally, uint32_t poll);
+
+/* Takes the polls' snapshots, and releases them. */
+void web_list_read(struct web_list *list, struct tally *tally);
+void web_list_release(struct web_list *list);
 
 #endif

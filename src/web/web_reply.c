@@ -83,6 +83,8 @@ static char *put_head(char *at, struct web_session *session, const struct web_re
         at = http_put_field(at, "Retry-After", "1");
     if (response->page)
         at = put_page_fields(at);
+    if (response->endless)
+        at = http_put_field(at, "X-Accel-Buffering", "no"); /* nginx gathers replies otherwise */
     at = put_cors_fields(at, session);
     at = put_cookie(at, session);
     if (session->closes_for != CLOSE_NONE)
@@ -131,14 +133,26 @@ enum web_result web_reply_buffer(struct web_session *session, struct web_respons
     return WEB_REPLIED;
 }
 
+struct page_place web_place(const struct web_session *session, char root[WEB_ROOT_SIZE])
+{
+    char *at = root;
+    for (unsigned i = 0; i < session->depth; i++)
+        at = stpcpy(at, "../");
+    *at = '\0';
+    return (struct page_place){root, tally_ledger(session->client.worker->server->tally)};
+}
+
 static int make_refusal(const struct web_session *session, const struct web_refusal *refusal,
                         struct buffer *body)
 {
     /* A browser's form was for a poll, whose page is the way back. */
     const char *poll = session->poll ? session->poll->name.text : NULL;
-    if (session->html)
-        return page_error(body, refusal->status, http_reason(refusal->status), refusal->detail,
-                          poll);
+    if (session->html) {
+        char root[WEB_ROOT_SIZE];
+        const struct page_place place = web_place(session, root);
+        return page_error(body, &place, refusal->status, http_reason(refusal->status),
+                          refusal->detail, poll);
+    }
     return problem_append(body, refusal->status, refusal->code, refusal->detail, refusal->seq);
 }
 

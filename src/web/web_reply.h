@@ -5,6 +5,7 @@
 
 #include "base/buffer.h"
 #include "proto/error.h"
+#include "web/page.h"
 #include "web/web_session.h"
 
 #include <stdbool.h>
@@ -47,6 +48,11 @@ struct web_refusal {
     const char *detail;
     const char *allow;
 };
+
+/* What a page that answers the present request is told. `root` gets the way from the request's path
+ * to the server's own: as deep as it is, so often `../`. */
+enum { WEB_ROOT_SIZE = 3 * UINT8_MAX + 1 };
+struct page_place web_place(const struct web_session *session, char root[WEB_ROOT_SIZE]);
 
 /* Replies; nothing of `response` is owned. */
 enum web_result web_reply(struct web_session *session, const struct web_response *response);

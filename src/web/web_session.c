@@ -14,6 +14,16 @@
 #include "web/web_route.h"
 #include "web/web_vote.h"
 
+/* How many parts a path has before its last one. One that is deeper than a page can be is of no
+ * use, and shown so. */
+static uint8_t depth_of(struct span path)
+{
+    unsigned slashes = 0;
+    for (size_t i = 1; i < path.len && slashes < UINT8_MAX; i++)
+        slashes += path.at[i] == '/';
+    return (uint8_t)slashes;
+}
+
 static void begin(struct web_session *session, const struct http_request *request)
 {
     session->head = request->method == HTTP_HEAD;
@@ -22,6 +32,7 @@ static void begin(struct web_session *session, const struct http_request *reques
     session->html = http_prefers_html(request->headers[HTTP_HEADER_ACCEPT]);
     session->https = web_guard_is_https(session, request);
     session->sets_cookie = false;
+    session->depth = depth_of(request->path);
     session->poll = NULL;
 }
 
@@ -48,6 +59,7 @@ static void take_malformed(struct web_session *session, enum close_reason reason
 {
     session->head = session->html = session->cors = session->sets_cookie = false;
     session->closes_for = (uint8_t)reason;
+    session->depth = 0;
     web_refuse_status(session, status, why);
 }
 

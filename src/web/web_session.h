@@ -26,6 +26,7 @@ struct web_session {
     bool streams : 1;          /* is sent events from now on; more input is dropped */
     uint8_t closes_for;        /* of the present request: enum close_reason for which the connection
                                   ends after the reply; or CLOSE_NONE */
+    uint8_t depth;             /* of the present request: slashes in its path beyond the first */
     uint16_t choice;           /* of the ballot in flight */
     struct http_part part;     /* of the next request, which is not whole yet */
     const struct poll *poll;   /* of the ballot in flight, or of the one just answered; or NULL */

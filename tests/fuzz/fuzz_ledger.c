@@ -47,16 +47,22 @@ static const struct poll *poll_of(uint32_t id)
     return tally_peek(tally, id)->poll;
 }
 
-static void show(uint32_t poll, struct snapshot *snapshot)
+static void show(struct snapshot *snapshot)
 {
     REQUIRE(snapshot);
-    tally_publish(tally, &(struct tally_change){.poll = poll, .snapshot = snapshot}, 1);
+    tally_publish(tally, &snapshot, 1);
+}
+
+static struct snapshot *copied(uint32_t poll)
+{
+    struct snapshot *snapshot = snapshot_copy(tally_peek(tally, poll));
+    REQUIRE(snapshot);
+    return snapshot;
 }
 
 static struct snapshot *changed(uint32_t poll)
 {
-    struct snapshot *snapshot = snapshot_copy(tally_peek(tally, poll));
-    REQUIRE(snapshot);
+    struct snapshot *snapshot = copied(poll);
     snapshot->seq = ++last_seq;
     return snapshot;
 }
@@ -80,22 +86,20 @@ static struct answer create(struct poll *poll)
     struct snapshot *snapshot = snapshot_new(poll);
     REQUIRE(snapshot);
     snapshot->seq = snapshot->state_seq = ++last_seq;
-    show(poll->id, snapshot);
+    show(snapshot);
     return (struct answer){.number = last_seq};
 }
 
 static struct answer rename_poll(const struct request *request)
 {
     const struct request_text *text = request->detail;
-    const struct poll *poll = poll_of(request->poll);
+    struct snapshot *snapshot = copied(request->poll);
     unsigned index = request->kind == REQUEST_TITLE ? 0 : 1u + request->choice;
-    REQUIRE(index <= poll->choice_count && text->len <= PROTO_TEXT_MAX);
-    struct poll_texts *texts =
-        poll_texts_change(poll, tally_peek_texts(tally, poll->id), index, text->bytes, text->len);
-    REQUIRE(texts);
-    tally_publish(tally, &(struct tally_change){.poll = poll->id, .texts = texts}, 1);
+    REQUIRE(index <= snapshot->poll->choice_count && text->len <= PROTO_TEXT_MAX);
+    REQUIRE(snapshot_set_text(snapshot, index, text->bytes, text->len, ++last_seq) == 0);
+    show(snapshot);
     renamed = true;
-    return (struct answer){.number = ++last_seq};
+    return (struct answer){.number = last_seq};
 }
 
 static struct answer set_state(const struct request *request)
@@ -106,8 +110,9 @@ static struct answer set_state(const struct request *request)
         return (struct answer){.number = now->state_seq, .duplicate = true};
     struct snapshot *snapshot = changed(request->poll);
     snapshot->open = open;
+    snapshot->opened |= open;
     snapshot->state_seq = last_seq;
-    show(request->poll, snapshot);
+    show(snapshot);
     return (struct answer){.number = last_seq};
 }
 
@@ -132,7 +137,7 @@ static struct answer cast(const struct request *request)
     struct snapshot *snapshot = changed(poll->id);
     snapshot->counts[request->choice]++;
     snapshot->ballots++;
-    show(poll->id, snapshot);
+    show(snapshot);
     *last = (struct last_ballot){request->voter, request->choice, last_seq};
     return (struct answer){.number = last_seq};
 }
@@ -223,7 +228,7 @@ void fuzz_ledger_count(unsigned index)
     struct snapshot *snapshot = changed(poll);
     snapshot->counts[snapshot->seq % snapshot->poll->choice_count]++;
     snapshot->ballots++;
-    show(poll, snapshot);
+    show(snapshot);
     kernel_memory_release(held);
 }
 
@@ -289,7 +294,7 @@ static void empty_poll(uint32_t id)
     struct snapshot *snapshot = snapshot_new(poll_of(id));
     REQUIRE(snapshot);
     snapshot->seq = snapshot->state_seq = ++last_seq;
-    show(id, snapshot);
+    show(snapshot);
 }
 
 void fuzz_ledger_reset(struct tally *used)

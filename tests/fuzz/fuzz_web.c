@@ -246,6 +246,22 @@ static uint64_t take_number(const char **at, const char *word)
     return number;
 }
 
+/* The version of the poll's title and labels that a tally names. */
+static uint64_t texts_of(const char *tally)
+{
+    static const char member[] = ",\"texts\":";
+    const char *digits = strstr(tally, member);
+    REQUIRE(digits);
+    return strtoull(digits + strlen(member), NULL, 10);
+}
+
+/* An event's data, which is an object, ends it. */
+static void require_one_line(const char *data)
+{
+    const char *lf = strchr(data, '\n');
+    REQUIRE(lf && lf > data && lf[-1] == '}' && lf[1] == '\0');
+}
+
 /* A tally is never older than the one before it. */
 static void take_tally(struct web *web, const char *event)
 {
@@ -263,14 +279,15 @@ static void take_tally(struct web *web, const char *event)
     REQUIRE(web->subscribed_all || web->subscribed[poll]);
     REQUIRE(seq >= web->shown[poll] && seq <= tally_peek(web->tally, poll + 1)->seq);
     web->shown[poll] = seq;
-    const char *lf = strchr(event, '\n');
-    REQUIRE(lf && lf > event && lf[-1] == '}' && lf[1] == '\0');
+    web->shown_texts[poll] = texts_of(event);
+    require_one_line(event);
 }
 
-/* Takes an event, or a comment, which an empty line ends. Returns false if there is no whole one.
+/* Takes an event, which an empty line ends. Returns false if there is no whole one.
  */
 static bool take_event(struct web *web)
 {
+    static const char beat[] = "event: beat\ndata: {\"ledger\":\"";
     const char *end = memmem(web->received, web->received_len, "\n\n", 2);
     if (!end)
         return false;
@@ -280,7 +297,9 @@ static bool take_event(struct web *web)
         const char *at = web->received;
         uint64_t retry_ms = take_number(&at, "retry: ");
         REQUIRE(retry_ms >= 2000 && retry_ms <= 5000 && *at == '\0');
-    } else if (strcmp(web->received, ":\n") != 0) {
+    } else if (strncmp(web->received, beat, strlen(beat)) == 0) {
+        require_one_line(web->received + strlen(beat));
+    } else {
         take_tally(web, web->received);
     }
     drop(web->received, &web->received_len, len);
@@ -313,9 +332,13 @@ void web_pass_time(struct web *web, uint64_t ms, bool listens)
 static void require_newest(const struct web *web)
 {
     uint32_t count = tally_poll_count(web->tally);
-    for (uint32_t i = 0; i < count; i++)
-        if (web->subscribed_all || web->subscribed[i])
-            REQUIRE(web->shown[i] == tally_peek(web->tally, i + 1)->seq);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct snapshot *newest = tally_peek(web->tally, i + 1);
+        if (!web->subscribed_all && !web->subscribed[i])
+            continue;
+        REQUIRE(web->shown[i] == newest->seq);
+        REQUIRE(web->shown_texts[i] == newest->texts_seq);
+    }
 }
 
 void web_require_told(const struct web *web, bool stopped)

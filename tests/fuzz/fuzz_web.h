@@ -29,6 +29,7 @@ struct web {
     bool subscribed_all;
     bool subscribed[FUZZ_POLLS_MAX];
     uint64_t shown[FUZZ_POLLS_MAX]; /* the newest tally, by sequence */
+    uint64_t shown_texts[FUZZ_POLLS_MAX];
 };
 
 void web_free(struct web *web);

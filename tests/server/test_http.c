@@ -1282,6 +1282,8 @@ START_TEST(events)
     assert_match(web_field(reply, "Content-Type"), "^text/event-stream");
     ck_assert_ptr_null(web_field(reply, "Content-Length"));
     ck_assert_str_eq(web_field(reply, "Connection"), "close");
+    ck_assert_str_eq(web_field(reply, "Cache-Control"), "no-store, no-transform");
+    ck_assert_str_eq(web_field(reply, "X-Accel-Buffering"), "no");
     client_expect_match(reader, "^retry: [2-5][0-9]{3}$");
     client_expect(reader, "%s", "");
     client_expect(reader, "event: tally");
@@ -1298,6 +1300,88 @@ START_TEST(events)
         ;
     ck_assert_int_eq(reader->error, 0);
     ck_assert_int_eq(server_wait(&server), 0);
+}
+END_TEST
+
+/* A title or label that changes is told to readers of events, who ask for it then. In the line
+ * protocol, where a tally has neither, nothing is pushed. */
+START_TEST(events_of_other_texts)
+{
+    START();
+    struct client *reader = web_client(&server), *all = web_client(&server);
+    struct client *lines = server_client(&server);
+    web_ask(reader, "GET", "/polls/lunch/events", "");
+    web_ask(all, "GET", "/events", "");
+    client_ask(lines, "SUBSCRIBE lunch", "+OK 1");
+    client_expect_match(lines, "^> lunch open");
+    ck_assert_int_eq(web_head(reader)->status, 200);
+    ck_assert_int_eq(web_head(all)->status, 200);
+    assert_match(await_line(reader, "data: "), "\"texts\":0,");
+    assert_match(await_line(all, "data: "), "\"texts\":0,");
+    administer("LABEL lunch pizza Margherita");
+    assert_match(await_line(reader, "data: "), "\"texts\":[1-9][0-9]*,.*\"ballots\":0");
+    assert_match(await_line(all, "data: "), "\"texts\":[1-9][0-9]*,.*\"ballots\":0");
+    struct client *voter = server_client(&server);
+    client_ask_number(voter, "VOTE lunch pizza");
+    client_expect_match(lines, "^> lunch open [0-9]+ 1 pizza=1");
+}
+END_TEST
+
+/* The names of the polls that a page lists, in its order. */
+static const char *listed_polls(const struct web_reply *reply)
+{
+    static char names[8192];
+    static const char before[] = "<li class=\"card\" data-poll=\"";
+    char *end = strcpy(names, "");
+    for (const char *at = reply->body; (at = strstr(at, before)) != NULL;) {
+        at += strlen(before);
+        end += snprintf(end, sizeof names - (size_t)(end - names), " %.*s", (int)strcspn(at, "\""),
+                        at);
+    }
+    return names;
+}
+
+START_TEST(open_polls_are_listed_first_and_the_newest_of_them)
+{
+    START();
+    struct client *client = web_client(&server);
+    administer("CREATE second a b");
+    administer("CREATE third a b");
+    administer("CREATE fourth a b state=closed");
+    ck_assert_str_eq(listed_polls(web_get(client, "/")), " third second lunch fourth");
+    administer("CLOSE second");
+    administer("OPEN fourth");
+    ck_assert_str_eq(listed_polls(web_get(client, "/")), " fourth third lunch second");
+    ck_assert_str_eq(listed_polls(web_get(client, "/?from=3")), " second");
+    ck_assert_str_eq(listed_polls(web_get(client, "/?from=4")), "");
+}
+END_TEST
+
+START_TEST(a_list_of_many_polls_goes_on)
+{
+    START();
+    struct client *client = web_client(&server), *admin = server_admin(&server);
+    for (unsigned i = 0; i < 104; i++)
+        client_send(admin, "CREATE poll%u a b", i);
+    for (unsigned i = 0; i < 104; i++)
+        client_expect_match(admin, "^\\+OK");
+    assert_match(web_get(client, "/")->body, "<a href=\"[./]*\\?from=100\">More polls</a>");
+    const struct web_reply *rest = web_get(client, "/?from=100");
+    ck_assert_str_eq(listed_polls(rest), " poll3 poll2 poll1 poll0 lunch");
+    ck_assert_ptr_null(strstr(rest->body, "More polls"));
+}
+END_TEST
+
+START_TEST(a_poll_waits_to_be_opened)
+{
+    START();
+    struct client *client = web_client(&server);
+    administer("CREATE later a b state=closed");
+    assert_match(web_get(client, "/polls/later")->body, "\"state\":\"waiting\",\"open\":false");
+    administer("OPEN later");
+    assert_match(web_get(client, "/polls/later")->body, "\"state\":\"open\",\"open\":true");
+    administer("CLOSE later");
+    assert_match(web_get(client, "/polls/later")->body, "\"state\":\"closed\",\"open\":false");
 }
 END_TEST
 
@@ -1406,58 +1490,64 @@ END_TEST
 
 /* ---- The suite ---- */
 
-SERVER_MAIN(
-    "http",
-    {"routes", .set_up = set_up, .tear_down = tear_down,
-     .tests = {{every_route},
-               {head_of_every_route},
-               {options_and_other_methods},
-               {what_is_not_there},
-               {entity_tags},
-               {etag_changes_with_a_ballot_and_a_title},
-               {compressed_files}}},
-    {"ballots", .set_up = set_up, .tear_down = tear_down,
-     .tests = {{ballots},
-               {a_ballot_takes_the_mutex_once},
-               {ballots_of_a_browser},
-               {refused_ballots},
-               {longest_ballot}}},
-    {"connections", .set_up = set_up, .tear_down = tear_down,
-     .tests = {{closing},
-               {half_closed},
-               {pipelined},
-               {split_at_every_byte},
-               {byte_by_byte},
-               {deadlines},
-               {overdue_behind_a_fault},
-               {trickling},
-               {one_connection_too_many},
-               {stop_in_the_middle}}},
-    {"pages", .set_up = set_up, .tear_down = tear_down,
-     .tests = {{the_vote_is_confirmed},
-               {the_screen_tells_where_to_vote},
-               {the_screen_behind_a_proxy},
-               {a_ballots_journey}}},
-    {"malformed", .set_up = set_up, .tear_down = tear_down,
-     .tests = {{malformed}, {nul}, {too_long}}},
-    {"safety", .set_up = set_up, .tear_down = tear_down,
-     .tests = {{what_is_not_accepted},
-               {a_list_of_many_choices_is_shorter},
-               {hosts},
-               {origins},
-               {cors},
-               {cookies},
-               {a_cookie_with_the_page},
-               {a_form_sent_twice},
-               {a_form_of_an_unlimited_poll},
-               {cookies_by_https},
-               {cookie_with_the_ballot},
-               {forged_cookies},
-               {one_of_several_cookies},
-               {one_ballot_a_browser},
-               {named_voters},
-               {forwarded_is_not_believed},
-               {trusted_proxy}}},
-    {"readers", .set_up = set_up, .tear_down = tear_down,
-     .tests = {{events}, {events_of_all_polls}, {events_behind_other_requests}, {slow_reader}}},
-    {"curl", .set_up = set_up, .tear_down = tear_down, .tests = {{curl}}})
+SERVER_MAIN("http",
+            {"routes", .set_up = set_up, .tear_down = tear_down,
+             .tests = {{every_route},
+                       {head_of_every_route},
+                       {options_and_other_methods},
+                       {what_is_not_there},
+                       {entity_tags},
+                       {etag_changes_with_a_ballot_and_a_title},
+                       {compressed_files}}},
+            {"ballots", .set_up = set_up, .tear_down = tear_down,
+             .tests = {{ballots},
+                       {a_ballot_takes_the_mutex_once},
+                       {ballots_of_a_browser},
+                       {refused_ballots},
+                       {longest_ballot}}},
+            {"connections", .set_up = set_up, .tear_down = tear_down,
+             .tests = {{closing},
+                       {half_closed},
+                       {pipelined},
+                       {split_at_every_byte},
+                       {byte_by_byte},
+                       {deadlines},
+                       {overdue_behind_a_fault},
+                       {trickling},
+                       {one_connection_too_many},
+                       {stop_in_the_middle}}},
+            {"pages", .set_up = set_up, .tear_down = tear_down,
+             .tests = {{open_polls_are_listed_first_and_the_newest_of_them},
+                       {a_list_of_many_polls_goes_on},
+                       {a_poll_waits_to_be_opened},
+                       {the_vote_is_confirmed},
+                       {the_screen_tells_where_to_vote},
+                       {the_screen_behind_a_proxy},
+                       {a_ballots_journey}}},
+            {"malformed", .set_up = set_up, .tear_down = tear_down,
+             .tests = {{malformed}, {nul}, {too_long}}},
+            {"safety", .set_up = set_up, .tear_down = tear_down,
+             .tests = {{what_is_not_accepted},
+                       {a_list_of_many_choices_is_shorter},
+                       {hosts},
+                       {origins},
+                       {cors},
+                       {cookies},
+                       {a_cookie_with_the_page},
+                       {a_form_sent_twice},
+                       {a_form_of_an_unlimited_poll},
+                       {cookies_by_https},
+                       {cookie_with_the_ballot},
+                       {forged_cookies},
+                       {one_of_several_cookies},
+                       {one_ballot_a_browser},
+                       {named_voters},
+                       {forwarded_is_not_believed},
+                       {trusted_proxy}}},
+            {"readers", .set_up = set_up, .tear_down = tear_down,
+             .tests = {{events},
+                       {events_of_all_polls},
+                       {events_of_other_texts},
+                       {events_behind_other_requests},
+                       {slow_reader}}},
+            {"curl", .set_up = set_up, .tear_down = tear_down, .tests = {{curl}}})

@@ -519,8 +519,9 @@ static void say_tally(int fd, const char *prefix, const struct told *tally)
 static void say_event(int fd, uint64_t id, const struct told *tally)
 {
     say(fd,
-        "event: tally\nid: %" PRIu64 "\ndata: {\"poll\":\"%s\",\"seq\":%" PRIu64
-        ",\"open\":true,\"hidden\":false,\"ballots\":%" PRIu64
+        "event: tally\nid: %" PRIu64
+        "\ndata: {\"poll\":\"%s\",\"ledger\":\"0123456789abcdef\",\"seq\":%" PRIu64
+        ",\"texts\":0,\"state\":\"open\",\"open\":true,\"hidden\":false,\"ballots\":%" PRIu64
         ",\"choices\":[{\"choice\":\"a\",\"count\":%" PRIu64
         "},{\"choice\":\"b\",\"count\":%" PRIu64 "}]}\n\n",
         id, tally->poll, tally->seq, tally->ballots, tally->a, tally->b);
@@ -731,7 +732,7 @@ static void take_events_request(struct liar *liar, struct liar_client *client)
     say(client->fd, "HTTP/1.1 200 OK\r\nContent-Type: %s\r\n\r\nretry: 2000\n\n",
         liar->wrong == EVENTS_ARE_JSON ? "application/json" : "text/event-stream");
     push_told(client, told(liar, liar->seq, 0, 0));
-    say(client->fd, ":\n\n");
+    say(client->fd, "event: beat\ndata: {}\n\n");
 }
 
 /* Of pipelined requests, later ones may lack a cookie that only an earlier one's reply gave. */

@@ -410,8 +410,9 @@ END_TEST
 /* ---- events ---- */
 
 #define CHOICES_JSON "[{\"choice\":\"a\",\"count\":1},{\"choice\":\"b\",\"count\":2}]"
-#define TALLY_JSON(seq)                                                                 \
-    "{\"poll\":\"lunch\",\"seq\":" seq ",\"open\":true,\"hidden\":false,\"ballots\":3," \
+#define TALLY_JSON(seq)                                                             \
+    "{\"poll\":\"lunch\",\"ledger\":\"0123456789abcdef\",\"seq\":" seq              \
+    ",\"texts\":0,\"state\":\"open\",\"open\":true,\"hidden\":false,\"ballots\":3," \
     "\"choices\":" CHOICES_JSON "}"
 #define EVENT(id, data) "event: tally\nid: " id "\ndata: " data
 
@@ -435,6 +436,7 @@ static const struct {
     {EVENT("12", TALLY_JSON("12,\"seq\":12")), "data are no tally"},
     {EVENT("12", TALLY_JSON("12,\"more\":1")), "data are no tally"},
     {EVENT("12", "{\"poll\":\"lunch\",\"seq\":12}"), "data are no tally"},
+    {EVENT("12", TALLY_JSON("12,\"open\":false")), "data are no tally"},
     {EVENT("12", "[]"), "data are no tally"},
     {EVENT("12", ""), "data are no tally"},
     {"", "not a well-formed event"},
@@ -463,8 +465,10 @@ END_TEST
 
 START_TEST(events_that_are_silent)
 {
-    static const char *const silent[] = {":", ": still here", "retry: 2500"};
-    static const char *const loud[] = {"", "retry: soon", ":\ndata: 1", "event: tally"};
+    static const char *const silent[] = {"retry: 2500", "event: beat\ndata: {}"};
+    static const char *const loud[] = {
+        "",  "retry: soon",  "event: beat",           "event: beat\ndata: 1\ndata: 2",
+        ":", "event: tally", "event: beats\ndata: {}"};
     for (size_t i = 0; i < sizeof silent / sizeof silent[0]; i++)
         ck_assert(event_is_silent((struct span){silent[i], strlen(silent[i])}));
     for (size_t i = 0; i < sizeof loud / sizeof loud[0]; i++)

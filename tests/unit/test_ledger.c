@@ -234,7 +234,7 @@ static void assert_answer(struct answer answer, int error, uint64_t number, bool
 
 static void assert_shown(uint32_t poll, const char *expected)
 {
-    struct snapshot *snapshot = tally_snapshot(tally, poll, NULL);
+    struct snapshot *snapshot = tally_snapshot(tally, poll);
     struct tally_view view;
     snapshot_view(snapshot, &view);
     view.hidden = false;
@@ -247,13 +247,10 @@ static void assert_shown(uint32_t poll, const char *expected)
 
 static void assert_text(uint32_t poll, unsigned index, const char *expected)
 {
-    struct poll_texts *texts;
-    struct snapshot *snapshot = tally_snapshot(tally, poll, &texts);
-    ck_assert_ptr_nonnull(texts);
-    ck_assert_uint_eq(texts->text[index].len, strlen(expected));
-    ck_assert_int_eq(memcmp(texts->text[index].bytes, expected, strlen(expected)), 0);
+    struct snapshot *snapshot = tally_snapshot(tally, poll);
+    struct span text = index == 0 ? snapshot_title(snapshot) : snapshot_label(snapshot, index - 1);
+    ck_assert_msg(span_is(text, expected), "'%.*s' is not '%s'", (int)text.len, text.at, expected);
     snapshot_unref(snapshot);
-    poll_texts_unref(texts);
 }
 
 /* Sends requests together, so that they are one batch, and takes the answers. */

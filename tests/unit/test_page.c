@@ -8,7 +8,9 @@
 #include "tests/support/allocation.h"
 #include "tests/support/unit.h"
 
+#include <jansson.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,50 +21,87 @@ static void free_out(void)
     buffer_free(&out);
 }
 
-/* A poll as poll_json makes it. */
-static json_t *make_poll(const char *title, bool open, bool hidden, const char *ballots,
-                         const char *voters)
+static const struct page_place place = {"../", "0123456789abcdef"};
+
+static struct poll *make_poll_of(unsigned choice_count, unsigned ballots, unsigned voters,
+                                 unsigned reveal)
 {
-    json_t *poll = json_pack(
-        "{s:s, s:s, s:i, s:b, s:b, s:i, s:{s:s, s:s}, s:[{s:s, s:s, s:i}, {s:s, s:s, s:i}]}",
-        "poll", "lunch", "title", title, "seq", 42, "open", open, "hidden", hidden, "ballots", 1234,
-        "settings", "ballots", ballots, "voters", voters, "choices", "choice", "pizza", "label",
-        "Pizza & more", "count", 823, "choice", "sushi", "label", "Sushi", "count", 411);
+    static const struct name lunch = {5, "lunch"};
+    static struct name choices[PROTO_CHOICES_MAX] = {{5, "pizza"}, {5, "sushi"}};
+    for (unsigned i = 2; i < choice_count; i++)
+        choices[i].len = (uint8_t)sprintf(choices[i].text, "choice-%u", i);
+    const struct settings settings = {{[SETTING_BALLOTS] = (uint8_t)ballots,
+                                       [SETTING_VOTERS] = (uint8_t)voters,
+                                       [SETTING_REVEAL] = (uint8_t)reveal}};
+    struct poll *poll = poll_new(&lunch, &settings, choices, choice_count);
     ck_assert_ptr_nonnull(poll);
+    poll->id = 1;
     return poll;
 }
 
-static json_t *make_hidden_poll(void)
+static void set_text(struct snapshot *snapshot, unsigned index, const char *text)
 {
-    json_t *poll = make_poll("Award", true, true, "once", "connection");
-    for (size_t i = 0; i < 2; i++)
-        json_object_set_new(json_array_get(json_object_get(poll, "choices"), i), "count",
-                            json_null());
-    return poll;
+    ck_assert_int_eq(snapshot_set_text(snapshot, index, text, strlen(text), 40), 0);
 }
 
-/* What the next page's form sends beside the choice. */
-static struct page_form form;
+static struct snapshot *make_snapshot(struct poll *poll, const char *title, bool open)
+{
+    struct snapshot *snapshot = snapshot_new(poll);
+    ck_assert_ptr_nonnull(snapshot);
+    snapshot->open = open;
+    snapshot->opened = true;
+    snapshot->seq = 42;
+    snapshot->ballots = 1234;
+    snapshot->counts[0] = 823;
+    snapshot->counts[1] = 411;
+    set_text(snapshot, 0, title);
+    set_text(snapshot, 1, "Pizza & more");
+    return snapshot;
+}
 
-/* Ends the page that was just made as a string, and takes the poll that it was made of. */
-static const char *finish(int result, json_t *poll)
+static struct snapshot *make_poll(const char *title, bool open, unsigned ballots, unsigned voters)
+{
+    return make_snapshot(make_poll_of(2, ballots, voters, REVEAL_LIVE), title, open);
+}
+
+static struct snapshot *make_hidden_poll(void)
+{
+    return make_snapshot(make_poll_of(2, BALLOTS_ONCE, VOTERS_CONNECTION, REVEAL_CLOSED), "Award",
+                         true);
+}
+
+static void free_poll(struct snapshot *snapshot)
+{
+    struct poll *poll = (struct poll *)(uintptr_t)snapshot->poll;
+    snapshot_unref(snapshot);
+    poll_free(poll);
+}
+
+/* Ends the page that was just made as a string, and takes the poll that it was made of, or NULL. */
+static const char *finish(int result, struct snapshot *snapshot)
 {
     ck_assert_int_eq(result, 0);
     ck_assert_int_eq(buffer_append(&out, "", 1), 0);
-    json_decref(poll);
+    if (snapshot)
+        free_poll(snapshot);
     out.len = 0;
     return out.bytes;
 }
 
-static const char *poll_page(json_t *poll, const char *voted)
+static const char *poll_page(struct snapshot *snapshot, int voted)
 {
-    return finish(page_poll(&out, poll, voted, &form), poll);
+    const struct page_reader reader = {.voted = voted};
+    return finish(page_poll(&out, &place, snapshot, &reader), snapshot);
 }
 
-static const char *index_page(json_t *poll, const char *next)
+static const char *screen_page(struct snapshot *snapshot, const char *url)
 {
-    json_t *listing = json_pack("{s:[o*], s:s?}", "polls", poll, "next", next);
-    return finish(page_index(&out, listing), listing);
+    return finish(page_screen(&out, &place, snapshot, url), snapshot);
+}
+
+static const char *index_page(struct snapshot *snapshot, const char *next)
+{
+    return finish(page_index(&out, &place, &snapshot, snapshot ? 1 : 0, next), snapshot);
 }
 
 static void assert_has(const char *page, const char *text)
@@ -78,7 +117,7 @@ static void assert_lacks(const char *page, const char *text)
 START_TEST(an_open_poll_can_be_voted_in)
 {
     const char *page =
-        poll_page(make_poll("Lunch?", true, false, "changeable", "connection"), NULL);
+        poll_page(make_poll("Lunch?", true, BALLOTS_CHANGEABLE, VOTERS_CONNECTION), -1);
     assert_has(page, "<title>Lunch? · tallycast</title>");
     assert_has(page, "<form method=\"post\" action=\"/polls/lunch/ballots\">");
     assert_has(page, "<button name=\"choice\" value=\"pizza\"");
@@ -94,12 +133,14 @@ END_TEST
 
 START_TEST(a_form_that_is_sent_twice_says_so)
 {
-    form = (struct page_form){.token = "T.1", .id = NULL};
-    const char *page = poll_page(make_poll("L", true, false, "once", "connection"), NULL);
+    const struct page_reader newcomer = {.voted = -1, .token = "T.1"};
+    struct snapshot *poll = make_poll("L", true, BALLOTS_ONCE, VOTERS_CONNECTION);
+    const char *page = finish(page_poll(&out, &place, poll, &newcomer), poll);
     assert_has(page, "<input type=\"hidden\" name=\"token\" value=\"T.1\" autocomplete=\"off\">");
     assert_lacks(page, "name=\"id\"");
-    form = (struct page_form){.token = NULL, .id = "k-1"};
-    page = poll_page(make_poll("L", true, false, "unlimited", "connection"), NULL);
+    const struct page_reader clapper = {.voted = -1, .id = "k-1"};
+    poll = make_poll("L", true, BALLOTS_UNLIMITED, VOTERS_CONNECTION);
+    page = finish(page_poll(&out, &place, poll, &clapper), poll);
     assert_has(page, "<input type=\"hidden\" name=\"id\" value=\"k-1\" autocomplete=\"off\">");
     assert_lacks(page, "name=\"token\"");
 }
@@ -107,7 +148,7 @@ END_TEST
 
 START_TEST(results_are_shown_as_they_stand)
 {
-    const char *page = poll_page(make_poll("Lunch?", true, false, "once", "connection"), NULL);
+    const char *page = poll_page(make_poll("Lunch?", true, BALLOTS_ONCE, VOTERS_CONNECTION), -1);
     assert_has(page, "<li class=\"choice leads\" data-choice=\"pizza\">");
     assert_has(page, "<li class=\"choice\" data-choice=\"sushi\">");
     assert_has(page, "<span data-percent>67</span>%");
@@ -120,7 +161,7 @@ END_TEST
 
 START_TEST(a_closed_poll_takes_no_ballots)
 {
-    const char *page = poll_page(make_poll("L", false, false, "unlimited", "connection"), NULL);
+    const char *page = poll_page(make_poll("L", false, BALLOTS_UNLIMITED, VOTERS_CONNECTION), -1);
     assert_has(page, "data-state=\"closed\"");
     assert_has(page, "aria-describedby=\"figures-pizza\" disabled>");
     assert_has(page, "every ballot counts");
@@ -129,7 +170,7 @@ END_TEST
 
 START_TEST(hidden_results_are_not_in_the_page)
 {
-    const char *page = poll_page(make_hidden_poll(), NULL);
+    const char *page = poll_page(make_hidden_poll(), -1);
     assert_has(page, "data-results=\"hidden\"");
     assert_has(page, "<span data-percent>0</span>%");
     assert_has(page, "scale(0.0000 1)");
@@ -139,7 +180,7 @@ END_TEST
 
 START_TEST(named_voters_are_asked_for_their_name)
 {
-    const char *page = poll_page(make_poll("L", true, false, "once", "named"), NULL);
+    const char *page = poll_page(make_poll("L", true, BALLOTS_ONCE, VOTERS_NAMED), -1);
     assert_has(page, "<input id=\"voter\" name=\"voter\" required maxlength=\"64\"");
     assert_has(page, "data-voters=\"named\"");
 }
@@ -147,19 +188,16 @@ END_TEST
 
 START_TEST(a_recorded_vote_is_confirmed)
 {
-    const char *page = poll_page(make_poll("L", true, false, "once", "named"), "pizza");
+    const char *page = poll_page(make_poll("L", true, BALLOTS_ONCE, VOTERS_NAMED), 0);
     assert_has(page, "Your vote for <b dir=\"auto\">Pizza &amp; more</b> is recorded.");
     assert_has(page, "<li class=\"choice leads voted\" data-choice=\"pizza\">");
-    page = poll_page(make_poll("L", true, false, "once", "named"), "<script>");
-    assert_lacks(page, "is recorded");
-    assert_lacks(page, "<script>");
 }
 END_TEST
 
 START_TEST(the_screen_invites_to_vote)
 {
-    json_t *poll = make_poll("Lunch?", true, false, "once", "connection");
-    const char *page = finish(page_screen(&out, poll, "http://10.0.0.5:3000/p/lunch"), poll);
+    struct snapshot *poll = make_poll("Lunch?", true, BALLOTS_ONCE, VOTERS_CONNECTION);
+    const char *page = screen_page(poll, "http://10.0.0.5:3000/p/lunch");
     assert_has(page, "<h1 dir=\"auto\">Lunch?</h1>");
     assert_has(page, "<main class=\"screen few\"");
     assert_has(page, "src=\"data:image/svg+xml;base64,PHN2Zy");
@@ -171,16 +209,14 @@ END_TEST
 START_TEST(the_screen_takes_any_number_of_choices)
 {
     static const struct {
-        int choices;
+        unsigned choices;
         const char *density;
     } cases[] = {{2, "few"},  {4, "few"},   {5, "some"},   {7, "some"},
                  {8, "many"}, {16, "many"}, {17, "crowd"}, {PROTO_CHOICES_MAX, "crowd"}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        json_t *poll = make_poll("L", false, false, "once", "connection");
-        json_t *choices = json_object_get(poll, "choices");
-        while ((int)json_array_size(choices) < cases[i].choices)
-            json_array_append(choices, json_array_get(choices, 0));
-        const char *page = finish(page_screen(&out, poll, "http://h/p/lunch"), poll);
+        struct poll *poll =
+            make_poll_of(cases[i].choices, BALLOTS_ONCE, VOTERS_CONNECTION, REVEAL_LIVE);
+        const char *page = screen_page(make_snapshot(poll, "L", false), "http://h/p/lunch");
         char expected[64];
         snprintf(expected, sizeof(expected), "<main class=\"screen %s\"", cases[i].density);
         assert_has(page, expected);
@@ -190,11 +226,11 @@ END_TEST
 
 START_TEST(the_index_lists_polls)
 {
-    const char *page = index_page(make_poll("Lunch?", true, false, "once", "connection"),
-                                  "/polls?after=7&limit=2");
+    const char *page =
+        index_page(make_poll("Lunch?", true, BALLOTS_ONCE, VOTERS_CONNECTION), "?from=100");
     assert_has(page, "<a href=\"/p/lunch\" dir=\"auto\">Lunch?</a>");
     assert_has(page, "href=\"/screen/lunch\"");
-    assert_has(page, "<a href=\"/?after=7&amp;limit=2\">More polls</a>");
+    assert_has(page, "<a href=\".././?from=100\">More polls</a>");
     assert_lacks(page, "data-whole");
     assert_lacks(page, "No poll yet");
     page = index_page(make_hidden_poll(), NULL);
@@ -212,13 +248,13 @@ END_TEST
 
 START_TEST(an_error_is_told_in_words)
 {
-    const char *page =
-        finish(page_error(&out, 409, "Conflict", "another <choice> was first", "lunch"), NULL);
+    const char *page = finish(
+        page_error(&out, &place, 409, "Conflict", "another <choice> was first", "lunch"), NULL);
     assert_has(page, "<p class=\"status\">409</p>");
     assert_has(page, "<h1>Conflict</h1>");
     assert_has(page, "another &lt;choice&gt; was first");
     assert_has(page, "href=\"/p/lunch\"");
-    page = finish(page_error(&out, 404, "Not Found", "no such page", NULL), NULL);
+    page = finish(page_error(&out, &place, 404, "Not Found", "no such page", NULL), NULL);
     assert_has(page, "<a class=\"back\" href=\"/\">All polls</a>");
     assert_lacks(page, "/p/");
 }
@@ -226,16 +262,16 @@ END_TEST
 
 START_TEST(one_ballot_is_one_ballot)
 {
-    json_t *poll = make_poll("L", true, false, "once", "connection");
-    json_object_set_new(poll, "ballots", json_integer(1));
-    assert_has(poll_page(poll, NULL), ">1</b> <span data-total-word>ballot</span>");
+    struct snapshot *poll = make_poll("L", true, BALLOTS_ONCE, VOTERS_CONNECTION);
+    poll->ballots = 1;
+    assert_has(poll_page(poll, -1), ">1</b> <span data-total-word>ballot</span>");
 }
 END_TEST
 
 START_TEST(numbers_are_grouped)
 {
     static const struct {
-        json_int_t number;
+        uint64_t number;
         const char *expected;
     } cases[] = {{0, ">0</b>"},
                  {999, ">999</b>"},
@@ -244,9 +280,9 @@ START_TEST(numbers_are_grouped)
                  {1000000, ">1,000,000</b>"},
                  {9223372036854775807, ">9,223,372,036,854,775,807</b>"}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        json_t *poll = make_poll("L", true, false, "once", "connection");
-        json_object_set_new(poll, "ballots", json_integer(cases[i].number));
-        assert_has(poll_page(poll, NULL), cases[i].expected);
+        struct snapshot *poll = make_poll("L", true, BALLOTS_ONCE, VOTERS_CONNECTION);
+        poll->ballots = cases[i].number;
+        assert_has(poll_page(poll, -1), cases[i].expected);
     }
 }
 END_TEST
@@ -260,12 +296,11 @@ START_TEST(hostile_texts_stay_text)
         "&lt;/title&gt;&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;&gt;"
         "&lt;img src=x onerror=y&gt;{{qr}}&amp;lt;";
     for (int i = 0; i < 3; i++) {
-        json_t *poll = make_poll(hostile, true, false, "once", "connection");
-        json_object_set_new(json_array_get(json_object_get(poll, "choices"), 1), "label",
-                            json_string(hostile));
-        const char *page = i == 0   ? poll_page(poll, "sushi")
+        struct snapshot *poll = make_poll(hostile, true, BALLOTS_ONCE, VOTERS_CONNECTION);
+        set_text(poll, 2, hostile);
+        const char *page = i == 0   ? poll_page(poll, 1)
                            : i == 1 ? index_page(poll, hostile)
-                                    : finish(page_screen(&out, poll, hostile), poll);
+                                    : screen_page(poll, hostile);
         assert_has(page, escaped);
         assert_lacks(page, "<script>alert");
         assert_lacks(page, "<img src=x");
@@ -274,31 +309,36 @@ START_TEST(hostile_texts_stay_text)
 }
 END_TEST
 
-/* What journey_json makes, cut short: with figures for `read` only, and a ballot that was answered.
- */
-static json_t *make_journey(bool with_trace)
+/* With figures for `read` only, and, where it is asked for, a ballot that was parsed. */
+static struct journey_view make_journey(bool with_ballot)
 {
-    json_t *journey = json_pack(
-        "{s:[{s:s, s:i, s:i, s:i, s:i}, {s:s, s:i, s:i, s:i, s:i}], s:[{s:s, s:i, s:i, s:i, s:I}],"
-        " s:n, s:[{s:s, s:i, s:s}]}",
-        "stages", "stage", "read", "count", 9, "p50_ns", 850, "p99_ns", 12345, "max_ns", 1999999,
-        "stage", "last_push", "count", 0, "p50_ns", 0, "p99_ns", 0, "max_ns", 0, "spans", "span",
-        "freshness", "count", 4, "p50_ns", 1000000, "p99_ns", 100000000, "max_ns",
-        (json_int_t)1500000000, "trace", "kernel", "name", "rtt", "value", 21, "unit", "us");
-    ck_assert_ptr_nonnull(journey);
-    if (with_trace)
-        json_object_set_new(
-            journey, "trace",
-            json_pack("{s:i, s:s, s:b, s:b, s:[{s:s, s:i}, {s:s, s:i}, {s:s, s:i}]}", "seq", 7,
-                      "poll", "lunch", "traced", 1, "complete", 0, "stamps", "stage", "readable",
-                      "at_ns", 0, "stage", "read", "at_ns", 2000, "stage", "parsed", "at_ns",
-                      8000));
+    struct journey_view journey = {.has_ballot = with_ballot,
+                                   .traced = true,
+                                   .seq = 7,
+                                   .poll = "lunch",
+                                   .accept_queue = 3,
+                                   .has_socket = true};
+    journey.figures[0].count = 9;
+    journey.figures[0].p50_ns = 850;
+    journey.figures[0].p99_ns = 12345;
+    journey.figures[0].max_ns = 1999999;
+    journey.figures[JOURNEY_FIGURES - 1].count = 4;
+    journey.figures[JOURNEY_FIGURES - 1].p50_ns = 1000000;
+    journey.figures[JOURNEY_FIGURES - 1].p99_ns = 100000000;
+    journey.figures[JOURNEY_FIGURES - 1].max_ns = 1500000000;
+    for (unsigned i = 0; i < JOURNEY_STAGES; i++)
+        journey.at_ns[i] = JOURNEY_NOT_REACHED;
+    journey.at_ns[JOURNEY_readable] = 0;
+    journey.at_ns[JOURNEY_read] = 2000;
+    journey.at_ns[JOURNEY_parsed] = 8000;
+    for (unsigned i = 0; i < SOCKET_STATE_COUNT; i++)
+        journey.socket[i] = i == SOCKET_STATE_rtt ? 21 : SOCKET_STATE_UNKNOWN;
     return journey;
 }
 
-static const char *journey_page(json_t *journey)
+static const char *journey_page(struct journey_view journey)
 {
-    return finish(page_journey(&out, journey), journey);
+    return finish(page_journey(&out, &place, &journey), NULL);
 }
 
 START_TEST(a_journey_shows_times_as_people_read_them)
@@ -309,6 +349,8 @@ START_TEST(a_journey_shows_times_as_people_read_them)
     assert_has(page, "<td class=\"time\">1.00 ms</td><td class=\"time\">100 ms</td>"
                      "<td class=\"time\">1.50 s</td>");
     assert_has(page, "<dt>rtt</dt><dd><b>21</b> us</dd>");
+    assert_has(page, "<dt>accept_queue</dt><dd><b>3</b> connections</dd>");
+    assert_lacks(page, "<dt>cwnd</dt>");
     assert_lacks(page, "One ballot</h2>");
     assert_lacks(page, ">0 ns<"); /* of a stage without figures, none is shown */
 }
@@ -339,9 +381,8 @@ END_TEST
 
 START_TEST(a_journey_without_ballots_says_so)
 {
-    json_t *journey = make_journey(false);
-    json_object_set_new(json_array_get(json_object_get(journey, "stages"), 0), "count",
-                        json_integer(0));
+    struct journey_view journey = make_journey(false);
+    journey.figures[0].count = 0;
     const char *page = journey_page(journey);
     assert_has(page, "No ballot was sampled yet.");
     assert_lacks(page, "All sampled ballots");
@@ -384,40 +425,37 @@ START_TEST(percents_of_many_add_up)
 END_TEST
 
 /* Each page, for the next test. */
-static int make_page(int which, json_t *poll, json_t *listing, json_t *journey)
+static int make_page(int which, struct snapshot *poll, const struct journey_view *journey)
 {
     switch (which) {
     case 0:
-        return page_poll(&out, poll, "pizza", &form);
+        return page_poll(&out, &place, poll, &(struct page_reader){.token = "T.1"});
     case 1:
-        return page_screen(&out, poll, "http://localhost:3000/p/lunch");
+        return page_screen(&out, &place, poll, "http://localhost:3000/p/lunch");
     case 2:
-        return page_index(&out, listing);
+        return page_index(&out, &place, &poll, 1, "?from=100");
     case 3:
-        return page_journey(&out, journey);
+        return page_journey(&out, &place, journey);
     default:
-        return page_error(&out, 404, "Not Found", "no such page", "lunch");
+        return page_error(&out, &place, 404, "Not Found", "no such page", "lunch");
     }
 }
 
 START_TEST(a_shortage_of_memory_is_told)
 {
-    json_t *poll = make_poll("Lunch?", true, false, "once", "connection");
-    json_t *listing = json_pack("{s:[O], s:s}", "polls", poll, "next", "/polls?after=1");
-    json_t *journey = make_journey(true);
+    struct snapshot *poll = make_poll("Lunch?", true, BALLOTS_ONCE, VOTERS_CONNECTION);
+    const struct journey_view journey = make_journey(true);
     allocations_of_jansson();
     int tries = 0, result;
     do {
         buffer_free(&out);
         allocations_fail_after(tries++);
-        result = make_page(_i, poll, listing, journey);
+        result = make_page(_i, poll, &journey);
         allocations_succeed();
         ck_assert(result == 0 || (result == TEMPLATE_NO_MEMORY && out.len == 0));
     } while (result != 0);
     ck_assert_int_gt(tries, 10);
-    json_decref(journey);
-    json_decref(listing);
-    json_decref(poll);
+    free_poll(poll);
 }
 END_TEST
 

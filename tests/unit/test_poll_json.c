@@ -4,6 +4,7 @@
 #include "tests/support/allocation.h"
 #include "tests/support/unit.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -56,13 +57,42 @@ static const char *text(void)
     return out.bytes;
 }
 
+#define LEDGER "0123456789abcdef"
+
+static int append_poll(void)
+{
+    struct json_writer json = json_write_begin(&out);
+    poll_json_write(&json, snapshot, LEDGER);
+    return json_write_finish(&json);
+}
+
+static int append_event(void)
+{
+    return poll_json_event(&out, snapshot, LEDGER);
+}
+
+static int append_beat(void)
+{
+    return poll_json_beat(&out, LEDGER);
+}
+
+/* The data of the poll's event. */
+static const char *tally(void)
+{
+    ck_assert_int_eq(append_event(), 0);
+    const char *data = strstr(text(), "data: ");
+    ck_assert_ptr_nonnull(data);
+    return data + strlen("data: ");
+}
+
 START_TEST(a_tally)
 {
     make_poll(2, (struct settings){{0}});
-    ck_assert_int_eq(json_append_new(&out, poll_json_tally(snapshot)), 0);
-    ck_assert_str_eq(text(), "{\"poll\":\"lunch\",\"seq\":42,\"open\":true,\"hidden\":false,"
-                             "\"ballots\":3,\"choices\":[{\"choice\":\"choice-0\",\"count\":1},"
-                             "{\"choice\":\"choice-1\",\"count\":2}]}");
+    ck_assert_str_eq(tally(),
+                     "{\"poll\":\"lunch\",\"ledger\":\"" LEDGER
+                     "\",\"seq\":42,\"texts\":0,\"state\":\"open\",\"open\":true,\"hidden\":false,"
+                     "\"ballots\":3,\"choices\":[{\"choice\":\"choice-0\",\"count\":1},"
+                     "{\"choice\":\"choice-1\",\"count\":2}]}\n\n");
     free_poll();
 }
 END_TEST
@@ -70,14 +100,14 @@ END_TEST
 START_TEST(hidden_results_are_null)
 {
     make_poll(2, (struct settings){.value[SETTING_REVEAL] = REVEAL_CLOSED});
-    ck_assert_int_eq(json_append_new(&out, poll_json_tally(snapshot)), 0);
-    ck_assert_str_eq(text(), "{\"poll\":\"lunch\",\"seq\":42,\"open\":true,\"hidden\":true,"
-                             "\"ballots\":3,\"choices\":[{\"choice\":\"choice-0\",\"count\":null},"
-                             "{\"choice\":\"choice-1\",\"count\":null}]}");
+    ck_assert_str_eq(tally(),
+                     "{\"poll\":\"lunch\",\"ledger\":\"" LEDGER
+                     "\",\"seq\":42,\"texts\":0,\"state\":\"open\",\"open\":true,\"hidden\":true,"
+                     "\"ballots\":3,\"choices\":[{\"choice\":\"choice-0\",\"count\":null},"
+                     "{\"choice\":\"choice-1\",\"count\":null}]}\n\n");
     buffer_free(&out);
     snapshot->open = false;
-    ck_assert_int_eq(json_append_new(&out, poll_json_tally(snapshot)), 0);
-    ck_assert_ptr_nonnull(strstr(text(), "\"open\":false,\"hidden\":false,"));
+    ck_assert_ptr_nonnull(strstr(tally(), "\"open\":false,\"hidden\":false,"));
     ck_assert_ptr_nonnull(strstr(text(), "\"count\":2}"));
     free_poll();
 }
@@ -89,14 +119,15 @@ START_TEST(a_whole_poll)
                                     [SETTING_VOTERS] = VOTERS_NAMED,
                                     [SETTING_RECORD] = RECORD_NAME}});
     snapshot->open = false;
-    ck_assert_int_eq(json_append_new(&out, poll_json(snapshot, NULL)), 0);
-    ck_assert_str_eq(text(),
-                     "{\"poll\":\"lunch\",\"title\":\"lunch\",\"settings\":{\"ballots\":\"once\","
-                     "\"voters\":\"named\",\"reveal\":\"live\",\"record\":\"name\","
-                     "\"state\":\"closed\"},\"seq\":42,\"open\":false,\"hidden\":false,"
-                     "\"ballots\":3,\"choices\":["
-                     "{\"choice\":\"choice-0\",\"label\":\"choice-0\",\"count\":1},"
-                     "{\"choice\":\"choice-1\",\"label\":\"choice-1\",\"count\":2}]}");
+    ck_assert_int_eq(append_poll(), 0);
+    ck_assert_str_eq(text(), "{\"poll\":\"lunch\",\"ledger\":\"" LEDGER
+                             "\",\"title\":\"lunch\",\"settings\":{\"ballots\":\"once\","
+                             "\"voters\":\"named\",\"reveal\":\"live\",\"record\":\"name\","
+                             "\"state\":\"closed\"},\"seq\":42,\"texts\":0,\"state\":\"closed\","
+                             "\"open\":false,\"hidden\":false,"
+                             "\"ballots\":3,\"choices\":["
+                             "{\"choice\":\"choice-0\",\"label\":\"choice-0\",\"count\":1},"
+                             "{\"choice\":\"choice-1\",\"label\":\"choice-1\",\"count\":2}]}");
     free_poll();
 }
 END_TEST
@@ -126,16 +157,16 @@ START_TEST(texts_arrive_as_they_are)
     const char *given = texts_to_try[_i].text;
     const char *read = texts_to_try[_i].read ? texts_to_try[_i].read : given;
     make_poll(2, (struct settings){{0}});
-    struct poll_texts *titled = poll_texts_change(poll, NULL, 0, given, strlen(given));
-    struct poll_texts *texts = poll_texts_change(poll, titled, 2, given, strlen(given));
-    ck_assert(titled && texts);
-    ck_assert_int_eq(json_append_new(&out, poll_json(snapshot, texts)), 0);
+    ck_assert_int_eq(snapshot_set_text(snapshot, 0, given, strlen(given), 50), 0);
+    ck_assert_int_eq(snapshot_set_text(snapshot, 2, given, strlen(given), 51), 0);
+    ck_assert_int_eq(append_poll(), 0);
     ck_assert_ptr_null(memchr(out.bytes, '\n', out.len));
     ck_assert_ptr_null(memchr(out.bytes, '\r', out.len));
 
     json_t *json = json_loadb(out.bytes, out.len, JSON_REJECT_DUPLICATES, NULL);
     ck_assert_ptr_nonnull(json);
     ck_assert_str_eq(json_string_value(json_object_get(json, "title")), read);
+    ck_assert_int_eq(json_integer_value(json_object_get(json, "texts")), 51);
     const json_t *choices = json_object_get(json, "choices");
     ck_assert_uint_eq(json_array_size(choices), 2);
     const json_t *first = json_array_get(choices, 0);
@@ -143,9 +174,28 @@ START_TEST(texts_arrive_as_they_are)
     ck_assert_str_eq(json_string_value(json_object_get(first, "label")), "choice-0");
     ck_assert_str_eq(json_string_value(json_object_get(second, "label")), read);
     json_decref(json);
-    poll_texts_unref(titled);
-    poll_texts_unref(texts);
     free_poll();
+}
+END_TEST
+
+/* Before it was opened it waits; afterwards it is closed. */
+START_TEST(a_poll_that_was_not_opened_yet_waits)
+{
+    make_poll(2, (struct settings){{[SETTING_STATE] = STATE_CLOSED}});
+    snapshot->open = false;
+    ck_assert_ptr_nonnull(strstr(tally(), "\"state\":\"waiting\",\"open\":false,"));
+    buffer_free(&out);
+    snapshot->opened = true;
+    ck_assert_ptr_nonnull(strstr(tally(), "\"state\":\"closed\",\"open\":false,"));
+    free_poll();
+}
+END_TEST
+
+START_TEST(a_beat_names_the_ledger)
+{
+    ck_assert_int_eq(append_beat(), 0);
+    ck_assert_str_eq(text(), "event: beat\ndata: {\"ledger\":\"" LEDGER "\"}\n\n");
+    buffer_free(&out);
 }
 END_TEST
 
@@ -154,10 +204,11 @@ START_TEST(an_event_is_three_lines_and_an_empty_one)
     make_poll(2, (struct settings){{0}});
     snapshot->seq = UINT64_C(9007199254740991);
     ck_assert_int_eq(buffer_append(&out, ":\n\n", 3), 0);
-    ck_assert_int_eq(poll_json_event(&out, snapshot), 0);
+    ck_assert_int_eq(append_event(), 0);
     ck_assert_str_eq(text(),
                      ":\n\nevent: tally\nid: 9007199254740991\n"
-                     "data: {\"poll\":\"lunch\",\"seq\":9007199254740991,\"open\":true,"
+                     "data: {\"poll\":\"lunch\",\"ledger\":\"" LEDGER
+                     "\",\"seq\":9007199254740991,\"texts\":0,\"state\":\"open\",\"open\":true,"
                      "\"hidden\":false,\"ballots\":3,\"choices\":["
                      "{\"choice\":\"choice-0\",\"count\":1},{\"choice\":\"choice-1\",\"count\":2}]}"
                      "\n\n");
@@ -168,7 +219,7 @@ END_TEST
 START_TEST(the_largest_poll)
 {
     make_poll(PROTO_CHOICES_MAX, (struct settings){{0}});
-    ck_assert_int_eq(poll_json_event(&out, snapshot), 0);
+    ck_assert_int_eq(append_event(), 0);
     const char *data = strstr(text(), "data: ");
     ck_assert_ptr_nonnull(data);
     json_t *json = json_loads(data + 6, JSON_REJECT_DUPLICATES, NULL);
@@ -181,16 +232,6 @@ END_TEST
 
 /* Makes something of the poll. */
 typedef int maker(void);
-
-static int make_event(void)
-{
-    return poll_json_event(&out, snapshot);
-}
-
-static int make_whole(void)
-{
-    return json_append_new(&out, poll_json(snapshot, NULL));
-}
 
 /* Each allocation in turn is the first that fails. */
 static void assert_survives(maker *make)
@@ -210,14 +251,15 @@ static void assert_survives(maker *make)
             ck_assert_uint_eq(out.len, 4);
     }
     ck_assert_mem_eq(out.bytes, "kept", 4);
-    ck_assert_uint_gt(out.len, 100);
+    ck_assert_uint_gt(out.len, 40);
     free_poll();
 }
 
 START_TEST(a_shortage_of_memory_leaves_the_buffer)
 {
-    assert_survives(make_event);
-    assert_survives(make_whole);
+    assert_survives(append_event);
+    assert_survives(append_poll);
+    assert_survives(append_beat);
 }
 END_TEST
 
@@ -232,5 +274,7 @@ int main(void)
                                 {texts_arrive_as_they_are, .loops = UNIT_COUNT(texts_to_try)},
                                 {an_event_is_three_lines_and_an_empty_one},
                                 {the_largest_poll},
+                                {a_poll_that_was_not_opened_yet_waits},
+                                {a_beat_names_the_ledger},
                                 {a_shortage_of_memory_leaves_the_buffer}}});
 }

@@ -28,8 +28,7 @@ static void publish_new(struct tally *tally, uint32_t id, uint64_t seq)
 {
     struct snapshot *snapshot = snapshot_new(make_poll(id));
     snapshot->seq = snapshot->state_seq = seq;
-    const struct tally_change change = {id, snapshot, NULL};
-    tally_publish(tally, &change, 1);
+    tally_publish(tally, &snapshot, 1);
 }
 
 /* Publishes the poll's next snapshot: one ballot more for choice `choice`. */
@@ -39,8 +38,7 @@ static void publish_ballot(struct tally *tally, uint32_t id, unsigned choice, ui
     snapshot->seq = seq;
     snapshot->ballots++;
     snapshot->counts[choice]++;
-    const struct tally_change change = {id, snapshot, NULL};
-    tally_publish(tally, &change, 1);
+    tally_publish(tally, &snapshot, 1);
 }
 
 START_TEST(a_snapshot_is_shown_and_the_one_before_stays_whole)
@@ -49,10 +47,10 @@ START_TEST(a_snapshot_is_shown_and_the_one_before_stays_whole)
     ck_assert_uint_eq(tally_poll_count(tally), 0);
     publish_new(tally, 1, 1);
     ck_assert_uint_eq(tally_poll_count(tally), 1);
-    struct snapshot *before = tally_snapshot(tally, 1, NULL);
+    struct snapshot *before = tally_snapshot(tally, 1);
     const struct poll *poll = tally_poll(tally, 1);
     publish_ballot(tally, 1, 1, 2);
-    struct snapshot *after = tally_snapshot(tally, 1, NULL);
+    struct snapshot *after = tally_snapshot(tally, 1);
     ck_assert_ptr_eq(poll, before->poll);
     ck_assert_ptr_eq(tally_poll(tally, 1), poll);
     ck_assert_uint_eq(before->counts[1], 0);
@@ -66,30 +64,33 @@ START_TEST(a_snapshot_is_shown_and_the_one_before_stays_whole)
 }
 END_TEST
 
+static void assert_text(struct span text, const char *expected)
+{
+    ck_assert_msg(span_is(text, expected), "'%.*s' is not '%s'", (int)text.len, text.at, expected);
+}
+
 START_TEST(texts_are_the_names_until_they_are_changed)
 {
     struct tally *tally = tally_new(0);
     publish_new(tally, 1, 1);
-    struct poll_texts *texts;
-    struct snapshot *snapshot = tally_snapshot(tally, 1, &texts);
-    ck_assert_ptr_null(texts);
+    struct snapshot *before = tally_snapshot(tally, 1);
+    struct snapshot *titled = snapshot_copy(before);
+    ck_assert_int_eq(snapshot_set_text(titled, 0, "What to eat?", 12, 2), 0);
+    tally_publish(tally, &titled, 1);
+    struct snapshot *labelled = snapshot_copy(tally_peek(tally, 1));
+    ck_assert_int_eq(snapshot_set_text(labelled, 2, "Bee", 3, 3), 0);
+    tally_publish(tally, &labelled, 1);
 
-    const struct tally_change title = {
-        1, NULL, poll_texts_change(snapshot->poll, NULL, 0, "What to eat?", 12)};
-    tally_publish(tally, &title, 1);
-    const struct tally_change label = {
-        1, NULL, poll_texts_change(snapshot->poll, tally_peek_texts(tally, 1), 2, "Bee", 3)};
-    tally_publish(tally, &label, 1);
-    snapshot_unref(snapshot);
-
-    snapshot = tally_snapshot(tally, 1, &texts);
-    ck_assert_uint_eq(texts->count, 3);
-    ck_assert_int_eq(memcmp(texts->text[0].bytes, "What to eat?", texts->text[0].len), 0);
-    ck_assert_int_eq(memcmp(texts->text[1].bytes, "a", texts->text[1].len), 0);
-    ck_assert_int_eq(memcmp(texts->text[2].bytes, "Bee", texts->text[2].len), 0);
-    ck_assert_uint_eq(snapshot->seq, 1); /* no change of the tally */
-    snapshot_unref(snapshot);
-    poll_texts_unref(texts);
+    assert_text(snapshot_title(before), "poll1");
+    struct snapshot *after = tally_snapshot(tally, 1);
+    assert_text(snapshot_title(after), "What to eat?");
+    assert_text(snapshot_label(after, 0), "a");
+    assert_text(snapshot_label(after, 1), "Bee");
+    ck_assert_uint_eq(after->seq, 1); /* no change of the tally */
+    ck_assert_uint_eq(after->texts_seq, 3);
+    ck_assert_uint_eq(snapshot_version(after), 3);
+    snapshot_unref(before);
+    snapshot_unref(after);
     tally_free(tally);
 }
 END_TEST
@@ -104,8 +105,7 @@ START_TEST(a_mark_stays_until_the_next_one)
     snapshot->seq = 5;
     snapshot->mark = (struct snapshot_mark){.first_seq = 3, .last_seq = 5, .committed_ns = 1};
     uint64_t before_ns = clock_monotonic_ns();
-    const struct tally_change change = {1, snapshot, NULL};
-    tally_publish(tally, &change, 1);
+    tally_publish(tally, &snapshot, 1);
     const struct snapshot_mark mark = tally_peek(tally, 1)->mark;
     ck_assert_uint_ge(mark.counted_ns, before_ns);
     ck_assert_uint_le(mark.counted_ns, clock_monotonic_ns());
@@ -205,7 +205,7 @@ START_TEST(what_a_feed_never_took_is_released_with_the_tally)
 {
     struct tally *tally = tally_new(1);
     publish_new(tally, 1, 1);
-    struct snapshot *kept = tally_snapshot(tally, 1, NULL);
+    struct snapshot *kept = tally_snapshot(tally, 1);
     ck_assert_uint_eq(atomic_load(&kept->refs), 3); /* the tally, the ring, and us */
     publish_ballot(tally, 1, 0, 2);
     ck_assert_uint_eq(atomic_load(&kept->refs), 2);

@@ -31,10 +31,10 @@ bool event_is_silent(struct span block)
 {
     struct span line = take_line(&block);
     uint64_t ms;
+    if (skip(&line, "event: beat"))
+        return line.len == 0 && skip(&block, "data: ") && !memchr(block.at, '\n', block.len);
     if (block.len > 0)
         return false;
-    if (skip(&line, ":"))
-        return true;
     return skip(&line, "retry: ") && number_parse(line.at, line.len, UINT64_MAX, &ms);
 }
 
@@ -71,11 +71,14 @@ static bool read_choices(json_t *list, struct tally_row *row)
 static bool read_tally(json_t *json, struct tally_row *row)
 {
     json_t *poll = NULL, *choices = NULL;
-    json_int_t seq = -1, ballots = -1;
+    json_int_t seq = -1, texts = -1, ballots = -1;
     int open = 0, hidden = 0;
-    if (json_unpack(json, "{s:o,s:I,s:b,s:b,s:I,s:o!}", "poll", &poll, "seq", &seq, "open", &open,
-                    "hidden", &hidden, "ballots", &ballots, "choices", &choices) != 0 ||
-        seq < 0 || ballots < 0 || !read_name(poll, &row->poll))
+    const char *ledger, *state;
+    if (json_unpack(json, "{s:o,s:s,s:I,s:I,s:s,s:b,s:b,s:I,s:o!}", "poll", &poll, "ledger",
+                    &ledger, "seq", &seq, "texts", &texts, "state", &state, "open", &open, "hidden",
+                    &hidden, "ballots", &ballots, "choices", &choices) != 0 ||
+        seq < 0 || texts < 0 || ballots < 0 || !read_name(poll, &row->poll) ||
+        open != (strcmp(state, "open") == 0))
         return false;
     row->seq = (uint64_t)seq;
     row->ballots = (uint64_t)ballots;

@@ -4,8 +4,8 @@
 
 #include "proto/reply.h"
 
-/* Whether a block (the lines between two empty ones) is none that a reader is told of: a comment,
- * or the time to wait before reconnecting. */
+/* Whether a block (the lines between two empty ones) is none that a reader is told of: a
+ * heartbeat, or the time to wait before reconnecting. */
 bool event_is_silent(struct span block);
 
 /* Decodes a block that must be `event: tally`, `id: SEQ` and `data: ` with the tally as JSON, in
