@@ -120,11 +120,14 @@ static uint64_t message_ns(const struct conn *conn)
 static void set_timer(struct conn_pool *pool)
 {
     uint64_t due_ns = first_deadline_ns(pool);
+    if (due_ns < pool->grace_until_ns)
+        due_ns = pool->grace_until_ns;
     if (due_ns >= pool->timer_due_ns)
         return;
     uint64_t now_ns = clock_monotonic_ns();
-    loop_set_timer(&pool->timer, (due_ns > now_ns ? due_ns - now_ns : 0) + 1000);
     pool->timer_due_ns = due_ns;
+    pool->timer_fires_ns = due_ns > now_ns ? due_ns : now_ns;
+    loop_set_timer(&pool->timer, pool->timer_fires_ns - now_ns + 1000);
 }
 
 static void stop_time(struct conn *conn)
@@ -189,6 +192,7 @@ static void set_state(struct conn *conn, enum conn_state state)
     conn->state = (uint8_t)state;
     if (state == CONN_DRAINING) {
         shutdown(conn->fd, SHUT_WR);
+        conn->drained_bytes = 0;
         conn->deadline_ns = clock_monotonic_ns() + (uint64_t)CONN_LINGER_MS * NS_PER_MS;
         TAILQ_INSERT_TAIL(&conn->pool->draining, conn, timed_link);
         set_timer(conn->pool);
@@ -466,12 +470,19 @@ static void keep_unread(struct conn *conn, const char *bytes, size_t len)
         conn_doom(conn, CLOSE_MEMORY);
 }
 
+/* To close while there is input unread sends a reset, which takes from the peer what its machine
+ * has not got yet. When it has everything, how much more it would send is no matter. */
 static void drain(struct conn *conn)
 {
     ssize_t n = recv(conn->fd, conn->pool->read_buffer, CONN_READ_BYTES, MSG_DONTWAIT);
+    counter_add(&conn->pool->counters->read_calls, 1);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    if (n <= 0)
+    if (n > 0) {
+        counter_add(&conn->pool->counters->bytes_in, (uint64_t)n);
+        conn->drained_bytes += (uint32_t)n;
+    }
+    if (n <= 0 || (conn->drained_bytes >= CONN_DRAIN_BYTES && socket_unsent(conn->fd) == 0))
         conn_doom(conn, CLOSE_PEER);
 }
 
@@ -649,6 +660,7 @@ static void on_event(evutil_socket_t fd, short what, void *context)
 {
     (void)fd;
     struct conn *conn = context;
+    loop_is_awake(conn->pool->loop);
     if (what & EV_WRITE)
         flush_unsent(conn);
     if (what & EV_READ) {
@@ -678,16 +690,23 @@ static void on_stall(struct conn *conn, uint64_t now_ns)
     conn_settle(conn);
 }
 
+static bool could_not_send(const struct conn *conn)
+{
+    return conn_waits(conn, CONN_HELD | CONN_PAUSED) || conn->mid_reply ||
+           conn->handler->busy(conn);
+}
+
 /* Closes a peer that has not sent the rest of a message; one that could not, because it was not
  * read or is owed a reply, gets its time again. */
 static void on_overdue(struct conn *conn, uint64_t now_ns)
 {
-    if (conn_waits(conn, CONN_HELD | CONN_PAUSED) || conn->mid_reply || conn->handler->busy(conn)) {
+    conn_read_now(conn); /* what has come was in time, though nobody looked */
+    if (conn->timed && could_not_send(conn)) {
         begin_time(conn, now_ns);
-        return;
+    } else if (conn->timed && !conn->ended) {
+        stop_time(conn);
+        conn->handler->overdue(conn);
     }
-    stop_time(conn);
-    conn->handler->overdue(conn);
     conn_settle(conn);
 }
 
@@ -718,8 +737,12 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
     (void)what;
     struct conn_pool *pool = context;
     uint64_t now_ns = clock_monotonic_ns();
+    loop_is_awake(pool->loop);
+    if (loop_stood_still(pool->timer_fires_ns, now_ns))
+        pool->grace_until_ns = now_ns + (uint64_t)LOOP_GRACE_MS * NS_PER_MS;
     pool->timer_due_ns = UINT64_MAX;
-    for (int i = 0; i < EXPIRIES_A_ROUND && expire_one(pool, now_ns); i++)
-        ;
+    for (int i = 0; i < EXPIRIES_A_ROUND && now_ns >= pool->grace_until_ns; i++)
+        if (!expire_one(pool, now_ns))
+            break;
     set_timer(pool);
 }

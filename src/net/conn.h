@@ -46,7 +46,8 @@ enum {
     CONN_READ_BYTES = 16 * 1024,
     CONN_ROUND_BYTES = 16 * 1024,
     CONN_TURN_BYTES = 32 * 1024, /* of output, after which the other connections have their turn */
-    CONN_LINGER_MS = 1000,       /* for which input is drained after the last reply */
+    CONN_LINGER_MS = 1000,       /* for which input is drained after the last reply, and how much */
+    CONN_DRAIN_BYTES = 64 * 1024, /* once the peer's machine has all output */
 };
 
 enum conn_state {
@@ -121,7 +122,11 @@ struct conn {
     bool leaving : 1;     /* to another loop */
     bool finishing : 1;   /* the server stops: closes when everything that was read is answered */
     union peer peer;
-    uint32_t blocked_outq; /* where blocked: bytes that the kernel held when it last took some */
+    union {
+        uint32_t
+            blocked_outq; /* where blocked: bytes that the kernel held when it last took some */
+        uint32_t drained_bytes; /* where draining: read and dropped */
+    };
     struct buffer unread;
     struct buffer unsent;
     uint64_t deadline_ns; /* timed: end of the message; blocked: stall timeout; draining: end of
@@ -160,6 +165,8 @@ struct conn_pool {
     struct conn_list yielded;              /* that go on in the next round */
     struct event timer;                    /* for the first of all deadlines */
     uint64_t timer_due_ns;                 /* UINT64_MAX if it is not set */
+    uint64_t timer_fires_ns;               /* the same, but not before it was set */
+    uint64_t grace_until_ns;               /* no deadline is judged before */
 };
 
 /* A reader that takes nothing is closed after stall_ns; who does not send the rest of a message,

@@ -14,7 +14,9 @@ static void on_wake(evutil_socket_t fd, short what, void *context)
 {
     (void)fd;
     (void)what;
-    waker_finish(&((struct loop *)context)->waker);
+    struct loop *loop = context;
+    loop->may_sleep = false;
+    waker_finish(&loop->waker);
 }
 
 static int make_base(struct loop *loop)
@@ -95,6 +97,24 @@ static bool has_work(struct loop *loop)
            loop->source.pending(loop->source.context);
 }
 
+void loop_is_awake(struct loop *loop)
+{
+    if (!loop->may_sleep)
+        return;
+    loop->may_sleep = false;
+    waker_cancel(&loop->waker);
+}
+
+/* Says that the loop may sleep, unless there is work. Returns whether it may. */
+static bool prepare_to_sleep(struct loop *loop)
+{
+    waker_prepare(&loop->waker);
+    loop->may_sleep = true;
+    if (has_work(loop))
+        loop_is_awake(loop);
+    return loop->may_sleep;
+}
+
 static void *loop_run(void *context)
 {
     struct loop *loop = context;
@@ -104,12 +124,11 @@ static void *loop_run(void *context)
         bool more = loop->source.work(loop->source.context);
         if (loop->quit)
             break;
-        waker_prepare(&loop->waker);
         loop->woken_ns = 0;
-        int flags = EVLOOP_ONCE | (more || has_work(loop) ? EVLOOP_NONBLOCK : 0);
+        int flags = EVLOOP_ONCE | (!more && prepare_to_sleep(loop) ? 0 : EVLOOP_NONBLOCK);
         if (event_base_loop(loop->base, flags) < 0) /* it would only fail again, at once */
             log_fatal("can't wait for events: stopping error=%s", strerror(errno));
-        waker_cancel(&loop->waker);
+        loop_is_awake(loop);
     }
     return NULL;
 }
@@ -150,9 +169,15 @@ void loop_post(struct loop *loop, struct loop_task *task)
 /* Read once a round, by whoever asks first. */
 uint64_t loop_woken_ns(struct loop *loop)
 {
+    loop_is_awake(loop);
     if (loop->woken_ns == 0)
         loop->woken_ns = clock_monotonic_ns();
     return loop->woken_ns;
+}
+
+bool loop_stood_still(uint64_t due_ns, uint64_t now_ns)
+{
+    return now_ns > due_ns && now_ns - due_ns >= (uint64_t)LOOP_STILL_MS * NS_PER_MS;
 }
 
 void loop_set_timer(struct event *timer, uint64_t wait_ns)

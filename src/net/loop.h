@@ -37,6 +37,7 @@ struct loop {
     pthread_t owner;  /* the same, as the loop's thread itself knows it */
     bool started;
     bool quit;         /* loop's thread */
+    bool may_sleep;    /* loop's thread: wakers were told so */
     uint64_t woken_ns; /* see loop_woken_ns */
     pthread_mutex_t inbox_mutex;
     STAILQ_HEAD(loop_task_list, loop_task) inbox; /* under inbox_mutex */
@@ -62,14 +63,25 @@ void loop_quit(struct loop *loop);
  * posted. */
 void loop_post(struct loop *loop, struct loop_task *task);
 
-/* Loop's thread, in an event's callback: when the first of this round's events was looked at, on
- * the monotonic clock; which is when epoll returned, but for what it takes to come here. */
+/* Loop's thread, in an event's callback that has work to do: tells wakers, if nobody has in this
+ * round, that they need not wake it. */
+void loop_is_awake(struct loop *loop);
+
+/* Loop's thread, in an event's callback (tells wakers as well): when the first of this round's
+ * events was looked at, on the monotonic clock; which is when epoll returned, but for what it takes
+ * to come here. */
 uint64_t loop_woken_ns(struct loop *loop);
 
 /* Loop's thread: sets a timer of the server's own, made with evtimer_assign, in `wait_ns` from now.
  * It must not be lost: where there is no memory for it (which loop_init has kept for the first
  * few), the process aborts. */
 void loop_set_timer(struct event *timer, uint64_t wait_ns);
+
+/* Whether a timer that was due then comes so late that the process, or the machine, stood still
+ * meanwhile. What peers did in that time may not have been looked at yet: nobody is to be judged
+ * before the loop has run for LOOP_GRACE_MS. */
+enum { LOOP_STILL_MS = 500, LOOP_GRACE_MS = 1000 };
+bool loop_stood_still(uint64_t due_ns, uint64_t now_ns);
 
 /* Aborts unless the loop's thread (or, before it is started, any thread) calls. */
 void loop_assert_owner(const struct loop *loop);

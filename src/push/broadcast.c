@@ -166,6 +166,7 @@ static void on_cool(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
     struct broadcast *broadcast = context;
+    loop_is_awake(broadcast->loop);
     uint64_t now_ns = clock_monotonic_ns();
     struct topic *topic;
     while ((topic = TAILQ_FIRST(&broadcast->cooling)) && topic->cool_ns <= now_ns) {
@@ -258,6 +259,7 @@ static void on_beat(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
     struct broadcast *broadcast = context;
+    loop_is_awake(broadcast->loop);
     if (fanout_size(&broadcast->beats) == 0)
         return;
     make_beat(broadcast);

@@ -100,6 +100,7 @@ static void on_pace(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
     struct subscription *subscription = context;
+    loop_is_awake(subscription->subscriber->broadcast->loop);
     broadcast_receive(subscription->subscriber->broadcast);
     subscription_visit(&subscription->member);
 }

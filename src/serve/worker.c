@@ -240,11 +240,24 @@ static void drop_unanswered_conn(struct conn *conn)
         drop_conn(conn);
 }
 
+static void set_stop_timer(struct worker *worker, uint64_t deadline_ns)
+{
+    uint64_t now_ns = clock_monotonic_ns();
+    worker->stop_fires_ns = deadline_ns > now_ns ? deadline_ns : now_ns;
+    loop_set_timer(&worker->stop_timer, worker->stop_fires_ns - now_ns);
+}
+
 static void on_stop_deadline(evutil_socket_t fd, short what, void *context)
 {
     (void)fd;
     (void)what;
     struct worker *worker = context;
+    uint64_t now_ns = clock_monotonic_ns();
+    loop_is_awake(&worker->loop);
+    if (loop_stood_still(worker->stop_fires_ns, now_ns)) {
+        set_stop_timer(worker, now_ns + (uint64_t)LOOP_GRACE_MS * NS_PER_MS);
+        return;
+    }
     uint32_t before = worker->pool.count;
     each_conn(worker, worker->stage == WORKER_FINISHING ? drop_conn : drop_unanswered_conn);
     if (worker->pool.count < before)
@@ -252,12 +265,6 @@ static void on_stop_deadline(evutil_socket_t fd, short what, void *context)
             "closed connections that did not take their last replies in time connections=%u",
             before - worker->pool.count);
     worker->overdue = true;
-}
-
-static void set_stop_timer(struct worker *worker, uint64_t deadline_ns)
-{
-    uint64_t now_ns = clock_monotonic_ns();
-    loop_set_timer(&worker->stop_timer, deadline_ns > now_ns ? deadline_ns - now_ns : 0);
 }
 
 static void run_stop(struct loop_task *task)

@@ -43,7 +43,8 @@ struct worker {
     uint64_t stop_deadline_ns; /* at which what is left is closed; set before the task is posted */
     uint64_t finish_deadline_ns;
     struct event stop_timer;
-    sem_t *quiet; /* posted once, when quiet */
+    uint64_t stop_fires_ns; /* when it was to */
+    sem_t *quiet;           /* posted once, when quiet */
     struct loop_task stop_task;
     struct loop_task finish_task;
 };

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,6 +167,7 @@ START_TEST(the_rest_of_a_long_line_has_its_time_too)
     memset(line, 'x', sizeof line);
     server_start(&server, "--line-timeout", "1", NULL);
     struct client *client = server_client(&server);
+    client_ask(client, "PING", "+OK"); /* a first line that is too long closes */
     client_write(client, line, sizeof line);
     client_expect_error(client, "LINE-TOO-LONG");
     expect_too_slow(client);
@@ -201,6 +203,50 @@ START_TEST(without_a_line_timeout_half_a_line_may_wait)
 END_TEST
 
 /* One timer serves all deadlines of a loop: a far one must not hold up a near one. */
+/* Has the server, which is stopped, pass a deadline of one second. */
+static void let_a_second_pass(void)
+{
+    enum { LONGER_THAN_A_SECOND_MS = 1800 };
+    poll(NULL, 0, LONGER_THAN_A_SECOND_MS);
+}
+
+/* Waits until the server has read so many bytes beside what it is asked here. */
+static void await_bytes_in(struct client *witness, uint64_t bytes)
+{
+    enum { ASKED = 6 }; /* STATS and its LF */
+    int64_t deadline_ms = server_now_ms() + SERVER_DEADLINE_S * 1000;
+    for (uint64_t asked = ASKED; client_stat(witness, "bytes_in") < bytes + asked; asked += ASKED)
+        ck_assert_int_lt(server_now_ms(), deadline_ms);
+}
+
+/* While the server is stopped (SIGSTOP, a laptop's lid) nobody is late: neither who sent the rest
+ * meanwhile nor who sends it when it goes on. */
+START_TEST(time_in_which_the_server_stood_still_does_not_count)
+{
+    server_start(&server, "--line-timeout", "1", "--request-timeout", "1", "--http", "127.0.0.1:0",
+                 NULL);
+    struct client *meanwhile = server_client(&server), *after = server_client(&server);
+    struct client *web = server_connect_http(&server, "127.0.0.1");
+    struct client *admin = server_admin(&server);
+    client_write(meanwhile, "PI", 2);
+    client_write(after, "PI", 2);
+    client_write(web, "GET /hea", 8);
+    await_bytes_in(admin, 12);
+    server_signal(&server, SIGSTOP);
+    client_write(meanwhile, "NG\n", 3);
+    client_write(web, "lthz HTTP/1.1\r\nHost: localhost\r\n\r\n", 38);
+    let_a_second_pass();
+    server_signal(&server, SIGCONT);
+    client_expect(meanwhile, "+OK");
+    client_write(after, "NG\n", 3);
+    client_expect(after, "+OK");
+    client_expect(web, "HTTP/1.1 200 OK\r");
+    ck_assert_uint_eq(client_stat(admin, "slow_lines"), 0);
+    client_write(after, "PI", 2); /* afterwards, time counts as ever */
+    expect_too_slow(after);
+}
+END_TEST
+
 START_TEST(half_a_line_does_not_hold_up_other_deadlines)
 {
     server_start(&server, "--line-timeout", "3600", NULL);
@@ -478,6 +524,7 @@ SERVER_MAIN("limits",
                        {the_rest_of_a_long_line_has_its_time_too},
                        {half_a_line_of_a_subscriber_is_too_slow},
                        {without_a_line_timeout_half_a_line_may_wait},
+                       {time_in_which_the_server_stood_still_does_not_count},
                        {half_a_line_does_not_hold_up_other_deadlines},
                        {errors_in_a_row},
                        {errors_of_kick_count},

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 static struct server server;
@@ -186,6 +187,23 @@ START_TEST(quit_drops_what_follows)
     client_expect(client, "+OK bye");
     client_expect_end(client);
     client_ask(server_client(&server), "SHOW lunch", "+OK lunch open 1 0 pizza=0 sushi=0");
+}
+END_TEST
+
+/* Once its machine has the last reply, a peer that sends on is dropped after 64 KiB; before it has,
+ * a few more may be read. */
+START_TEST(who_sends_on_after_the_end_is_dropped)
+{
+    enum { MOST_BYTES = 1024 * 1024, FLOOD_BYTES = 8 * 1024 * 1024 };
+    static const char piece[16 * 1024];
+    struct client *client = server_client(&server), *admin = server_admin(&server);
+    client_ask(client, "QUIT", "+OK bye");
+    uint64_t before = client_stat(admin, "bytes_in");
+    size_t sent = 0;
+    while (sent < FLOOD_BYTES && send(client->fd, piece, sizeof piece, MSG_NOSIGNAL) > 0)
+        sent += sizeof piece;
+    ck_assert_msg(sent < FLOOD_BYTES, "it was let send on");
+    ck_assert_uint_le(client_stat(admin, "bytes_in") - before, MOST_BYTES);
 }
 END_TEST
 
@@ -570,7 +588,8 @@ SERVER_MAIN("lines",
                        {an_unfinished_last_line_is_not_executed},
                        {an_aborted_connection_harms_nobody},
                        {unread_input_does_not_destroy_the_last_reply},
-                       {quit_drops_what_follows}}},
+                       {quit_drops_what_follows},
+                       {who_sends_on_after_the_end_is_dropped}}},
             {"bytes", .set_up = set_up, .tear_down = tear_down,
              .tests = {{a_line_may_have_1024_bytes},
                        {a_longer_line_is_refused_once, .loops = UNIT_COUNT(long_lines)},

@@ -42,6 +42,17 @@ WRAP(int, pthread_create,
      (pthread_t * thread, const pthread_attr_t *attributes, void *(*run)(void *), void *context),
      (thread, attributes, run, context), EAGAIN)
 
+static atomic_uint eventfd_writes; /* of 8 bytes: nothing else here writes so many */
+
+ssize_t __real_write(int fd, const void *bytes, size_t len);
+ssize_t __wrap_write(int fd, const void *bytes, size_t len);
+ssize_t __wrap_write(int fd, const void *bytes, size_t len)
+{
+    if (len == sizeof(uint64_t))
+        atomic_fetch_add(&eventfd_writes, 1);
+    return __real_write(fd, bytes, len);
+}
+
 _Noreturn void __wrap_abort(void);
 _Noreturn void __wrap_abort(void)
 {
@@ -199,6 +210,55 @@ START_TEST(a_timer_wakes_it)
 }
 END_TEST
 
+static unsigned
+    quiet_posts; /* that made no write, of those that a thread made while the loop worked */
+
+/* Another thread's part while the loop is in an event's callback. */
+static void *post_quietly(void *context)
+{
+    struct bench *bench = context;
+    static struct task tell;
+    tell = (struct task){.task.run = run_tell, .bench = bench};
+    unsigned before = atomic_load(&eventfd_writes);
+    loop_post(&bench->loop, &tell.task);
+    quiet_posts += atomic_load(&eventfd_writes) == before;
+    return NULL;
+}
+
+static void on_timer_that_works(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    struct bench *bench = context;
+    pthread_t other;
+    loop_is_awake(&bench->loop);
+    ck_assert_int_eq(pthread_create(&other, NULL, post_quietly, bench), 0);
+    pthread_join(other, NULL);
+}
+
+static void run_set_working_timer(struct loop_task *task)
+{
+    struct timed *timed = (struct timed *)task;
+    evtimer_assign(&timed->timer, timed->task.bench->loop.base, on_timer_that_works,
+                   timed->task.bench);
+    loop_set_timer(&timed->timer, NS_PER_MS);
+}
+
+/* A loop that slept, and works now on what its event brought, need not be woken. */
+START_TEST(a_loop_that_works_is_not_woken)
+{
+    struct bench bench;
+    struct timed timed = {.task = {.task.run = run_set_working_timer, .bench = &bench}};
+    bench_init(&bench);
+    ck_assert_int_eq(loop_start(&bench.loop, "bench"), 0);
+    loop_post(&bench.loop, &timed.task.task);
+    await(&bench); /* and what was posted is run all the same */
+    quit_and_join(&bench);
+    ck_assert_uint_eq(quiet_posts, 1);
+    loop_destroy(&bench.loop);
+}
+END_TEST
+
 /* ---- refusals ---- */
 
 /* Each call of its making fails in turn: it says why, and leaves no descriptor open. */
@@ -290,7 +350,8 @@ END_TEST
 UNIT_MAIN("loop",
           {"rounds", .tests = {{tasks_run_in_the_order_of_their_posting},
                                {it_does_not_sleep_on_work},
-                               {a_timer_wakes_it}}},
+                               {a_timer_wakes_it},
+                               {a_loop_that_works_is_not_woken}}},
           {"refusals", .tests = {{a_loop_that_can_not_be_made_leaves_nothing},
                                  {a_reason_that_libevent_gives_is_kept},
                                  {a_thread_that_can_not_be_started},

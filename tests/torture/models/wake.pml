@@ -2,7 +2,8 @@
  * leaves nothing unanswered.
  *
  * Models waker_prepare, waker_cancel, waker_finish, waker_sleep and waker_wake of src/base/waker.c;
- * loop_run, run_inbox, has_work and loop_post of src/net/loop.c; worker_work, worker_pending, note_quiet,
+ * loop_run, prepare_to_sleep, loop_is_awake, run_inbox, has_work and loop_post of
+ * src/net/loop.c; worker_work, worker_pending, note_quiet,
  * run_stop, on_stop_deadline, run_finish, worker_stop and worker_finish of src/serve/worker.c; ledger_run,
  * gather_batch, has_work, wait_for_work and ledger_stop of src/ledger/ledger.c; ports_send and
  * ports_flush of src/ledger/ports.c; all with their memory orders. Three threads: a loop whose peers send lines, each of which becomes a
@@ -308,6 +309,15 @@ inline look_again()
     tail = 0
 }
 
+/* Before an event's work is done. (Where there was work already, the flag is down.) */
+inline loop_is_awake()
+{
+    if
+    :: !work -> waker_cancel(LOOP)
+    :: else
+    fi
+}
+
 proctype loop()
 {
     byte filled, sent, tail, filled_flag, tasks, stage = RUNNING;
@@ -321,18 +331,25 @@ proctype loop()
         :: stage == QUITS -> break
         :: else
         fi;
-        waker_prepare(LOOP);
+        waker_prepare(LOOP); /* prepare_to_sleep; a round that has more to do leaves it out */
 #ifndef NO_SECOND_LOOK
         look_again();
 #endif
+        if
+        :: work -> waker_cancel(LOOP)
+        :: else
+        fi;
         if /* event_base_loop: on_wake, an input event, the stop's timer, or only a look */
         :: readable[LOOP] -> waker_finish(LOOP)
-        :: stage == RUNNING && filled < LINES -> filled++
-        :: stage == STOPS && has_deadline && !overdue -> overdue = 1
+        :: stage == RUNNING && filled < LINES ->
+            loop_is_awake();
+            filled++
+        :: stage == STOPS && has_deadline && !overdue ->
+            loop_is_awake();
+            overdue = 1
         :: work
         fi;
         work = 0;
-        waker_cancel(LOOP);
         was = 0
     od;
     assert(overdue || answered == filled);
