@@ -11,6 +11,10 @@ enum error_ordinal {
     ERROR_COUNT
 };
 
+/* What a person is told where ALREADY_VOTED may not say of which ballot: it has no sequence then.
+ */
+#define ALREADY_VOTED_UNTOLD "a ballot was recorded for this voter before"
+
 /* Returned by fallible functions: 0, or one of these. */
 enum error {
 #define ERROR(id, code, text, blames, status, detail) ERR_##id = -1 - ERROR_ORDINAL_##id,

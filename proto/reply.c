@@ -64,12 +64,12 @@ size_t reply_error(char *out, enum error error, uint64_t seq, const char *text)
     char *at = out;
     *at++ = '-';
     at = put_word(at, error_code(error));
-    if (error == ERR_ALREADY_VOTED) {
+    if (error == ERR_ALREADY_VOTED && seq > 0) {
         *at++ = ' ';
         at = number_put(at, seq);
     }
     if (!text)
-        text = error_text(error);
+        text = error == ERR_ALREADY_VOTED && seq == 0 ? ALREADY_VOTED_UNTOLD : error_text(error);
     *at++ = ' ';
     return end_line(out, put_bytes(at, text, strnlen(text, PROTO_LINE_MAX)));
 }

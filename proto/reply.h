@@ -22,9 +22,9 @@ size_t reply_ok_text(char *out, const char *text, size_t len);
 /* `+OK NUMBER` and, for a repeat, `+OK NUMBER duplicate` */
 size_t reply_ok_number(char *out, uint64_t number, bool duplicate);
 
-/* `-CODE TEXT`, or `-ALREADY-VOTED SEQ TEXT` where the code carries a sequence. A NULL text stands
- * for the code's own; of a longer one than PROTO_LINE_MAX the beginning is taken. `seq` is ignored
- * with other codes. */
+/* `-CODE TEXT`, or `-ALREADY-VOTED SEQ TEXT` where the code carries a sequence that is not 0. A
+ * NULL text stands for the code's own; of a longer one than PROTO_LINE_MAX the beginning is taken.
+ * `seq` is ignored with other codes. */
 size_t reply_error(char *out, enum error error, uint64_t seq, const char *text);
 
 /* A tally to encode. Names are NUL-terminated; nothing is owned. */

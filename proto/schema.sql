@@ -70,7 +70,8 @@ CREATE TABLE poll_event (
 -- One ballot a row, appended. A ballot that repeats one that counts is not recorded again.
 --   voter  who cast it: a 16-byte hash of the poll and the voter's name under the server's key; or the name
 --          itself, as text, where the poll says record = 'name'
---   key    polls with ballots = 'unlimited' only: a 16-byte hash of the ballot's id=, or NULL if it had none
+--   key    a 16-byte hash of the ballot's id=, or NULL if it had none; NULL too where neither ballots = 'unlimited' nor
+--          voters = 'named'. In unlimited polls ballots of the same key are one; elsewhere it does not count
 -- There is no index on voter on purpose: it would cost most of the speed of an insert. The server holds the
 -- electorate in memory.
 CREATE TABLE ballot (

@@ -2,6 +2,8 @@
  * batch_init can fail. */
 #include "ledger/batch.h"
 
+#include "base/log.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +18,7 @@ int batch_init(struct batch *batch)
         {&batch->verdicts, BATCH_MAX, sizeof *batch->verdicts},
         {&batch->ballots, BATCH_MAX, sizeof *batch->ballots},
         {&batch->events, BATCH_MAX, sizeof *batch->events},
-        {&batch->undos, BATCH_MAX, sizeof *batch->undos},
+        {&batch->undos, 2 * BATCH_MAX, sizeof *batch->undos},
         {&batch->sampled, BATCH_MAX, sizeof *batch->sampled},
         {&batch->created, BATCH_MAX, sizeof *batch->created},
         {&batch->drafts, POLLS_MAX, sizeof *batch->drafts},
@@ -52,6 +54,13 @@ void batch_reset(struct batch *batch)
     batch->undo_count = 0;
     batch->sampled_count = 0;
     batch->created_count = 0;
+}
+
+void batch_undo_last(struct batch *batch, struct electorate *electorate)
+{
+    const struct undo *undo = &batch->undos[--batch->undo_count];
+    int error = electorate_set(electorate, undo->voter, undo->before, NULL);
+    INVARIANT(error == 0); /* the entry is there, and needs no memory */
 }
 
 struct draft *batch_draft(struct batch *batch, uint32_t poll)

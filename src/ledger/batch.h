@@ -46,7 +46,7 @@ struct batch {
     size_t ballot_count;
     struct store_event *events;
     size_t event_count;
-    struct undo *undos;
+    struct undo *undos; /* 2 * BATCH_MAX */
     size_t undo_count;
     uint16_t *sampled; /* by place in `requests`: accepted ballots that have a journey */
     size_t sampled_count;
@@ -69,6 +69,9 @@ void batch_destroy(struct batch *batch);
 
 /* Forgets the requests and all that was decided about them, but for the drafts. */
 void batch_reset(struct batch *batch);
+
+/* Takes back the last change of the electorate that is noted. */
+void batch_undo_last(struct batch *batch, struct electorate *electorate);
 
 /* The draft of a poll, listed as touched. */
 struct draft *batch_draft(struct batch *batch, uint32_t poll);

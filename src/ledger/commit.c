@@ -78,11 +78,8 @@ static int store_batch(struct ledger *ledger, const char **why)
 /* Takes back everything that judging did. */
 static void batch_undo(struct ledger *ledger)
 {
-    while (ledger->batch.undo_count > 0) {
-        const struct undo *undo = &ledger->batch.undos[--ledger->batch.undo_count];
-        int error = electorate_set(ledger->electorate, undo->voter, undo->before, NULL);
-        INVARIANT(error == 0); /* the voter's entry is there, and needs no memory */
-    }
+    while (ledger->batch.undo_count > 0)
+        batch_undo_last(&ledger->batch, ledger->electorate);
     batch_drop_drafts(&ledger->batch);
     for (uint32_t i = 0; i < ledger->batch.created_count; i++)
         poll_free(ledger->batch.created[i]);

@@ -40,6 +40,13 @@ static struct verdict refused(enum error error, uint64_t rests_on)
     return (struct verdict){.error = error, .number = rests_on, .rests_on = rests_on};
 }
 
+/* A ballot of the same voter was cast by somebody else: not even its number is told, by which the
+ * tallies that were shown would tell its choice. */
+static struct verdict refused_untold(uint64_t rests_on)
+{
+    return (struct verdict){.error = ERR_ALREADY_VOTED, .rests_on = rests_on};
+}
+
 static struct verdict repeated(uint64_t seq)
 {
     return (struct verdict){.duplicate = true, .number = seq, .rests_on = seq};
@@ -56,6 +63,13 @@ bool judge_identity(const struct poll *poll, const struct hash *voter, bool has_
     bool unlimited = poll_setting(poll, SETTING_BALLOTS) == BALLOTS_UNLIMITED;
     *identity = unlimited ? *key : *voter;
     return !unlimited || has_key;
+}
+
+bool judge_proof(const struct poll *poll, const struct hash *voter, bool has_key,
+                 const struct hash *key, struct hash *proof)
+{
+    *proof = (struct hash){.high = voter->high ^ key->high, .low = voter->low ^ key->low};
+    return has_key && poll_setting(poll, SETTING_BALLOTS) != BALLOTS_UNLIMITED;
 }
 
 void judge_count(struct snapshot *snapshot, struct vote before, unsigned choice, uint64_t seq)
@@ -75,7 +89,7 @@ static void record_ballot(struct ledger *ledger, const struct request *request, 
         .seq = seq,
         .poll = request->poll,
         .choice = request->choice,
-        .has_key = request->has_key,
+        .has_key = request->key_kind == REQUEST_KEY_ID,
         .voter = request->voter,
         .key = request->key,
         .voter_name = name ? name->bytes : NULL,
@@ -83,29 +97,76 @@ static void record_ballot(struct ledger *ledger, const struct request *request, 
     };
 }
 
+/* How a ballot is known: by its entry in the electorate and, in a poll where the same identity may
+ * be claimed by others, by a second one that is the proof. */
+struct known {
+    bool identified, proven; /* has the entry */
+    struct hash identity, proof;
+};
+
+static struct known know_ballot(const struct poll *poll, const struct request *request)
+{
+    struct known known;
+    bool has_id = request->key_kind == REQUEST_KEY_ID;
+    known.identified =
+        judge_identity(poll, &request->voter, has_id, &request->key, &known.identity);
+    known.proven = judge_proof(poll, &request->voter, request->key_kind != REQUEST_KEY_NONE,
+                               &request->key, &known.proof);
+    return known;
+}
+
+/* Whether the ballot that counts was cast by whoever casts this one. */
+static bool is_own(const struct ledger *ledger, const struct known *known, struct vote before)
+{
+    return !known->proven || electorate_find(ledger->electorate, known->proof).seq == before.seq;
+}
+
+/* Sets an entry of the electorate, to be undone with the batch. Returns 0, or -1 if memory is
+ * short.
+ */
+static int set_entry(struct ledger *ledger, struct hash hash, struct vote vote)
+{
+    struct undo undo = {.voter = hash};
+    if (electorate_set(ledger->electorate, hash, vote, &undo.before) != 0)
+        return -1;
+    ledger->batch.undos[ledger->batch.undo_count++] = undo;
+    return 0;
+}
+
+/* Sets the ballot's entries. Returns 0, or -1 if memory is short: then nothing has changed. */
+static int set_entries(struct ledger *ledger, const struct known *known, struct vote vote)
+{
+    if (known->identified && set_entry(ledger, known->identity, vote) != 0)
+        return -1;
+    if (!known->proven || set_entry(ledger, known->proof, vote) == 0)
+        return 0;
+    if (known->identified)
+        batch_undo_last(&ledger->batch, ledger->electorate);
+    return -1;
+}
+
+/* Nobody learns from the answer what somebody else has cast under the same name: the same choice is
+ * answered as any other would be. */
 static struct verdict judge_ballot(struct ledger *ledger, const struct request *request)
 {
     const struct snapshot *now = poll_now(ledger, request->poll);
-    struct hash identity;
-    bool identified =
-        judge_identity(now->poll, &request->voter, request->has_key, &request->key, &identity);
+    const struct known known = know_ballot(now->poll, request);
     struct vote before = {0};
-    if (identified)
-        before = electorate_find(ledger->electorate, identity);
+    if (known.identified)
+        before = electorate_find(ledger->electorate, known.identity);
+    bool own = before.seq && is_own(ledger, &known, before);
 
-    if (before.seq && before.choice == request->choice)
+    if (own && before.choice == request->choice)
         return repeated(before.seq);
     if (!now->open)
         return refused(ERR_POLL_CLOSED, now->state_seq);
     if (before.seq && poll_setting(now->poll, SETTING_BALLOTS) != BALLOTS_CHANGEABLE)
-        return refused(ERR_ALREADY_VOTED, before.seq);
+        return own ? refused(ERR_ALREADY_VOTED, before.seq) : refused_untold(before.seq);
 
     struct snapshot *draft = draft_snapshot(ledger, request->poll);
     struct vote vote = vote_make(ledger->next_seq, request->choice);
-    if (!draft || (identified && electorate_set(ledger->electorate, identity, vote, NULL) != 0))
+    if (!draft || set_entries(ledger, &known, vote) != 0)
         return refused(ERR_LIMIT, 0);
-    if (identified)
-        ledger->batch.undos[ledger->batch.undo_count++] = (struct undo){identity, before};
     judge_count(draft, before, request->choice, vote.seq);
     record_ballot(ledger, request, vote.seq);
     ledger->next_seq++;
@@ -206,8 +267,11 @@ static struct verdict judge(struct ledger *ledger, struct request *request)
 
 static void prefetch(const struct ledger *ledger, const struct request *request)
 {
-    if (request->kind == REQUEST_BALLOT)
-        electorate_prefetch(ledger->electorate, request->has_key ? request->key : request->voter);
+    if (request->kind != REQUEST_BALLOT)
+        return;
+    electorate_prefetch(ledger->electorate, request->voter);
+    if (request->key_kind == REQUEST_KEY_ID)
+        electorate_prefetch(ledger->electorate, request->key);
 }
 
 /* Lists the ballots whose journeys go on. One in 256: kept out of the loop over all. */

@@ -18,6 +18,13 @@ void judge_batch(struct ledger *ledger);
 bool judge_identity(const struct poll *poll, const struct hash *voter, bool has_key,
                     const struct hash *key, struct hash *identity);
 
+/* Whether a ballot in this poll, which has a key, has a second entry in the electorate by which its
+ * caster is known, and which: of the voter and the key together. Its vote is the voter's own where
+ * both have the same sequence. Both hashes are keyed, so their sum is as good as one. Any thread.
+ */
+bool judge_proof(const struct poll *poll, const struct hash *voter, bool has_key,
+                 const struct hash *key, struct hash *proof);
+
 /* Counts a ballot in place of the voter's earlier one, if there was one (before.seq is not 0). The
  * snapshot's owner. */
 void judge_count(struct snapshot *snapshot, struct vote before, unsigned choice, uint64_t seq);

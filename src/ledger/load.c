@@ -28,8 +28,8 @@ struct loading {
         uint64_t seq;
         uint32_t poll;
         uint16_t choice;
-        bool identified; /* has an entry in the electorate */
-        struct hash identity;
+        bool identified, proven; /* has the entry in the electorate */
+        struct hash identity, proof;
     } gathered[GATHER_MAX];
 };
 
@@ -92,10 +92,10 @@ static int load_event(void *context, const struct store_event *event, char *why)
 static int count_loaded(struct ledger *ledger, const struct loaded *loaded, char *why)
 {
     struct snapshot *snapshot = ledger->batch.drafts[loaded->poll - 1].snapshot;
-    struct vote before = {0};
-    if (loaded->identified &&
-        electorate_set(ledger->electorate, loaded->identity, vote_make(loaded->seq, loaded->choice),
-                       &before) != 0) {
+    struct vote before = {0}, vote = vote_make(loaded->seq, loaded->choice);
+    struct electorate *electorate = ledger->electorate;
+    if ((loaded->identified && electorate_set(electorate, loaded->identity, vote, &before) != 0) ||
+        (loaded->proven && electorate_set(electorate, loaded->proof, vote, NULL) != 0)) {
         snprintf(why, STORE_WHY_MAX, "out of memory for the electorate");
         return -1;
     }
@@ -135,6 +135,8 @@ static int load_ballot(void *context, const struct store_ballot *ballot, char *w
     loaded->choice = ballot->choice;
     loaded->identified =
         judge_identity(snapshot->poll, &voter, ballot->has_key, &ballot->key, &loaded->identity);
+    loaded->proven =
+        judge_proof(snapshot->poll, &voter, ballot->has_key, &ballot->key, &loaded->proof);
     if (loaded->identified)
         electorate_prefetch(ledger->electorate, loaded->identity);
     if (ballot->seq >= ledger->next_seq)

@@ -30,6 +30,16 @@ struct request_text {
 /* A copy of `len` bytes. NULL if memory is short. Freed by free(). Any thread. */
 struct request_text *request_text_new(const char *bytes, size_t len);
 
+/* What a ballot's key is the hash of. In polls with ballots=unlimited it is the ballot's identity.
+ * In others it is a proof: whoever repeats a ballot is told so only with the key that it was cast
+ * with, or where both have none. */
+enum request_key {
+    REQUEST_KEY_NONE,
+    REQUEST_KEY_ID,  /* of id=; recorded */
+    REQUEST_KEY_OWN, /* of what no other connection or browser has; not recorded, never where
+                        ballots=unlimited */
+};
+
 /* One slot of the ring to the ledger: 64 bytes, a cache line. */
 struct request {
     struct conn_ref from;
@@ -37,11 +47,11 @@ struct request {
         uint32_t poll;
         int32_t file; /* owned: BACKUP's, open and empty, where it has no path */
     };
-    uint16_t choice; /* from 0 */
-    uint8_t kind;    /* enum request_kind */
-    bool has_key;
+    uint16_t choice;  /* from 0 */
+    uint8_t kind;     /* enum request_kind */
+    uint8_t key_kind; /* enum request_key */
     struct hash voter;
-    struct hash key; /* of id=, where has_key */
+    struct hash key;
     void *detail; /* owned by the request, freed by the ledger. BALLOT: a struct request_text with
                      the voter's name where the poll records names, or NULL */
     struct journey *journey; /* of a sampled ballot, or NULL; the ledger's until it answers */

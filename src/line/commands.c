@@ -6,7 +6,6 @@
 
 #include "serve/ballot.h"
 #include "base/log.h"
-#include "proto/number.h"
 #include "proto/settings.h"
 #include "serve/server.h"
 #include "tally/tally.h"
@@ -18,15 +17,9 @@
 
 /* ---- voting ---- */
 
-/* `connection:BOOT-ID:ID`: no connection of another run has the same. */
 static size_t connection_words(void *asker, char words[IDENTITY_WORDS_MAX])
 {
-    const struct client *client = &((const struct session *)asker)->client;
-    char *at = words;
-    memcpy(at, "connection:", 11);
-    memcpy(at += 11, client->worker->server->boot_id, SERVER_BOOT_ID_CHARS);
-    *(at += SERVER_BOOT_ID_CHARS) = ':';
-    return (size_t)(number_put(at + 1, client->id) - words);
+    return client_own_words(&((const struct session *)asker)->client, words);
 }
 
 static size_t address_words(void *asker, char words[IDENTITY_WORDS_MAX])
@@ -42,7 +35,7 @@ int execute_vote(struct session *session, const struct command *command, const c
     int choice = poll_choice_find(poll, &command->choice);
     if (choice < 0)
         return ERR_NO_SUCH_CHOICE;
-    static const struct claim_source source = {address_words, connection_words};
+    static const struct claim_source source = {address_words, connection_words, connection_words};
     const struct claim claim = {
         .name = command->voter,
         .standing = {session->voter, session->voter ? strlen(session->voter) : 0},

@@ -17,10 +17,12 @@ struct voter_key {
     unsigned char bytes[VOTER_KEY_BYTES];
 };
 
-/* What a hash stands for. A voter and an id= with the same text never have the same hash. */
-enum voter_hash_kind { VOTER_HASH_VOTER = 1, VOTER_HASH_KEY = 2 };
+/* What a hash stands for. A voter and an id= with the same text never have the same hash. The one
+ * of a connection or browser is kept in memory alone. */
+enum voter_hash_kind { VOTER_HASH_VOTER = 1, VOTER_HASH_KEY = 2, VOTER_HASH_OWN = 3 };
 
-/* The hash of a voter's name, or of an id=, in a poll. `len` is at most 128 bytes. Any thread. */
+/* The hash of a voter's name, of an id=, or of a connection or browser, in a poll. `len` is at most
+ * 128 bytes. Any thread. */
 struct hash voter_hash(const struct voter_key *key, enum voter_hash_kind kind, uint32_t poll,
                        const char *name, size_t len);
 

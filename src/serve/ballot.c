@@ -6,6 +6,25 @@
 
 #include "poll/voter.h"
 
+/* The key of a ballot: its id=; or, so that nobody is told of a ballot that somebody else has cast
+ * under the same name, whose it is. */
+static uint8_t find_key(const struct server *server, const struct ballot *ballot, struct hash *key)
+{
+    const struct poll *poll = ballot->poll;
+    bool named = poll_setting(poll, SETTING_VOTERS) == VOTERS_NAMED;
+    bool unlimited = poll_setting(poll, SETTING_BALLOTS) == BALLOTS_UNLIMITED;
+    char words[IDENTITY_WORDS_MAX];
+    if (ballot->key.at && (named || unlimited)) {
+        *key = voter_hash(&server->key, VOTER_HASH_KEY, poll->id, ballot->key.at, ballot->key.len);
+        return REQUEST_KEY_ID;
+    }
+    if (!named || unlimited)
+        return REQUEST_KEY_NONE;
+    size_t len = identity_claimant(ballot->claim, words);
+    *key = voter_hash(&server->key, VOTER_HASH_OWN, poll->id, words, len);
+    return REQUEST_KEY_OWN;
+}
+
 int ballot_send(struct client *client, const struct ballot *ballot, const char **why)
 {
     struct worker *worker = client->worker;
@@ -26,12 +45,10 @@ int ballot_send(struct client *client, const struct ballot *ballot, const char *
         .poll = poll->id,
         .choice = (uint16_t)ballot->choice,
         .kind = REQUEST_BALLOT,
-        .has_key = ballot->key.at && poll_setting(poll, SETTING_BALLOTS) == BALLOTS_UNLIMITED,
         .voter = voter_hash(key, VOTER_HASH_VOTER, poll->id, voter.words.at, voter.words.len),
         .detail = name,
     };
-    if (request->has_key)
-        request->key = voter_hash(key, VOTER_HASH_KEY, poll->id, ballot->key.at, ballot->key.len);
+    request->key_kind = find_key(worker->server, ballot, &request->key);
     worker_sample(worker, &client->conn, request, ballot->traced);
     client->in_flight++;
     return 0;

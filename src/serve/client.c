@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/container.h"
 #include "base/log.h"
+#include "proto/number.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -174,6 +175,18 @@ void client_free(struct conn *conn)
 }
 
 /* ---- addresses ---- */
+
+size_t client_own_words(const struct client *client, char *words)
+{
+    _Static_assert(sizeof "connection::" + SERVER_BOOT_ID_CHARS + NUMBER_DIGITS_MAX <=
+                       CLIENT_WORDS_MAX,
+                   "they fit");
+    char *at = words;
+    memcpy(at, "connection:", 11);
+    memcpy(at += 11, client->worker->server->boot_id, SERVER_BOOT_ID_CHARS);
+    *(at += SERVER_BOOT_ID_CHARS) = ':';
+    return (size_t)(number_put(at + 1, client->id) - words);
+}
 
 const char *client_peer_text(const struct client *client, char text[PEER_TEXT_MAX])
 {

@@ -85,6 +85,11 @@ void client_stop(struct conn *conn);
 void client_close(struct conn *conn);
 void client_free(struct conn *conn); /* last of all; frees the object */
 
+/* `connection:BOOT-ID:ID`, which no connection of this or another run has beside it. Returns its
+ * length; `words` has room for CLIENT_WORDS_MAX. */
+enum { CLIENT_WORDS_MAX = 64 };
+size_t client_own_words(const struct client *client, char *words);
+
 /* The peer's address for a person ("127.0.0.1:4711", "[::1]:4711", "admin"). */
 const char *client_peer_text(const struct client *client, char text[PEER_TEXT_MAX]);
 

@@ -32,6 +32,11 @@ static int by_address(const struct claim *claim, struct identity *identity, cons
     return take_words(identity, len);
 }
 
+size_t identity_claimant(const struct claim *claim, char words[IDENTITY_WORDS_MAX])
+{
+    return claim->source->shown(claim->asker, words);
+}
+
 int identity_find(const struct poll *poll, const struct claim *claim, struct identity *identity,
                   const char **why)
 {

@@ -17,6 +17,8 @@ struct claim_source {
     size_t (*address)(void *asker, char words[IDENTITY_WORDS_MAX]);
     /* What no other connection, or browser, has. */
     size_t (*own)(void *asker, char words[IDENTITY_WORDS_MAX]);
+    /* The same, of what it has shown already: nothing new is given to it. */
+    size_t (*shown)(void *asker, char words[IDENTITY_WORDS_MAX]);
 };
 
 struct claim {
@@ -37,5 +39,8 @@ struct identity {
  * an address that can't be told. */
 int identity_find(const struct poll *poll, const struct claim *claim, struct identity *identity,
                   const char **why) __attribute__((warn_unused_result));
+
+/* What tells whoever claims an identity from others that claim the same. Returns its length. */
+size_t identity_claimant(const struct claim *claim, char words[IDENTITY_WORDS_MAX]);
 
 #endif

@@ -44,12 +44,25 @@ static bool has_cookie(struct web_session *session, const struct http_request *r
     return false;
 }
 
+static bool has_own_cookie(struct web_session *session, const struct http_request *request)
+{
+    return has_cookie(session, request, VOTER_COOKIE_HTTPS_NAME) ||
+           has_cookie(session, request, VOTER_COOKIE_NAME);
+}
+
+/* Whether the browser has shown whose it is: by a cookie, or by the token of its form. */
+static bool has_shown(struct web_session *session, const struct http_request *request,
+                      struct span token)
+{
+    return has_own_cookie(session, request) ||
+           voter_cookie_read(&session->client.worker->server->key, token, &session->voter);
+}
+
 void web_know_voter(struct web_session *session, const struct http_request *request,
                     struct span token)
 {
     const struct voter_key *key = &session->client.worker->server->key;
-    if (has_cookie(session, request, VOTER_COOKIE_HTTPS_NAME) ||
-        has_cookie(session, request, VOTER_COOKIE_NAME))
+    if (has_own_cookie(session, request))
         return;
     session->sets_cookie = true;
     if (!token.at || !voter_cookie_read(key, token, &session->voter))
@@ -79,11 +92,21 @@ static size_t browser_words(void *context, char words[IDENTITY_WORDS_MAX])
     return voter_cookie_words(&asker->session->voter, words);
 }
 
+/* Of a browser without a cookie it is the connection: nobody is given one who needs none. */
+static size_t shown_words(void *context, char words[IDENTITY_WORDS_MAX])
+{
+    const struct asker *asker = context;
+    const char *token = asker->form->token;
+    return has_shown(asker->session, asker->request, (struct span){token, strlen(token)})
+               ? voter_cookie_words(&asker->session->voter, words)
+               : client_own_words(&asker->session->client, words);
+}
+
 /* Sends the ballot. Returns 0 or an enum error. */
 static int cast(struct web_session *session, const struct http_request *request,
                 const struct poll *poll, const struct ballot_form *form, const char **why)
 {
-    static const struct claim_source source = {address_words, browser_words};
+    static const struct claim_source source = {address_words, browser_words, shown_words};
     int choice = poll_choice_find(poll, &form->choice);
     if (choice < 0)
         return ERR_NO_SUCH_CHOICE;
@@ -170,7 +193,9 @@ static void reply_recorded(struct web_session *session, const struct answer *ans
 void web_voted(struct web_session *session, const struct answer *answer)
 {
     if (answer->error)
-        web_refuse(session, (enum error)answer->error, answer->number, NULL);
+        web_refuse(session, (enum error)answer->error, answer->number,
+                   answer->error == ERR_ALREADY_VOTED && answer->number == 0 ? ALREADY_VOTED_UNTOLD
+                                                                             : NULL);
     else
         reply_recorded(session, answer, session->poll);
 }

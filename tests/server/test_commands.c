@@ -314,10 +314,10 @@ START_TEST(the_order_in_which_a_ballot_is_checked)
 {
     client_ask(admin, "CREATE shut pizza sushi state=closed", "+OK 2");
     client_ask(admin, "CREATE board yes no voters=named ballots=once", "+OK 3");
-    client_ask(admin, "VOTE board yes as=ann", "+OK 4");
+    client_ask(admin, "VOTE board yes as=ann id=k", "+OK 4");
     client_ask(admin, "CLOSE board", "+OK 5");
     client_ask_error(client, vote_order[_i].line, vote_order[_i].code);
-    client_ask(client, "VOTE board yes as=ann",
+    client_ask(client, "VOTE board yes as=ann id=k",
                "+OK 4 duplicate"); /* a repeat goes before closed */
 }
 END_TEST

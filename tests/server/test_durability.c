@@ -52,14 +52,14 @@ static void vote_in_every_kind_of_poll(void)
     client_ask(admin, "CREATE applause loud quiet ballots=unlimited", "+OK 3");
     struct client *voter = server_client(&server);
     client_ask(voter, "VOTE lunch pizza as=a", "+OK 4");
-    client_ask(voter, "VOTE lunch sushi as=a", "+OK 5");
+    client_ask(voter, "VOTE lunch sushi as=a id=l", "+OK 5");
     client_ask(voter, "VOTE lunch pizza as=b", "+OK 6");
     client_ask(admin, "CLOSE lunch", "+OK 7");
-    client_ask(voter, "VOTE chair ann as=a", "+OK 8");
+    client_ask(voter, "VOTE chair ann as=a id=c", "+OK 8");
     client_ask(voter, "VOTE applause loud id=1", "+OK 9");
     client_ask(voter, "VOTE applause loud", "+OK 10");
     client_ask(admin, "CREATE roll yes no voters=named record=name", "+OK 11");
-    client_ask(voter, "VOTE roll no as=Ann", "+OK 12");
+    client_ask(voter, "VOTE roll no as=Ann id=r", "+OK 12");
     client_ask(admin, "TITLE roll Shall we?", "+OK 13");
     client_ask(admin, "LABEL roll no Rather not", "+OK 14");
 }
@@ -75,12 +75,12 @@ static void expect_polls(struct client *client)
 static void expect_voters_are_known(void)
 {
     struct client *voter = server_client(&server);
-    client_ask(voter, "VOTE lunch sushi as=a", "+OK 5 duplicate");
+    client_ask(voter, "VOTE lunch sushi as=a id=l", "+OK 5 duplicate");
     client_ask_error(voter, "VOTE lunch pizza as=a", "POLL-CLOSED");
-    client_ask(voter, "VOTE chair ann as=a", "+OK 8 duplicate");
-    client_ask_error(voter, "VOTE chair bob as=a", "ALREADY-VOTED 8");
+    client_ask(voter, "VOTE chair ann as=a id=c", "+OK 8 duplicate");
+    client_ask_error(voter, "VOTE chair bob as=a id=c", "ALREADY-VOTED 8");
     client_ask(voter, "VOTE applause loud id=1", "+OK 9 duplicate");
-    client_ask(voter, "VOTE roll no as=Ann", "+OK 12 duplicate");
+    client_ask(voter, "VOTE roll no as=Ann id=r", "+OK 12 duplicate");
     client_send(voter, "DESCRIBE roll");
     client_expect(voter, "=title Shall we?");
     for (int setting = 0; setting < 5; setting++)

@@ -1,6 +1,7 @@
 /* The web against the real server: every route and status, what connections go through, and who may
  * ask. What the codec refuses is tested one by one in test_http_codec.c; here, that such a refusal
  * ends the connection, and that nothing behind it is executed. */
+#include "proto/error.h"
 #include "tests/support/web.h"
 
 #include <arpa/inet.h>
@@ -1077,6 +1078,15 @@ START_TEST(named_voters)
     }
     struct client *line = server_client(&server); /* the same voter as on the line protocol */
     client_ask_error(line, "VOTE named b as=ann", "ALREADY-VOTED");
+    client = web_client(&server); /* whoever takes her name learns nothing of her choice */
+    for (int i = 0; i < 2; i++) {
+        web_post(client, "/polls/named/ballots", JSON, "",
+                 i == 0 ? "{\"choice\": \"a\", \"voter\": \"ann\"}"
+                        : "{\"choice\": \"b\", \"voter\": \"ann\"}");
+        ck_assert_str_eq(web_expect(client, 409)->body,
+                         "{\"type\":\"about:blank\",\"title\":\"Conflict\",\"status\":409,"
+                         "\"code\":\"ALREADY-VOTED\",\"detail\":\"" ALREADY_VOTED_UNTOLD "\"}");
+    }
 }
 END_TEST
 

@@ -377,9 +377,11 @@ def test_voting(test, server):
         test.expect(problem.get("code") == code and problem["status"] == status, f"{code}: {problem}")
         return problem
 
-    vote("board", 201, **json_ballot(choice="yes", voter="ann"))
-    problem = refused("board", 409, "ALREADY-VOTED", **json_ballot(choice="no", voter="ann"))
+    vote("board", 201, **json_ballot(choice="yes", voter="ann", id="k-1"))
+    problem = refused("board", 409, "ALREADY-VOTED", **json_ballot(choice="no", voter="ann", id="k-1"))
     test.expect(problem.get("seq", 0) > 0, "ALREADY-VOTED has a seq")
+    problem = refused("board", 409, "ALREADY-VOTED", **json_ballot(choice="no", voter="ann"))
+    test.expect("seq" not in problem, "ALREADY-VOTED tells nobody else the seq")
     refused("board", 422, "VOTER-REQUIRED", **json_ballot(choice="no"))
     refused("lunch", 400, "BAD-ARGUMENT", **json_ballot(choice="pizza", voter="ann"))
     refused("lunch", 422, "NO-SUCH-CHOICE", **json_ballot(choice="burger"))

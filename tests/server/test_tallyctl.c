@@ -367,8 +367,11 @@ START_TEST(what_the_server_refuses)
     EXPECT("3\n", "open", "board");
     EXPECT_FAILURE(STATUS_REFUSED, "--voter NAME says who votes", "vote", "board", "yes");
     EXPECT("4\n", "vote", "board", "yes", "--voter", "ann");
-    EXPECT_FAILURE(STATUS_REFUSED, "board: the voter chose otherwise before", "vote", "board", "no",
-                   "--voter", "ann");
+    EXPECT_FAILURE(STATUS_REFUSED, "board: a ballot was recorded for this voter before", "vote",
+                   "board", "no", "--voter", "ann");
+    EXPECT("5\n", "create", "here", "yes", "no", "voters=address", "ballots=once");
+    EXPECT("6\n", "vote", "here", "yes");
+    EXPECT_FAILURE(STATUS_REFUSED, "here: the voter chose otherwise before", "vote", "here", "no");
 }
 END_TEST
 
@@ -971,9 +974,8 @@ START_TEST(journey_of_a_ballot_in_json)
         ck_assert_str_eq(json_string_value(json_object_get(json_array_get(stamps, i), "stage")),
                          stages[i]);
     json_decref(journey);
-    EXPECT_FAILURE(STATUS_REFUSED, "already", "journey", "board", "yes", "--voter", "ann", "--yes");
-    EXPECT_FAILURE(STATUS_REFUSED, "otherwise", "journey", "board", "no", "--voter", "ann",
-                   "--yes");
+    EXPECT_FAILURE(STATUS_REFUSED, "before", "journey", "board", "yes", "--voter", "ann", "--yes");
+    EXPECT_FAILURE(STATUS_REFUSED, "before", "journey", "board", "no", "--voter", "ann", "--yes");
     EXPECT_FAILURE(STATUS_REFUSED, "--voter", "journey", "board", "no", "--yes");
 }
 END_TEST

@@ -212,17 +212,17 @@ START_TEST(the_records_of_refused_ballots_come_back)
     enum { BALLOTS = 20000 };
     client_ask(admin, "CREATE done yes no state=closed", "+OK 2");
     client_ask(admin, "CREATE once yes no ballots=once voters=named", "+OK 3");
-    client_ask(admin, "VOTE once yes as=ann", "+OK 4");
+    client_ask(admin, "VOTE once yes as=ann id=k", "+OK 4");
     static const struct {
         const char *line, *reply;
     } ballots[] = {{"VOTE done yes\n", "^-POLL-CLOSED "},
-                   {"VOTE once yes as=ann\n", "^\\+OK 4 duplicate$"},
-                   {"VOTE once no as=ann\n", "^-ALREADY-VOTED 4 "}};
+                   {"VOTE once yes as=ann id=k\n", "^\\+OK 4 duplicate$"},
+                   {"VOTE once no as=ann id=k\n", "^-ALREADY-VOTED 4 "}};
     uint64_t counted = look(0).counts[ANSWERED];
     for (unsigned i = 0; i < BALLOTS; i++) {
         /* Refusals in a row would end the connection. */
         if (i % 2 == 0)
-            client_write(voter, "VOTE once yes as=ann\n", 21);
+            client_write(voter, "VOTE once yes as=ann id=k\n", 26);
         client_write(voter, ballots[i % 3].line, strlen(ballots[i % 3].line));
     }
     for (unsigned i = 0; i < BALLOTS; i++) {
@@ -231,7 +231,7 @@ START_TEST(the_records_of_refused_ballots_come_back)
         client_expect_match(voter, ballots[i % 3].reply);
     }
     for (unsigned i = 0; i < 300; i++)
-        client_ask(admin, "TRACE VOTE once yes as=ann", "+OK 4 duplicate");
+        client_ask(admin, "TRACE VOTE once yes as=ann id=k", "+OK 4 duplicate");
     assert_no_record_is_lost();
     ck_assert_uint_eq(look(0).counts[ANSWERED], counted);
     ck_assert(!look(4).has_ballot);

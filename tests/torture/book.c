@@ -97,9 +97,11 @@ void book_send(struct book *book, struct peer *peer, size_t from, size_t to, boo
         struct book_ballot *ballot = &book->ballots[i];
         if (!is_wanted(ballot, again))
             continue;
-        len += (size_t)snprintf(lines + len, BOOK_LINE_MAX, "VOTE %s %u %s%zu\n",
-                                book_poll_names[ballot->poll], ballot->choice,
-                                ballot->poll == 0 ? "as=voter" : "id=ballot", i);
+        len += (size_t)snprintf(lines + len, BOOK_LINE_MAX, "VOTE %s %u id=ballot%zu",
+                                book_poll_names[ballot->poll], ballot->choice, i);
+        if (ballot->poll == 0)
+            len += (size_t)snprintf(lines + len, BOOK_LINE_MAX, " as=voter%zu", i);
+        lines[len++] = '\n';
     }
     peer_send(peer, lines, len);
     free(lines);

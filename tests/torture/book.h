@@ -2,8 +2,8 @@
  * was shown; and the judgement of it all by the database. One thread.
  *
  * There are two polls, of the kinds in which a ballot may safely be sent again: `lunch`, whose
- * voters are named, and `noise`, whose ballots have an id=. Every ballot has a voter, or an id, of
- * its own. */
+ * voters are named, and `noise`, whose voters are not. Every ballot has an id= of its own, and
+ * every named voter one ballot. */
 #ifndef TALLYCAST_TESTS_BOOK_H
 #define TALLYCAST_TESTS_BOOK_H
 

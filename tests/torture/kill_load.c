@@ -142,8 +142,13 @@ static size_t put_ballot(const struct load *load, const struct voter *voter, cha
     const struct poll *poll = &load->oracle->polls[voter->poll];
     char name[ORACLE_NAME_MAX];
     oracle_voter_name(voter, name);
-    return (size_t)snprintf(at, size, "VOTE %s %s %s=%s\n", poll->name, choice_names[voter->asked],
-                            poll->kind == POLL_UNLIMITED ? "id" : "as", name);
+    int len = snprintf(at, size, "VOTE %s %s", poll->name, choice_names[voter->asked]);
+    if (poll->kind != POLL_UNLIMITED)
+        len += snprintf(at + len, size - (size_t)len, " as=%s", name);
+    if (oracle_has_id(load->oracle, voter))
+        len += snprintf(at + len, size - (size_t)len, " id=%s", name);
+    at[len++] = '\n';
+    return (size_t)len;
 }
 
 /* Sends ballots until as many are in flight as may be. Returns whether it sent any. */

@@ -54,6 +54,11 @@ void oracle_voter_name(const struct voter *voter, char name[ORACLE_NAME_MAX])
     snprintf(name, ORACLE_NAME_MAX, "V%u", voter->number);
 }
 
+bool oracle_has_id(const struct oracle *oracle, const struct voter *voter)
+{
+    return oracle->polls[voter->poll].kind == POLL_UNLIMITED || voter->number % 4 != 0;
+}
+
 struct voter *oracle_new_voter(struct oracle *oracle, unsigned poll)
 {
     if (oracle->voter_count == oracle->voter_capacity)
@@ -135,7 +140,8 @@ static bool answer_refusal(struct oracle *oracle, const struct voter *voter, con
 {
     const struct poll *poll = &oracle->polls[voter->poll];
     bool closed = is_error(line, "POLL-CLOSED", 0);
-    bool voted = voter->seq > 0 && is_error(line, "ALREADY-VOTED", voter->seq) &&
+    uint64_t told = oracle_has_id(oracle, voter) ? voter->seq : 0;
+    bool voted = voter->seq > 0 && is_error(line, "ALREADY-VOTED", told) &&
                  (poll->kind == POLL_ONCE || poll->kind == POLL_UNLIMITED);
     bool stopping = is_error(line, "SHUTTING-DOWN", 0);
     if (!stopping && is_settled(poll, voter) && closed == poll->open)
@@ -165,7 +171,9 @@ static void answer_new(struct oracle *oracle, struct voter *voter, const char *l
 
 void oracle_answer(struct oracle *oracle, struct voter *voter, const char *line)
 {
-    if (voter->seq > 0 && voter->choice == voter->asked && !is_error(line, "SHUTTING-DOWN", 0))
+    bool repeats =
+        voter->seq > 0 && voter->choice == voter->asked && !is_error(line, "SHUTTING-DOWN", 0);
+    if (repeats && (oracle_has_id(oracle, voter) || is_duplicate(line, voter->seq)))
         answer_repeat(oracle, voter, line);
     else if (*line == '-' && answer_refusal(oracle, voter, line))
         oracle->refused++;

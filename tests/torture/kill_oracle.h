@@ -102,6 +102,10 @@ void oracle_reset(struct oracle *oracle);
 /* The name of a voter, or the id= of its ballot. */
 void oracle_voter_name(const struct voter *voter, char name[ORACLE_NAME_MAX]);
 
+/* Whether its ballots have an id=. A named voter's that have none are its own over the same
+ * connection alone, and the oracle does not know over which each goes. */
+bool oracle_has_id(const struct oracle *oracle, const struct voter *voter);
+
 /* A voter of that poll who was not there before; valid until the next one is made. */
 struct voter *oracle_new_voter(struct oracle *oracle, unsigned poll);
 

@@ -298,12 +298,12 @@ static void ask(struct session *session, struct cast cast)
                                 .kind = cast.kind,
                                 .poll = cast.poll,
                                 .choice = cast.choice,
-                                .has_key = cast.key > 0,
+                                .key_kind = cast.key > 0 ? REQUEST_KEY_ID : REQUEST_KEY_NONE,
                                 .detail = detail(&cast, session->plan->directory, number)};
     if (cast.kind != REQUEST_BALLOT)
         return;
     request->voter = power_voter(&session->key, &cast);
-    if (request->has_key)
+    if (cast.key > 0)
         request->key = power_key(&session->key, &cast);
 }
 

@@ -202,7 +202,7 @@ static struct request ballot(uint32_t poll, uint16_t choice, uint64_t voter)
 static struct request keyed(uint32_t poll, uint16_t choice, uint64_t voter, uint64_t id)
 {
     struct request request = ballot(poll, choice, voter);
-    request.has_key = true;
+    request.key_kind = REQUEST_KEY_ID;
     request.key = (struct hash){id, id};
     return request;
 }
@@ -308,6 +308,60 @@ START_TEST(an_unlimited_ballot_is_known_by_its_key)
     ASSERT_REPEATED(keyed(1, 1, 11, 5), 4);
     assert_answer(ask(keyed(1, 0, 11, 5)), ERR_ALREADY_VOTED, 4, false);
     assert_shown(1, "p open 4 3 a=2 b=1");
+}
+END_TEST
+
+static struct request claimed(uint16_t choice, uint64_t voter, enum request_key kind, uint64_t of)
+{
+    struct request request = keyed(1, choice, voter, of);
+    request.key = (struct hash){of << 32, of << 32}; /* no voter: those are small */
+    request.key_kind = (uint8_t)kind;
+    return request;
+}
+
+#define OWN REQUEST_KEY_OWN
+#define ID  REQUEST_KEY_ID
+
+/* Where others may claim the same voter, a repeat is told to whoever has the key alone; to others
+ * each choice is answered alike. */
+START_TEST(only_its_caster_is_told_of_a_ballot_that_is_once)
+{
+    ASSERT_ACCEPTED(create("CREATE p a b ballots=once voters=named"), 1);
+    ASSERT_ACCEPTED(claimed(0, 10, OWN, 1), 2);
+    ASSERT_ACCEPTED(claimed(1, 11, ID, 1), 3);
+    for (uint16_t choice = 0; choice < 2; choice++) {
+        assert_answer(ask(claimed(choice, 10, OWN, 2)), ERR_ALREADY_VOTED, 0, false);
+        assert_answer(ask(claimed(choice, 10, ID, 2)), ERR_ALREADY_VOTED, 0, false);
+        assert_answer(ask(claimed(choice, 11, OWN, 2)), ERR_ALREADY_VOTED, 0, false);
+    }
+    ASSERT_REPEATED(claimed(0, 10, OWN, 1), 2);
+    assert_answer(ask(claimed(1, 10, OWN, 1)), ERR_ALREADY_VOTED, 2, false);
+    ASSERT_REPEATED(claimed(1, 11, ID, 1), 3);
+    assert_answer(ask(claimed(0, 11, ID, 1)), ERR_ALREADY_VOTED, 3, false);
+    assert_shown(1, "p open 3 2 a=1 b=1");
+    ASSERT_ACCEPTED(state(REQUEST_CLOSE, 1), 4);
+    for (uint16_t choice = 0; choice < 2; choice++)
+        ASSERT_REFUSED(claimed(choice, 10, OWN, 2), ERR_POLL_CLOSED);
+    ASSERT_REPEATED(claimed(0, 10, OWN, 1), 2);
+}
+END_TEST
+
+START_TEST(only_its_caster_is_told_of_a_ballot_that_can_change)
+{
+    ASSERT_ACCEPTED(create("CREATE p a b voters=named"), 1);
+    ASSERT_ACCEPTED(claimed(0, 10, OWN, 1), 2);
+    ASSERT_REPEATED(claimed(0, 10, OWN, 1), 2);
+    ASSERT_ACCEPTED(claimed(0, 10, OWN, 2), 3); /* as a change would be; and it counts once */
+    assert_shown(1, "p open 3 1 a=1 b=0");
+    ASSERT_REPEATED(claimed(0, 10, OWN, 2), 3);
+    ASSERT_ACCEPTED(claimed(0, 10, OWN, 1), 4); /* its earlier ballot counts no more */
+    ASSERT_ACCEPTED(claimed(1, 10, OWN, 1), 5);
+    ASSERT_REPEATED(claimed(1, 10, OWN, 1), 5);
+    ASSERT_ACCEPTED(claimed(1, 10, ID, 7), 6);
+    assert_shown(1, "p open 6 1 a=0 b=1");
+    restart(); /* keys of id= are recorded, those of connections are not */
+    ASSERT_REPEATED(claimed(1, 10, ID, 7), 6);
+    ASSERT_ACCEPTED(claimed(1, 10, OWN, 1), 7);
 }
 END_TEST
 
@@ -634,6 +688,18 @@ START_TEST(a_refused_commit_is_as_if_it_had_never_been)
     restart();
     assert_shown(1, "p open 5 2 a=1 b=1");
     assert_shown(3, "r open 6 0 c=0 d=0");
+}
+END_TEST
+
+/* Its sequence is used again, by somebody else's ballot. */
+START_TEST(a_refused_commit_leaves_no_proof)
+{
+    ASSERT_ACCEPTED(create("CREATE p a b voters=named"), 1);
+    commits_to_refuse = 1;
+    ASSERT_REFUSED(claimed(0, 10, OWN, 1), ERR_STORAGE);
+    ASSERT_ACCEPTED(claimed(0, 10, OWN, 2), 2);
+    ASSERT_ACCEPTED(claimed(0, 10, OWN, 1), 3);
+    ASSERT_REPEATED(claimed(0, 10, OWN, 1), 3);
 }
 END_TEST
 
@@ -988,6 +1054,8 @@ UNIT_MAIN("ledger",
           {"judging", .set_up = setup, .tear_down = teardown, .timeout_s = 60,
            .tests = {{a_changeable_ballot_moves},
                      {once_is_once},
+                     {only_its_caster_is_told_of_a_ballot_that_is_once},
+                     {only_its_caster_is_told_of_a_ballot_that_can_change},
                      {an_unlimited_ballot_is_known_by_its_key},
                      {a_closed_poll_takes_repeats_only},
                      {a_batch_is_judged_in_order},
@@ -1006,6 +1074,7 @@ UNIT_MAIN("ledger",
           {"failing", .set_up = setup, .tear_down = teardown, .timeout_s = 60,
            .tests = {{a_thread_that_can_not_be_started},
                      {a_refused_commit_is_as_if_it_had_never_been},
+                     {a_refused_commit_leaves_no_proof},
                      {refusals_come_and_go},
                      {what_changes_nothing_is_not_committed},
                      {memory_that_is_short_refuses_and_breaks_nothing},
