@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "config/config.h"
 #include "store/database.h"
+#include "base/deadline.h"
 #include "base/failpoint.h"
 #include "ledger/ledger.h"
 #include "line/session.h"
@@ -52,7 +53,8 @@ enum {
     STOP_VOTERS_MS = 4000,
     STOP_SUBSCRIBERS_MS = 6000,
     STOP_ALL_MS = 9000,
-    LOG_FLUSH_MS = 500, /* for which the end waits for who reads the log */
+    STOP_DEADLINE_MS = 9800, /* at which the process ends, whatever it waits for */
+    LOG_FLUSH_MS = 500,      /* for which the end waits for who reads the log */
     EXIT_CONFIGURATION = 2,
 };
 
@@ -285,18 +287,22 @@ static void quiesce(struct server *server, unsigned from, unsigned to, uint64_t 
 }
 
 /* Of a server that did not get to take connections only the threads are to end, without a word. */
-static void stop(struct server *server, bool started)
+/* Returns whether all threads have ended. */
+static bool stop(struct server *server, bool started)
 {
     uint64_t began_ns = clock_monotonic_ns();
     if (started) {
         log_info("stopping: answering what was read");
         notify_stopping();
     }
+    deadline_begin(STOP_DEADLINE_MS,
+                   "the disk does not answer: ending without it; what was acknowledged is safe");
     listener_stop(server->listener);
+    ledger_end_backups(server->ledger);
     quiesce(server, 0, server->ingest_count, began_ns + (uint64_t)STOP_VOTERS_MS * NS_PER_MS);
     quiesce(server, server->ingest_count, server->worker_count,
             began_ns + (uint64_t)STOP_SUBSCRIBERS_MS * NS_PER_MS);
-    ledger_stop(server->ledger);
+    bool all_ended = ledger_stop(server->ledger);
     for (unsigned i = 0; i < server->worker_count; i++)
         worker_finish(&server->workers[i], began_ns + (uint64_t)STOP_ALL_MS * NS_PER_MS);
     for (unsigned i = 0; i < server->worker_count; i++)
@@ -309,6 +315,7 @@ static void stop(struct server *server, bool started)
         log_info("stopped seq=%" PRIu64 " ms=%" PRIu64,
                  counter_get(&ledger_stats(server->ledger)->seq),
                  (clock_monotonic_ns() - began_ns) / NS_PER_MS);
+    return all_ended;
 }
 
 /* Takes connections until a signal. Returns 0, or -1 with `why` filled if it can't. */
@@ -337,9 +344,14 @@ static int serve(struct server *server, struct event_base *base)
     char why[LISTENER_WHY_MAX];
     bool started = listener_start(server->listener, why) == 0;
     int result = started ? accept_and_wait(server, base, why) : -1;
-    stop(server, started);
+    bool all_ended = stop(server, started);
     if (result != 0) /* the last line is the reason */
         log_error("%s", why);
+    if (!all_ended) {
+        log_warning("a backup hangs where it is written to, and is given up");
+        log_flush(LOG_FLUSH_MS);
+        _exit(result == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+    }
     return result;
 }
 

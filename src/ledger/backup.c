@@ -3,6 +3,7 @@
  */
 #include "ledger/backup.h"
 
+#include "base/clock.h"
 #include "base/failpoint.h"
 #include "base/waker.h"
 #include "ledger/ports.h"
@@ -17,9 +18,9 @@ static void *backup_run(void *context)
 {
     struct backup *backup = context;
     backup->error = backup->path ? store_backup_copy(backup->store, backup->path->bytes,
-                                                     &backup->cancelled, &backup->bytes)
-                                 : store_backup_fill(backup->store, backup->file,
-                                                     &backup->cancelled, &backup->bytes);
+                                                     backup->cancelled, &backup->bytes)
+                                 : store_backup_fill(backup->store, backup->file, backup->cancelled,
+                                                     &backup->bytes);
     if (backup->error != 0)
         backup->bytes = (uint64_t)errno;
     atomic_store_explicit(&backup->done, true, memory_order_release);
@@ -36,8 +37,10 @@ static void drop_target(struct request_text *path, int file)
 
 /* Returns 0, or an error for the answer. */
 static int start(struct backup *backup, struct store *store, struct ports *ports, unsigned port,
-                 const struct request *request)
+                 const struct request *request, const atomic_bool *cancelled)
 {
+    if (atomic_load(cancelled))
+        return ERR_SHUTTING_DOWN;
     if (backup->running)
         return ERR_LIMIT;
     int error = store_backup_begin(store);
@@ -48,7 +51,8 @@ static int start(struct backup *backup, struct store *store, struct ports *ports
                               .path = request->detail,
                               .file = request->file,
                               .store = store,
-                              .ports = ports};
+                              .ports = ports,
+                              .cancelled = cancelled};
     if (pthread_create(&backup->thread, NULL, backup_run, backup) != 0) {
         store_backup_end(store);
         return ERR_LIMIT;
@@ -58,9 +62,9 @@ static int start(struct backup *backup, struct store *store, struct ports *ports
 }
 
 void backup_begin(struct backup *backup, struct store *store, struct ports *ports, unsigned port,
-                  const struct request *request)
+                  const struct request *request, const atomic_bool *cancelled)
 {
-    int error = start(backup, store, ports, port, request);
+    int error = start(backup, store, ports, port, request, cancelled);
     if (error == 0)
         return;
     ports_answer(ports, port, (struct answer){.to = request->from, .error = error});
@@ -72,14 +76,33 @@ bool backup_is_done(const struct backup *backup)
     return backup->running && atomic_load_explicit(&backup->done, memory_order_acquire);
 }
 
-void backup_cancel(struct backup *backup)
+void backup_await(const struct backup *backup, unsigned timeout_ms)
 {
-    atomic_store(&backup->cancelled, true);
+    uint64_t due_ns = clock_monotonic_ns() + timeout_ms * (uint64_t)NS_PER_MS;
+    while (backup->running && !backup_is_done(backup)) {
+        struct waker *waker = ports_waker(backup->ports); /* the copying thread wakes the ledger */
+        uint64_t now_ns = clock_monotonic_ns();
+        if (now_ns >= due_ns)
+            return;
+        waker_prepare(waker);
+        if (backup_is_done(backup))
+            waker_cancel(waker);
+        else
+            waker_sleep_ms(waker, (int)((due_ns - now_ns) / NS_PER_MS) + 1);
+    }
 }
 
-void backup_finish(struct backup *backup, bool wait)
+void backup_destroy(struct backup *backup)
 {
-    if (!backup->running || (!wait && !backup_is_done(backup)))
+    if (!backup->running)
+        return;
+    pthread_join(backup->thread, NULL);
+    drop_target(backup->path, backup->file);
+}
+
+void backup_finish(struct backup *backup)
+{
+    if (!backup_is_done(backup))
         return;
     pthread_join(backup->thread, NULL);
     store_backup_end(backup->store);

@@ -21,24 +21,27 @@ struct backup {
     int file;                  /* owned */
     struct store *store;
     struct ports *ports;
-    atomic_bool cancelled;
-    atomic_bool done; /* the copying thread has set what follows */
+    const atomic_bool *cancelled; /* set by any thread */
+    atomic_bool done;             /* the copying thread has set what follows */
     int error;
     uint64_t bytes;
 };
 
 /* Starts a copy, which takes over the request's path or file; or puts the answer why not in its
- * port, where ports_flush sends it. */
+ * port, where ports_flush sends it. The copy ends early once *cancelled, and none is begun. */
 void backup_begin(struct backup *backup, struct store *store, struct ports *ports, unsigned port,
-                  const struct request *request);
+                  const struct request *request, const atomic_bool *cancelled);
 
 /* Whether a copy waits for backup_finish. */
 bool backup_is_done(const struct backup *backup);
 
-/* Has a copy that is under way end early. */
-void backup_cancel(struct backup *backup);
+/* Waits until no copy is under way that is not done, but at most so long. */
+void backup_await(const struct backup *backup, unsigned timeout_ms);
 
-/* Puts the answer of a copy that is done in its port; waits for the copy first if `wait`. */
-void backup_finish(struct backup *backup, bool wait);
+/* Puts the answer of a copy that is done in its port. */
+void backup_finish(struct backup *backup);
+
+/* Waits for a copy that nobody finished, however long it takes. */
+void backup_destroy(struct backup *backup);
 
 #endif

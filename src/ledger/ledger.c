@@ -34,6 +34,7 @@
 #include <string.h>
 
 enum {
+    BACKUP_END_MS = 1000,  /* for which a stop waits for a copy, which may hang in a call */
     IDLE_CHECKPOINT = 100, /* pages of log that are worth a checkpoint before the thread sleeps */
     BACKLOG_GAP_NS = 1000, /* from batch to batch, for each in a backlog that is being told */
     BACKLOG_GAP_MAX_NS = 8 * NS_PER_MS,
@@ -78,7 +79,8 @@ static void process_batch(struct ledger *ledger)
 static void take(struct ledger *ledger, unsigned port, struct request *request)
 {
     if (request->kind == REQUEST_BACKUP) {
-        backup_begin(&ledger->backup, ledger->store, ledger->ports, port, request);
+        backup_begin(&ledger->backup, ledger->store, ledger->ports, port, request,
+                     &ledger->no_backups);
         return;
     }
     ledger->batch.requests[ledger->batch.request_count] = *request;
@@ -162,15 +164,16 @@ static void *ledger_run(void *context)
             bool refusing = atomic_load_explicit(&ledger->stats.refusing, memory_order_relaxed);
             store_checkpoint(ledger->store, refusing ? 1 : LEDGER_BUSY_CHECKPOINT);
         }
-        backup_finish(&ledger->backup, false);
+        backup_finish(&ledger->backup);
         ports_flush(ledger->ports); /* a backup's: that ended, or could not begin */
         if (stopping && !gathered)
             break;
         if (!gathered)
             wait_for_work(ledger);
     }
-    backup_cancel(&ledger->backup);
-    backup_finish(&ledger->backup, true);
+    atomic_store(&ledger->no_backups, true);
+    backup_await(&ledger->backup, BACKUP_END_MS);
+    backup_finish(&ledger->backup);
     ports_flush(ledger->ports);
     return NULL;
 }
@@ -215,6 +218,7 @@ static void free_unshown_polls(struct ledger *ledger)
 
 void ledger_free(struct ledger *ledger)
 {
+    backup_destroy(&ledger->backup);
     free_unshown_polls(ledger);
     batch_destroy(&ledger->batch);
     if (ledger->electorate)
@@ -246,11 +250,17 @@ int ledger_start(struct ledger *ledger)
     return 0;
 }
 
-void ledger_stop(struct ledger *ledger)
+bool ledger_stop(struct ledger *ledger)
 {
     atomic_store_explicit(&ledger->stopping, true, memory_order_release);
     waker_wake(ports_waker(ledger->ports));
     pthread_join(ledger->thread, NULL);
+    return !ledger->backup.running;
+}
+
+void ledger_end_backups(struct ledger *ledger)
+{
+    atomic_store(&ledger->no_backups, true);
 }
 
 /* ---- looking at it ---- */

@@ -33,9 +33,13 @@ int ledger_create_poll(struct ledger *ledger, struct poll *poll)
 /* Starts the thread. Returns 0, or -1 with errno set. */
 int ledger_start(struct ledger *ledger) __attribute__((warn_unused_result));
 
+/* Any thread: has a backup that is under way end, and none begin any more. */
+void ledger_end_backups(struct ledger *ledger);
+
 /* Has the thread answer everything that is in the ports, and waits for its end. The loops must have
- * stopped sending. */
-void ledger_stop(struct ledger *ledger);
+ * stopped sending. Returns false if a backup hangs in a call and was left behind, without an
+ * answer: then ledger_free would wait for it, and nothing that it uses may be freed before. */
+bool ledger_stop(struct ledger *ledger);
 
 /* Any thread. */
 struct ledger_stats {

@@ -26,8 +26,9 @@ struct ledger {
     _Atomic(const char *) misplaced; /* what it said; NULL while they are in place */
     struct ledger_stats stats;       /* read by any thread */
     pthread_t thread;
-    atomic_bool stopping; /* set by the main thread */
-    unsigned first_port;  /* where the next gathering starts, so that no loop always comes last */
+    atomic_bool stopping;   /* set by the main thread, as is: */
+    atomic_bool no_backups; /* one that is under way ends, and none is begun */
+    unsigned first_port;    /* where the next gathering starts, so that no loop always comes last */
 };
 
 #endif

@@ -70,6 +70,21 @@ int __wrap_store_commit(struct store *store, const struct store_batch *batch, co
     return ERR_STORAGE;
 }
 
+static bool backups_hang;
+static sem_t backup_goes_on;
+
+int __real_store_backup_copy(const struct store *store, const char *path,
+                             const atomic_bool *cancelled, uint64_t *bytes);
+int __wrap_store_backup_copy(const struct store *store, const char *path,
+                             const atomic_bool *cancelled, uint64_t *bytes);
+int __wrap_store_backup_copy(const struct store *store, const char *path,
+                             const atomic_bool *cancelled, uint64_t *bytes)
+{
+    if (backups_hang)
+        sem_wait(&backup_goes_on);
+    return __real_store_backup_copy(store, path, cancelled, bytes);
+}
+
 /* ---- the ledger under test ---- */
 
 static char directory[TEMPORARY_MAX];
@@ -994,6 +1009,30 @@ START_TEST(a_stop_ends_a_backup)
 }
 END_TEST
 
+START_TEST(a_stop_does_not_wait_for_a_backup_that_hangs)
+{
+    backups_hang = true;
+    sem_init(&backup_goes_on, 0, 0);
+    ASSERT_ACCEPTED(create("CREATE p a b"), 1);
+    put_request(0, text(REQUEST_BACKUP, 0, 0, copy_path()));
+    put_request(0, ballot(1, 0, 1));
+    ports_send(ports, 0);
+    started = false;
+    ck_assert(!ledger_stop(ledger));
+    struct answer answers[3];
+    ck_assert_uint_eq(ports_receive(ports, 0, answers, 3), 1); /* the ballot's */
+    sem_post(&backup_goes_on);
+}
+END_TEST
+
+START_TEST(no_backup_is_begun_once_they_are_ended)
+{
+    ledger_end_backups(ledger);
+    ASSERT_REFUSED(text(REQUEST_BACKUP, 0, 0, copy_path()), ERR_SHUTTING_DOWN);
+    ASSERT_ACCEPTED(create("CREATE p a b"), 1);
+}
+END_TEST
+
 /* ---- damage ---- */
 
 static void run_sql(const char *sql)
@@ -1086,4 +1125,6 @@ UNIT_MAIN("ledger",
                      {a_backup_without_a_thread},
                      {after_a_backup_the_log_does_not_grow, .loops = 2},
                      {a_stop_ends_a_backup},
+                     {a_stop_does_not_wait_for_a_backup_that_hangs},
+                     {no_backup_is_begun_once_they_are_ended},
                      {a_database_that_can_not_be_is_refused, .loops = UNIT_COUNT(damages)}}})
