@@ -17,18 +17,27 @@ static int set_new_key(struct store *store, const struct voter_key *key, char wh
     return store_set_key_check(store, voter_key_check(key), why);
 }
 
+static bool is_recorded(const struct store *store, const struct voter_key *key)
+{
+    struct hash recorded, mine = voter_key_check(key);
+    return store_key_check(store, &recorded) && recorded.high == mine.high &&
+           recorded.low == mine.low;
+}
+
+static int refuse_key(const char *database, char why[STORE_WHY_MAX])
+{
+    snprintf(why, STORE_WHY_MAX, "%.*s.key: not the key that the voters in %.*s were hashed with",
+             PATH_MAX / 2, database, PATH_MAX / 2, database);
+    return -1;
+}
+
 /* A key that was read must be the one that the ballots' voters were hashed with. */
 static int judge_key(struct store *store, const struct voter_key *key, const char *database,
                      char why[STORE_WHY_MAX])
 {
-    struct hash recorded, mine = voter_key_check(key);
-    if (store_key_check(store, &recorded) && recorded.high == mine.high && recorded.low == mine.low)
+    if (is_recorded(store, key))
         return 0;
-    if (!store_has_ballots(store))
-        return set_new_key(store, key, why);
-    snprintf(why, STORE_WHY_MAX, "%.*s.key: not the key that the voters in %.*s were hashed with",
-             PATH_MAX / 2, database, PATH_MAX / 2, database);
-    return -1;
+    return store_has_ballots(store) ? refuse_key(database, why) : set_new_key(store, key, why);
 }
 
 static int make_key(struct store *store, struct voter_key *key, const char *path,
@@ -44,14 +53,20 @@ static int make_key(struct store *store, struct voter_key *key, const char *path
     return -1;
 }
 
+static int name_key(const char *database, char path[PATH_MAX], char why[STORE_WHY_MAX])
+{
+    if (snprintf(path, PATH_MAX, "%s.key", database) < PATH_MAX)
+        return 0;
+    snprintf(why, STORE_WHY_MAX, "the database's path is too long");
+    return -1;
+}
+
 static int load_key(struct store *store, struct voter_key *key, const char *database,
                     char why[STORE_WHY_MAX])
 {
     char path[PATH_MAX];
-    if (snprintf(path, sizeof path, "%s.key", database) >= (int)sizeof path) {
-        snprintf(why, STORE_WHY_MAX, "the database's path is too long");
+    if (name_key(database, path, why) != 0)
         return -1;
-    }
     failpoint(FAILPOINT_START_DATABASE);
     switch (voter_key_read(path, key, why, STORE_WHY_MAX)) {
     case VOTER_KEY_READ:
@@ -71,6 +86,45 @@ int database_open(struct store **store, struct voter_key *key, const char *path,
     if (store_open(&opened, path, sync, why) != 0)
         return -1;
     if (load_key(opened, key, path, why) != 0) {
+        store_close(opened);
+        return -1;
+    }
+    *store = opened;
+    return 0;
+}
+
+/* Without ballots any key will do; with some and no key there must be a check value still, by which
+ * a start would know it. */
+static int judge_key_to_read(const struct store *store, struct voter_key *key, const char *database,
+                             char why[STORE_WHY_MAX])
+{
+    char path[PATH_MAX];
+    struct hash recorded;
+    *key = (struct voter_key){0};
+    if (name_key(database, path, why) != 0)
+        return -1;
+    switch (voter_key_read(path, key, why, STORE_WHY_MAX)) {
+    case VOTER_KEY_READ:
+        return is_recorded(store, key) || !store_has_ballots(store) ? 0 : refuse_key(database, why);
+    case VOTER_KEY_MISSING:
+        if (store_key_check(store, &recorded) || !store_has_ballots(store))
+            return 0;
+        snprintf(why, STORE_WHY_MAX, "%.*s: damaged: it does not tell the key of its voters",
+                 PATH_MAX, database);
+        return -1;
+    case VOTER_KEY_FAILED:
+        break;
+    }
+    return -1;
+}
+
+int database_open_to_read(struct store **store, struct voter_key *key, const char *path,
+                          char why[STORE_WHY_MAX])
+{
+    struct store *opened;
+    if (store_open_to_read(&opened, path, why) != 0)
+        return -1;
+    if (judge_key_to_read(opened, key, path, why) != 0) {
         store_close(opened);
         return -1;
     }

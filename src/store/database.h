@@ -14,4 +14,9 @@
 int database_open(struct store **store, struct voter_key *key, const char *path, bool sync,
                   char why[STORE_WHY_MAX]) __attribute__((warn_unused_result));
 
+/* Opens the database as store_open_to_read does, and judges its key as above, but the key may be
+ * missing, for backups have none: *key is then all zero. Returns as above. */
+int database_open_to_read(struct store **store, struct voter_key *key, const char *path,
+                          char why[STORE_WHY_MAX]) __attribute__((warn_unused_result));
+
 #endif

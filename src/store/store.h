@@ -30,6 +30,12 @@ enum { STORE_WHY_MAX = PATH_MAX + 512 };
 int store_open(struct store **store, const char *path, bool sync, char why[STORE_WHY_MAX])
     __attribute__((warn_unused_result));
 
+/* Opens a database that nobody uses, to be loaded and nothing else, and judges it as store_open
+ * does. Neither the file nor its log is changed, and none is locked: a server that starts meanwhile
+ * goes before. Returns 0, or -1 with `why` filled. */
+int store_open_to_read(struct store **store, const char *path, char why[STORE_WHY_MAX])
+    __attribute__((warn_unused_result));
+
 /* Closes it without touching what is in the log; the next start takes it from there. */
 void store_close(struct store *store);
 

@@ -1201,7 +1201,7 @@ START_TEST(recount_of_the_running_server)
                 " \"recounted\": \"lunch open 6 1 pizza=0 sushi=1\"}");
     expect_json("{\"poll\": \"roll\", \"ok\": true, \"shown\": \"roll open 5 2 yes=0 no=2\","
                 " \"recounted\": \"roll open 5 2 yes=0 no=2\"}");
-    for (unsigned i = 0; i < 3; i++) {
+    for (unsigned i = 0; i < 5; i++) {
         json_t *check = json_line();
         ck_assert(json_is_string(json_object_get(check, "check")));
         ck_assert(json_is_true(json_object_get(check, "ok")));

@@ -13,7 +13,10 @@
  */
 #include "tools/tallyctl/database.h"
 
+#include "ledger/ledger.h"
+#include "ledger/ports.h"
 #include "proto/schema_sql.h"
+#include "store/database.h"
 #include "tools/tallyctl/copy.h"
 #include "tools/lib/memory.h"
 #include "tools/tallyctl/output.h"
@@ -35,6 +38,9 @@ enum {
 
 struct database {
     sqlite3 *sqlite;
+    struct store *store; /* the same file for the server's loader; NULL where that refuses it: */
+    char *why;           /* owned; the loader's words */
+    struct voter_key key;
     char *name; /* for messages: as it was given */
     char *
         path; /* without symbolic links: SQLite looks for the -wal there. NULL for a fresh backup */
@@ -67,11 +73,25 @@ static struct database *new_database(const char *name)
 
 void database_close(struct database *database)
 {
+    if (database->store)
+        store_close(database->store);
+    free(database->why);
     sqlite3_close(database->sqlite);
     free(database->name);
     free(database->path);
     free(database->wal_path);
     free(database);
+}
+
+/* Keeps the loader's words, with the name that was given in place of the path. */
+static void keep_why(struct database *database, const char *path, const char *why)
+{
+    size_t len = strlen(path);
+    bool names_path = len > 0 && strncmp(why, path, len) == 0 && strncmp(why + len, ": ", 2) == 0;
+    free(database->why);
+    database->why = strdup(names_path ? why + len + 2 : why);
+    if (!database->why)
+        memory_exhausted();
 }
 
 /* ---- The file, before SQLite sees it ---- */
@@ -227,6 +247,16 @@ static enum status harden(struct database *database)
     return result == SQLITE_OK ? check_version(database) : sqlite_failed(database);
 }
 
+/* Opens it a second time, as the server would; what is wrong then is told by database_judge. */
+static void open_store(struct database *database, const char *path)
+{
+    char why[STORE_WHY_MAX];
+    if (database_open_to_read(&database->store, &database->key, path, why) == 0)
+        return;
+    database->store = NULL;
+    keep_why(database, path, why);
+}
+
 static enum status open_path(struct database *database)
 {
     database->wal_path = join(database->path, "-wal");
@@ -234,6 +264,8 @@ static enum status open_path(struct database *database)
     if (status == STATUS_DONE)
         status = database->wal_was.st_size > 0 ? open_with_wal(database)
                                                : open_immutable(database, database->path);
+    if (status == STATUS_DONE)
+        open_store(database, database->path);
     if (status == STATUS_DONE)
         status = harden(database);
     return status;
@@ -258,6 +290,8 @@ enum status database_open_fresh(const struct invocation *invocation, struct data
     enum status status = copy_make_temporary(invocation, &copy);
     if (status == STATUS_DONE)
         status = open_immutable(opened, copy.path);
+    if (status == STATUS_DONE)
+        open_store(opened, copy.path);
     enum status removed = copy_remove(&copy);
     if (status == STATUS_DONE)
         status = removed;
@@ -268,6 +302,33 @@ enum status database_open_fresh(const struct invocation *invocation, struct data
     else
         database_close(opened);
     return status;
+}
+
+/* ---- Would a server start with it? ---- */
+
+static const char *load(struct database *database, struct tally *tally, struct ports *ports)
+{
+    char why[STORE_WHY_MAX];
+    struct ledger *ledger = ledger_new(database->store, tally, &database->key, ports, why);
+    if (!ledger)
+        keep_why(database, database->path ? database->path : "", why);
+    else
+        ledger_free(ledger);
+    return database->why;
+}
+
+const char *database_judge(struct database *database)
+{
+    if (!database->store)
+        return database->why;
+    struct tally *tally = tally_new(0);
+    struct ports *ports = ports_new(0, NULL);
+    if (!tally || !ports)
+        memory_exhausted();
+    const char *why = load(database, tally, ports);
+    tally_free(tally);
+    ports_free(ports);
+    return why;
 }
 
 /* ---- Was it left alone? ---- */

@@ -23,6 +23,10 @@ enum status database_open_fresh(const struct invocation *invocation,
 
 void database_close(struct database *database);
 
+/* Loads it as a server would at its start. NULL if that goes well; else why it does not, in words
+ * that are good until database_close. Once for each database. */
+const char *database_judge(struct database *database);
+
 /* Whether all that was read is of one state: STATUS_REFUSED, and it is told, if somebody changed
  * the file or took it in use since it was opened. */
 enum status database_verify_still(const struct database *database) CHECKED;

@@ -1,9 +1,11 @@
 /* `recount`: the tallies again, from the ballots alone, beside what the server last showed. The
  * counting is done by the view `tally` of the schema, so anybody can repeat it with SQL. */
 #include "tools/tallyctl/database.h"
+#include "tools/lib/memory.h"
 #include "tools/tallyctl/output.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* One row a poll: its name, the recount, what was shown. Either line may be NULL. */
@@ -28,7 +30,7 @@ static const struct check {
 
 /* One poll's or one check's outcome. */
 struct finding {
-    const char *name;
+    const char *name; /* NULL in a file that is damaged */
     bool is_same;
     const char *shown;     /* NULL if there is none */
     const char *recounted; /* likewise */
@@ -50,7 +52,8 @@ static void print_quoted(const char *heading, const char *line)
 
 static void print_poll(const struct finding *poll)
 {
-    output_text(stdout, poll->name, strlen(poll->name));
+    const char *name = poll->name ? poll->name : "(a poll without a name)";
+    output_text(stdout, name, strlen(name));
     if (poll->is_same) {
         fputs(": ok\n", stdout);
         return;
@@ -95,11 +98,23 @@ static enum status compare_tallies(const struct invocation *invocation, struct d
     return status;
 }
 
+/* Tells one check's outcome: how often it failed, and in what words. */
+static void tell_check(const struct invocation *invocation, const char *name, int64_t count,
+                       const char *words)
+{
+    if (invocation->json)
+        output_json(json_pack("{s:s, s:b, s:I}", "check", name, "ok", count == 0, "count",
+                              (json_int_t)count));
+    if (count > 0)
+        output_error("%s", words);
+}
+
 static enum status run_check(const struct invocation *invocation, struct database *database,
                              const struct check *check, uint64_t *differences)
 {
     sqlite3_stmt *query;
     bool has_row;
+    char words[128];
     enum status status = database_query(database, check->sql, &query);
     if (status != STATUS_DONE)
         return status;
@@ -108,21 +123,60 @@ static enum status run_check(const struct invocation *invocation, struct databas
     sqlite3_finalize(query);
     if (status != STATUS_DONE)
         return status;
-    if (invocation->json)
-        output_json(json_pack("{s:s, s:b, s:I}", "check", check->name, "ok", count == 0, "count",
-                              (json_int_t)count));
-    if (count > 0)
-        output_error("%s: %" PRId64, check->name, count);
+    snprintf(words, sizeof words, "%s: %" PRId64, check->name, count);
+    tell_check(invocation, check->name, count, words);
     *differences += count > 0;
     return STATUS_DONE;
 }
 
+/* What SQLite finds by looking at every page: the loader does not read them all. */
+static enum status check_pages(const struct invocation *invocation, struct database *database,
+                               uint64_t *differences)
+{
+    sqlite3_stmt *query;
+    bool has_row = true;
+    int64_t count = 0;
+    enum status status = database_query(database, "PRAGMA integrity_check(5)", &query);
+    if (status != STATUS_DONE)
+        return status;
+    while ((status = database_step(database, query, &has_row)) == STATUS_DONE && has_row) {
+        const char *line = column_text(query, 0);
+        if (line && strcmp(line, "ok") == 0)
+            break;
+        output_error("damaged: %s", line ? line : "nobody knows how");
+        count++;
+    }
+    sqlite3_finalize(query);
+    if (invocation->json && status == STATUS_DONE)
+        output_json(json_pack("{s:s, s:b, s:I}", "check", "damaged pages", "ok", count == 0,
+                              "count", (json_int_t)count));
+    *differences += count > 0;
+    return status;
+}
+
+static void check_start(const struct invocation *invocation, struct database *database,
+                        uint64_t *differences)
+{
+    const char *why = database_judge(database);
+    char *words = NULL;
+    if (asprintf(&words, "a server would not start with it: %s", why ? why : "") < 0)
+        memory_exhausted();
+    tell_check(invocation, "refused by a server", why != NULL, words);
+    *differences += why != NULL;
+    free(words);
+}
+
+/* Whatever a step finds, the next one may say more. */
 static enum status recount(const struct invocation *invocation, struct database *database)
 {
     uint64_t differences = 0;
     enum status status = compare_tallies(invocation, database, &differences);
     for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]) && status == STATUS_DONE; i++)
         status = run_check(invocation, database, &checks[i], &differences);
+    enum status pages = check_pages(invocation, database, &differences);
+    check_start(invocation, database, &differences);
+    if (status == STATUS_DONE)
+        status = pages;
     if (status == STATUS_DONE)
         status = database_verify_still(database);
     return status == STATUS_DONE && differences > 0 ? STATUS_REFUSED : status;

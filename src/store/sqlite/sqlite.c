@@ -255,18 +255,26 @@ static int prepare(struct store *store, char why[STORE_WHY_MAX])
     return 0;
 }
 
-static int open_existing(struct store *store, bool sync, char why[STORE_WHY_MAX])
+/* Opens the file itself, and judges what SQLite would not. A FIFO does not block. */
+static int open_file(struct store *store, int access_mode, char why[STORE_WHY_MAX])
 {
-    /* For writing, though only SQLite writes: it would open a file that can't be written for
-     * reading, and fail later with less to say; and where a file is copied when it is first written
-     * to (an overlay), this is then the same one. A FIFO does not block. */
-    store->file = open(store->path, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    store->file = open(store->path, access_mode | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (store->file < 0)
         return fail_errno(store->path, why);
     if (check_header(store, why) != 0 ||
         (store->was_backup &&
          check_no_log(store, "not the log of the backup, or new database, beside it", why) != 0) ||
         store_read_file_row(store, why) != 0)
+        return -1;
+    return 0;
+}
+
+static int open_existing(struct store *store, bool sync, char why[STORE_WHY_MAX])
+{
+    /* For writing, though only SQLite writes: it would open a file that can't be written for
+     * reading, and fail later with less to say; and where a file is copied when it is first written
+     * to (an overlay), this is then the same one. */
+    if (open_file(store, O_RDWR, why) != 0)
         return -1;
     if (sqlite3_open_v2(store->path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
                         NULL) != SQLITE_OK)
@@ -279,19 +287,70 @@ static int open_existing(struct store *store, bool sync, char why[STORE_WHY_MAX]
     return 0;
 }
 
-int store_open(struct store **opened, const char *path, bool sync, char why[STORE_WHY_MAX])
+/* Without a log all is in the file. With one SQLite must read both: the VFS without locks and the
+ * exclusive locking mode keep the log's index in memory. */
+static int open_immutable_or_with_log(struct store *store)
+{
+    struct stat log;
+    if (stat(store->log_path, &log) != 0 || log.st_size == 0)
+        return store_open_immutable(store->path, &store->db);
+    int code = sqlite3_open_v2(store->path, &store->db, SQLITE_OPEN_READONLY, "unix-none");
+    return code == SQLITE_OK
+               ? sqlite3_exec(store->db, "PRAGMA locking_mode=EXCLUSIVE", NULL, NULL, NULL)
+               : code;
+}
+
+/* The statements are compiled as for a server, which finds out whether the schema is theirs. */
+static int open_to_read(struct store *store, char why[STORE_WHY_MAX])
+{
+    if (open_file(store, O_RDONLY, why) != 0)
+        return -1;
+    if (open_immutable_or_with_log(store) != SQLITE_OK)
+        return store_fail(store, why, "can't be opened");
+    sqlite3_extended_result_codes(store->db, 1);
+    sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    if (store_judge_log(store, why) != 0 || prepare(store, why) != 0 ||
+        store_judge_schema(store, why) != 0)
+        return -1;
+    return 0;
+}
+
+static struct store *store_new(const char *path, char why[STORE_WHY_MAX])
 {
     struct store *store = calloc(1, sizeof *store);
-    if (!store)
-        return fail_errno(path, why);
+    if (!store) {
+        fail_errno(path, why);
+        return NULL;
+    }
     store->file = -1;
     store->path = strdup(path);
     if (!store->path || asprintf(&store->log_path, "%s-wal", path) < 0) {
         fail_errno(path, why);
         store->log_path = NULL;
         store_close(store);
+        return NULL;
+    }
+    return store;
+}
+
+int store_open_to_read(struct store **opened, const char *path, char why[STORE_WHY_MAX])
+{
+    struct store *store = store_new(path, why);
+    if (!store)
+        return -1;
+    if (open_to_read(store, why) != 0) {
+        store_close(store);
         return -1;
     }
+    *opened = store;
+    return 0;
+}
+
+int store_open(struct store **opened, const char *path, bool sync, char why[STORE_WHY_MAX])
+{
+    struct store *store = store_new(path, why);
+    if (!store)
+        return -1;
     store_failpoints();
     if ((access(path, F_OK) != 0 && create_database(store, why) != 0) ||
         open_existing(store, sync, why) != 0) {

@@ -79,13 +79,20 @@ static bool is_of_content(int code)
     return false;
 }
 
+int store_open_immutable(const char *path, sqlite3 **db)
+{
+    *db = NULL;
+    char *uri = immutable_uri(path);
+    int code =
+        uri ? sqlite3_open_v2(uri, db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL) : SQLITE_NOMEM;
+    free(uri);
+    return code;
+}
+
 int store_read_file_row(struct store *store, char why[STORE_WHY_MAX])
 {
-    sqlite3 *db = NULL;
-    char *uri = immutable_uri(store->path);
-    int code = uri ? sqlite3_open_v2(uri, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL)
-                   : SQLITE_NOMEM;
-    free(uri);
+    sqlite3 *db;
+    int code = store_open_immutable(store->path, &db);
     if (code == SQLITE_OK)
         code = read_row(db, &store->file_row);
     sqlite3_close(db);

@@ -46,6 +46,10 @@ int store_batch_register(struct store *store);
 /* Fills `why` with the file, what is wrong with it, and SQLite's own words. Returns -1. */
 int store_fail(const struct store *store, char why[STORE_WHY_MAX], const char *what);
 
+/* Opens a database file for reading, as if there were no log, without a lock. Returns an SQLite
+ * code; *db is to be closed however this ends. */
+int store_open_immutable(const char *path, sqlite3 **db);
+
 /* Reads the row of `ledger` from the database file alone, as if there were no log, into
  * store->file_row. Before SQLite holds a lock on the file. Returns 0, or -1 with `why` filled. */
 int store_read_file_row(struct store *store, char why[STORE_WHY_MAX])
@@ -54,6 +58,11 @@ int store_read_file_row(struct store *store, char why[STORE_WHY_MAX])
 /* Reads it as file and log together have it, into store->row, and judges by both whether the log
  * belongs to the file. Returns 0, or -1 with `why` filled. */
 int store_judge_log(struct store *store, char why[STORE_WHY_MAX])
+    __attribute__((warn_unused_result));
+
+/* Judges the schema of a database that is open for reading as strictly as one that is written to
+ * is. Returns 0, or -1 with `why` filled. */
+int store_judge_schema(const struct store *store, char why[STORE_WHY_MAX])
     __attribute__((warn_unused_result));
 
 /* Notes which files the store has open, for store_whereabouts. */
