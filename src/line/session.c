@@ -289,7 +289,7 @@ static void on_overdue(struct conn *conn)
 /* What a person is told where an error's own text would not do. */
 static const char *backup_text(const struct answer *answer, char text[REPLY_MAX])
 {
-    const char *reason = strerrordesc_np((int)answer->number);
+    const char *reason = strerror((int)answer->number);
     switch (answer->error) {
     case ERR_BAD_ARGUMENT:
         return reason;

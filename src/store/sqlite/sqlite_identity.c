@@ -134,15 +134,29 @@ static int64_t draw(void)
     return (bits & INT64_MAX) | EIGHT_BYTES;
 }
 
+/* When the file was made, in nanoseconds, or 0 where that is not known. */
+static int64_t birth_ns(int file)
+{
+#ifdef HAVE_STATX
+    struct statx status;
+    if (statx(file, "", AT_EMPTY_PATH, STATX_BTIME, &status) == 0 && status.stx_mask & STATX_BTIME)
+        return status.stx_btime.tv_sec * 1000000000 + status.stx_btime.tv_nsec;
+#else
+    (void)file;
+#endif
+    return 0;
+}
+
 /* Tells the file from a copy of it. A birth tells more than an inode: some file systems number
  * their inodes anew with each mount. */
 static int64_t file_number(const struct store *store)
 {
-    struct statx status = {0};
-    if (statx(store->file, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &status) == 0 &&
-        status.stx_mask & STATX_BTIME)
-        return (status.stx_btime.tv_sec * 1000000000 + status.stx_btime.tv_nsec) | EIGHT_BYTES;
-    return -(int64_t)(status.stx_ino & (EIGHT_BYTES - 1)) - EIGHT_BYTES;
+    int64_t born_ns = birth_ns(store->file);
+    struct stat status = {0};
+    if (born_ns == 0)
+        fstat(store->file, &status);
+    return born_ns ? born_ns | EIGHT_BYTES
+                   : -(int64_t)(status.st_ino & (EIGHT_BYTES - 1)) - EIGHT_BYTES;
 }
 
 static int run_once(sqlite3 *db, const char *sql, const int64_t *values)
