@@ -4,8 +4,8 @@
  * topic_publish (at once, or when the topic has cooled) begins fan-outs → slices of them visit the
  * subscriptions (subscriber.c), which send the topic's line to those that have not got it.
  *
- * Topics are listed by their last publication: a `*` subscription catches up by walking that list
- * from where it stands.
+ * Topics are listed by their last publication (publications.h): a `*` subscription catches up by
+ * walking that list from where it stands.
  *
  * Memory that is short for a tally's JSON closes the readers of event streams; for a new poll's
  * topic refuses a SUBSCRIBE that asks for it, and ends the server where its first tally comes: all
@@ -13,6 +13,7 @@
 #include "push/broadcast_internal.h"
 
 #include "base/clock.h"
+#include "base/container.h"
 #include "base/log.h"
 #include "json/poll_json.h"
 
@@ -79,7 +80,7 @@ static void publish_forms(struct topic *topic)
             continue;
         form->replaced = form->published;
         form->published = version;
-        form->number = topic->number;
+        form->number = topic->published.number;
     }
 }
 
@@ -98,7 +99,6 @@ static struct topic *topic_new(struct broadcast *broadcast, struct snapshot *sna
     topic->latest = snapshot;
     topic->mark_seq = snapshot->mark.last_seq;
     fanout_init(&topic->fanout, &broadcast->busy, subscription_visit);
-    TAILQ_INSERT_TAIL(&broadcast->published, topic, published_link);
     broadcast->topics[snapshot->poll->id - 1] = topic;
     broadcast->topic_count++;
     return topic;
@@ -114,10 +114,8 @@ static void topic_watch(struct broadcast *broadcast, struct topic *topic,
 
 static void topic_publish(struct broadcast *broadcast, struct topic *topic)
 {
-    topic->number = ++broadcast->last_number;
+    publications_add(&broadcast->publications, &topic->published);
     publish_forms(topic);
-    TAILQ_REMOVE(&broadcast->published, topic, published_link);
-    TAILQ_INSERT_TAIL(&broadcast->published, topic, published_link);
     fanout_begin(&topic->fanout);
     fanout_begin(&broadcast->all);
     const struct fanout *const fanouts[] = {&topic->fanout, &broadcast->all};
@@ -287,15 +285,10 @@ struct topic *broadcast_topic(struct broadcast *broadcast, const struct poll *po
     return topic;
 }
 
-struct topic *broadcast_published_after(const struct broadcast *broadcast, uint64_t number)
+struct topic *broadcast_published_after(struct broadcast *broadcast, uint64_t number)
 {
-    struct topic *topic = TAILQ_LAST(&broadcast->published, topic_queue);
-    if (!topic || topic->number <= number)
-        return NULL;
-    struct topic *before;
-    while ((before = TAILQ_PREV(topic, topic_queue, published_link)) && before->number > number)
-        topic = before;
-    return topic;
+    struct published *published = publications_after(&broadcast->publications, number);
+    return published ? container_of(published, struct topic, published) : NULL;
 }
 
 /* ---- life ---- */
@@ -312,7 +305,6 @@ struct broadcast *broadcast_new(struct loop *loop, struct tally *tally, unsigned
     broadcast->feed = feed;
     broadcast->counters = counters;
     broadcast->interval_ns = (uint64_t)push_interval_ms * NS_PER_MS;
-    TAILQ_INIT(&broadcast->published);
     TAILQ_INIT(&broadcast->cooling);
     TAILQ_INIT(&broadcast->busy);
     fanout_init(&broadcast->all, &broadcast->busy, subscription_visit);

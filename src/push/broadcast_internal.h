@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "push/encoding.h"
 #include "push/fanout.h"
+#include "push/publications.h"
 #include "push/push_watch.h"
 #include "push/subscriber.h"
 
@@ -31,15 +32,14 @@ struct form {
 struct topic {
     struct snapshot *latest; /* owned */
     struct form forms[ENCODING_COUNT];
-    uint64_t number;  /* of its last publication, in whatever form */
-    uint64_t cool_ns; /* until then no publication; only where cooling */
+    struct published published; /* in whatever form */
+    uint64_t cool_ns;           /* until then no publication; only where cooling */
     bool cooling;
-    uint64_t mark_seq;                 /* of the newest mark that is known */
-    struct push_watch *waiting;        /* for publication; or NULL */
-    struct push_watch *watch;          /* over its fan-outs; or NULL */
-    TAILQ_ENTRY(topic) published_link; /* broadcast->published, by number */
-    TAILQ_ENTRY(topic) cooling_link;   /* broadcast->cooling, by cool_ns */
-    struct fanout fanout;              /* of the subscriptions to it */
+    uint64_t mark_seq;               /* of the newest mark that is known */
+    struct push_watch *waiting;      /* for publication; or NULL */
+    struct push_watch *watch;        /* over its fan-outs; or NULL */
+    TAILQ_ENTRY(topic) cooling_link; /* broadcast->cooling, by cool_ns */
+    struct fanout fanout;            /* of the subscriptions to it */
 };
 
 /* One SUBSCRIBE of one connection; or, with `except`, an UNSUBSCRIBE that `*` must not override.
@@ -85,9 +85,8 @@ struct broadcast {
     uint64_t interval_ns;
     struct topic *topics[POLLS_MAX]; /* by poll id - 1 */
     uint32_t topic_count;
-    uint64_t last_number; /* of a publication */
-    TAILQ_HEAD(topic_queue, topic) published;
-    struct topic_queue cooling;
+    struct publications publications; /* of topics */
+    TAILQ_HEAD(topic_queue, topic) cooling;
     struct event cool_timer;
     struct fanout all; /* of the `*` subscriptions */
     struct fanout_queue busy;
@@ -115,7 +114,7 @@ bool topic_has_news(const struct topic *topic);
 struct topic *broadcast_topic(struct broadcast *broadcast, const struct poll *poll);
 
 /* The first topic published after the publication `number`; NULL if there is none. */
-struct topic *broadcast_published_after(const struct broadcast *broadcast, uint64_t number);
+struct topic *broadcast_published_after(struct broadcast *broadcast, uint64_t number);
 
 /* Takes the snapshots that have arrived. */
 void broadcast_receive(struct broadcast *broadcast);

@@ -182,11 +182,11 @@ static void send_published(struct broadcast *broadcast, struct subscription *all
            !conn_waits(subscriber->conn, CONN_BLOCKED) && subscriber->conn->state == CONN_OPEN) {
         struct gathered gathered = {0};
         uint64_t passed = all->sent;
-        for (; topic; topic = TAILQ_NEXT(topic, published_link)) {
+        for (; topic; topic = broadcast_published_after(broadcast, topic->published.number)) {
             if (!is_named(subscriber, topic) && is_news(all, topic) &&
-                !gather_add(broadcast, &gathered, all, topic, topic->number))
+                !gather_add(broadcast, &gathered, all, topic, topic->published.number))
                 break;
-            passed = topic->number;
+            passed = topic->published.number;
         }
         if (subscriber->conn->state != CONN_OPEN)
             return;
@@ -218,7 +218,7 @@ static bool awaits_cooling(const struct subscriber *subscriber)
 {
     const struct topic *topic;
     TAILQ_FOREACH (topic, &subscriber->broadcast->cooling, cooling_link) {
-        if (topic->number > subscriber->end_number)
+        if (topic->published.number > subscriber->end_number)
             break; /* they are in the order of their publications */
         if (topic->forms[subscriber->encoding].published < version_of(topic, subscriber) &&
             !is_named(subscriber, topic))
@@ -239,13 +239,13 @@ static void note_end(struct subscriber *subscriber)
         struct subscription *own;
         TAILQ_FOREACH (own, &subscriber->own, own_link)
             own->owed = own->except ? 0 : version_of(own->topic, subscriber);
-        subscriber->end_number = subscriber->broadcast->last_number;
+        subscriber->end_number = subscriber->broadcast->publications.last_number;
         subscriber->leaves = true;
     }
     if (subscriber->owed_is_published || awaits_cooling(subscriber))
         return;
     subscriber->owed_is_published = true;
-    subscriber->end_number = subscriber->broadcast->last_number;
+    subscriber->end_number = subscriber->broadcast->publications.last_number;
 }
 
 bool subscriber_is_owed(struct subscriber *subscriber)
@@ -270,8 +270,9 @@ static bool is_due(const struct broadcast *broadcast, const struct subscription 
         return subscription->sent < (subscriber->leaves
                                          ? subscription->owed
                                          : topic->forms[subscriber->encoding].published);
-    return subscription->sent <
-           (subscriber->owed_is_published ? subscriber->end_number : broadcast->last_number);
+    return subscription->sent < (subscriber->owed_is_published
+                                     ? subscriber->end_number
+                                     : broadcast->publications.last_number);
 }
 
 /* Whether it is owed one already that the last one has replaced. */
@@ -279,7 +280,7 @@ static bool has_missed(const struct broadcast *broadcast, const struct subscript
 {
     const struct topic *topic = subscription->topic;
     if (!topic)
-        return subscription->sent + 1 < broadcast->last_number;
+        return subscription->sent + 1 < broadcast->publications.last_number;
     return subscription->sent < topic->forms[subscription->subscriber->encoding].replaced;
 }
 
