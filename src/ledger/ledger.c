@@ -227,6 +227,23 @@ void ledger_free(struct ledger *ledger)
     free(ledger);
 }
 
+int ledger_check(struct store *store, char why[STORE_WHY_MAX])
+{
+    /* Who voted is told apart by any key, in polls that record names; the others hold hashes. */
+    static const struct voter_key any_key;
+    struct tally *tally = tally_new(0);
+    struct ledger *ledger = NULL;
+    if (tally)
+        ledger = ledger_new(store, tally, &any_key, NULL, why);
+    else
+        snprintf(why, STORE_WHY_MAX, "out of memory");
+    if (ledger)
+        ledger_free(ledger);
+    if (tally)
+        tally_free(tally);
+    return ledger ? 0 : -1;
+}
+
 int ledger_create_poll(struct ledger *ledger, struct poll *poll)
 {
     ledger->batch.requests[0] = (struct request){.kind = REQUEST_CREATE, .detail = poll};

@@ -3,6 +3,7 @@
  * made to fail through the linker's --wrap. */
 #include "ledger/ledger.h"
 #include "ledger/ports.h"
+#include "store/sqlite/sqlite.h"
 #include "trace/journey.h"
 #include "base/clock.h"
 
@@ -1064,6 +1065,47 @@ static const struct {
     {"UPDATE poll_event SET poll = 3 WHERE seq = 2", "poll_event 2"},
 };
 
+/* As a tool looks at it: by a connection of its own, which may not write. */
+static int check_database(void)
+{
+    sqlite3 *db;
+    ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    struct store *borrowed = store_borrow(db, path, why);
+    int result = borrowed ? ledger_check(borrowed, why) : -1;
+    if (borrowed)
+        store_give_back(borrowed);
+    ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+    remove_file("-shm"); /* SQLite makes it, and who may not write leaves it */
+    return result;
+}
+
+START_TEST(a_check_finds_what_a_start_would)
+{
+    static const struct {
+        const char *sql, *expected;
+    } broken[] = {
+        {"UPDATE server SET key_check = x'00'", "damaged: server"},
+        {"DELETE FROM server", "damaged: server"},
+        {"DROP TABLE choice", "choice"},
+    };
+    ASSERT_ACCEPTED(create("CREATE p a b record=name voters=named"), 1);
+    struct request named = ballot(1, 0, 1);
+    named.detail = request_text_new("ann", 3);
+    ASSERT_ACCEPTED(named, 2);
+    ck_assert_int_eq(store_set_key_check(store, (struct hash){1, 2}, why), 0);
+    stop();
+    ck_assert_msg(check_database() == 0, "%s", why);
+    for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
+        run_sql(broken[i].sql);
+        ck_assert_int_eq(check_database(), -1);
+        ck_assert_msg(strstr(why, broken[i].expected), "said: %s", why);
+    }
+    remove_file("");
+    remove_file("-wal");
+    start();
+}
+END_TEST
+
 START_TEST(a_database_that_can_not_be_is_refused)
 {
     ASSERT_ACCEPTED(create("CREATE p a b"), 1);
@@ -1072,8 +1114,11 @@ START_TEST(a_database_that_can_not_be_is_refused)
     ASSERT_ACCEPTED(ballot(1, 0, 1), 4);
     ASSERT_ACCEPTED(ballot(2, 2, 2), 5);
     ASSERT_ACCEPTED(state(REQUEST_CLOSE, 1), 6);
+    ck_assert_int_eq(store_set_key_check(store, (struct hash){1, 2}, why), 0);
     stop();
     run_sql(damages[_i].sql);
+    ck_assert_int_eq(check_database(), -1);
+    ck_assert_msg(strstr(why, "damaged") && strstr(why, damages[_i].expected), "said: %s", why);
     ck_assert_int_eq(store_open(&store, path, false, why), 0);
     tally = tally_new(1);
     ck_assert_int_eq(waker_init(&waker), 0);
@@ -1127,4 +1172,5 @@ UNIT_MAIN("ledger",
                      {a_stop_ends_a_backup},
                      {a_stop_does_not_wait_for_a_backup_that_hangs},
                      {no_backup_is_begun_once_they_are_ended},
+                     {a_check_finds_what_a_start_would},
                      {a_database_that_can_not_be_is_refused, .loops = UNIT_COUNT(damages)}}})

@@ -3,6 +3,7 @@
  * finds damaged; `why` then names the file. */
 #include "store/sqlite/sqlite_internal.h"
 
+#include "proto/line.h"
 #include "proto/reply.h"
 #include "poll/voter.h"
 
@@ -93,11 +94,12 @@ static int load_event(struct store *store, sqlite3_stmt *row, const struct store
 {
     int64_t seq = sqlite3_column_int64(row, 0);
     int64_t poll = sqlite3_column_int64(row, 1);
+    int64_t choice = sqlite3_column_int64(row, 3); /* 0 for none */
     const char *kind = (const char *)sqlite3_column_text(row, 2);
     struct store_event event = {
         .seq = (uint64_t)seq,
         .kind = STORE_CREATE,
-        .choice = (unsigned)sqlite3_column_int(row, 3) - 1,
+        .choice = (unsigned)(choice - 1),
         .text = (const char *)sqlite3_column_text(row, 4),
         .text_len = (size_t)sqlite3_column_bytes(row, 4),
     };
@@ -106,7 +108,9 @@ static int load_event(struct store *store, sqlite3_stmt *row, const struct store
     if (seq < 1 || seq > STORE_SEQ_MAX || poll < 1 || poll > POLLS_MAX || !kind ||
         event.kind > STORE_LABEL || event.text_len > PROTO_TEXT_MAX ||
         (event.kind == STORE_TITLE || event.kind == STORE_LABEL || event.kind == STORE_CREATE) !=
-            !!event.text)
+            !!event.text ||
+        (event.kind == STORE_LABEL ? choice < 1 || choice > PROTO_CHOICES_MAX : choice != 0) ||
+        (event.text && !line_is_text(event.text, event.text_len)))
         return damaged(store, why, "poll_event", seq);
     struct poll named = {.id = (uint32_t)poll};
     event.poll = &named;
