@@ -19,6 +19,7 @@
 #include "line/session.h"
 #include "ledger/ports.h"
 #include "serve/listener.h"
+#include "serve/reserve.h"
 #include "base/log.h"
 #include "notify.h"
 #include "poll/poll.h"
@@ -46,8 +47,9 @@
 #include <unistd.h>
 
 enum {
-    DESCRIPTORS_KEPT = 32,    /* for the admin socket, the database and what a library opens */
-    DESCRIPTORS_A_WORKER = 3, /* epoll, eventfd, and one that libevent may take */
+    DESCRIPTORS_OWN = 20,     /* the database, the log, what a library opens, a backup */
+    DESCRIPTORS_ADMIN = 8,    /* connections of the administrator */
+    DESCRIPTORS_A_WORKER = 4, /* epoll, a pipe of libevent's, eventfd */
     /* From the signal: until when replies and tallies must be taken, by those who only voted, by
      * subscribers that sent something, and by all. */
     STOP_VOTERS_MS = 4000,
@@ -60,25 +62,39 @@ enum {
 
 /* ---- descriptors ---- */
 
-/* Raises the limit as far as it goes, and lowers max_connections to what it allows. */
-static void fit_descriptors(struct config *config)
+/* What the server takes beside the connections that are counted. */
+static rlim_t descriptors_kept(const struct config *config)
+{
+    unsigned workers = config->ingest_threads + config->broadcast_threads;
+    return DESCRIPTORS_OWN + DESCRIPTORS_ADMIN + ADMISSION_TURNING_AWAY_MAX + RESERVE_PLACES +
+           config->listen_count + config->http_on + workers * (rlim_t)DESCRIPTORS_A_WORKER;
+}
+
+/* Raises the limit as far as it goes, and lowers max_connections to what it allows. Returns 0, or
+ * -1 if it allows none. */
+static int fit_descriptors(struct config *config)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return;
+        return 0;
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
-    rlim_t kept =
-        DESCRIPTORS_KEPT + config->listen_count + config->http_on +
-        (config->ingest_threads + config->broadcast_threads) * (rlim_t)DESCRIPTORS_A_WORKER;
-    rlim_t allowed = limit.rlim_cur > kept ? limit.rlim_cur - kept : 1;
+    rlim_t kept = descriptors_kept(config);
+    if (limit.rlim_cur <= kept) {
+        log_error("too few open files are allowed allowed=%" PRIu64 " needed=%" PRIu64
+                  " (ulimit -n, LimitNOFILE=)",
+                  (uint64_t)limit.rlim_cur, (uint64_t)kept + 1);
+        return -1;
+    }
+    rlim_t allowed = limit.rlim_cur - kept;
     if (config->max_connections <= allowed)
-        return;
+        return 0;
     log_warning(
         "max-connections lowered to what the limit of open files allows wanted=%u now=%" PRIu64
         " open_files=%" PRIu64,
         config->max_connections, (uint64_t)allowed, (uint64_t)limit.rlim_cur);
     config->max_connections = (unsigned)allowed;
+    return 0;
 }
 
 /* ---- building ---- */
@@ -381,7 +397,8 @@ static int run(struct config *config)
 {
     event_set_log_callback(on_libevent_log);
     struct server server = {.config = config};
-    fit_descriptors(config);
+    if (fit_descriptors(config) != 0)
+        return EXIT_FAILURE;
     struct event_base *base = event_base_new();
     if (!base || sodium_init() < 0) {
         log_error("can't start: no event loop, or no source of random bytes");

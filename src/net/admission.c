@@ -10,10 +10,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
-enum {
-    BUCKETS = 4096,
-    TURNING_AWAY_MAX = 16,
-};
+enum { BUCKETS = 4096 };
 
 struct address {
     struct in6_addr bytes; /* IPv4 as IPv4-mapped */
@@ -114,6 +111,14 @@ bool admission_enter(struct admission *admission, const union peer *peer)
     return admitted;
 }
 
+bool admission_is_full(struct admission *admission)
+{
+    pthread_mutex_lock(&admission->mutex);
+    bool full = admission->count >= admission->max_connections;
+    pthread_mutex_unlock(&admission->mutex);
+    return full;
+}
+
 static void leave_address(struct admission *admission, const union peer *peer)
 {
     struct in6_addr bytes = peer_address(peer);
@@ -152,7 +157,7 @@ unsigned admission_arriving(const struct admission *admission)
 bool admission_turn_away(struct admission *admission)
 {
     pthread_mutex_lock(&admission->mutex);
-    bool told = admission->turning_away < TURNING_AWAY_MAX;
+    bool told = admission->turning_away < ADMISSION_TURNING_AWAY_MAX;
     if (told)
         admission->turning_away++;
     pthread_mutex_unlock(&admission->mutex);

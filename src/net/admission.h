@@ -17,6 +17,8 @@ struct admission *admission_new(unsigned max_connections, unsigned max_per_addre
                                 const struct networks *proxies);
 void admission_free(struct admission *admission);
 
+enum { ADMISSION_TURNING_AWAY_MAX = 16 };
+
 /* A connection too many may be told so, unless enough others are being told: then it must be closed
  * at once, lest a flood of them take the descriptors that are kept for the administrator. Counted
  * until admission_turned_away. */
@@ -31,6 +33,8 @@ unsigned admission_arriving(const struct admission *admission);
 
 /* Whether a connection of this peer may come in. If so, it is counted until admission_leave. */
 bool admission_enter(struct admission *admission, const union peer *peer);
+/* Whether one that did not come in would not have from any address. */
+bool admission_is_full(struct admission *admission);
 void admission_leave(struct admission *admission, const union peer *peer);
 
 #endif

@@ -22,6 +22,7 @@ struct client;
 struct client_protocol {
     struct conn_handler handler; /* first */
     size_t size;                 /* of the object in which the client is embedded, in bytes */
+    bool peer_begins;            /* what it is to be told can depend on what it asks */
     /* The client has come to its first worker: greets it, or tells it why it is refused. */
     void (*greet)(struct client *client);
     /* The ledger answered a request of this client. */

@@ -1,7 +1,8 @@
 /* Listening sockets. Runs on the main thread.
  *
  * Happy path: readable → accept a few → set the socket's options → client_open hands it to the
- * ingest worker with the fewest. One connection too many is handed over as well, to be told so.
+ * ingest worker with the fewest. One connection too many is handed over as well, to be told so;
+ * where the peer speaks first, when it has (reserve.c), so that probes are answered.
  *
  * Workers are slower to welcome a connection than this thread is to accept it, and welcome all that
  * wait before they look at anybody else. So only a few may be on their way; the others wait in the
@@ -19,8 +20,10 @@
 #include "base/log.h"
 #include "net/loop.h"
 #include "net/socket.h"
+#include "serve/reserve.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
@@ -38,6 +41,8 @@ enum {
     ARRIVING_MAX = 32, /* on their way to workers: about half a ms of a worker's time */
     ARRIVING_PAUSE_MS = 1,
     PAUSE_MS = 100,
+    REFUSALS_TOLD_S = 60, /* between two lines in the log */
+    REFUSALS_OVER_S = 5,  /* without one, after which they are over */
 };
 
 struct listening {
@@ -54,6 +59,13 @@ struct listener {
     struct event_base *base;
     struct listener_protocols protocols;
     struct event pause_timer;
+    struct reserve *reserve; /* of connections too many */
+    struct {
+        bool told;        /* that some are turned away; until it is told that none are */
+        uint64_t told_ns; /* when, last */
+        uint64_t last_ns; /* when the last one was */
+        uint64_t count;   /* since it was told last */
+    } refusals;
     char admin_path[sizeof(
         ((struct sockaddr_un *)0)->sun_path)]; /* empty until the socket is ours */
     uint64_t next_id;
@@ -113,15 +125,60 @@ static void admit_admin(struct listener *listener, int fd, const union peer *pee
     close(fd);
 }
 
-static void turn_away(struct listener *listener, const struct client_protocol *protocol, int fd,
-                      const union peer *peer)
+/* A line in the log when connections begin to be turned away, and once a minute while they are. */
+static void note_refusal(struct listener *listener, const union peer *peer)
 {
+    const struct config *config = listener->server->config;
+    bool full = admission_is_full(listener->server->admission);
+    uint64_t now_ns = clock_monotonic_ns();
+    char text[PEER_TEXT_MAX];
+    listener->refusals.count++;
+    listener->refusals.last_ns = now_ns;
+    if (listener->refusals.told &&
+        now_ns - listener->refusals.told_ns < (uint64_t)REFUSALS_TOLD_S * NS_PER_S)
+        return;
+    log_warning("too many connections: turning away limit=%s max=%u count=%" PRIu64 " last=%s",
+                full ? "max-connections" : "max-per-address",
+                full ? config->max_connections : config->max_per_address, listener->refusals.count,
+                peer_text(peer, text));
+    listener->refusals.told = true;
+    listener->refusals.told_ns = now_ns;
+    listener->refusals.count = 0;
+}
+
+/* And one when a connection is taken some time after the last that was turned away. */
+static void note_admission(struct listener *listener)
+{
+    uint64_t now_ns = clock_monotonic_ns();
+    if (!listener->refusals.told ||
+        now_ns - listener->refusals.last_ns < (uint64_t)REFUSALS_OVER_S * NS_PER_S)
+        return;
+    log_info("connections are taken again turned_away=%" PRIu64, listener->refusals.count);
+    listener->refusals.told = false;
+    listener->refusals.count = 0;
+}
+
+/* Hands over one connection too many, to be told so. */
+static void tell_one_too_many(void *context, const struct client_protocol *protocol, int fd,
+                              const union peer *peer)
+{
+    struct listener *listener = context;
     struct admission *admission = listener->server->admission;
-    counter_add(&listener->refused, 1);
     if (!admission_turn_away(admission))
         close(fd);
     else if (!open_client(listener, protocol, fd, peer, CLIENT_ONE_TOO_MANY))
         admission_turned_away(admission);
+}
+
+static void turn_away(struct listener *listener, const struct client_protocol *protocol, int fd,
+                      const union peer *peer)
+{
+    counter_add(&listener->refused, 1);
+    note_refusal(listener, peer);
+    if (protocol->peer_begins)
+        reserve_keep(listener->reserve, protocol, fd, peer);
+    else
+        tell_one_too_many(listener, protocol, fd, peer);
 }
 
 static void admit_public(struct listener *listener, const struct client_protocol *protocol, int fd,
@@ -133,6 +190,7 @@ static void admit_public(struct listener *listener, const struct client_protocol
         turn_away(listener, protocol, fd, peer);
         return;
     }
+    note_admission(listener);
     counter_add(&listener->accepted, 1);
     if (!open_client(listener, protocol, fd, peer, CLIENT_PUBLIC))
         admission_leave(admission, peer);
@@ -380,8 +438,9 @@ struct listener *listener_new(struct server *server, struct event_base *base,
                               char why[LISTENER_WHY_MAX])
 {
     struct listener *listener = calloc(1, sizeof *listener);
-    if (!listener) {
+    if (!listener || !(listener->reserve = reserve_new(base, tell_one_too_many, listener))) {
         snprintf(why, LISTENER_WHY_MAX, "out of memory");
+        free(listener);
         return NULL;
     }
     listener->server = server;
@@ -425,6 +484,9 @@ void listener_stop(struct listener *listener)
 {
     event_del(&listener->pause_timer);
     stop_accepting(listener);
+    if (listener->reserve)
+        reserve_free(listener->reserve);
+    listener->reserve = NULL;
     for (size_t i = 0; i < listener->count; i++)
         shutdown(listener->sockets[i].fd, SHUT_RDWR);
 }

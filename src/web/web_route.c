@@ -46,6 +46,13 @@ static const struct route *find_route(struct span path, struct span *name)
     return NULL;
 }
 
+bool web_route_is_probe(const struct http_request *request)
+{
+    struct span name;
+    const struct route *found = request->path.at ? find_route(request->path, &name) : NULL;
+    return found && (found->execute == web_healthz || found->execute == web_readyz);
+}
+
 static const char *allowed_methods(unsigned methods)
 {
     return methods & 1 << HTTP_POST ? "POST, OPTIONS" : "GET, HEAD, OPTIONS";

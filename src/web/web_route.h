@@ -20,6 +20,9 @@ typedef enum web_result web_execute(struct web_session *session, const struct we
 #include "web/routes.def"
 #undef ROUTE
 
+/* Whether it asks how the server is: that is answered whoever is one too many. */
+bool web_route_is_probe(const struct http_request *request);
+
 /* Has the route of a request execute it, or refuses it. */
 enum web_result web_route(struct web_session *session, const struct http_request *request);
 

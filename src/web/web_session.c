@@ -27,13 +27,22 @@ static uint8_t depth_of(struct span path)
 static void begin(struct web_session *session, const struct http_request *request)
 {
     session->head = request->method == HTTP_HEAD;
-    session->closes_for = request->keep_alive && request->minor > 0 ? CLOSE_NONE : CLOSE_QUIT;
+    session->closes_for = session->client.refused                     ? CLOSE_REFUSED
+                          : request->keep_alive && request->minor > 0 ? CLOSE_NONE
+                                                                      : CLOSE_QUIT;
     session->cors = web_guard_is_cors(session, request);
     session->html = http_prefers_html(request->headers[HTTP_HEADER_ACCEPT]);
     session->https = web_guard_is_https(session, request);
     session->sets_cookie = false;
     session->depth = depth_of(request->path);
     session->poll = NULL;
+}
+
+static void refuse_one_too_many(struct web_session *session)
+{
+    session->head = false;
+    session->closes_for = CLOSE_REFUSED;
+    web_refuse(session, ERR_TOO_MANY_CONNECTIONS, 0, NULL);
 }
 
 /* Deals with a whole request. Returns false if it must wait. */
@@ -44,6 +53,8 @@ static bool take_request(struct web_session *session, const struct http_request 
     int refusal = web_guard_host(session, request, &why);
     if (session->client.refuses_input || session->client.worker->stage >= WORKER_QUIET)
         web_refuse(session, ERR_SHUTTING_DOWN, 0, NULL);
+    else if (session->client.refused && !web_route_is_probe(request))
+        refuse_one_too_many(session);
     else if (refusal != 0)
         web_refuse_status(session, refusal, why);
     else if (web_route(session, request) == WEB_WAITS)
@@ -149,13 +160,14 @@ static void on_writable(struct conn *conn)
 
 /* ---- the protocol ---- */
 
+/* One connection too many is given what it asks if that is there, whole, and how the server is. */
 static void greet(struct client *client)
 {
-    struct web_session *session = web_session_of(&client->conn);
     if (!client->refused)
         return;
-    session->closes_for = CLOSE_REFUSED;
-    web_refuse(session, ERR_TOO_MANY_CONNECTIONS, 0, NULL);
+    conn_read_now(&client->conn);
+    if (client->conn.state == CONN_OPEN)
+        refuse_one_too_many(web_session_of(&client->conn));
 }
 
 static const char *kind(const struct client *client)
@@ -186,6 +198,7 @@ const struct client_protocol web_protocol = {
             .free = client_free,
         },
     .size = sizeof(struct web_session),
+    .peer_begins = true,
     .greet = greet,
     .answer = on_answer,
     .kind = kind,

@@ -213,13 +213,14 @@ static bool take_reply(struct web *web)
     int parsed = http_request_parse(web->sent ? web->sent : "", web->sent_len, &request, &why);
     bool has_body = head.status != 204 && head.status != 304 && !head.streams;
     REQUIRE(head.has_length == has_body);
-    if (parsed > 0 && request.method == HTTP_HEAD && !web->one_too_many)
-        head.body_len = 0; /* one too many is told so before its request is read */
+    if (parsed > 0 && request.method == HTTP_HEAD && (!web->one_too_many || head.status == 200))
+        head.body_len = 0; /* one too many is told so whatever it asks, but for probes */
     if (web->received_len < head.len + head.body_len)
         return false;
 
     if (web->one_too_many)
-        REQUIRE(head.status == 503 && head.closes);
+        REQUIRE(head.closes && (head.status == 503 || (parsed > 0 && head.status == 200) ||
+                                (parsed < 0 && head.status == -parsed)));
     else if (parsed <= 0)
         judge_refusal(web, parsed, &head);
     else

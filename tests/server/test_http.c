@@ -1244,10 +1244,46 @@ START_TEST(one_connection_too_many)
     web_get(first, "/hello");
     web_get(second, "/hello");
     struct client *third = web_client(&server);
+    web_ask(third, "GET", "/hello", "");
     const struct web_reply *reply = web_expect(third, 503);
     assert_match(reply->body, "TOO-MANY-CONNECTIONS");
     ck_assert_ptr_nonnull(web_field(reply, "Retry-After"));
     client_expect_end(third);
+    ck_assert(server_logged(&server, "too many connections: turning away limit=max-connections"));
+}
+END_TEST
+
+/* Those that are one too many and silent are closed soon, and shut out nobody who asks how the
+ * server is. */
+START_TEST(probes_are_answered_past_all_limits)
+{
+    enum { SILENT = 100 };
+    static const char *const probes[] = {"/healthz", "/readyz"};
+    struct client *silent[SILENT];
+    START("--max-connections=1");
+    web_get(web_client(&server), "/hello");
+    for (int i = 0; i < SILENT; i++)
+        silent[i] = web_client(&server);
+    for (int i = 0; i < UNIT_COUNT(probes); i++) {
+        struct client *probe = web_client(&server);
+        const struct web_reply *reply = web_get(probe, probes[i]);
+        ck_assert_str_eq(web_field(reply, "Connection"), "close");
+        client_expect_end(probe);
+    }
+    client_ask(server_admin(&server), "PING", "+OK");
+    for (int i = 0; i < SILENT; i++)
+        client_expect_end(silent[i]);
+}
+END_TEST
+
+START_TEST(half_a_probe_is_one_too_many)
+{
+    START("--max-connections=1");
+    web_get(web_client(&server), "/hello");
+    struct client *probe = web_client(&server);
+    web_send(probe, "GET /healthz HTTP/1.1\r\n");
+    web_expect(probe, 503);
+    client_expect_end(probe);
 }
 END_TEST
 
@@ -1525,6 +1561,8 @@ SERVER_MAIN("http",
                        {overdue_behind_a_fault},
                        {trickling},
                        {one_connection_too_many},
+                       {probes_are_answered_past_all_limits},
+                       {half_a_probe_is_one_too_many},
                        {stop_in_the_middle}}},
             {"pages", .set_up = set_up, .tear_down = tear_down,
              .tests = {{open_polls_are_listed_first_and_the_newest_of_them},

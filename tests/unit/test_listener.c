@@ -6,6 +6,7 @@
 #include "net/admission.h"
 #include "serve/client.h"
 #include "tests/support/temporary.h"
+#include "serve/reserve.h"
 #include "tests/support/unit.h"
 
 #include <arpa/inet.h>
@@ -96,7 +97,7 @@ int __wrap_getsockopt(int fd, int level, int option, void *value, socklen_t *len
     return result;
 }
 
-static const struct client_protocol line, http;
+static const struct client_protocol line, http = {.peer_begins = true};
 static const struct listener_protocols protocols = {&line, &http};
 
 static struct {
@@ -285,6 +286,57 @@ START_TEST(too_many_are_told_and_then_closed)
     listener_stats(listener, &stats);
     ck_assert_uint_eq(stats.refused, 17);
     await_session(connect_admin(), CLIENT_ADMIN); /* of which there may always be one */
+}
+END_TEST
+
+static void fill_up(void)
+{
+    config.http = config.listen[0];
+    config.http_on = true;
+    start_well();
+    for (int i = 0; i < 2; i++)
+        await_session(connect_public(), CLIENT_PUBLIC);
+}
+
+static int connect_http(void)
+{
+    int client = connect_to(listener_http_address(listener));
+    run_once();
+    return client;
+}
+
+/* Where the peer speaks first, one too many is handed over when it has. The longest silent gives
+ * its place to who comes. */
+START_TEST(too_many_who_are_silent_wait_in_the_reserve)
+{
+    int silent[RESERVE_PLACES];
+    fill_up();
+    unsigned before = opened.count;
+    for (int i = 0; i < RESERVE_PLACES; i++)
+        silent[i] = connect_http();
+    int last = connect_http();
+    assert_closed(silent[0]);
+    ck_assert_uint_eq(opened.count, before);
+    ck_assert_int_eq((int)send(last, "G", 1, 0), 1);
+    await_session(last, CLIENT_ONE_TOO_MANY);
+    ck_assert_ptr_eq(opened.protocol, &http);
+    char byte;
+    for (int i = 1; i < RESERVE_PLACES; i++) {
+        while (recv(silent[i], &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN)
+            run_once(); /* until their time is over */
+        assert_closed(silent[i]);
+    }
+}
+END_TEST
+
+START_TEST(without_memory_for_its_event_one_too_many_is_closed)
+{
+    fill_up();
+    fail_call(EVENT_ADD, 0, ENOMEM);
+    assert_closed(connect_http());
+    int silent = connect_http(); /* its place is free again */
+    ck_assert_int_eq((int)send(silent, "G", 1, 0), 1);
+    await_session(silent, CLIENT_ONE_TOO_MANY);
 }
 END_TEST
 
@@ -501,6 +553,8 @@ UNIT_MAIN("listener",
            .tests = {{who_comes_is_handed_over},
                      {each_socket_speaks_its_own_protocol},
                      {too_many_are_told_and_then_closed},
+                     {too_many_who_are_silent_wait_in_the_reserve},
+                     {without_memory_for_its_event_one_too_many_is_closed},
                      {a_connection_without_memory_is_not_counted},
                      {the_admin_socket_is_for_the_owner_and_root},
                      {a_flood_waits_in_the_kernels_queue},
