@@ -1,52 +1,130 @@
-// A poll's tallies as they change, over Server-Sent Events, for as long as the page is looked at.
+// The tallies as they change, for as long as the page is looked at: over a stream, or, where this browser's other pages hold
+// as many as it can bear, by asking every few seconds. A page in the background does neither.
 //
 // A lost connection is tried again after a random time whose bound doubles from 2 to 30 seconds, so that thousands of
 // browsers don't come back at one instant. EventSource's own retry would give up where the server answers with an error.
-// A page in the background lets go of its connection: browsers allow a server six, and the newest tally comes with the
-// next one anyway.
+//
+// Where a connection has fallen silent, those that the browser keeps for later may be dead as well, and it would use them
+// one after the other: so the next are tried at once, and given up soon.
+
+import { openStream } from "./stream.js";
+import { turns } from "./turns.js";
 
 const FIRST_MS = 2000;
 const MOST_MS = 30000;
+const ASK_MS = 3000;
+const ANSWER_MS = 10000;
+const SOON_MS = 3000;
+const SPARE = 6; // connections that a browser keeps
 
 export function backoff(attempt, random = Math.random) {
     return Math.round(random() * Math.min(MOST_MS, FIRST_MS * 2 ** attempt));
 }
 
-// Calls onTally with each tally, and onLink with "live" or "lost".
-export function follow(url, { onTally, onLink }) {
-    let source = null;
-    let timer = 0;
-    let attempt = 0;
-
-    function close() {
+// The tallies that the server tells of at `url`: one poll's, or a list's. Throws if it doesn't.
+async function ask(url) {
+    const limit = new AbortController();
+    const timer = setTimeout(() => limit.abort(), ANSWER_MS);
+    try {
+        const response = await fetch(url, { redirect: "error", signal: limit.signal });
+        if (!response.ok) {
+            throw new Error(`${response.status}`);
+        }
+        const told = await response.json();
+        return told.polls ?? [told];
+    } finally {
         clearTimeout(timer);
-        source?.close();
-        source = null;
+    }
+}
+
+// Calls onTally with each tally; onLink with "live", "lost", or "none" while the page is not looked at; and onOdd when the
+// server, or what is before it, answers with something else, which may be because the poll is gone. `events` is a
+// stream's address, `tallies` that at which the same can be asked for.
+export function follow({ events, tallies }, { onTally, onLink, onOdd }) {
+    let close = null; // what holds the connection, or waits for the next
+    let attempt = 0;
+    let suspects = 0; // connections of the browser that may be dead
+    const turn = turns(() => close && connectAtOnce());
+
+    function wait(ms, next) {
+        const timer = setTimeout(next, ms);
+        close = () => clearTimeout(timer);
+    }
+
+    function lost(why) {
+        onLink("lost");
+        if (why === "refused") {
+            onOdd();
+        }
+        suspects = why === "silent" ? SPARE : why === "mute" ? Math.max(0, suspects - 1) : 0;
+        wait(suspects > 0 ? 0 : backoff(attempt++), connect);
+    }
+
+    function isLive() {
+        suspects = 0;
+        onLink("live");
+    }
+
+    function show(tally) {
+        attempt = 0;
+        onTally(tally);
+    }
+
+    function stream() {
+        const patience = suspects > 0 ? SOON_MS : ANSWER_MS;
+        close = openStream(events, patience, { onOpen: isLive, onTally: show, onEnd: lost });
+    }
+
+    function poll() {
+        let closed = false;
+        close = () => (closed = true);
+        turn.ask();
+        ask(tallies).then(
+            (all) => {
+                if (!closed) {
+                    isLive();
+                    all.forEach(show);
+                    wait(ASK_MS, connect);
+                }
+            },
+            () => closed || lost("broken"),
+        );
     }
 
     function connect() {
-        close();
-        source = new EventSource(url);
-        source.addEventListener("open", () => onLink("live"));
-        source.addEventListener("tally", (event) => {
-            attempt = 0;
-            onTally(JSON.parse(event.data));
-        });
-        source.addEventListener("error", () => {
-            close();
-            onLink("lost");
-            timer = setTimeout(connect, backoff(attempt++));
-        });
+        turn.mayStream() ? stream() : poll();
+    }
+
+    function stop() {
+        close?.();
+        close = null;
     }
 
     function connectAtOnce() {
+        stop();
         attempt = 0;
         connect();
     }
 
-    document.addEventListener("visibilitychange", () => (document.hidden ? close() : connectAtOnce()));
-    addEventListener("online", connectAtOnce);
-    addEventListener("pagehide", close);
-    addEventListener("pageshow", (event) => event.persisted && connectAtOnce());
-    connect();
+    function leave() {
+        stop();
+        turn.leave();
+        onLink("none");
+    }
+
+    function look() {
+        if (document.hidden) {
+            leave();
+        } else {
+            turn.enter();
+            connectAtOnce();
+        }
+    }
+
+    document.addEventListener("visibilitychange", look);
+    addEventListener("online", () => close && connectAtOnce());
+    addEventListener("offline", () => close && onLink("lost"));
+    addEventListener("pagehide", leave);
+    addEventListener("pageshow", (event) => event.persisted && look());
+    look();
 }

@@ -16,5 +16,9 @@ export function memory(key) {
                 // Then the page says it until it is left.
             }
         },
+        // Calls back with the text that another page of this browser has set.
+        onChange(callback) {
+            addEventListener("storage", (event) => event.key === key && event.newValue && callback(event.newValue));
+        },
     };
 }

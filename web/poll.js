@@ -1,147 +1,196 @@
 // Vote and see: one tap votes, and the bars follow.
 
 import { announcer } from "./announce.js";
+import { newId, sendBallot } from "./ballot.js";
 import { follow } from "./live.js";
-import { labelsOf, showLink, showRows } from "./rows.js";
-import { summary } from "./tally.js";
 import { memory } from "./memory.js";
+import { Outbox } from "./outbox.js";
+import { at } from "./place.js";
+import { isMeant } from "./question.js";
+import { renewer } from "./renew.js";
+import { hasTurned, isOther, labelsOf, showLink, showRows } from "./rows.js";
+import { summary } from "./tally.js";
 
-const main = document.querySelector("main");
-const form = main.querySelector("form");
-const notice = document.getElementById("notice");
-const buttons = [...form.querySelectorAll("button")];
-const poll = main.dataset.poll;
-const labels = labelsOf(main);
+const SLOW_MS = 300; // after which a voter wonders
+
+const hints = {
+    waiting: "The poll is not open yet. You can vote here as soon as it is.",
+    open: "Choose one to vote.",
+    closed: "The poll is closed: it takes no ballots now.",
+};
+
+// These are another's when the page is made anew.
+let main = document.querySelector("main");
+let labels = labelsOf(main);
+
+// What the first page gave a browser that brought no cookie stays: another would be another voter's.
+const { poll, ballots, voters, token } = main.dataset;
+const every = ballots === "unlimited";
+const named = voters === "named";
 const announce = announcer(document.getElementById("announce"));
-const unlimited = main.dataset.ballots === "unlimited";
-const named = main.dataset.voters === "named";
 const remembered = memory(`tallycast:${poll}`);
-let busy = false;
+const buttons = () => [...main.querySelectorAll("button[name]")];
 
+// ---- what is said ----
+
+// Kinds: hint, done, busy, error.
 function say(kind, text) {
+    const notice = document.getElementById("notice");
     notice.dataset.kind = kind;
     notice.textContent = text;
 }
 
-// Which choice this browser's ballot is for. An unlimited poll has no such thing, and where voters have names, the next
-// one may sit at the same screen.
+const says = (kind) => document.getElementById("notice").dataset.kind === kind;
+
+function hint() {
+    say("hint", hints[main.dataset.state]);
+}
+
+// ---- which choice this browser's ballot is for ----
+
+// An unlimited poll has no such thing, and where voters have names, the next one may sit at the same screen.
 function markVoted(choice) {
-    for (const button of buttons) {
+    main.querySelector(".yours")?.remove();
+    for (const button of buttons()) {
         const voted = button.value === choice;
         button.closest("li").classList.toggle("voted", voted);
-        if (!unlimited) {
+        if (voted) {
+            button.after(Object.assign(document.createElement("span"), { className: "yours", textContent: "Your vote" }));
+        }
+        if (!every) {
             button.setAttribute("aria-pressed", String(voted));
         }
     }
 }
 
-function enableButtons() {
-    for (const button of buttons) {
-        button.disabled = main.dataset.state === "closed";
+function remember(seq, choice) {
+    if (!named && !every) {
+        remembered.set(`${main.dataset.ledger} ${seq} ${choice}`);
     }
 }
 
-function show(tally) {
-    if (!showRows(main, tally)) {
-        return;
-    }
-    enableButtons();
-    announce(summary(tally, labels));
+// What another page of this browser, or an earlier one, has heard from the server. Another ledger knows nothing of it.
+function recalled() {
+    const [ledger, seq, choice] = remembered.get()?.split(" ") ?? [];
+    const known = ledger === main.dataset.ledger && labels.has(choice) && !named && !every;
+    return known ? { seq: Number(seq), choice } : null;
 }
 
-// The key makes it safe to send a ballot again when the answer to it was lost: it counts once.
-let key = null;
-function ballotFor(choice) {
-    const ballot = { choice };
-    if (form.elements.token) { // of a browser without a cookie
-        ballot.token = form.elements.token.value;
-    }
-    if (named) {
-        ballot.voter = form.elements.voter.value;
-    }
-    if (unlimited) {
-        key = key?.choice === choice ? key : { choice, id: newId() };
-        ballot.id = key.id;
-    }
-    return ballot;
-}
-
-function newId() {
-    return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-// Why the server refused, in words.
-async function reason(response) {
-    try {
-        const problem = await response.json();
-        return problem.detail ?? problem.title;
-    } catch {
-        return `${response.status} ${response.statusText}`;
+function recall() {
+    const own = recalled();
+    markVoted(own?.choice);
+    if (own) {
+        say("done", `Your vote is for ${labels.get(own.choice)}.`);
     }
 }
 
-// Returns the recorded ballot's sequence, or throws why there is none, in words.
-async function post(ballot) {
-    let response;
-    try {
-        response = await fetch(form.action, {
-            method: "POST",
-            headers: { "Content-Type": "application/json", Accept: "application/json" },
-            body: JSON.stringify(ballot),
-        });
-    } catch {
-        throw new Error("The server can’t be reached. Try again in a moment.");
+// ---- voting ----
+
+const outbox = new Outbox({
+    send: (ballot) => sendBallot(poll, ballot),
+    isSame: (one, other) => one.choice === other.choice && one.voter === other.voter,
+    every,
+    onOutcome: tell,
+});
+let slow = 0;
+
+function sayBusy() {
+    say("busy", outbox.pending > 1 ? `Sending ${outbox.pending} votes…` : "Sending your vote…");
+}
+
+function showSending() {
+    main.querySelector("form").setAttribute("aria-busy", String(outbox.pending > 0));
+    for (const button of buttons()) {
+        button.disabled = main.dataset.state !== "open" || outbox.isFull;
     }
-    key = null;
-    if (!response.ok) {
-        throw new Error(`Not counted: ${await reason(response)}.`);
+    if (outbox.pending === 0) {
+        clearTimeout(slow);
+        slow = 0;
+    } else if (says("busy")) {
+        sayBusy();
+    } else {
+        slow ||= setTimeout(sayBusy, SLOW_MS);
     }
-    return (await response.json()).seq;
+}
+
+function unknownText(label) {
+    return outbox.unknown > 1
+        ? `It is not known yet whether ${outbox.unknown} of your votes are counted. Tap again: each of them counts once.`
+        : `It is not known yet whether your vote for ${label} is counted. Tap it again: it counts once.`;
+}
+
+// A refusal says with which entry another choice was recorded; whether it was this browser's is known from its answer.
+function refusalText({ code, seq, detail }) {
+    const own = code === "ALREADY-VOTED" ? recalled() : null;
+    return own?.seq === seq && own
+        ? `Not counted: your vote for ${labels.get(own.choice)} was recorded before, and is final.`
+        : `Not counted: ${detail}.`;
+}
+
+function tell({ choice }, result) {
+    const label = labels.get(choice) ?? choice;
+    if (result.outcome === "recorded") {
+        say("done", `Your vote for ${label} is recorded.`);
+        markVoted(choice);
+        remember(result.seq, choice);
+    } else if (result.outcome === "refused") {
+        say("error", refusalText(result));
+    } else {
+        say("error", unknownText(label));
+    }
+    showSending();
 }
 
 async function vote(choice) {
-    if (busy) {
+    const ballot = { choice, id: newId(), token };
+    if (named) {
+        ballot.voter = document.getElementById("voter").value.trim();
+    }
+    if (ballots === "once" && !(await isMeant(labels.get(choice)))) {
         return;
     }
-    busy = true;
-    form.setAttribute("aria-busy", "true");
-    const slow = setTimeout(() => say("busy", "Sending your vote…"), 300);
-    try {
-        const seq = await post(ballotFor(choice));
-        say("done", `Your vote for ${labels.get(choice)} is recorded.`);
-        markVoted(choice);
-        if (!named && !unlimited) {
-            remembered.set(`${seq} ${choice}`);
-        }
-    } catch (refusal) {
-        say("error", refusal.message);
-    } finally {
-        clearTimeout(slow);
-        busy = false;
-        form.removeAttribute("aria-busy");
-    }
+    outbox.add(ballot);
+    showSending();
 }
 
-form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    vote(event.submitter.value);
+document.addEventListener("submit", (event) => {
+    if (event.target.closest("main")) {
+        event.preventDefault();
+        vote(event.submitter.value);
+    }
 });
 
-// The address says what was just voted without this script; a reload should not say it again.
-function recall() {
-    if (new URL(location).searchParams.has("voted")) {
-        markVoted(new URL(location).searchParams.get("voted"));
-        history.replaceState(null, "", location.pathname);
-        return;
+// ---- what the server tells ----
+
+const renew = renewer(() => {
+    const isSame = document.querySelector("main").dataset.ledger === main.dataset.ledger;
+    main = document.querySelector("main");
+    labels = labelsOf(main);
+    showSending();
+    if (says("hint") || !isSame) {
+        hint();
+        recall();
+    } else {
+        markVoted(recalled()?.choice);
     }
-    // A ballot that the poll has not come to yet was another poll's of that name, in another database.
-    const [seq, choice] = remembered.get()?.split(" ") ?? [];
-    const known = labels.has(choice) && Number(seq) <= Number(main.dataset.seq);
-    markVoted(known ? choice : null);
-    if (known) {
-        say("done", `Your vote is for ${labels.get(choice)}.`);
+});
+
+function show(tally) {
+    if (isOther(main, tally) || hasTurned(main, tally)) {
+        renew();
+    }
+    if (showRows(main, tally)) {
+        showSending();
+        announce(summary(tally, labels));
+        if (says("hint")) {
+            hint();
+        }
     }
 }
 
 recall();
-follow(`/polls/${poll}/events`, { onTally: show, onLink: showLink });
+remembered.onChange(recall);
+follow(
+    { events: at(`polls/${poll}/events`), tallies: at(`polls/${poll}`) },
+    { onTally: show, onLink: showLink, onOdd: renew },
+);

@@ -1,6 +1,10 @@
 // Shows a tally: the poll's state, and each choice's figures. The order of the choices never changes.
 
-import { ballots, format, percents } from "./tally.js";
+import { ballots, format, percents, stateOf } from "./tally.js";
+
+const states = { waiting: "Not open yet", open: "Open", closed: "Closed" };
+const links = { live: "Live", lost: "Reconnecting…", none: "" };
+const hiding = "The results are hidden until the poll closes.";
 
 // Changes an element's text only if it must, so that nothing is laid out, or read aloud, for nothing.
 function setText(element, text) {
@@ -9,9 +13,29 @@ function setText(element, text) {
     }
 }
 
+const rowsOf = (element) => new Map([...element.querySelectorAll("[data-choice]")].map((row) => [row.dataset.choice, row]));
+
+// Whether the tally is of another poll than what is shown: another text, choice, or ledger. Then the page is to be made anew.
+export function isOther(element, tally) {
+    const rows = rowsOf(element);
+    return (
+        (tally.ledger ?? element.dataset.ledger) !== element.dataset.ledger ||
+        String(tally.texts ?? element.dataset.texts) !== element.dataset.texts ||
+        rows.size !== tally.choices.length ||
+        tally.choices.some(({ choice }) => !rows.has(choice))
+    );
+}
+
+// Whether the poll has opened, closed, hidden or shown its results meanwhile, of which the page speaks in more places than
+// those that a tally changes.
+export function hasTurned(element, tally) {
+    const { state, results } = element.dataset;
+    return stateOf(tally) !== state || (results === "hidden") !== tally.hidden;
+}
+
 // What the tally says of each choice: its element in `element`, its count, its share of all, and that of those before.
 function figures(element, tally) {
-    const elements = new Map([...element.querySelectorAll("[data-choice]")].map((each) => [each.dataset.choice, each]));
+    const rows = rowsOf(element);
     const counts = tally.choices.map(({ count }) => count ?? 0);
     const sum = counts.reduce((a, b) => a + b, 0);
     const most = Math.max(...counts);
@@ -20,7 +44,7 @@ function figures(element, tally) {
         const count = counts[i];
         before += count;
         return {
-            element: elements.get(tally.choices[i].choice),
+            element: rows.get(tally.choices[i].choice),
             count,
             percent,
             share: sum ? count / sum : 0,
@@ -30,20 +54,23 @@ function figures(element, tally) {
     });
 }
 
-// Shows the state of a poll in `element`. Returns false, and shows nothing, if what is shown is newer than the tally.
+// Shows the state of a poll in `element`. Returns false, and shows nothing, if what is shown is newer than the tally, or of
+// another poll.
 function showState(element, tally) {
-    if (tally.seq < Number(element.dataset.seq)) {
+    if (tally.seq < Number(element.dataset.seq) || isOther(element, tally)) {
         return false;
     }
     element.dataset.seq = tally.seq;
-    element.dataset.state = tally.open ? "open" : "closed";
+    element.dataset.state = stateOf(tally);
     element.dataset.results = tally.hidden ? "hidden" : "shown";
+    setText(element.querySelector("[data-state-word]"), states[stateOf(tally)]);
+    setText(element.querySelector("[data-hiding]"), tally.hidden ? hiding : "");
     setText(element.querySelector("[data-total]"), format(tally.ballots));
     setText(element.querySelector("[data-total-word]"), ballots(tally.ballots));
     return true;
 }
 
-// A row with its own bar for each choice. Returns false if what is shown is newer.
+// A row with its own bar for each choice. Returns false if it showed nothing.
 export function showRows(element, tally) {
     if (!showState(element, tally)) {
         return false;
@@ -57,15 +84,16 @@ export function showRows(element, tally) {
     return true;
 }
 
-// One bar in which each choice has its part.
+// One bar in which each choice has its part. Returns false if it showed nothing.
 export function showStack(element, tally) {
     if (!showState(element, tally)) {
-        return;
+        return false;
     }
     for (const { element: part, share, before, leads } of figures(element, tally)) {
         part.classList.toggle("leads", leads);
         part.style.transform = `translateX(${before}px) scaleX(${share})`;
     }
+    return true;
 }
 
 export function labelsOf(element) {
@@ -74,5 +102,7 @@ export function labelsOf(element) {
 }
 
 export function showLink(state) {
-    document.querySelector(".link").dataset.link = state;
+    const link = document.querySelector(".link");
+    link.dataset.link = state;
+    setText(link, links[state]);
 }

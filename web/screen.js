@@ -1,21 +1,44 @@
-// The big screen: the bars follow, and a button for the whole screen.
+// The big screen: the bars follow, fitted to the room that there is, and a button for the whole screen.
 
 import { announcer } from "./announce.js";
+import { fitter } from "./fit.js";
 import { follow } from "./live.js";
-import { labelsOf, showLink, showRows } from "./rows.js";
+import { at } from "./place.js";
+import { renewer } from "./renew.js";
+import { hasTurned, isOther, labelsOf, showLink, showRows } from "./rows.js";
 import { summary } from "./tally.js";
 
-const main = document.querySelector("main");
-const labels = labelsOf(main);
+let main = document.querySelector("main");
+const { poll } = main.dataset;
 const announce = announcer(document.getElementById("announce"));
-const button = document.getElementById("fullscreen");
+const fit = fitter();
 
-if (document.fullscreenEnabled) {
-    button.hidden = false;
+function offerFullscreen() {
+    const button = document.getElementById("fullscreen");
+    button.hidden = !document.fullscreenEnabled;
     button.addEventListener("click", () => document.documentElement.requestFullscreen());
 }
 
-follow(`/polls/${main.dataset.poll}/events`, {
-    onTally: (tally) => showRows(main, tally) && announce(summary(tally, labels)),
-    onLink: showLink,
+const renew = renewer(() => {
+    main = document.querySelector("main");
+    offerFullscreen();
+    fit(main);
 });
+
+// What is asked of the room differs with the state: the whole page does.
+function show(tally) {
+    if (isOther(main, tally) || hasTurned(main, tally)) {
+        renew();
+    }
+    if (showRows(main, tally)) {
+        fit(main);
+        announce(summary(tally, labelsOf(main)));
+    }
+}
+
+offerFullscreen();
+fit(main);
+follow(
+    { events: at(`polls/${poll}/events`), tallies: at(`polls/${poll}`) },
+    { onTally: show, onLink: showLink, onOdd: renew },
+);

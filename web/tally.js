@@ -3,6 +3,8 @@
 const numbers = new Intl.NumberFormat("en");
 
 export const format = (number) => numbers.format(number);
+// A poll that was made closed, and has not been opened yet, waits.
+export const stateOf = (tally) => tally.state ?? (tally.open ? "open" : "closed");
 export const ballots = (count) => (count === 1 ? "ballot" : "ballots");
 
 // Shares of 100 that add up to 100: each rounded down, then one more for those that lost most. As page_percents does.
@@ -34,7 +36,7 @@ export function summary(tally, labels) {
     const leaders = tally.choices.filter(({ count }) => count === most);
     const names = leaders.map(({ choice }) => labels.get(choice)).join(" and ");
     const share = shares[counts.indexOf(most)];
-    const verb = !tally.open ? "won" : leaders.length > 1 ? "lead" : "leads";
+    const verb = stateOf(tally) === "closed" ? "won" : leaders.length > 1 ? "lead" : "leads";
     return leaders.length > 3
         ? `${total}. ${leaders.length} choices are level.`
         : `${total}. ${names} ${verb} with ${share} percent.`;

@@ -11,6 +11,7 @@
 #include "web/qr.h"
 #include "web/template.h"
 
+#include <arpa/inet.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <sodium.h>
@@ -178,7 +179,7 @@ static json_t *poll_data(const struct page_place *place, const struct snapshot *
     const char *state = snapshot_state(snapshot);
     /* clang-format off */
     return json_pack("{s:s, s:s, s:s, s:I, s:o, s:b, s:I, s:s, s:b, s:b, s:b, s:b, s:s, s:s, s:s, "
-                     "s:s, s:s, s:b, s:s, s:o, s:o}",
+                     "s:s, s:s, s:b, s:b, s:s, s:o, s:o}",
                      "root", place->root,
                      "poll", view.poll,
                      "ledger", place->ledger,
@@ -197,6 +198,7 @@ static json_t *poll_data(const struct page_place *place, const struct snapshot *
                      "voters_setting", setting_text(snapshot, SETTING_VOTERS),
                      "rule", rule_of(snapshot),
                      "named", is_setting(snapshot, SETTING_VOTERS, VOTERS_NAMED),
+                     "final", is_setting(snapshot, SETTING_BALLOTS, BALLOTS_ONCE),
                      "density", density_of(view.choice_count),
                      "voted", voted < 0 ? json_null()
                                         : text_data(snapshot_label(snapshot, (unsigned)voted)),
@@ -248,6 +250,20 @@ int page_poll(struct buffer *out, const struct page_place *place, const struct s
     return page_render(out, "poll.html", data);
 }
 
+int page_confirm(struct buffer *out, const struct page_place *place,
+                 const struct snapshot *snapshot, const struct page_reader *reader, int choice,
+                 const char *voter)
+{
+    const struct poll *poll = snapshot->poll;
+    return page_render(out, "confirm.html",
+                       json_pack("{s:s, s:s, s:o, s:s, s:o, s:s, s:s?}", "root", place->root,
+                                 "poll", poll->name.text, "title",
+                                 text_data(snapshot_title(snapshot)), "choice",
+                                 poll->choices[choice].text, "label",
+                                 text_data(snapshot_label(snapshot, (unsigned)choice)), "voter",
+                                 voter, "token", reader->token));
+}
+
 /* The QR code of a text as a data: URL, which an <img> shows without the page's trust. NULL if
  * memory is short; else the caller's. */
 static json_t *qr_image(const char *text)
@@ -271,16 +287,20 @@ cleanup:
     return url;
 }
 
-/* Whether a host, with or without a port, is this computer for whoever asks. */
+/* Whether a host, with or without a port, is this computer to whoever asks. */
 static bool is_loopback(const char *host, size_t len)
 {
-    static const char *const beginnings[] = {"localhost", "127.", "[::1]"};
-    for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++) {
-        size_t beginning = strlen(beginnings[i]);
-        if (len >= beginning && strncasecmp(host, beginnings[i], beginning) == 0)
-            return true;
-    }
-    return false;
+    char text[sizeof "255.255.255.255"] = "";
+    struct in_addr address;
+    size_t name_len = strcspn(host, ":/");
+    if (len >= 5 && memcmp(host, "[::1]", 5) == 0)
+        return true;
+    if (name_len == 9 && strncasecmp(host, "localhost", name_len) == 0)
+        return true;
+    if (name_len >= sizeof text)
+        return false;
+    memcpy(text, host, name_len);
+    return inet_pton(AF_INET, text, &address) == 1 && ntohl(address.s_addr) >> 24 == 127;
 }
 
 int page_screen(struct buffer *out, const struct page_place *place, const struct snapshot *snapshot,

@@ -37,6 +37,12 @@ struct page_reader {
 int page_poll(struct buffer *out, const struct page_place *place, const struct snapshot *snapshot,
               const struct page_reader *reader) __attribute__((warn_unused_result));
 
+/* Asks before a final ballot, where no script does. `choice`, from 0, is the poll's; `voter` is the
+ * name under which the voter wants to vote, and may be empty. */
+int page_confirm(struct buffer *out, const struct page_place *place,
+                 const struct snapshot *snapshot, const struct page_reader *reader, int choice,
+                 const char *voter) __attribute__((warn_unused_result));
+
 /* The big screen. `url` is the voting page's, as a phone in the room would open it, beginning with
  * http:// or https://; it is shown, and encoded as a QR code. */
 int page_screen(struct buffer *out, const struct page_place *place, const struct snapshot *snapshot,

@@ -71,18 +71,39 @@ enum web_result web_index(struct web_session *session, const struct web_call *ca
     return reply_page(session, &body, result);
 }
 
-/* The choice that the query says was just voted for, or -1. */
-static int voted_choice(const struct poll *poll, struct span query)
+/* Reads a text of the query. Returns whether it is there and fits `size` bytes, its NUL included.
+ */
+static bool read_text(struct span query, const char *wanted, char *text, size_t size)
 {
     struct span name, value;
+    while (http_next_pair(&query, &name, &value))
+        if (span_is(name, wanted))
+            return http_decode(value, true, text, size) >= 0;
+    return false;
+}
+
+/* The choice, from 0, for which a query asks to cast a final ballot without a script; or -1. */
+static int final_choice(const struct poll *poll, struct span query)
+{
     char text[PROTO_NAME_MAX + 1];
-    struct name choice;
-    while (http_next_pair(&query, &name, &value)) {
-        int len = span_is(name, "voted") ? http_decode(value, true, text, sizeof text) : -1;
-        if (len > 0 && name_parse(text, (size_t)len, &choice))
-            return poll_choice_find(poll, &choice);
-    }
-    return -1;
+    struct name name;
+    if (poll_setting(poll, SETTING_BALLOTS) != BALLOTS_ONCE ||
+        !read_text(query, "choice", text, sizeof text) || !name_parse(text, strlen(text), &name))
+        return -1;
+    return poll_choice_find(poll, &name);
+}
+
+static int append_poll_page(struct buffer *body, const struct page_place *place,
+                            const struct snapshot *snapshot, const struct page_reader *reader,
+                            struct span query)
+{
+    char voter[PROTO_NAME_MAX + 1];
+    int choice = final_choice(snapshot->poll, query);
+    if (choice < 0)
+        return page_poll(body, place, snapshot, reader);
+    if (!read_text(query, "voter", voter, sizeof voter))
+        voter[0] = '\0';
+    return page_confirm(body, place, snapshot, reader, choice, voter);
 }
 
 /* Where a page's form keeps its texts. */
@@ -117,13 +138,13 @@ enum web_result web_poll_page(struct web_session *session, const struct web_call
     if (!poll)
         return web_refuse(session, ERR_NO_SUCH_POLL, 0, NULL);
     struct form_texts texts;
-    struct page_reader reader = {.voted = voted_choice(poll, call->request->query)};
+    struct page_reader reader = {.voted = -1};
     know_reader(session, call->request, poll, &reader, &texts);
     char root[WEB_ROOT_SIZE];
     const struct page_place place = web_place(session, root);
     struct snapshot *snapshot = tally_snapshot(tally_of(session), poll->id);
     struct buffer body = {0};
-    int result = page_poll(&body, &place, snapshot, &reader);
+    int result = append_poll_page(&body, &place, snapshot, &reader, call->request->query);
     snapshot_unref(snapshot);
     return reply_page(session, &body, result);
 }

@@ -27,7 +27,6 @@ struct web_session {
     uint8_t closes_for;        /* of the present request: enum close_reason for which the connection
                                   ends after the reply; or CLOSE_NONE */
     uint8_t depth;             /* of the present request: slashes in its path beyond the first */
-    uint16_t choice;           /* of the ballot in flight */
     struct http_part part;     /* of the next request, which is not whole yet */
     const struct poll *poll;   /* of the ballot in flight, or of the one just answered; or NULL */
     struct voter_cookie voter; /* of the present request, where sets_cookie */

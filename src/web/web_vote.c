@@ -111,7 +111,6 @@ static int cast(struct web_session *session, const struct http_request *request,
     if (choice < 0)
         return ERR_NO_SUCH_CHOICE;
     session->poll = poll;
-    session->choice = (uint16_t)choice;
     struct asker asker = {session, request, form};
     const struct claim claim = {
         .name = {form->voter[0] ? form->voter : NULL, strlen(form->voter)},
@@ -174,13 +173,12 @@ enum web_result web_vote(struct web_session *session, const struct web_call *cal
 static void reply_recorded(struct web_session *session, const struct answer *answer,
                            const struct poll *poll)
 {
-    char location[sizeof "/p/" + PROTO_NAME_MAX + sizeof "?voted=" + PROTO_NAME_MAX];
+    char location[sizeof "../../p/" + PROTO_NAME_MAX];
     char body[sizeof "{\"seq\":,\"duplicate\":false}" + NUMBER_CHARS];
     struct web_response response = {.status = 201, .type = TYPE_JSON, .location = location};
     if (session->html) {
         response = (struct web_response){.status = 303, .location = location};
-        snprintf(location, sizeof location, "/p/%s?voted=%s", poll->name.text,
-                 poll->choices[session->choice].text);
+        snprintf(location, sizeof location, "../../p/%s", poll->name.text);
     } else {
         snprintf(location, sizeof location, "/polls/%s", poll->name.text);
         response.body = body;

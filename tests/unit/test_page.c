@@ -119,30 +119,55 @@ START_TEST(an_open_poll_can_be_voted_in)
     const char *page =
         poll_page(make_poll("Lunch?", true, BALLOTS_CHANGEABLE, VOTERS_CONNECTION), -1);
     assert_has(page, "<title>Lunch? · tallycast</title>");
-    assert_has(page, "<form method=\"post\" action=\"/polls/lunch/ballots\">");
+    assert_has(page, "<form method=\"post\" action=\"../polls/lunch/ballots\">");
     assert_has(page, "<button name=\"choice\" value=\"pizza\"");
     assert_has(page, "data-seq=\"42\" data-ballots=\"changeable\" data-voters=\"connection\" "
                      "data-state=\"open\" data-results=\"shown\"");
     assert_has(page, "You can change it while the poll is open.");
     assert_has(page, ">1,234</b> <span data-total-word>ballots</span>");
-    assert_lacks(page, " disabled");
+    assert_lacks(page, "-pizza\" disabled");
     assert_lacks(page, "is recorded");
-    assert_lacks(page, "<input");
+    assert_lacks(page, "<input id");
 }
 END_TEST
 
 START_TEST(a_form_that_is_sent_twice_says_so)
 {
     const struct page_reader newcomer = {.voted = -1, .token = "T.1"};
-    struct snapshot *poll = make_poll("L", true, BALLOTS_ONCE, VOTERS_CONNECTION);
+    static const char token[] =
+        "<input type=\"hidden\" name=\"token\" value=\"T.1\" autocomplete=\"off\">";
+    struct snapshot *poll = make_poll("L", true, BALLOTS_CHANGEABLE, VOTERS_CONNECTION);
     const char *page = finish(page_poll(&out, &place, poll, &newcomer), poll);
-    assert_has(page, "<input type=\"hidden\" name=\"token\" value=\"T.1\" autocomplete=\"off\">");
+    assert_has(page, token);
+    assert_has(page, "data-token=\"T.1\"");
     assert_lacks(page, "name=\"id\"");
     const struct page_reader clapper = {.voted = -1, .id = "k-1"};
     poll = make_poll("L", true, BALLOTS_UNLIMITED, VOTERS_CONNECTION);
     page = finish(page_poll(&out, &place, poll, &clapper), poll);
     assert_has(page, "<input type=\"hidden\" name=\"id\" value=\"k-1\" autocomplete=\"off\">");
-    assert_lacks(page, "name=\"token\"");
+    assert_lacks(page, "token");
+    /* A final ballot is asked for at an address, where no token belongs, and then confirmed. */
+    poll = make_poll("L", true, BALLOTS_ONCE, VOTERS_CONNECTION);
+    page = finish(page_poll(&out, &place, poll, &newcomer), poll);
+    assert_has(page, "<form method=\"get\" action=\"../p/lunch\">");
+    assert_lacks(page, token);
+    poll = make_poll("L", true, BALLOTS_ONCE, VOTERS_CONNECTION);
+    page = finish(page_confirm(&out, &place, poll, &newcomer, 0, ""), poll);
+    assert_has(page, token);
+}
+END_TEST
+
+START_TEST(a_final_ballot_is_asked_for)
+{
+    struct snapshot *poll = make_poll("L", true, BALLOTS_ONCE, VOTERS_NAMED);
+    const struct page_reader reader = {.voted = -1};
+    const char *page = finish(page_confirm(&out, &place, poll, &reader, 0, "ann\">"), poll);
+    assert_has(page, "Vote for <b dir=\"auto\">Pizza &amp; more</b>?");
+    assert_has(page, "<form class=\"question\" method=\"post\" action=\"../polls/lunch/ballots\">");
+    assert_has(page, "<input type=\"hidden\" name=\"voter\" value=\"ann&quot;&gt;\">");
+    assert_has(page, "name=\"choice\" value=\"pizza\"");
+    assert_has(page, "<a class=\"no\" href=\"../p/lunch\">Go back</a>");
+    assert_lacks(page, "token");
 }
 END_TEST
 
@@ -172,7 +197,8 @@ START_TEST(hidden_results_are_not_in_the_page)
 {
     const char *page = poll_page(make_hidden_poll(), -1);
     assert_has(page, "data-results=\"hidden\"");
-    assert_has(page, "<span data-percent>0</span>%");
+    assert_has(page, "The results are hidden until the poll closes.");
+    assert_lacks(page, "data-percent");
     assert_has(page, "scale(0.0000 1)");
     assert_lacks(page, "leads");
 }
@@ -206,6 +232,63 @@ START_TEST(the_screen_invites_to_vote)
 }
 END_TEST
 
+/* What is shown in a state of the poll only; waiting is a poll that was never opened. */
+START_TEST(each_state_has_its_words)
+{
+    static const struct {
+        bool open, opened;
+        const char *state, *word, *hint;
+        bool invites;
+    } cases[] = {{true, true, "open", ">Open<", "Choose one to vote.", true},
+                 {false, false, "waiting", ">Not open yet<", "The poll is not open yet.", true},
+                 {false, true, "closed", ">Closed<", "it takes no ballots now.", false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char state[32];
+        snprintf(state, sizeof state, "data-state=\"%s\"", cases[i].state);
+        struct snapshot *poll = make_poll("L", cases[i].open, BALLOTS_ONCE, VOTERS_CONNECTION);
+        poll->opened = cases[i].opened;
+        const char *page = poll_page(poll, -1);
+        for (size_t other = 0; other < sizeof cases / sizeof *cases; other++) {
+            ck_assert_int_eq(strstr(page, cases[other].word) != NULL, other == i);
+            ck_assert_int_eq(strstr(page, cases[other].hint) != NULL, other == i);
+        }
+        assert_has(page, state);
+        poll = make_poll("L", cases[i].open, BALLOTS_ONCE, VOTERS_CONNECTION);
+        poll->opened = cases[i].opened;
+        page = screen_page(poll, "http://h/p/lunch");
+        assert_has(page, state);
+        assert_has(page, cases[i].word);
+        ck_assert_int_eq(strstr(page, "QR code") != NULL, cases[i].invites);
+        ck_assert_int_eq(strstr(page, "The poll is closed.") != NULL, !cases[i].invites);
+    }
+}
+END_TEST
+
+START_TEST(the_screen_says_where_phones_get_to)
+{
+    static const struct {
+        const char *url;
+        bool warns;
+    } cases[] = {{"http://127.0.0.1:3000/p/lunch", true},
+                 {"http://127.1.2.3/p/lunch", true},
+                 {"http://localhost:3000/p/lunch", true},
+                 {"http://LocalHost/p/lunch", true},
+                 {"http://[::1]:3000/p/lunch", true},
+                 {"http://10.0.0.5:3000/p/lunch", false},
+                 {"http://127.example.org/p/lunch", false},
+                 {"http://localhost.example.org/p/lunch", false},
+                 {"https://vote.example.org/p/lunch", false},
+                 {"http://[2001:db8::1]:3000/p/lunch", false},
+                 {"http://a-long-name.example.org/p/x", false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct snapshot *poll = make_poll("L", true, BALLOTS_ONCE, VOTERS_CONNECTION);
+        const char *page = screen_page(poll, cases[i].url);
+        ck_assert_msg((strstr(page, "Phones can’t open this address") != NULL) == cases[i].warns,
+                      "%s", cases[i].url);
+    }
+}
+END_TEST
+
 START_TEST(the_screen_takes_any_number_of_choices)
 {
     static const struct {
@@ -228,8 +311,8 @@ START_TEST(the_index_lists_polls)
 {
     const char *page =
         index_page(make_poll("Lunch?", true, BALLOTS_ONCE, VOTERS_CONNECTION), "?from=100");
-    assert_has(page, "<a href=\"/p/lunch\" dir=\"auto\">Lunch?</a>");
-    assert_has(page, "href=\"/screen/lunch\"");
+    assert_has(page, "<a href=\"../p/lunch\" dir=\"auto\">Lunch?</a>");
+    assert_has(page, "href=\"../screen/lunch\"");
     assert_has(page, "<a href=\".././?from=100\">More polls</a>");
     assert_lacks(page, "data-whole");
     assert_lacks(page, "No poll yet");
@@ -253,10 +336,10 @@ START_TEST(an_error_is_told_in_words)
     assert_has(page, "<p class=\"status\">409</p>");
     assert_has(page, "<h1>Conflict</h1>");
     assert_has(page, "another &lt;choice&gt; was first");
-    assert_has(page, "href=\"/p/lunch\"");
+    assert_has(page, "href=\"../p/lunch\"");
     page = finish(page_error(&out, &place, 404, "Not Found", "no such page", NULL), NULL);
-    assert_has(page, "<a class=\"back\" href=\"/\">All polls</a>");
-    assert_lacks(page, "/p/");
+    assert_has(page, "<a class=\"back\" href=\".././\">All polls</a>");
+    assert_lacks(page, "p/");
 }
 END_TEST
 
@@ -436,6 +519,8 @@ static int make_page(int which, struct snapshot *poll, const struct journey_view
         return page_index(&out, &place, &poll, 1, "?from=100");
     case 3:
         return page_journey(&out, &place, journey);
+    case 4:
+        return page_confirm(&out, &place, poll, &(struct page_reader){.token = "T.1"}, 0, "ann");
     default:
         return page_error(&out, &place, 404, "Not Found", "no such page", "lunch");
     }
@@ -468,6 +553,9 @@ UNIT_MAIN("page", {"page", .tear_down = free_out,
                              {named_voters_are_asked_for_their_name},
                              {a_recorded_vote_is_confirmed},
                              {the_screen_invites_to_vote},
+                             {a_final_ballot_is_asked_for},
+                             {each_state_has_its_words},
+                             {the_screen_says_where_phones_get_to},
                              {the_screen_takes_any_number_of_choices},
                              {the_index_lists_polls},
                              {an_index_without_polls_says_so},
@@ -481,4 +569,4 @@ UNIT_MAIN("page", {"page", .tear_down = free_out,
                              {a_journey_without_ballots_says_so},
                              {percents_add_up},
                              {percents_of_many_add_up},
-                             {a_shortage_of_memory_is_told, .loops = 5}}})
+                             {a_shortage_of_memory_is_told, .loops = 6}}})

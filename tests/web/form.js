@@ -1,7 +1,7 @@
 // Without JavaScript: vote, see, reload.
 
 import assert from "node:assert/strict";
-import { shoot, test } from "./harness.js";
+import { shoot, test, untilText } from "./harness.js";
 
 const plain = { javaScriptEnabled: false };
 const text = (page, selector) => page.locator(selector).innerText();
@@ -11,9 +11,7 @@ test("without JavaScript a form votes, and a reload shows what is new", async ({
     const page = await open(server, "/p/lunch", plain);
     assert.equal(await text(page, "noscript p"), "Reload the page to see newer results.");
     await page.click('button[value="sushi"]');
-    await page.waitForURL("**/p/lunch?voted=sushi");
-    assert.equal(await text(page, "#notice"), "Your vote for sushi is recorded.");
-    assert.equal(await page.locator(".voted").getAttribute("data-choice"), "sushi");
+    await untilText(page, '[data-choice="sushi"] .percent', "100%");
     assert.equal(await text(page, '[data-choice="sushi"] .percent'), "100%");
     await shoot(page, "without-javascript");
     await server.command("VOTE lunch pizza");
@@ -23,21 +21,57 @@ test("without JavaScript a form votes, and a reload shows what is new", async ({
     assert.equal(await page.locator(".link:visible").count(), 0); // it is not connected, so it says nothing of it
 });
 
-test("without JavaScript named voters vote once, and a refusal leads back", async ({ start, open }) => {
+test("without JavaScript a final ballot is asked for, and a refusal leads back", async ({ start, open }) => {
     const server = await start();
     await server.command("CREATE board yes no voters=named ballots=once");
+    await server.command("LABEL board yes Ja & Amen");
     const page = await open(server, "/p/board", { ...plain, tolerate: /status of 409/ });
-    await page.fill("#voter", "ann");
-    await page.click('button[value="yes"]');
-    await page.waitForURL("**/p/board?voted=yes");
-    await page.fill("#voter", "ann");
-    await page.click('button[value="no"]');
+    const vote = async (choice) => {
+        await page.fill("#voter", "ann");
+        await page.click(`button[value="${choice}"]`);
+        await page.waitForURL(`**/p/board?voter=ann&choice=${choice}`);
+    };
+    await vote("yes");
+    assert.equal(await text(page, "h2"), "Vote for Ja & Amen?");
+    await shoot(page, "question-without-javascript");
+    assert.match(await server.tally("board"), /^open \d+ 0 yes=0 no=0$/);
+    await page.click("text=Go back");
+    await page.waitForURL("**/p/board");
+    await vote("yes");
+    await page.click(".yes");
+    await untilText(page, "[data-total]", "1");
+    await vote("no");
+    await page.click(".yes");
     await page.waitForURL("**/ballots");
     assert.equal(await text(page, ".status"), "409");
     assert.match(await text(page, ".detail"), /another choice was recorded first/);
     await page.click(".back");
     await page.waitForURL("**/p/board");
     assert.match(await server.tally("board"), /^open \d+ 1 yes=1 no=0$/);
+});
+
+test("a page says only what is so, in browsers that know no styles too", async ({ start, open }) => {
+    const server = await start("--poll", "lunch=pizza,sushi");
+    await server.command("CREATE award film book reveal=closed");
+    await server.command("CREATE later yes no state=closed");
+    await server.command("CREATE over yes no");
+    await server.command("CLOSE over");
+    const words = ["Not open yet", "Open\n", "Closed", "Live", "Reconnecting", "hidden until", "Your vote", "%"];
+    const said = {
+        "/p/lunch": ["Open\n", "%"],
+        "/p/award": ["Open\n", "hidden until"],
+        "/p/later": ["Not open yet", "%"],
+        "/p/over": ["Closed", "%"],
+        "/screen/lunch": ["Open\n", "%"],
+        "/screen/award": ["Open\n", "hidden until"],
+        "/screen/later": ["Not open yet", "%"],
+        "/screen/over": ["Closed", "%"],
+    };
+    for (const [path, expected] of Object.entries(said)) {
+        const page = await open(server, path, plain);
+        const all = await page.locator("body").textContent();
+        assert.deepEqual(words.filter((each) => all.includes(each)), expected, path);
+    }
 });
 
 test("without JavaScript hidden and closed polls are told as such", async ({ start, open }) => {

@@ -83,6 +83,10 @@ test("on a phone everything that is tapped is large enough", async ({ start, ope
     }
     await page.fill("#voter", "bob");
     await page.tap('button[value="no"]');
+    for (const button of await page.locator(".question button").all()) {
+        assert.ok((await button.boundingBox()).height >= 44);
+    }
+    await page.tap(".question .yes");
     await until(page, () => /recorded/.test(document.getElementById("notice").textContent));
 });
 

@@ -2,6 +2,7 @@
 
 import { runAll } from "./harness.js";
 import "./vote.js";
+import "./doubt.js";
 import "./live.js";
 import "./form.js";
 import "./safety.js";

@@ -80,6 +80,13 @@ export class Server {
         return lines;
     }
 
+    // Waits until what only the server can tell is so, by asking it.
+    async until(condition) {
+        while (!(await condition())) {
+            await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+    }
+
     // "open 3 1 pizza=0 sushi=1": what SHOW tells of a poll.
     async tally(poll) {
         return (await this.command(`SHOW ${poll}`))[0].replace(`+OK ${poll} `, "");

@@ -1,0 +1,155 @@
+// What a page says of a ballot whose fate it does not know, and that sending it again counts once.
+
+import assert from "node:assert/strict";
+import { openInStillTime, shoot, test, until, untilText } from "./harness.js";
+
+const lunch = ["--poll", "lunch=pizza,sushi,tacos"];
+const expected = { tolerate: /status of 5\d\d|status of 4\d\d|ERR_/ };
+const doubt = (label) => `It is not known yet whether your vote for ${label} is counted. Tap it again: it counts once.`;
+const button = (choice) => `button[value="${choice}"]`;
+
+async function makeApplause(start) {
+    const server = await start();
+    await server.command("CREATE applause clap cheer ballots=unlimited");
+    return server;
+}
+
+const problem = (status, members) => ({
+    status,
+    contentType: "application/problem+json",
+    body: JSON.stringify({ type: "about:blank", title: "No", status, ...members }),
+});
+
+// Answers that say nothing of the ballot, which has been recorded behind them.
+const strange = {
+    "a proxy's 502": { status: 502, contentType: "text/html", body: "<h1>Bad Gateway</h1>" },
+    "a proxy's 504 as a problem": problem(504),
+    "a proxy's 408 as a problem": problem(408),
+    "a proxy's 403": { status: 403, contentType: "text/html", body: "<h1>Forbidden</h1>" },
+    "a problem of another status": problem(409, { status: 200, code: "POLL-CLOSED" }),
+    "a page of a network that wants a login": { status: 200, contentType: "text/html", body: "<h1>Welcome</h1>" },
+    "another server's JSON": { status: 201, contentType: "application/json", body: "{}" },
+    "half an answer": { status: 201, contentType: "application/json", body: '{"seq":' },
+    "a redirect": { status: 302, headers: { Location: "/hello" } },
+    "no content": { status: 204 },
+};
+
+for (const [name, answer] of Object.entries(strange)) {
+    test(`${name} does not tell of a ballot, which counts once`, async ({ start, open }) => {
+        const server = await makeApplause(start);
+        const page = await open(server, "/p/applause", expected);
+        await page.route("**/ballots", async (route) => {
+            await route.fetch();
+            await route.fulfill(answer);
+        }, { times: 1 });
+        await page.click(button("clap"));
+        await untilText(page, "#notice", doubt("clap"));
+        await page.click(button("clap"));
+        await untilText(page, "#notice", "Your vote for clap is recorded.");
+        assert.match(await server.tally("applause"), /^open \d+ 1 clap=1 cheer=0$/);
+    });
+}
+
+// Answers that are the server's own, and tell that nothing was recorded.
+const refusals = {
+    "The server's 503": [problem(503, { code: "STORAGE", detail: "the disk is full" }), "Not counted: the disk is full."],
+    "A refusal without a code": [problem(403, { detail: "a page of another site may not vote here" }), "Not counted: a page of another site may not vote here."],
+};
+
+for (const [name, [answer, words]] of Object.entries(refusals)) {
+    test(`${name} is told as such`, async ({ start, open }) => {
+        const server = await makeApplause(start);
+        const page = await open(server, "/p/applause", expected);
+        await page.route("**/ballots", (route) => route.fulfill(answer), { times: 1 });
+        await page.click(button("clap"));
+        await untilText(page, "#notice", words);
+        await page.click(button("clap"));
+        await untilText(page, "#notice", "Your vote for clap is recorded.");
+        assert.match(await server.tally("applause"), /^open \d+ 1 clap=1 cheer=0$/);
+    });
+}
+
+test("an answer that does not come is waited for ten seconds", async ({ start, open, proxy: through }) => {
+    const server = await makeApplause(start);
+    const proxy = await through(server);
+    const page = await openInStillTime(open, proxy, "/p/applause", expected);
+    proxy.losesAnswers = true;
+    await page.click(button("clap"));
+    await page.clock.runFor(9000);
+    await untilText(page, "#notice", "Sending your vote…");
+    await shoot(page, "sending");
+    await page.clock.runFor(1500);
+    await untilText(page, "#notice", doubt("clap"));
+    await shoot(page, "doubt");
+    proxy.losesAnswers = false;
+    await page.click(button("clap"));
+    await untilText(page, "#notice", "Your vote for clap is recorded.");
+    assert.match(await server.tally("applause"), /^open \d+ 1 clap=1 cheer=0$/);
+});
+
+test("who changes his mind while a ballot is on its way gets the last choice", async ({ start, open }) => {
+    const server = await start(...lunch);
+    const page = await open(server, "/p/lunch");
+    let release;
+    const released = new Promise((resolve) => (release = resolve));
+    const sent = [];
+    await page.route("**/ballots", async (route) => {
+        sent.push(route.request().postDataJSON().choice);
+        await released;
+        await route.continue();
+    });
+    for (const choice of ["pizza", "pizza", "sushi", "tacos"]) {
+        await page.click(button(choice));
+    }
+    release();
+    await untilText(page, "#notice", "Your vote for tacos is recorded.");
+    assert.deepEqual(sent, ["pizza", "tacos"]);
+    assert.match(await server.tally("lunch"), /^open \d+ 1 pizza=0 sushi=0 tacos=1$/);
+});
+
+test("where every ballot counts, no tap is lost while others are on their way", async ({ start, open }) => {
+    const server = await makeApplause(start);
+    const page = await open(server, "/p/applause");
+    let release;
+    const released = new Promise((resolve) => (release = resolve));
+    await page.route("**/ballots", async (route) => {
+        await released;
+        await route.continue();
+    });
+    for (let i = 0; i < 10; i++) {
+        await page.click(button(i % 2 ? "clap" : "cheer"));
+    }
+    await untilText(page, "#notice", "Sending 10 votes…");
+    release();
+    await untilText(page, "[data-total]", "10");
+    assert.match(await server.tally("applause"), /^open \d+ 10 clap=5 cheer=5$/);
+});
+
+test("taps that came to nothing are sent again by one, and count once each", async ({ start, open }) => {
+    const server = await makeApplause(start);
+    const page = await open(server, "/p/applause", expected);
+    let release;
+    const released = new Promise((resolve) => (release = resolve));
+    await page.route("**/ballots", async (route) => {
+        await released;
+        await route.abort();
+    }, { times: 3 });
+    for (let i = 0; i < 5; i++) {
+        await page.click(button("clap"));
+    }
+    release();
+    await untilText(page, "#notice", "It is not known yet whether 5 of your votes are counted. Tap again: each of them counts once.");
+    await page.click(button("clap"));
+    await untilText(page, "[data-total]", "5");
+    await untilText(page, "#notice", "Your vote for clap is recorded.");
+    await until(page, () => document.querySelector("form").ariaBusy !== "true");
+    assert.match(await server.tally("applause"), /^open \d+ 5 clap=5 cheer=0$/);
+});
+
+test("an address can't claim that a vote is recorded", async ({ start, open }) => {
+    const server = await start(...lunch);
+    const page = await open(server, "/p/lunch?voted=pizza");
+    await until(page, () => document.querySelector(".link").dataset.link === "live");
+    assert.equal(await page.locator("#notice").textContent(), "Choose one to vote.");
+    assert.equal(await page.locator(".voted").count(), 0);
+});

@@ -1,0 +1,74 @@
+// The page anew: its text, choices, or whole poll have changed on the server, which makes the pages. What is typed in,
+// where the focus is, and elements with data-kept stay as they are.
+
+const SPREAD_MS = 1000; // thousands of pages don't ask at one instant
+const LEAST_MS = 5000; // between two, should something on the way answer with an old one
+const ANSWER_MS = 10000;
+
+// The server's page of this address as it is now, or null if what comes is none of its pages, or says that it can't now.
+async function fetchPage() {
+    const limit = new AbortController();
+    const timer = setTimeout(() => limit.abort(), ANSWER_MS);
+    try {
+        const options = { headers: { Accept: "text/html" }, redirect: "error", cache: "no-cache", signal: limit.signal };
+        const response = await fetch(location.href, options);
+        if (!response.ok && response.status !== 404) {
+            return null;
+        }
+        const page = new DOMParser().parseFromString(await response.text(), "text/html");
+        return page.querySelector('meta[name="application-name"][content="tallycast"]') ? page : null;
+    } catch {
+        return null;
+    } finally {
+        clearTimeout(timer);
+    }
+}
+
+// What names an element in both the old and the new page.
+const nameOf = (element) => element?.id || element?.value || null;
+
+function keep(main, next) {
+    for (const field of main.querySelectorAll("input[id]")) {
+        Object.assign(next.querySelector(`#${field.id}`) ?? {}, { value: field.value });
+    }
+    for (const element of main.querySelectorAll("[data-kept]")) {
+        next.querySelector(`#${element.id}`)?.replaceWith(element);
+    }
+}
+
+function put(page) {
+    const main = document.querySelector("main");
+    const next = document.adoptNode(page.querySelector("main"));
+    if (next.className.split(" ")[0] !== main.className.split(" ")[0]) {
+        location.reload(); // the poll is gone
+        return false;
+    }
+    const focused = main.contains(document.activeElement) ? nameOf(document.activeElement) : null;
+    keep(main, next);
+    main.replaceWith(next);
+    document.title = page.title;
+    if (focused) {
+        [...next.querySelectorAll("input, button, a")].find((each) => nameOf(each) === focused)?.focus();
+    }
+    return true;
+}
+
+// Returns a function that has the page's main made anew, soon, and calls onNew when it is.
+export function renewer(onNew) {
+    let timer = 0;
+    let last = -LEAST_MS;
+
+    async function renew() {
+        const page = await fetchPage();
+        last = performance.now();
+        timer = 0;
+        if (page && put(page)) {
+            onNew();
+        }
+    }
+
+    return () => {
+        const wait = Math.max(Math.random() * SPREAD_MS, last + LEAST_MS - performance.now());
+        timer ||= setTimeout(renew, wait);
+    };
+}
