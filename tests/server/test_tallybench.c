@@ -24,6 +24,7 @@ enum { ARGUMENTS_MAX = 48 };
 
 /* A place for files; no server of tests/support/server.c is started in it. */
 static struct server place;
+static const char *output; /* NULL: the place's log */
 static char json_path[SERVER_PATH_MAX + 16], report_path[SERVER_PATH_MAX + 16];
 
 static void make_place(void)
@@ -56,7 +57,7 @@ static pid_t start_bench_of(const char *format, va_list values)
     ck_assert_int_ge(pid, 0);
     setpgid(pid, pid);
     if (pid == 0) {
-        int log = open(place.log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+        int log = open(output ? output : place.log, O_WRONLY | O_CREAT | O_APPEND, 0600);
         prctl(PR_SET_PDEATHSIG, SIGTERM);
         dup2(log, STDOUT_FILENO);
         dup2(log, STDERR_FILENO);
@@ -920,6 +921,18 @@ START_TEST(broken_promises_are_noticed)
 }
 END_TEST
 
+static const char *const short_ones[] = {"--help",   "-h",        "run --help",
+                                         "suite -h", "--version", "-V"};
+
+START_TEST(output_that_is_lost_is_an_error)
+{
+    make_place();
+    assert_status(run_bench("%s", short_ones[_i]), 0);
+    output = "/dev/full";
+    assert_status(run_bench("%s", short_ones[_i]), 1);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     const char *liar = getenv("LIAR");
@@ -937,6 +950,7 @@ int main(int argc, char **argv)
                               {a_suite},
                               {limits},
                               {wrong_usage},
+                              {output_that_is_lost_is_an_error, .loops = UNIT_COUNT(short_ones)},
                               {open_loop_ends_with_its_ballots},
                               {an_interrupt_ends_a_run_in_order},
                               {broken_promises_are_noticed, .loops = UNIT_COUNT(promises)}}}));

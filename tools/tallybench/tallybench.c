@@ -107,15 +107,14 @@ static int run_command(const struct command_row *command, int argc, char **argv)
     return OPTIONS_USAGE_STATUS;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
-    signal(SIGPIPE, SIG_IGN);
     const char *name = argc > 1 ? argv[1] : "--help";
-    if (strcmp(name, "--help") == 0) {
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
         print_help();
         return argc > 1 ? STATUS_GOOD : OPTIONS_USAGE_STATUS;
     }
-    if (strcmp(name, "--version") == 0) {
+    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
         puts("tallybench " PACKAGE_VERSION);
         return STATUS_GOOD;
     }
@@ -124,4 +123,15 @@ int main(int argc, char **argv)
         return run_command(command, argc - 1, argv + 1);
     fprintf(stderr, "tallybench: there is no command '%s'; tallybench --help lists them\n", name);
     return OPTIONS_USAGE_STATUS;
+}
+
+int main(int argc, char **argv)
+{
+    signal(SIGPIPE, SIG_IGN);
+    int status = run(argc, argv);
+    errno = 0;
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status == STATUS_GOOD)
+        status = complain("standard output",
+                          errno ? strerror(errno) : "what was printed is lost in part");
+    return status;
 }

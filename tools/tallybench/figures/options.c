@@ -189,8 +189,8 @@ enum options_outcome options_parse(struct options *options, enum options_command
     optind = 0; /* starts over, in glibc and musl */
     opterr = 0;
     int letter;
-    while ((letter = getopt_long(argc, argv, "+:", list, NULL)) != -1) {
-        if (letter == HELP_LETTER)
+    while ((letter = getopt_long(argc, argv, "+:h", list, NULL)) != -1) {
+        if (letter == HELP_LETTER || letter == 'h')
             return OPTIONS_HELP;
         if (letter == '?' || letter == ':') {
             snprintf(error, OPTIONS_ERROR_MAX, "%s: %s", argv[optind - 1],
