@@ -6,6 +6,8 @@
 #define _GNU_SOURCE /* nftw, pipe2 */
 #include "tests/support/server.h"
 
+#include "tools/lib/admin.h"
+
 #include "tests/support/temporary.h"
 
 #include <arpa/inet.h>
@@ -27,7 +29,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -478,22 +479,12 @@ struct client *server_client(struct server *server)
 
 int server_socket_admin(const struct server *server)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    ck_assert_uint_lt(strlen(server->admin), sizeof address.sun_path);
-    memcpy(address.sun_path, server->admin, strlen(server->admin) + 1);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    ck_assert_int_ge(fd, 0);
-    if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
-        return fd;
-    close(fd);
-    return -1;
+    return admin_connect(server->admin, ADMIN_FOREVER);
 }
 
 struct client *server_connect_admin(struct server *server)
 {
-    int fd = server_socket_admin(server);
-    ck_assert_int_ge(fd, 0);
-    return client_adopt(server, fd);
+    return client_adopt(server, server_socket_admin(server));
 }
 
 struct client *server_admin(struct server *server)
