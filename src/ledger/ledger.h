@@ -26,7 +26,9 @@ struct ledger *ledger_new(struct store *store, struct tally *tally, const struct
 void ledger_free(struct ledger *ledger);
 
 /* Loads what the store holds as ledger_new does, and forgets it: 0 if a server would start on it,
- * or -1 with `why` filled. For tools; any thread that has the store. */
+ * or -1 with `why` filled. For tools, with a store that is open for reading; any thread that has
+ * it.
+ */
 int ledger_check(struct store *store, char why[STORE_WHY_MAX]) __attribute__((warn_unused_result));
 
 /* Before ledger_start: makes a poll durably, unless its name is in use. Takes over `poll`. Returns

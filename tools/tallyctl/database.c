@@ -14,7 +14,6 @@
 #include "tools/tallyctl/database.h"
 
 #include "ledger/ledger.h"
-#include "ledger/ports.h"
 #include "proto/schema_sql.h"
 #include "store/database.h"
 #include "tools/tallyctl/copy.h"
@@ -40,8 +39,7 @@ struct database {
     sqlite3 *sqlite;
     struct store *store; /* the same file for the server's loader; NULL where that refuses it: */
     char *why;           /* owned; the loader's words */
-    struct voter_key key;
-    char *name; /* for messages: as it was given */
+    char *name;          /* for messages: as it was given */
     char *
         path; /* without symbolic links: SQLite looks for the -wal there. NULL for a fresh backup */
     char *wal_path;
@@ -251,7 +249,8 @@ static enum status harden(struct database *database)
 static void open_store(struct database *database, const char *path)
 {
     char why[STORE_WHY_MAX];
-    if (database_open_to_read(&database->store, &database->key, path, why) == 0)
+    struct voter_key key;
+    if (database_open_to_read(&database->store, &key, path, why) == 0)
         return;
     database->store = NULL;
     keep_why(database, path, why);
@@ -306,29 +305,12 @@ enum status database_open_fresh(const struct invocation *invocation, struct data
 
 /* ---- Would a server start with it? ---- */
 
-static const char *load(struct database *database, struct tally *tally, struct ports *ports)
-{
-    char why[STORE_WHY_MAX];
-    struct ledger *ledger = ledger_new(database->store, tally, &database->key, ports, why);
-    if (!ledger)
-        keep_why(database, database->path ? database->path : "", why);
-    else
-        ledger_free(ledger);
-    return database->why;
-}
-
 const char *database_judge(struct database *database)
 {
-    if (!database->store)
-        return database->why;
-    struct tally *tally = tally_new(0);
-    struct ports *ports = ports_new(0, NULL);
-    if (!tally || !ports)
-        memory_exhausted();
-    const char *why = load(database, tally, ports);
-    tally_free(tally);
-    ports_free(ports);
-    return why;
+    char why[STORE_WHY_MAX];
+    if (database->store && ledger_check(database->store, why) != 0)
+        keep_why(database, database->path ? database->path : "", why);
+    return database->why;
 }
 
 /* ---- Was it left alone? ---- */

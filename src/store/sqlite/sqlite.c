@@ -21,14 +21,13 @@
  * A new database is made under another name, synced, and linked into place whole; so a file that
  * exists has a complete schema, and its header can be judged before SQLite, which might recover or
  * change it, opens it. */
-#include "store/sqlite/sqlite.h"
+#include "store/sqlite/sqlite_internal.h"
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "proto/schema_sql.h"
-#include "store/sqlite/sqlite_internal.h"
 #include "store/sqlite/sqlite_pragmas.h"
 #include "poll/voter.h"
 
@@ -362,8 +361,7 @@ int store_open(struct store **opened, const char *path, bool sync, char why[STOR
     return 0;
 }
 
-/* What store_open allocates, but for the connection. */
-static void release(struct store *store)
+void store_close(struct store *store)
 {
     sqlite3_stmt *const statements[] = {
         store->begin,        store->begin_log,      store->commit,
@@ -371,22 +369,12 @@ static void release(struct store *store)
         store->insert_event, store->insert_ballots, store->replace_tally};
     for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
         sqlite3_finalize(statements[i]);
-}
-
-static void free_store(struct store *store)
-{
-    free(store->log_path);
-    free(store->path);
-    free(store);
-}
-
-void store_close(struct store *store)
-{
-    release(store);
     sqlite3_close(store->db);
     if (store->file >= 0)
         close(store->file);
-    free_store(store);
+    free(store->log_path);
+    free(store->path);
+    free(store);
 }
 
 /* ---- the key's check value ---- */
@@ -427,36 +415,6 @@ int store_set_key_check(struct store *store, struct hash check, char why[STORE_W
         sqlite3_finalize(statement);
     }
     return code == SQLITE_DONE ? 0 : store_fail(store, why, "can't be written");
-}
-
-/* ---- over a database of somebody else's ---- */
-
-struct store *store_borrow(sqlite3 *db, const char *name, char why[STORE_WHY_MAX])
-{
-    struct hash unused;
-    struct store *store = calloc(1, sizeof *store);
-    if (!store || !(store->path = strdup(name))) {
-        free(store);
-        fail_errno(name, why);
-        return NULL;
-    }
-    store->file = -1;
-    store->db = db;
-    int result = prepare(store, why);
-    if (result == 0 && store_has_ballots(store) && !store_key_check(store, &unused)) {
-        snprintf(why, STORE_WHY_MAX, "%s: damaged: server", store->path);
-        result = -1;
-    }
-    if (result == 0)
-        return store;
-    store_give_back(store);
-    return NULL;
-}
-
-void store_give_back(struct store *store)
-{
-    release(store);
-    free_store(store);
 }
 
 /* ---- committing ---- */
