@@ -315,8 +315,10 @@ static bool parse_client(struct parse *parse)
     struct span word;
     if (!take_word(parse, &word) || !take_end(parse))
         return false;
-    return number_parse(word.at, word.len, UINT64_MAX, &parse->command->number) ||
-           refuse(parse, "a connection's id is a number; CLIENTS lists them");
+    parse->command->number = 0;
+    bool is_id = number_parse(word.at, word.len, UINT64_MAX, &parse->command->number);
+    parse->command->text = is_id ? (struct span){NULL, 0} : word;
+    return true;
 }
 
 static bool parse_sequence(struct parse *parse)

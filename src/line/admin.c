@@ -1,9 +1,9 @@
 /* The administrator's commands, on the worker's thread. Those that change something are requests to
- * the ledger; those that look at every connection are inquiries to all workers; both are answered
+ * the ledger; those that look at every connection are queries over all workers; both are answered
  * later, and the session waits. */
 #include "line/commands.h"
 
-#include "line/inquiry.h"
+#include "line/client_query.h"
 #include "line/session_reply.h"
 #include "view/journey_view.h"
 #include "base/log.h"
@@ -180,9 +180,10 @@ int execute_journey(struct session *session, const struct command *command, cons
     return 0;
 }
 
-static int inquire(struct session *session, const struct command *command, uint64_t kick_id)
+static int query(struct session *session, const struct command *command,
+                 enum client_query_kind kind, const struct in6_addr *address)
 {
-    if (inquiry_start(session, kick_id) != 0)
+    if (client_query_start(session, kind, command->number, address) != 0)
         return ERR_LIMIT;
     session->asked = (uint8_t)command->id;
     session->client.in_flight++;
@@ -192,13 +193,18 @@ static int inquire(struct session *session, const struct command *command, uint6
 int execute_clients(struct session *session, const struct command *command, const char **why)
 {
     (void)why;
-    return inquire(session, command, 0);
+    return query(session, command, QUERY_LIST, NULL);
 }
 
 int execute_kick(struct session *session, const struct command *command, const char **why)
 {
-    (void)why;
-    return command->number > 0 ? inquire(session, command, command->number) : ERR_NO_SUCH_CLIENT;
+    struct in6_addr address;
+    if (!command->text.at)
+        return query(session, command, QUERY_KICK_ID, NULL);
+    if (address_parse(&address, command->text.at, command->text.len) == 0)
+        return query(session, command, QUERY_KICK_ADDRESS, &address);
+    *why = "a connection is named by its id, a number, or by its IP address; CLIENTS lists them";
+    return ERR_BAD_ARGUMENT;
 }
 
 int execute_shutdown(struct session *session, const struct command *command, const char **why)

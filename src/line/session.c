@@ -11,6 +11,7 @@
  * line that is not whole in time. */
 #include "line/session.h"
 
+#include "line/client_query.h"
 #include "line/commands.h"
 #include "line/session_reply.h"
 
@@ -325,9 +326,11 @@ static void on_answer(struct client *client, const struct answer *answer)
 static void on_writable(struct conn *conn)
 {
     struct session *session = session_of(conn);
-    if (conn->mid_reply)
+    if (session->query)
+        client_query_resume(session);
+    else if (conn->mid_reply && !session->asked)
         commands_list_polls(session);
-    else if (session->client.subscriber)
+    else if (!conn->mid_reply && session->client.subscriber)
         subscriber_catch_up(session->client.subscriber);
 }
 
@@ -344,6 +347,7 @@ static void on_free(struct conn *conn)
 {
     if (session_of(conn)->file >= 0)
         close(session_of(conn)->file);
+    client_query_forget(session_of(conn));
     free(session_of(conn)->voter);
     client_free(conn);
 }

@@ -16,7 +16,7 @@
 struct session {
     struct client client;  /* first: a session is reached by its connection */
     uint32_t resume_at;    /* where paused: goes on when no more than this are in flight */
-    uint32_t polls_listed; /* of POLLS, where conn.mid_reply */
+    uint32_t polls_listed; /* of POLLS, where conn.mid_reply and nothing is asked */
     uint16_t errors_in_row;
     uint8_t
         asked; /* enum command_id of the request in flight that is not a VOTE; 0 (VOTE) for none */
@@ -24,7 +24,8 @@ struct session {
     bool skips_line : 1;      /* of a line that is too long the rest is dropped */
     bool drops_input : 1;     /* was told that the server stops: more input is dropped */
     int file;                 /* owned: the open file that came last with the input; -1 for none */
-    char *voter;              /* owned; AS; NULL for none */
+    struct client_query *query; /* owned: of CLIENTS, whose rows are not taken yet; or NULL */
+    char *voter;                /* owned; AS; NULL for none */
 };
 
 extern const struct client_protocol session_protocol;

@@ -19,7 +19,7 @@
 enum worker_stage {
     WORKER_RUNNING,
     WORKER_STOPPING,  /* takes no more input */
-    WORKER_QUIET,     /* has told that it is quiet: no more requests or inquiries */
+    WORKER_QUIET,     /* has told that it is quiet: no more requests or queries */
     WORKER_FINISHING, /* ends with its last connection */
 };
 

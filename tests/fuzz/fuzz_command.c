@@ -163,7 +163,7 @@ static void require_label(const struct command *command, struct span line)
 
 static void require_client(const struct command *command, struct span line)
 {
-    require_nothing(command, line);
+    require_text(command, line);
 }
 
 static void require_sequence(const struct command *command, struct span line)

@@ -145,6 +145,8 @@ static const char *const bad_arguments[] = {
     "CLIENTS all",
     "KICK",
     "KICK all",
+    "KICK 127.0.0.256",
+    "KICK 127.0.0.1:80",
     "KICK -1",
     "KICK 18446744073709551616",
     "BACKUP",
@@ -530,6 +532,63 @@ START_TEST(kick_closes_a_connection)
 }
 END_TEST
 
+/* Of many addresses one's connections are closed, and nobody else's. */
+START_TEST(kick_closes_all_connections_of_an_address)
+{
+    enum { EACH = 300 }; /* more than a query looks at in one turn */
+    static const char *const addresses[] = {"127.0.0.2", "127.0.0.3"};
+    struct client *clients[2][EACH];
+    for (int i = 0; i < 2 * EACH; i++)
+        client_line(clients[i % 2][i / 2] = server_connect(&server, addresses[i % 2]));
+    client_ask(clients[0][7], "SUBSCRIBE lunch", "+OK 1");
+    client_line(clients[0][7]);
+    client_ask(admin, "KICK 127.0.0.2", "+OK 300");
+    for (int i = 0; i < EACH; i++)
+        ck_assert_ptr_null(client_line_or_end(clients[0][i]));
+    client_ask_error(admin, "KICK 127.0.0.2", "NO-SUCH-CLIENT");
+    client_ask_error(admin, "KICK ::", "NO-SUCH-CLIENT"); /* as an admin socket has no address */
+    client_ask(clients[1][EACH - 1], "PING", "+OK");
+    client_ask(admin, "KICK ::ffff:127.0.0.3", "+OK 300");
+}
+END_TEST
+
+/* Its rows come as it takes them, and nothing comes between them. */
+START_TEST(clients_may_be_many)
+{
+    enum { CLIENTS = 600, QUERIES = 20 };
+    client_ask(admin, "SUBSCRIBE lunch", "+OK 1");
+    client_line(admin);
+    for (int i = 0; i < CLIENTS; i++)
+        server_client(&server);
+    for (int i = 0; i < QUERIES; i++)
+        client_send(admin, "CLIENTS");
+    client_ask(client, "VOTE lunch pizza", "+OK 2");
+    unsigned pushes = 0;
+    for (int i = 0; i < QUERIES; i++) {
+        unsigned rows = 0;
+        const char *line;
+        while ((line = client_line(admin))[0] == '=' || (rows == 0 && line[0] == '>'))
+            line[0] == '=' ? rows++ : pushes++;
+        ck_assert_uint_eq(rows, CLIENTS + 2);
+        ck_assert_str_eq(line, "+OK 602");
+    }
+    ck_assert_uint_le(pushes, 1);
+    if (pushes == 0)
+        client_expect(admin, "> lunch open 2 1 pizza=1 sushi=0");
+}
+END_TEST
+
+START_TEST(a_query_ends_with_whoever_asked)
+{
+    for (int i = 0; i < 50; i++) {
+        struct client *asker = server_admin(&server);
+        client_send(asker, "CLIENTS\nKICK 127.9.9.9\nCLIENTS");
+        client_close(asker);
+    }
+    client_ask(admin, "PING", "+OK");
+}
+END_TEST
+
 START_TEST(an_administrator_may_kick_itself)
 {
     char row[512];
@@ -792,6 +851,9 @@ SERVER_MAIN("commands",
                        {stats_count_what_happens},
                        {clients_has_a_row_for_each},
                        {kick_closes_a_connection},
+                       {kick_closes_all_connections_of_an_address},
+                       {clients_may_be_many},
+                       {a_query_ends_with_whoever_asked},
                        {an_administrator_may_kick_itself},
                        {an_administrator_that_kicked_itself_is_not_listened_to},
                        {backup_writes_a_new_file},

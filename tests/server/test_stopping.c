@@ -443,9 +443,9 @@ START_TEST(a_subscriber_that_is_refused_gets_the_last_tally_too)
 END_TEST
 
 /* Each CLIENTS asks the other threads, some of which have less to do and could end before. */
-START_TEST(inquiries_of_a_subscribed_administrator_are_answered)
+START_TEST(queries_of_a_subscribed_administrator_are_answered)
 {
-    enum { INQUIRIES = 2000 };
+    enum { QUERIES = 2000 };
     client_ask(admin, "CREATE q yes no", "+OK 1");
     struct client *subscriber = server_admin(&server);
     client_ask(subscriber, "SUBSCRIBE *", "+OK 1");
@@ -453,9 +453,9 @@ START_TEST(inquiries_of_a_subscribed_administrator_are_answered)
     struct client *witness = server_client(&server);
     client_ask(witness, "SUBSCRIBE q", "+OK 1");
     client_expect(witness, "> q open 1 0 yes=0 no=0");
-    char *lines = malloc(INQUIRIES * strlen("CLIENTS\n") + 1);
+    char *lines = malloc(QUERIES * strlen("CLIENTS\n") + 1);
     ck_assert_ptr_nonnull(lines);
-    for (unsigned i = 0; i < INQUIRIES; i++)
+    for (unsigned i = 0; i < QUERIES; i++)
         strcpy(lines + i * strlen("CLIENTS\n"), "CLIENTS\n");
     ssize_t sent = send(subscriber->fd, lines, strlen(lines), 0);
     ck_assert_int_eq(sent, (ssize_t)strlen(lines));
@@ -465,7 +465,7 @@ START_TEST(inquiries_of_a_subscribed_administrator_are_answered)
     int64_t began_ms = server_now_ms();
     server_signal(&server, SIGTERM);
     expect_stop_waits(witness);
-    for (unsigned i = 0; i < INQUIRIES; i++) {
+    for (unsigned i = 0; i < QUERIES; i++) {
         const char *line;
         while ((line = client_line(subscriber))[0] == '=')
             ;
@@ -773,7 +773,7 @@ SERVER_MAIN("stopping",
              .tests = {{a_subscriber_that_was_blocked_gets_the_last_tallies},
                        {ballots_behind_blocked_output_are_answered},
                        {a_subscriber_that_is_refused_gets_the_last_tally_too},
-                       {inquiries_of_a_subscribed_administrator_are_answered},
+                       {queries_of_a_subscribed_administrator_are_answered},
                        {subscribers_that_never_read_are_cut_off_in_time}}},
             {"stops", .set_up = set_up, .tear_down = tear_down,
              .tests = {{each_signal_stops_in_good_order, .loops = UNIT_COUNT(stop_signals)},

@@ -163,13 +163,15 @@ static bool is_from(const struct judge *judge, sqlite3_stmt *row, const struct v
     return false;
 }
 
-/* Whether a ballot that waits for its answer may have been recorded. */
+/* Whether a ballot that waits for its answer may have been recorded; where it has no id=, in place
+ * of the same choice. */
 static bool may_be_recorded(const struct judge *judge, const struct voter *voter)
 {
     const struct poll *poll = &judge->oracle->polls[voter->poll];
     bool changes = poll->kind == POLL_CHANGEABLE || poll->kind == POLL_ROLL_CALL;
     return voter->asked != NOTHING && !voter->found &&
-           (voter->seq == 0 || (changes && voter->choice != voter->asked));
+           (voter->seq == 0 ||
+            (changes && (voter->choice != voter->asked || !oracle_has_id(judge->oracle, voter))));
 }
 
 /* A ballot that nobody knows of must be one that waits for its answer. */
