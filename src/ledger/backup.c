@@ -67,7 +67,7 @@ void backup_begin(struct backup *backup, struct store *store, struct ports *port
     int error = start(backup, store, ports, port, request, cancelled);
     if (error == 0)
         return;
-    ports_answer(ports, port, (struct answer){.to = request->from, .error = error});
+    ports_answer(ports, port, (struct answer){.to = request->from, .error = (int16_t)error});
     drop_target(request->detail, request->file);
 }
 
@@ -108,8 +108,8 @@ void backup_finish(struct backup *backup)
     store_backup_end(backup->store);
     backup->running = false;
     failpoint(FAILPOINT_BACKUP_DONE);
-    ports_answer(
-        backup->ports, backup->port,
-        (struct answer){.to = backup->to, .number = backup->bytes, .error = backup->error});
+    ports_answer(backup->ports, backup->port,
+                 (struct answer){
+                     .to = backup->to, .number = backup->bytes, .error = (int16_t)backup->error});
     drop_target(backup->path, backup->file);
 }

@@ -17,7 +17,8 @@ enum { BATCH_MAX = 16384 }; /* requests a commit */
 
 /* What was decided about a request. */
 struct verdict {
-    int32_t error;
+    int16_t error;
+    uint16_t choice; /* for the answer */
     bool duplicate;
     uint64_t number;   /* for the answer */
     uint64_t rests_on; /* the entry without which the verdict would not be true; 0 for none */

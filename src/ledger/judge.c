@@ -37,7 +37,7 @@ static struct snapshot *draft_snapshot(struct ledger *ledger, uint32_t poll)
 
 static struct verdict refused(enum error error, uint64_t rests_on)
 {
-    return (struct verdict){.error = error, .number = rests_on, .rests_on = rests_on};
+    return (struct verdict){.error = (int16_t)error, .number = rests_on, .rests_on = rests_on};
 }
 
 /* A ballot of the same voter was cast by somebody else: not even its number is told, by which the
@@ -110,7 +110,7 @@ static struct known know_ballot(const struct poll *poll, const struct request *r
     bool has_id = request->key_kind == REQUEST_KEY_ID;
     known.identified =
         judge_identity(poll, &request->voter, has_id, &request->key, &known.identity);
-    known.proven = judge_proof(poll, &request->voter, request->key_kind != REQUEST_KEY_NONE,
+    known.proven = judge_proof(poll, &request->voter, request->key_kind >= REQUEST_KEY_ID,
                                &request->key, &known.proof);
     return known;
 }
@@ -162,6 +162,8 @@ static struct verdict judge_ballot(struct ledger *ledger, const struct request *
         return refused(ERR_POLL_CLOSED, now->state_seq);
     if (before.seq && poll_setting(now->poll, SETTING_BALLOTS) != BALLOTS_CHANGEABLE)
         return own ? refused(ERR_ALREADY_VOTED, before.seq) : refused_untold(before.seq);
+    if (request->key_kind == REQUEST_KEY_AFTER && before.seq > request->after)
+        return refused(ERR_ALREADY_VOTED, before.seq);
 
     struct snapshot *draft = draft_snapshot(ledger, request->poll);
     struct vote vote = vote_make(ledger->next_seq, request->choice);
@@ -171,6 +173,14 @@ static struct verdict judge_ballot(struct ledger *ledger, const struct request *
     record_ballot(ledger, request, vote.seq);
     ledger->next_seq++;
     return accepted(vote.seq);
+}
+
+/* What a later request of the batch may undo is no reason to wait: the answer comes when the batch
+ * is durable, as all do. */
+static struct verdict judge_lookup(const struct ledger *ledger, const struct request *request)
+{
+    struct vote vote = electorate_find(ledger->electorate, request->voter);
+    return (struct verdict){.number = vote.seq, .choice = vote.choice, .rests_on = vote.seq};
 }
 
 static struct store_event *record_event(struct ledger *ledger, enum store_event_kind kind,
@@ -249,6 +259,8 @@ static struct verdict judge(struct ledger *ledger, struct request *request)
     switch ((enum request_kind)request->kind) {
     case REQUEST_BALLOT:
         return judge_ballot(ledger, request);
+    case REQUEST_LOOKUP:
+        return judge_lookup(ledger, request);
     case REQUEST_CREATE:
         return judge_create(ledger, request);
     case REQUEST_TITLE:

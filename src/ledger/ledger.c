@@ -54,6 +54,7 @@ static void answer_batch(struct ledger *ledger)
                      (struct answer){.to = ledger->batch.requests[i].from,
                                      .number = verdict->number,
                                      .error = verdict->error,
+                                     .choice = verdict->choice,
                                      .duplicate = verdict->duplicate,
                                      .journey = journey_number(ledger->batch.requests[i].journey)});
         free(ledger->batch.requests[i].detail);

@@ -13,6 +13,8 @@ struct journey;
 
 enum request_kind {
     REQUEST_BALLOT,
+    REQUEST_LOOKUP, /* which ballot of the voter counts, in a poll where he has one; records nothing
+                     */
     REQUEST_CREATE, /* detail: a struct poll */
     REQUEST_TITLE,  /* detail: a struct request_text */
     REQUEST_LABEL,  /* detail: a struct request_text; choice */
@@ -30,13 +32,16 @@ struct request_text {
 /* A copy of `len` bytes. NULL if memory is short. Freed by free(). Any thread. */
 struct request_text *request_text_new(const char *bytes, size_t len);
 
-/* What a ballot's key is the hash of. In polls with ballots=unlimited it is the ballot's identity.
+/* What a ballot's key is. In polls with ballots=unlimited it is the ballot's identity.
  * In others it is a proof: whoever repeats a ballot is told so only with the key that it was cast
  * with, or where both have none. */
 enum request_key {
     REQUEST_KEY_NONE,
-    REQUEST_KEY_ID,  /* of id=; recorded */
-    REQUEST_KEY_OWN, /* of what no other connection or browser has; not recorded, never where
+    REQUEST_KEY_AFTER, /* no key: where voters may change their ballot and are known by more than a
+                          name, the number of the voter's last one; if a later one of his counts,
+                          this one is refused */
+    REQUEST_KEY_ID,    /* the hash of id=; recorded */
+    REQUEST_KEY_OWN,   /* that of what no other connection or browser has; not recorded, never where
                         ballots=unlimited */
 };
 
@@ -51,7 +56,10 @@ struct request {
     uint8_t kind;     /* enum request_kind */
     uint8_t key_kind; /* enum request_key */
     struct hash voter;
-    struct hash key;
+    union {
+        struct hash key;
+        uint64_t after; /* of REQUEST_KEY_AFTER */
+    };
     void *detail; /* owned by the request, freed by the ledger. BALLOT: a struct request_text with
                      the voter's name where the poll records names, or NULL */
     struct journey *journey; /* of a sampled ballot, or NULL; the ledger's until it answers */
@@ -60,9 +68,11 @@ struct request {
 /* One slot of the ring back. */
 struct answer {
     struct conn_ref to;
-    uint64_t number; /* the sequence (of the entry, or of the earlier ballot); BACKUP: bytes, or the
-                        errno that says why there are none, 0 where none does */
-    int32_t error;   /* 0, or an enum error */
+    uint64_t number; /* the sequence (of the entry, or of the earlier ballot; 0 if a LOOKUP found
+                        none); BACKUP: bytes, or the errno that says why there are none, 0 where
+                        none does */
+    int16_t error;   /* 0, or an enum error */
+    uint16_t choice; /* LOOKUP: what the ballot is for, from 0 */
     bool duplicate;
     uint16_t journey; /* the number of the request's; 0 for none */
 };

@@ -6,6 +6,12 @@
 
 #include "poll/voter.h"
 
+/* Whether a poll's voters are known by more than what they say. */
+static bool is_known(const struct poll *poll)
+{
+    return poll_setting(poll, SETTING_VOTERS) != VOTERS_NAMED;
+}
+
 /* The key of a ballot: its id=; or, so that nobody is told of a ballot that somebody else has cast
  * under the same name, whose it is. */
 static uint8_t find_key(const struct server *server, const struct ballot *ballot, struct hash *key)
@@ -48,8 +54,32 @@ int ballot_send(struct client *client, const struct ballot *ballot, const char *
         .voter = voter_hash(key, VOTER_HASH_VOTER, poll->id, voter.words.at, voter.words.len),
         .detail = name,
     };
-    request->key_kind = find_key(worker->server, ballot, &request->key);
+    if (ballot->has_after && is_known(poll) &&
+        poll_setting(poll, SETTING_BALLOTS) == BALLOTS_CHANGEABLE) {
+        request->key_kind = REQUEST_KEY_AFTER;
+        request->after = ballot->after;
+    } else {
+        request->key_kind = find_key(worker->server, ballot, &request->key);
+    }
     worker_sample(worker, &client->conn, request, ballot->traced);
     client->in_flight++;
     return 0;
+}
+
+bool ballot_look_up(struct client *client, const struct poll *poll, const struct claim *claim)
+{
+    struct identity voter;
+    const char *why;
+    if (!is_known(poll) || poll_setting(poll, SETTING_BALLOTS) == BALLOTS_UNLIMITED ||
+        identity_find(poll, claim, &voter, &why) != 0)
+        return false;
+    *worker_request(client->worker) = (struct request){
+        .from = client->conn.ref,
+        .poll = poll->id,
+        .kind = REQUEST_LOOKUP,
+        .voter = voter_hash(&client->worker->server->key, VOTER_HASH_VOTER, poll->id,
+                            voter.words.at, voter.words.len),
+    };
+    client->in_flight++;
+    return true;
 }

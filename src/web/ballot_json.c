@@ -4,11 +4,14 @@
 #include "web/ballot_json.h"
 
 #include "proto/http_value.h"
+#include "proto/number.h"
 
 #include <jansson.h>
 #include <string.h>
 
-#define SURPLUS "a ballot has choice, voter, id and token, and nothing else"
+#define SURPLUS    "a ballot has choice, voter, id, token and after, and nothing else"
+#define TWICE      "a member is given twice"
+#define AFTER_FORM "after is the sequence of a ballot, or 0"
 
 /* A form on its way. */
 struct reading {
@@ -32,7 +35,16 @@ static int take_word(struct reading *reading, struct span value, char text[PROTO
     return 0;
 }
 
-/* Takes one member or field, decoded. */
+static int take_after(struct reading *reading, uint64_t seq)
+{
+    if (reading->form->has_after)
+        return refuse(reading, TWICE);
+    reading->form->has_after = true;
+    reading->form->after = seq;
+    return 0;
+}
+
+/* Takes one member or field, decoded, but for after. */
 static int take(struct reading *reading, const char *name, struct span value)
 {
     struct ballot_form *form = reading->form;
@@ -44,7 +56,7 @@ static int take(struct reading *reading, const char *name, struct span value)
     if (!has)
         return refuse(reading, SURPLUS);
     if (*has)
-        return refuse(reading, "a member is given twice");
+        return refuse(reading, TWICE);
     *has = true;
     if (has == &reading->has_choice)
         return name_parse(value.at, value.len, &form->choice) ? 0 : refuse(reading, NAME_FORM);
@@ -57,6 +69,7 @@ static int take(struct reading *reading, const char *name, struct span value)
 static struct reading begin(struct ballot_form *form)
 {
     form->voter[0] = form->id[0] = form->token[0] = '\0';
+    form->has_after = false;
     return (struct reading){.form = form};
 }
 
@@ -70,6 +83,19 @@ static int finish(struct reading *reading, int error, const char **why)
 
 /* ---- JSON ---- */
 
+static int take_member(struct reading *reading, const char *name, const json_t *value)
+{
+    if (strcmp(name, "after") == 0) {
+        if (!json_is_integer(value) || json_integer_value(value) < 0)
+            return refuse(reading, AFTER_FORM);
+        return take_after(reading, (uint64_t)json_integer_value(value));
+    }
+    if (!json_is_string(value))
+        return refuse(reading, "choice, voter, id and token are strings");
+    struct span text = {json_string_value(value), json_string_length(value)};
+    return take(reading, name, text);
+}
+
 static int take_members(struct reading *reading, json_t *object)
 {
     const char *name;
@@ -77,10 +103,7 @@ static int take_members(struct reading *reading, json_t *object)
     int error = 0;
     json_object_foreach(object, name, value)
     {
-        if (!json_is_string(value))
-            return refuse(reading, "choice, voter, id and token are strings");
-        struct span text = {json_string_value(value), json_string_length(value)};
-        error = take(reading, name, text);
+        error = take_member(reading, name, value);
         if (error != 0)
             break;
     }
@@ -99,7 +122,7 @@ static int refuse_text(struct reading *reading, const json_error_t *problem)
     if (is_short_of_memory(problem))
         return ERR_LIMIT;
     return refuse(reading, json_error_code(problem) == json_error_duplicate_key
-                               ? "a member is given twice"
+                               ? TWICE
                                : "the body is not one JSON object");
 }
 
@@ -123,6 +146,16 @@ int ballot_json_read(struct span body, struct ballot_form *form, const char **wh
 
 enum { FIELD_NAME_SIZE = 16 };
 
+/* A form's field that is empty is there only because browsers send all of them. */
+static bool may_be_empty(const char *name)
+{
+    static const char *const names[] = {"voter", "id", "token", "after"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
 static int take_field(struct reading *reading, struct span raw_name, struct span raw_value)
 {
     char name[FIELD_NAME_SIZE];
@@ -132,9 +165,13 @@ static int take_field(struct reading *reading, struct span raw_name, struct span
     int len = http_decode(raw_value, true, value, sizeof value);
     if (len < 0)
         return refuse(reading, strcmp(name, "choice") == 0 ? NAME_FORM : VOTER_FORM);
-    if (len == 0 &&
-        (strcmp(name, "voter") == 0 || strcmp(name, "id") == 0 || strcmp(name, "token") == 0))
+    if (len == 0 && may_be_empty(name))
         return 0;
+    if (strcmp(name, "after") == 0) {
+        uint64_t seq;
+        return number_parse(value, (size_t)len, UINT64_MAX, &seq) ? take_after(reading, seq)
+                                                                  : refuse(reading, AFTER_FORM);
+    }
     return take(reading, name, (struct span){value, (size_t)len});
 }
 

@@ -8,10 +8,11 @@
 #include "web/page.h"
 #include "web/template.h"
 #include "web/web_guard.h"
+#include "web/web_pages.h"
 #include "web/web_polls.h"
+#include "web/web_reader.h"
 #include "web/web_reply.h"
 #include "web/web_route.h"
-#include "web/web_vote.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,10 +23,11 @@ enum { ASSET_NAME_MAX = 64, URL_MAX = 512 };
 /* ---- pages ---- */
 
 /* Replies with a page that a page_* function made, with its result. */
-static enum web_result reply_page(struct web_session *session, struct buffer *body, int result)
+static enum web_result reply_page(struct web_session *session, int status, struct buffer *body,
+                                  int result)
 {
     struct web_response response = {
-        .status = 200, .type = TYPE_HTML, .page = true, .varies_by_kind = true};
+        .status = status, .type = TYPE_HTML, .page = true, .varies_by_kind = true};
     if (result != TEMPLATE_BROKEN)
         return web_reply_buffer(session, &response, body, result != 0);
     buffer_free(body);
@@ -68,7 +70,7 @@ enum web_result web_index(struct web_session *session, const struct web_call *ca
     int result = page_index(&body, &place, list.snapshots, list.count,
                             end < tally_poll_count(tally) ? next : NULL);
     web_list_release(&list);
-    return reply_page(session, &body, result);
+    return reply_page(session, 200, &body, result);
 }
 
 /* Reads a text of the query. Returns whether it is there and fits `size` bytes, its NUL included.
@@ -106,30 +108,50 @@ static int append_poll_page(struct buffer *body, const struct page_place *place,
     return page_confirm(body, place, snapshot, reader, choice, voter);
 }
 
-/* Where a page's form keeps its texts. */
-struct form_texts {
-    char token[VOTER_COOKIE_TOKEN_CHARS + 1];
-    struct voter_cookie id; /* just a random name */
-};
-
-/* What makes a form that is sent twice count once: where each browser is a voter, and this one has
- * no cookie, the token of the one that it is given; where every ballot counts, an id. */
-static void know_reader(struct web_session *session, const struct http_request *request,
-                        const struct poll *poll, struct page_reader *reader,
-                        struct form_texts *texts)
+static enum web_result reply_poll(struct web_session *session, int status,
+                                  const struct page_reader *reader, struct span query)
 {
-    if (poll_setting(poll, SETTING_BALLOTS) == BALLOTS_UNLIMITED) {
-        voter_cookie_make(&session->client.worker->server->key, &texts->id);
-        reader->id = texts->id.id;
-    }
-    if (poll_setting(poll, SETTING_VOTERS) != VOTERS_CONNECTION)
-        return;
-    web_know_voter(session, request, (struct span){0});
+    char root[WEB_ROOT_SIZE];
+    const struct page_place place = web_place(session, root);
+    struct snapshot *snapshot = tally_snapshot(tally_of(session), session->poll->id);
+    struct buffer body = {0};
+    int result = append_poll_page(&body, &place, snapshot, reader, query);
+    snapshot_unref(snapshot);
+    return reply_page(session, status, &body, result);
+}
+
+/* A name for the next ballot of a poll where each counts, by which it counts once; else NULL. */
+static const char *make_id(const struct web_session *session, struct voter_cookie *random)
+{
+    if (poll_setting(session->poll, SETTING_BALLOTS) != BALLOTS_UNLIMITED)
+        return NULL;
+    voter_cookie_make(&session->client.worker->server->key, random);
+    return random->id;
+}
+
+void web_show_poll(struct web_session *session, int status, int choice)
+{
+    struct voter_cookie random;
+    const struct page_reader reader = {.voted = choice, .id = make_id(session, &random)};
+    (void)reply_poll(session, status, &reader, (struct span){0});
+}
+
+/* To a reader whose ballot nobody knows of. Where each browser is a voter, one that has no cookie
+ * gets it, and its form names the same voter: so a form that is sent twice counts once. */
+static enum web_result show_to_stranger(struct web_session *session,
+                                        const struct http_request *request)
+{
+    struct voter_cookie random;
+    char token[VOTER_COOKIE_TOKEN_CHARS + 1];
+    struct page_reader reader = {.voted = -1, .id = make_id(session, &random)};
+    if (poll_setting(session->poll, SETTING_VOTERS) == VOTERS_CONNECTION)
+        web_know_voter(session, request, (struct span){0});
     if (session->sets_cookie) {
-        voter_cookie_token(&session->voter, texts->token);
-        reader->token = texts->token;
+        voter_cookie_token(&session->voter, token);
+        reader.token = token;
+        session->sets_cookie = web_guard_is_navigation(request);
     }
-    session->sets_cookie = session->sets_cookie && web_guard_is_navigation(request);
+    return reply_poll(session, 200, &reader, request->query);
 }
 
 enum web_result web_poll_page(struct web_session *session, const struct web_call *call)
@@ -137,16 +159,13 @@ enum web_result web_poll_page(struct web_session *session, const struct web_call
     const struct poll *poll = web_find_poll(session, call);
     if (!poll)
         return web_refuse(session, ERR_NO_SUCH_POLL, 0, NULL);
-    struct form_texts texts;
-    struct page_reader reader = {.voted = -1};
-    know_reader(session, call->request, poll, &reader, &texts);
-    char root[WEB_ROOT_SIZE];
-    const struct page_place place = web_place(session, root);
-    struct snapshot *snapshot = tally_snapshot(tally_of(session), poll->id);
-    struct buffer body = {0};
-    int result = append_poll_page(&body, &place, snapshot, &reader, call->request->query);
-    snapshot_unref(snapshot);
-    return reply_page(session, &body, result);
+    if (web_reader_must_wait(session))
+        return WEB_WAITS;
+    session->poll = poll;
+    if (final_choice(poll, call->request->query) < 0 &&
+        web_reader_look_up(session, call->request, WEB_ASKS_PAGE))
+        return WEB_ASKED;
+    return show_to_stranger(session, call->request);
 }
 
 /* The voting page's address as this browser would write it; where it names no host (HTTP/1.0), by
@@ -175,7 +194,7 @@ enum web_result web_screen(struct web_session *session, const struct web_call *c
     struct buffer body = {0};
     int result = page_screen(&body, &place, snapshot, url);
     snapshot_unref(snapshot);
-    return reply_page(session, &body, result);
+    return reply_page(session, 200, &body, result);
 }
 
 enum web_result web_journey(struct web_session *session, const struct web_call *call)
@@ -186,7 +205,7 @@ enum web_result web_journey(struct web_session *session, const struct web_call *
     char root[WEB_ROOT_SIZE];
     const struct page_place place = web_place(session, root);
     struct buffer body = {0};
-    return reply_page(session, &body, page_journey(&body, &place, &journey));
+    return reply_page(session, 200, &body, page_journey(&body, &place, &journey));
 }
 
 enum web_result web_asset(struct web_session *session, const struct web_call *call)

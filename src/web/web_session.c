@@ -147,7 +147,7 @@ static void on_answer(struct client *client, const struct answer *answer)
     struct conn *conn = &client->conn;
     struct web_session *session = web_session_of(conn);
     if (conn->state != CONN_DOOMED)
-        web_voted(session, answer);
+        web_take_answer(session, answer);
     client_answered(client, 0);
 }
 

@@ -16,6 +16,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* What the ledger was asked for. */
+enum web_asks {
+    WEB_ASKS_VOTE, /* to record a ballot */
+    WEB_ASKS_PAGE, /* the reader's ballot, for the poll's page */
+    WEB_ASKS_OWN,  /* the reader's ballot, for himself */
+};
+
 struct web_session {
     struct client client;      /* first: a session is reached by its connection */
     bool head : 1;             /* of the present request: asks for no body */
@@ -26,9 +33,12 @@ struct web_session {
     bool streams : 1;          /* is sent events from now on; more input is dropped */
     uint8_t closes_for;        /* of the present request: enum close_reason for which the connection
                                   ends after the reply; or CLOSE_NONE */
+    uint8_t asks;              /* of the request in flight: enum web_asks */
     uint8_t depth;             /* of the present request: slashes in its path beyond the first */
+    uint16_t choice;           /* of the ballot in flight */
     struct http_part part;     /* of the next request, which is not whole yet */
-    const struct poll *poll;   /* of the ballot in flight, or of the one just answered; or NULL */
+    const struct poll *poll;   /* that the request in flight, or the one just answered, is about;
+                                  or NULL */
     struct voter_cookie voter; /* of the present request, where sets_cookie */
 };
 

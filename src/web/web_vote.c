@@ -1,13 +1,17 @@
-/* Ballots over HTTP: a body → a request to the ledger, and its answer → a reply. On the worker's
+/* Ballots over HTTP: a body → a request to the ledger, and its answers → replies. On the worker's
  * thread. */
 #include "web/web_vote.h"
 
 #include "poll/poll.h"
+#include "json/json_write.h"
 #include "proto/http_value.h"
+#include "proto/number.h"
 #include "serve/ballot.h"
 #include "web/ballot_json.h"
 #include "web/web_guard.h"
+#include "web/web_pages.h"
 #include "web/web_polls.h"
+#include "web/web_reader.h"
 #include "web/web_reply.h"
 #include "web/web_route.h"
 
@@ -15,7 +19,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NUMBER_CHARS = 20, UNKNOWN_TYPE = 1 };
+enum { UNKNOWN_TYPE = 1 };
 
 /* Reads the body by its type. Returns 0, an enum error, or UNKNOWN_TYPE. */
 static int read_ballot(struct web_session *session, const struct http_request *request,
@@ -31,97 +35,26 @@ static int read_ballot(struct web_session *session, const struct http_request *r
     return UNKNOWN_TYPE;
 }
 
-/* Whether one of the browser's cookies of that name is this server's; then the voter is its. */
-static bool has_cookie(struct web_session *session, const struct http_request *request,
-                       const char *name)
-{
-    const struct voter_key *key = &session->client.worker->server->key;
-    struct span line = {0}, cookie;
-    while (http_next_line(request, HTTP_HEADER_COOKIE, &line))
-        for (struct span rest = line; http_next_cookie(&rest, name, &cookie);)
-            if (voter_cookie_read(key, cookie, &session->voter))
-                return true;
-    return false;
-}
-
-static bool has_own_cookie(struct web_session *session, const struct http_request *request)
-{
-    return has_cookie(session, request, VOTER_COOKIE_HTTPS_NAME) ||
-           has_cookie(session, request, VOTER_COOKIE_NAME);
-}
-
-/* Whether the browser has shown whose it is: by a cookie, or by the token of its form. */
-static bool has_shown(struct web_session *session, const struct http_request *request,
-                      struct span token)
-{
-    return has_own_cookie(session, request) ||
-           voter_cookie_read(&session->client.worker->server->key, token, &session->voter);
-}
-
-void web_know_voter(struct web_session *session, const struct http_request *request,
-                    struct span token)
-{
-    const struct voter_key *key = &session->client.worker->server->key;
-    if (has_own_cookie(session, request))
-        return;
-    session->sets_cookie = true;
-    if (!token.at || !voter_cookie_read(key, token, &session->voter))
-        voter_cookie_make(key, &session->voter);
-}
-
-/* Who casts a ballot over HTTP. */
-struct asker {
-    struct web_session *session;
-    const struct http_request *request;
-    const struct ballot_form *form;
-};
-
-static size_t address_words(void *context, char words[IDENTITY_WORDS_MAX])
-{
-    const struct asker *asker = context;
-    return web_guard_address(asker->session, asker->request, words);
-}
-
-/* The words of the browser's cookie, or of the one that it is given now. */
-static size_t browser_words(void *context, char words[IDENTITY_WORDS_MAX])
-{
-    _Static_assert((int)VOTER_COOKIE_WORDS_SIZE <= (int)IDENTITY_WORDS_MAX, "they fit");
-    const struct asker *asker = context;
-    const char *token = asker->form->token;
-    web_know_voter(asker->session, asker->request, (struct span){token, strlen(token)});
-    return voter_cookie_words(&asker->session->voter, words);
-}
-
-/* Of a browser without a cookie it is the connection: nobody is given one who needs none. */
-static size_t shown_words(void *context, char words[IDENTITY_WORDS_MAX])
-{
-    const struct asker *asker = context;
-    const char *token = asker->form->token;
-    return has_shown(asker->session, asker->request, (struct span){token, strlen(token)})
-               ? voter_cookie_words(&asker->session->voter, words)
-               : client_own_words(&asker->session->client, words);
-}
-
 /* Sends the ballot. Returns 0 or an enum error. */
 static int cast(struct web_session *session, const struct http_request *request,
                 const struct poll *poll, const struct ballot_form *form, const char **why)
 {
-    static const struct claim_source source = {address_words, browser_words, shown_words};
     int choice = poll_choice_find(poll, &form->choice);
     if (choice < 0)
         return ERR_NO_SUCH_CHOICE;
     session->poll = poll;
-    struct asker asker = {session, request, form};
-    const struct claim claim = {
-        .name = {form->voter[0] ? form->voter : NULL, strlen(form->voter)},
-        .source = &source,
-        .asker = &asker,
-    };
+    session->choice = (uint16_t)choice;
+    session->asks = WEB_ASKS_VOTE;
+    struct web_asker asker = {session, request, {form->token, strlen(form->token)}};
+    struct claim claim = web_reader_claim(&asker);
+    claim.name = (struct span){form->voter[0] ? form->voter : NULL, strlen(form->voter)};
     const struct ballot ballot = {
         .poll = poll,
         .choice = (unsigned)choice,
         .claim = &claim,
         .key = {form->id[0] ? form->id : NULL, strlen(form->id)},
+        .has_after = form->has_after,
+        .after = form->after,
     };
     return ballot_send(&session->client, &ballot, why);
 }
@@ -143,7 +76,6 @@ static enum web_result refuse_origin(struct web_session *session,
 enum web_result web_vote(struct web_session *session, const struct web_call *call)
 {
     const struct http_request *request = call->request;
-    struct worker *worker = session->client.worker;
     struct ballot_form form;
     const char *why = NULL;
     if (!web_guard_is_own_origin(session, request))
@@ -159,41 +91,108 @@ enum web_result web_vote(struct web_session *session, const struct web_call *cal
     const struct poll *poll = web_find_poll(session, call);
     if (!poll)
         return web_refuse(session, ERR_NO_SUCH_POLL, 0, NULL);
-    if (worker_ring_is_full(worker)) {
-        worker_wait(worker, &session->client);
-        conn_pause(&session->client.conn);
+    if (web_reader_must_wait(session))
         return WEB_WAITS;
-    }
     error = cast(session, request, poll, &form, &why);
     return error == 0 ? WEB_ASKED : refuse_ballot(session, error, why);
 }
 
 /* ---- the ledger's answer ---- */
 
-static void reply_recorded(struct web_session *session, const struct answer *answer,
-                           const struct poll *poll)
+/* A browser is led to the poll's page, which tells its ballot where the ledger knows whose it is.
+ * Elsewhere the answer itself is the page: an address that says that a ballot is recorded would say
+ * so to everyone. */
+static void show_recorded(struct web_session *session)
 {
-    char location[sizeof "../../p/" + PROTO_NAME_MAX];
-    char body[sizeof "{\"seq\":,\"duplicate\":false}" + NUMBER_CHARS];
-    struct web_response response = {.status = 201, .type = TYPE_JSON, .location = location};
-    if (session->html) {
-        response = (struct web_response){.status = 303, .location = location};
-        snprintf(location, sizeof location, "../../p/%s", poll->name.text);
-    } else {
-        snprintf(location, sizeof location, "/polls/%s", poll->name.text);
-        response.body = body;
-        response.len = (size_t)snprintf(body, sizeof body, "{\"seq\":%" PRIu64 ",\"duplicate\":%s}",
-                                        answer->number, answer->duplicate ? "true" : "false");
+    const struct poll *poll = session->poll;
+    if (!web_reader_can_look_up(poll)) {
+        web_show_poll(session, 201, session->choice);
+        return;
     }
+    char location[sizeof "../../p/" + PROTO_NAME_MAX];
+    snprintf(location, sizeof location, "../../p/%s", poll->name.text);
+    const struct web_response response = {.status = 303, .location = location};
     web_reply(session, &response);
 }
 
-void web_voted(struct web_session *session, const struct answer *answer)
+static void tell_recorded(struct web_session *session, const struct answer *answer)
+{
+    char location[sizeof "../" + PROTO_NAME_MAX];
+    char body[sizeof "{\"seq\":,\"duplicate\":false}" + NUMBER_DIGITS_MAX];
+    snprintf(location, sizeof location, "../%s", session->poll->name.text);
+    int len = snprintf(body, sizeof body, "{\"seq\":%" PRIu64 ",\"duplicate\":%s}", answer->number,
+                       answer->duplicate ? "true" : "false");
+    const struct web_response response = {
+        .status = 201, .type = TYPE_JSON, .location = location, .body = body, .len = (size_t)len};
+    web_reply(session, &response);
+}
+
+static void take_vote(struct web_session *session, const struct answer *answer)
 {
     if (answer->error)
         web_refuse(session, (enum error)answer->error, answer->number,
                    answer->error == ERR_ALREADY_VOTED && answer->number == 0 ? ALREADY_VOTED_UNTOLD
                                                                              : NULL);
+    else if (session->html)
+        show_recorded(session);
     else
-        reply_recorded(session, answer, session->poll);
+        tell_recorded(session, answer);
+}
+
+/* ---- the reader's own ballot ---- */
+
+/* Whoever has none is told so, as is a browser without a cookie of this server. */
+static void tell_own(struct web_session *session, uint64_t seq, unsigned choice)
+{
+    struct buffer body = {0};
+    struct json_writer json = json_write_begin(&body);
+    json_write_open(&json, '{');
+    json_write_name(&json, "poll");
+    json_write_string(&json, session->poll->name.text);
+    json_write_name(&json, "ledger");
+    json_write_string(&json, tally_ledger(session->client.worker->server->tally));
+    json_write_name(&json, "seq");
+    json_write_number(&json, seq);
+    json_write_name(&json, "choice");
+    if (seq > 0)
+        json_write_string(&json, session->poll->choices[choice].text);
+    else
+        json_write_null(&json);
+    json_write_close(&json, '}');
+    struct web_response response = {.status = 200, .type = TYPE_JSON};
+    web_reply_buffer(session, &response, &body, json_write_finish(&json) != 0);
+}
+
+enum web_result web_own_ballot(struct web_session *session, const struct web_call *call)
+{
+    const struct poll *poll = web_find_poll(session, call);
+    if (!poll)
+        return web_refuse(session, ERR_NO_SUCH_POLL, 0, NULL);
+    if (!web_guard_is_own_origin(session, call->request))
+        return refuse_origin(session, call->request);
+    if (web_reader_must_wait(session))
+        return WEB_WAITS;
+    session->poll = poll;
+    if (web_reader_look_up(session, call->request, WEB_ASKS_OWN))
+        return WEB_ASKED;
+    tell_own(session, 0, 0);
+    return WEB_REPLIED;
+}
+
+void web_take_answer(struct web_session *session, const struct answer *answer)
+{
+    switch ((enum web_asks)session->asks) {
+    case WEB_ASKS_VOTE:
+        take_vote(session, answer);
+        return;
+    case WEB_ASKS_PAGE: /* without the answer the page is as good as for one who has not voted */
+        web_show_poll(session, 200, answer->error == 0 && answer->number > 0 ? answer->choice : -1);
+        return;
+    case WEB_ASKS_OWN:
+        if (answer->error)
+            web_refuse(session, (enum error)answer->error, 0, NULL);
+        else
+            tell_own(session, answer->number, answer->choice);
+        return;
+    }
 }

@@ -129,7 +129,8 @@ static struct answer cast(const struct request *request)
     if (last->seq > 0 && same_hash(last->voter, request->voter)) {
         if (last->choice == request->choice)
             return (struct answer){.number = last->seq, .duplicate = true};
-        if (poll_setting(poll, SETTING_BALLOTS) == BALLOTS_ONCE)
+        if (poll_setting(poll, SETTING_BALLOTS) == BALLOTS_ONCE ||
+            (request->key_kind == REQUEST_KEY_AFTER && last->seq > request->after))
             return (struct answer){.number = last->seq, .error = ERR_ALREADY_VOTED};
     }
     if (!tally_peek(tally, poll->id)->open)
@@ -142,6 +143,14 @@ static struct answer cast(const struct request *request)
     return (struct answer){.number = last_seq};
 }
 
+static struct answer look_up(const struct request *request)
+{
+    const struct last_ballot *last = &last_ballots[request->poll - 1];
+    if (last->seq == 0 || !same_hash(last->voter, request->voter))
+        return (struct answer){0};
+    return (struct answer){.number = last->seq, .choice = (uint16_t)last->choice};
+}
+
 static struct answer judge(struct request *request)
 {
     if (to_refuse > 0) {
@@ -151,6 +160,8 @@ static struct answer judge(struct request *request)
     switch (request->kind) {
     case REQUEST_BALLOT:
         return cast(request);
+    case REQUEST_LOOKUP:
+        return look_up(request);
     case REQUEST_CREATE: {
         struct answer answer = create(request->detail);
         request->detail = NULL;
@@ -196,7 +207,8 @@ static void answer_next(unsigned number)
     request->detail = NULL;
     port->answers[slot] = answer;
     port->answered++;
-    fuzz_ledger_on_answer(number, &answer);
+    if (request->kind != REQUEST_LOOKUP) /* which promises nothing */
+        fuzz_ledger_on_answer(number, &answer);
 }
 
 size_t fuzz_ledger_answer(size_t count)

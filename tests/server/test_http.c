@@ -245,7 +245,7 @@ START_TEST(ballots)
     web_post(client, BALLOT, JSON, "", "{\"choice\": \"pizza\", \"id\": \"a\"}");
     const struct web_reply *reply = web_expect(client, 201);
     assert_match(reply->body, "^\\{\"seq\":[0-9]+,\"duplicate\":false\\}$");
-    ck_assert_str_eq(web_field(reply, "Location"), "/polls/lunch");
+    ck_assert_str_eq(web_field(reply, "Location"), "../lunch");
     ck_assert_str_eq(web_field(reply, "Content-Type"), "application/json");
     web_post(client, BALLOT, FORM, "", "choice=%73ushi");
     assert_match(web_expect(client, 201)->body, "\"duplicate\":false");
@@ -467,15 +467,6 @@ static bool page_has(const struct web_reply *reply, const char *text)
     ck_assert_int_eq(reply->status, 200);
     return strstr(reply->body, text) != NULL;
 }
-
-/* Nobody is told that a vote is recorded by an address that somebody else has made. */
-START_TEST(an_address_confirms_no_vote)
-{
-    START();
-    struct client *client = web_client(&server);
-    ck_assert(!page_has(web_get(client, "/p/lunch?voted=pizza"), "is recorded"));
-}
-END_TEST
 
 /* Without a script a final ballot is confirmed on a page of its own; only where it is final. */
 START_TEST(a_final_ballot_is_confirmed_first)
@@ -867,6 +858,158 @@ START_TEST(cookies)
     server_end(&server);
     START();
     vote_with(web_client(&server), cookie, KNOWN_VOTER);
+}
+END_TEST
+
+/* ---- A reader's own ballot ---- */
+
+#define YOUR_VOTE(label) "Your vote for <b dir=\"auto\">" label "</b> is recorded."
+
+/* An address says nothing of anybody's ballot: the page tells its reader's, whom the ledger knows.
+ */
+START_TEST(the_vote_is_confirmed)
+{
+    char cookie[COOKIE_MAX];
+    START();
+    struct client *client = web_client(&server);
+    ck_assert(!page_has(web_get(client, "/p/lunch?voted=pizza"), "is recorded"));
+    web_post(client, BALLOT, FORM, HTML, "choice=pizza");
+    take_cookie(web_expect(client, 303), cookie);
+    ck_assert(!page_has(web_get(client, "/p/lunch"), "is recorded"));
+    web_ask(client, "GET", "/p/lunch", cookie);
+    ck_assert(page_has(web_take(client), YOUR_VOTE("pizza")));
+    administer("LABEL lunch sushi Sashimi");
+    web_post(client, BALLOT, FORM, cookie, "choice=sushi");
+    web_expect(client, 201);
+    web_ask(client, "GET", "/p/lunch?voted=pizza", cookie);
+    const struct web_reply *page = web_take(client);
+    ck_assert(page_has(page, YOUR_VOTE("Sashimi")));
+    ck_assert(!page_has(page, YOUR_VOTE("pizza")));
+    web_ask(client, "HEAD", "/p/lunch", cookie);
+    ck_assert_int_eq(web_head(client)->status, 200);
+}
+END_TEST
+
+/* Where the ledger can't know the reader, the ballot's own answer is the page. */
+START_TEST(a_named_vote_is_confirmed_by_its_answer)
+{
+    START();
+    administer("CREATE board yes no voters=named");
+    administer("CREATE clap loud louder ballots=unlimited");
+    struct client *client = web_client(&server);
+    web_post(client, "/polls/board/ballots", FORM, HTML, "choice=yes&voter=ann");
+    const struct web_reply *reply = web_expect(client, 201);
+    ck_assert_ptr_nonnull(strstr(reply->body, YOUR_VOTE("yes")));
+    ck_assert_ptr_nonnull(strstr(reply->body, "data-poll=\"board\""));
+    ck_assert(!page_has(web_get(client, "/p/board?voter=ann"), "is recorded"));
+    web_post(client, "/polls/clap/ballots", FORM, HTML, "choice=loud");
+    reply = web_expect(client, 201);
+    ck_assert_ptr_nonnull(strstr(reply->body, YOUR_VOTE("loud")));
+    ck_assert_ptr_nonnull(strstr(reply->body, "name=\"id\" value=\""));
+}
+END_TEST
+
+static void expect_own(struct client *client, const char *poll, const char *fields,
+                       const char *expected)
+{
+    char target[128];
+    snprintf(target, sizeof target, "/polls/%s/ballots/mine", poll);
+    web_ask(client, "GET", target, fields);
+    assert_match(web_expect(client, 200)->body, expected);
+}
+
+#define NO_BALLOT "\"seq\":0,\"choice\":null\\}$"
+
+START_TEST(a_readers_own_ballot)
+{
+    char cookie[COOKIE_MAX];
+    START();
+    administer("CREATE board yes no voters=named");
+    administer("CREATE here a b voters=address ballots=once");
+    struct client *client = web_client(&server);
+    expect_own(client, "lunch", "", NO_BALLOT);
+    web_post(client, BALLOT, JSON, "", VOTE);
+    take_cookie(web_expect(client, 201), cookie);
+    expect_own(client, "lunch", cookie,
+               "^\\{\"poll\":\"lunch\",\"ledger\":\"[0-9a-f]{16}\",\"seq\":[1-9][0-9]*,"
+               "\"choice\":\"pizza\"\\}$");
+    expect_own(client, "lunch", "", NO_BALLOT);
+    expect_own(client, "here", cookie, NO_BALLOT);
+    web_post(client, "/polls/here/ballots", JSON, "", "{\"choice\": \"b\"}");
+    web_expect(client, 201);
+    expect_own(client, "here", "", "\"choice\":\"b\"\\}$");
+
+    /* a voter who only gives a name is not told what was cast under it */
+    web_post(client, "/polls/board/ballots", JSON, "", "{\"choice\": \"yes\", \"voter\": \"ann\"}");
+    web_expect(client, 201);
+    expect_own(client, "board", cookie, NO_BALLOT);
+    /* nor is another site's page */
+    web_ask(client, "GET", "/polls/here/ballots/mine", "Origin: http://example.org\r\n");
+    web_expect(client, 403);
+    web_ask(client, "GET", "/polls/none/ballots/mine", "");
+    web_expect(client, 404);
+}
+END_TEST
+
+/* With --cors a page of another site may read, but not what its reader has voted. */
+START_TEST(a_readers_own_ballot_and_other_sites)
+{
+    START("--cors=*");
+    administer("CREATE here a b voters=address");
+    struct client *client = web_client(&server);
+    web_post(client, "/polls/here/ballots", JSON, "", "{\"choice\": \"b\"}");
+    web_expect(client, 201);
+    web_ask(client, "GET", "/p/here", "Origin: http://example.org\r\n");
+    const struct web_reply *page = web_expect(client, 200);
+    ck_assert_ptr_nonnull(strstr(page->body, YOUR_VOTE("b")));
+    ck_assert_ptr_null(web_field(page, "Access-Control-Allow-Origin"));
+}
+END_TEST
+
+/* A ballot may say which one of the voter's it comes after, as far as its sender knows: one that
+ * was given up, and arrives after a later one, then does not count. */
+START_TEST(a_ballot_that_comes_late)
+{
+    char cookie[COOKIE_MAX], body[128];
+    START();
+    struct client *client = web_client(&server);
+    web_post(client, BALLOT, JSON, "", "{\"choice\": \"pizza\", \"after\": 0}");
+    const struct web_reply *reply = web_expect(client, 201);
+    take_cookie(reply, cookie);
+    unsigned first = 0;
+    ck_assert_int_eq(sscanf(reply->body, "{\"seq\":%u", &first), 1);
+    snprintf(body, sizeof body, "{\"choice\": \"sushi\", \"after\": %u}", first);
+    web_post(client, BALLOT, JSON, cookie, body);
+    web_expect(client, 201);
+
+    snprintf(body, sizeof body, "choice=pizza&after=%u", first);
+    web_post(client, BALLOT, FORM, cookie, body);
+    assert_match(web_expect(client, 409)->body, "\"ALREADY-VOTED\".*\"seq\":[0-9]+\\}$");
+    expect_own(client, "lunch", cookie, "\"choice\":\"sushi\"");
+    /* a repeat is one, whatever it was to come after */
+    web_post(client, BALLOT, JSON, cookie, "{\"choice\": \"sushi\", \"after\": 0}");
+    assert_match(web_expect(client, 201)->body, "\"duplicate\":true");
+    /* and one that says nothing counts */
+    web_post(client, BALLOT, FORM, cookie, "choice=pizza&after=");
+    web_expect(client, 201);
+    expect_own(client, "lunch", cookie, "\"choice\":\"pizza\"");
+}
+END_TEST
+
+/* By a name anybody could find out so which ballot is whose: there it has no effect. */
+START_TEST(named_ballots_come_in_any_order)
+{
+    static const char *const bodies[] = {
+        "{\"choice\": \"yes\", \"voter\": \"ann\"}",
+        "{\"choice\": \"no\", \"voter\": \"ann\", \"after\": 0}",
+    };
+    START();
+    administer("CREATE board yes no voters=named");
+    struct client *client = web_client(&server);
+    for (size_t i = 0; i < COUNT_OF(bodies); i++) {
+        web_post(client, "/polls/board/ballots", JSON, "", bodies[i]);
+        web_expect(client, 201);
+    }
 }
 END_TEST
 
@@ -1580,8 +1723,13 @@ SERVER_MAIN("http",
              .tests = {{open_polls_are_listed_first_and_the_newest_of_them},
                        {a_list_of_many_polls_goes_on},
                        {a_poll_waits_to_be_opened},
-                       {an_address_confirms_no_vote},
                        {a_final_ballot_is_confirmed_first},
+                       {the_vote_is_confirmed},
+                       {a_named_vote_is_confirmed_by_its_answer},
+                       {a_readers_own_ballot},
+                       {a_readers_own_ballot_and_other_sites},
+                       {a_ballot_that_comes_late},
+                       {named_ballots_come_in_any_order},
                        {the_screen_tells_where_to_vote},
                        {the_screen_behind_a_proxy},
                        {a_ballots_journey}}},

@@ -54,7 +54,8 @@ START_TEST(json_ballots)
 END_TEST
 
 #define NOT_AN_OBJECT "the body is not one JSON object"
-#define SURPLUS       "a ballot has choice, voter, id and token, and nothing else"
+#define SURPLUS       "a ballot has choice, voter, id, token and after, and nothing else"
+#define AFTER_FORM    "after is the sequence of a ballot, or 0"
 #define NOT_A_STRING  "choice, voter, id and token are strings"
 #define TWICE         "a member is given twice"
 
@@ -111,6 +112,10 @@ static const struct {
     {"{\"choice\":\"pizza\",\"voter\":\"\xc3\xa9ric\"}", VOTER_FORM},
     {"{\"choice\":\"pizza\",\"voter\":\"" LONGEST "4\"}", VOTER_FORM},
     {"{\"choice\":\"pizza\",\"id\":\"a\\tb\"}", VOTER_FORM},
+    {"{\"choice\":\"pizza\",\"after\":-1}", AFTER_FORM},
+    {"{\"choice\":\"pizza\",\"after\":1.0}", AFTER_FORM},
+    {"{\"choice\":\"pizza\",\"after\":\"7\"}", AFTER_FORM},
+    {"{\"choice\":\"pizza\",\"after\":null}", AFTER_FORM},
 };
 
 START_TEST(json_that_is_refused)
@@ -197,6 +202,24 @@ START_TEST(a_shortage_of_memory_refuses_the_ballot)
 }
 END_TEST
 
+static void assert_after(int result, bool has_after, uint64_t after)
+{
+    ck_assert_int_eq(result, 0);
+    ck_assert_int_eq(form.has_after, has_after);
+    if (has_after)
+        ck_assert_uint_eq(form.after, after);
+}
+
+START_TEST(what_a_ballot_comes_after)
+{
+    assert_after(read_json("{\"choice\":\"pizza\",\"after\":7}"), true, 7);
+    assert_after(read_json("{\"choice\":\"pizza\",\"after\":0}"), true, 0);
+    assert_after(read_json("{\"choice\":\"pizza\"}"), false, 0);
+    assert_after(read_form("after=281474976710655&choice=pizza"), true, 281474976710655);
+    assert_after(read_form("choice=pizza&after="), false, 0);
+}
+END_TEST
+
 /* ---- forms ---- */
 
 START_TEST(forms)
@@ -231,6 +254,10 @@ static const struct {
     {"choice=pizza&voter=a+b", VOTER_FORM},
     {"choice=pizza&voter=%C3%A9ric", VOTER_FORM},
     {"choice=pizza&voter=" LONGEST "4", VOTER_FORM},
+    {"choice=pizza&after=x", AFTER_FORM},
+    {"choice=pizza&after=-1", AFTER_FORM},
+    {"choice=pizza&after=18446744073709551616", AFTER_FORM},
+    {"choice=pizza&after=1&after=1", TWICE},
     {"choice=pizza&poll=lunch", SURPLUS},
     {"choice=pizza&poll=", SURPLUS},
     {"choice=pizza&=", SURPLUS},
@@ -257,6 +284,7 @@ int main(void)
                            {no_body_is_refused},
                            {huge_json_is_refused},
                            {json_cut_short_is_refused},
-                           {a_shortage_of_memory_refuses_the_ballot}}},
+                           {a_shortage_of_memory_refuses_the_ballot},
+                           {what_a_ballot_comes_after}}},
         {"form", .tests = {{forms}, {forms_that_are_refused, .loops = UNIT_COUNT(bad_forms)}}});
 }

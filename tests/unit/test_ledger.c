@@ -2,6 +2,8 @@
  * and what it takes back. The test is the loop of port 0. Commits, allocations and threads can be
  * made to fail through the linker's --wrap. */
 #include "ledger/ledger.h"
+
+#include "base/counters.h"
 #include "ledger/ports.h"
 #include "store/database.h"
 #include "trace/journey.h"
@@ -635,6 +637,54 @@ START_TEST(recorded_names_are_hashed_again)
 }
 END_TEST
 
+static void expect_ballot(uint32_t poll, uint64_t voter, uint64_t seq, unsigned choice)
+{
+    struct request request = ballot(poll, 0, voter);
+    request.kind = REQUEST_LOOKUP;
+    struct answer answer = ask(request);
+    ck_assert_int_eq(answer.error, 0);
+    ck_assert_uint_eq(answer.number, seq);
+    ck_assert_uint_eq(answer.choice, choice);
+}
+
+/* It records nothing, counts nothing, and knows what was recorded before the last start. */
+START_TEST(a_voters_ballot_is_looked_up)
+{
+    ASSERT_ACCEPTED(create("CREATE lunch pizza sushi"), 1);
+    expect_ballot(1, 7, 0, 0);
+    ASSERT_ACCEPTED(ballot(1, 1, 7), 2);
+    expect_ballot(1, 7, 2, 1);
+    expect_ballot(1, 8, 0, 0);
+    restart();
+    expect_ballot(1, 7, 2, 1);
+    ASSERT_ACCEPTED(ballot(1, 0, 7), 3);
+    expect_ballot(1, 7, 3, 0);
+    ck_assert_uint_eq(counter_get(&ledger_stats(ledger)->accepted), 1);
+    ck_assert_uint_eq(counter_get(&ledger_stats(ledger)->seq), 3);
+}
+END_TEST
+
+static struct request later(struct request request, uint64_t after)
+{
+    request.key_kind = REQUEST_KEY_AFTER;
+    request.after = after;
+    return request;
+}
+
+/* What was given up, and comes after all, does not replace what came later. */
+START_TEST(a_ballot_that_comes_late_is_refused)
+{
+    ASSERT_ACCEPTED(create("CREATE lunch pizza sushi tacos"), 1);
+    ASSERT_ACCEPTED(later(ballot(1, 0, 7), 0), 2);
+    ASSERT_ACCEPTED(later(ballot(1, 1, 7), 2), 3);
+    ASSERT_REFUSED(later(ballot(1, 2, 7), 2), ERR_ALREADY_VOTED);
+    ASSERT_REPEATED(later(ballot(1, 1, 7), 0), 3);
+    restart();
+    ASSERT_REFUSED(later(ballot(1, 2, 7), 0), ERR_ALREADY_VOTED);
+    ASSERT_ACCEPTED(later(ballot(1, 2, 7), 3), 4);
+}
+END_TEST
+
 START_TEST(polls_are_made_before_the_start)
 {
     ledger_stop(ledger);
@@ -1149,6 +1199,8 @@ UNIT_MAIN("ledger",
                      {ballots_gather_while_a_crowd_is_told},
                      {a_restart_changes_nothing},
                      {recorded_names_are_hashed_again},
+                     {a_voters_ballot_is_looked_up},
+                     {a_ballot_that_comes_late_is_refused},
                      {polls_are_made_before_the_start},
                      {the_journey_of_a_ballot_is_stamped_and_marked},
                      {a_traced_ballot_marks_its_commit},

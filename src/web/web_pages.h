@@ -1,0 +1,11 @@
+/* The page that waits for the ledger. Worker's thread. */
+#ifndef TALLYCAST_WEB_PAGES_H
+#define TALLYCAST_WEB_PAGES_H
+
+#include "web/web_session.h"
+
+/* Replies with the page of session->poll to a reader who is known, and whose ballot is for
+ * `choice`, from 0; or -1 for none, or one that nobody knows of. */
+void web_show_poll(struct web_session *session, int status, int choice);
+
+#endif
