@@ -111,6 +111,7 @@ static bool batch_has_entries(const struct ledger *ledger)
 
 void commit_check_place(struct ledger *ledger, uint64_t now_ns)
 {
+    OWNER_ASSERT(&ledger->owner);
     if (now_ns - ledger->place_checked_ns < COMMIT_PLACE_NS)
         return;
     ledger->place_checked_ns = now_ns;
@@ -131,6 +132,7 @@ static bool is_in_place(struct ledger *ledger)
 
 bool commit_batch(struct ledger *ledger)
 {
+    OWNER_ASSERT(&ledger->owner);
     if (!batch_has_entries(ledger)) {
         batch_drop_drafts(&ledger->batch);
         return false;
@@ -178,6 +180,7 @@ static void stamp_journeys(struct ledger *ledger)
 
 void commit_publish(struct ledger *ledger)
 {
+    OWNER_ASSERT(&ledger->owner);
     for (uint32_t i = 0; i < ledger->batch.created_count; i++)
         if (directory_add(&ledger->directory, ledger->batch.created[i]) != 0)
             log_broken(__FILE__, __LINE__,

@@ -12,6 +12,7 @@
 #include "ledger/electorate.h"
 
 #include "base/log.h"
+#include "base/owner.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,7 @@ struct segment {
 };
 
 struct electorate {
+    struct owner owner;         /* asserted where it grows: per ballot would cost */
     unsigned depth;             /* the directory has 2^depth pointers */
     size_t segment_count;       /* distinct ones */
     size_t count;               /* entries in all segments */
@@ -234,6 +236,7 @@ static int segment_grow(struct electorate *electorate, struct segment *segment, 
  * half. */
 static int make_room(struct electorate *electorate, struct segment *segment, struct hash voter)
 {
+    OWNER_ASSERT(&electorate->owner);
     if (segment->depth == electorate->depth) {
         if (!directory_may_double(electorate))
             return segment_grow(electorate, segment, voter);
@@ -258,6 +261,7 @@ struct electorate *electorate_new(size_t expected)
     struct electorate *electorate = calloc(1, sizeof *electorate);
     if (electorate == NULL)
         return NULL;
+    owner_take(&electorate->owner);
     electorate->depth = depth_for(expected);
     size_t count = (size_t)1 << electorate->depth;
     electorate->directory = calloc(count, sizeof(struct segment *));
@@ -340,7 +344,13 @@ int electorate_set(struct electorate *electorate, struct hash voter, struct vote
     return 0;
 }
 
+void electorate_take(struct electorate *electorate)
+{
+    owner_take(&electorate->owner);
+}
+
 size_t electorate_count(const struct electorate *electorate)
 {
+    OWNER_ASSERT(&electorate->owner);
     return electorate->count;
 }

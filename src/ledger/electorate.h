@@ -33,6 +33,9 @@ struct electorate;
 struct electorate *electorate_new(size_t expected);
 void electorate_free(struct electorate *electorate);
 
+/* Makes the calling thread the one that uses it, as store_take does. */
+void electorate_take(struct electorate *electorate);
+
 /* Asks the processor to load what electorate_find or _set will read for this hash. */
 void electorate_prefetch(const struct electorate *electorate, struct hash voter);
 

@@ -298,6 +298,7 @@ __attribute__((noinline)) static void note_journey(struct ledger *ledger, size_t
 
 void judge_batch(struct ledger *ledger)
 {
+    OWNER_ASSERT(&ledger->owner);
     ledger->batch.first_seq = ledger->next_seq;
     for (size_t i = 0; i < ledger->batch.request_count; i++) {
         if (i + PREFETCH_AHEAD < ledger->batch.request_count)

@@ -149,9 +149,18 @@ static void await_gap(const struct ledger *ledger, uint64_t began_ns)
         ;
 }
 
+/* The calling thread owns it, and what is its own. */
+static void take_over(struct ledger *ledger)
+{
+    owner_take(&ledger->owner);
+    store_take(ledger->store);
+    electorate_take(ledger->electorate);
+}
+
 static void *ledger_run(void *context)
 {
     struct ledger *ledger = context;
+    take_over(ledger);
     uint64_t began_ns = 0; /* of the last batch */
     for (;;) {
         /* Read before gathering: what was sent before the stop is then found below. */
@@ -189,6 +198,7 @@ struct ledger *ledger_new(struct store *store, struct tally *tally, const struct
         snprintf(why, STORE_WHY_MAX, "out of memory");
         return NULL;
     }
+    owner_take(&ledger->owner);
     ledger->store = store;
     ledger->tally = tally;
     ledger->key = key;
@@ -247,6 +257,7 @@ int ledger_check(struct store *store, char why[STORE_WHY_MAX])
 
 int ledger_create_poll(struct ledger *ledger, struct poll *poll)
 {
+    OWNER_ASSERT(&ledger->owner);
     ledger->batch.requests[0] = (struct request){.kind = REQUEST_CREATE, .detail = poll};
     ledger->batch.request_count = 1;
     judge_batch(ledger);
@@ -259,6 +270,7 @@ int ledger_create_poll(struct ledger *ledger, struct poll *poll)
 
 int ledger_start(struct ledger *ledger)
 {
+    OWNER_ASSERT(&ledger->owner);
     int error = pthread_create(&ledger->thread, NULL, ledger_run, ledger);
     if (error != 0) {
         errno = error;
@@ -273,6 +285,7 @@ bool ledger_stop(struct ledger *ledger)
     atomic_store_explicit(&ledger->stopping, true, memory_order_release);
     waker_wake(ports_waker(ledger->ports));
     pthread_join(ledger->thread, NULL);
+    take_over(ledger);
     return !ledger->backup.running;
 }
 

@@ -169,6 +169,7 @@ static int load_tally(void *context, const struct store_tally *tally, char *why)
 
 int load_ledger(struct ledger *ledger, char why[STORE_WHY_MAX])
 {
+    OWNER_ASSERT(&ledger->owner);
     ledger->next_seq = 1;
     struct loading loading = {.ledger = ledger};
     const struct store_visitor visitor = {&loading, load_poll, load_event, load_ballot, load_tally};

@@ -3,6 +3,7 @@
 #ifndef TALLYCAST_LEDGER_STATE_H
 #define TALLYCAST_LEDGER_STATE_H
 
+#include "base/owner.h"
 #include "ledger/backup.h"
 #include "ledger/batch.h"
 #include "ledger/electorate.h"
@@ -13,6 +14,7 @@
 #include <stdatomic.h>
 
 struct ledger {
+    struct owner owner;
     struct store *store;
     struct tally *tally;
     const struct voter_key *key;

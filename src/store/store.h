@@ -36,6 +36,10 @@ int store_open(struct store **store, const char *path, bool sync, char why[STORE
 int store_open_to_read(struct store **store, const char *path, char why[STORE_WHY_MAX])
     __attribute__((warn_unused_result));
 
+/* Makes the calling thread the one that uses it. The one that did has ended, or has started this.
+ */
+void store_take(struct store *store);
+
 /* Closes it without touching what is in the log; the next start takes it from there. */
 void store_close(struct store *store);
 

@@ -13,6 +13,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -1020,6 +1022,40 @@ START_TEST(a_full_disk_is_a_reason_to_empty_the_log_at_once)
 }
 END_TEST
 
+static void *checkpoint(void *store)
+{
+    return store_checkpoint_all(store, why) == 0 ? store : NULL;
+}
+
+static void *elsewhere(void *(*run)(void *), struct store *store)
+{
+    pthread_t thread;
+    void *result;
+    ck_assert_int_eq(pthread_create(&thread, NULL, run, store), 0);
+    pthread_join(thread, &result);
+    return result;
+}
+
+static void *take_and_checkpoint(void *store)
+{
+    store_take(store);
+    return checkpoint(store);
+}
+
+START_TEST(another_thread_may_take_it)
+{
+    struct store *store = open_store();
+    ck_assert_ptr_nonnull(elsewhere(take_and_checkpoint, store));
+    store_close(store);
+}
+END_TEST
+
+START_TEST(another_thread_that_did_not_take_it_ends_the_process)
+{
+    elsewhere(checkpoint, open_store());
+}
+END_TEST
+
 UNIT_MAIN("store",
           {"store", .set_up = setup, .tear_down = teardown, .timeout_s = 60,
            .tests = {{what_was_committed_is_loaded},
@@ -1029,6 +1065,8 @@ UNIT_MAIN("store",
                      {what_the_system_refuses_is_no_size_and_no_check_value},
                      {a_backup_is_whole_though_ballots_go_on},
                      {a_cancelled_backup_leaves_no_file},
+                     {another_thread_may_take_it},
+                     {another_thread_that_did_not_take_it_ends_the_process, .signal = SIGABRT},
                      {what_a_killed_server_left_of_a_backup_is_in_nobodys_way},
                      {a_file_that_is_no_database_is_refused},
                      {another_programs_database_is_refused},

@@ -322,6 +322,7 @@ static struct store *store_new(const char *path, char why[STORE_WHY_MAX])
         fail_errno(path, why);
         return NULL;
     }
+    owner_take(&store->owner);
     store->file = -1;
     store->path = strdup(path);
     if (!store->path || asprintf(&store->log_path, "%s-wal", path) < 0) {
@@ -359,6 +360,11 @@ int store_open(struct store **opened, const char *path, bool sync, char why[STOR
     }
     *opened = store;
     return 0;
+}
+
+void store_take(struct store *store)
+{
+    owner_take(&store->owner);
 }
 
 void store_close(struct store *store)
@@ -400,6 +406,7 @@ bool store_has_ballots(const struct store *store)
 
 int store_set_key_check(struct store *store, struct hash check, char why[STORE_WHY_MAX])
 {
+    OWNER_ASSERT(&store->owner);
     sqlite3_stmt *statement;
     unsigned char bytes[HASH_BYTES];
     hash_to_bytes(check, bytes);
@@ -524,6 +531,7 @@ static bool was_refused(const struct store *store, int code)
 
 int store_commit(struct store *store, const struct store_batch *batch, const char **why)
 {
+    OWNER_ASSERT(&store->owner);
     int code = run(store->begin);
     if (code == SQLITE_OK && store->begin_log && !store->log_begun)
         code = run(store->begin_log);
@@ -553,6 +561,7 @@ int store_commit(struct store *store, const struct store_batch *batch, const cha
 
 int store_checkpoint_all(struct store *store, char why[STORE_WHY_MAX])
 {
+    OWNER_ASSERT(&store->owner);
     int code = sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     if (code != SQLITE_OK)
         return fail_system(store, why, "can't be written");
@@ -564,6 +573,7 @@ int store_checkpoint_all(struct store *store, char why[STORE_WHY_MAX])
 
 void store_checkpoint(struct store *store, uint64_t pages)
 {
+    OWNER_ASSERT(&store->owner);
     if (store->backups > 0 || store->log_pages < pages || store->log_pages < store->retry_pages)
         return;
     int code = sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);

@@ -34,6 +34,7 @@ enum {
 
 int store_backup_begin(struct store *store)
 {
+    OWNER_ASSERT(&store->owner);
     char why[STORE_WHY_MAX];
     if (store_checkpoint_all(store, why) != 0) {
         log_warning("backup refused: %s", why);
@@ -46,6 +47,7 @@ int store_backup_begin(struct store *store)
 
 void store_backup_end(struct store *store)
 {
+    OWNER_ASSERT(&store->owner);
     store->backups--;
 }
 

@@ -191,6 +191,7 @@ static int write_row(struct store *store, const struct store_row *row)
 
 int store_adopt(struct store *store, char why[STORE_WHY_MAX])
 {
+    OWNER_ASSERT(&store->owner);
     struct store_row row = store->row;
     row.file = file_number(store);
     if (store->was_backup || row.file != store->row.file) {

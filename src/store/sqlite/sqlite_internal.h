@@ -2,6 +2,7 @@
 #ifndef TALLYCAST_STORE_INTERNAL_H
 #define TALLYCAST_STORE_INTERNAL_H
 
+#include "base/owner.h"
 #include "store/store.h"
 
 #include <sqlite3.h>
@@ -13,8 +14,9 @@ struct store_row {
 };
 
 struct store {
-    char *path;     /* owned */
-    char *log_path; /* owned: path with "-wal" */
+    struct owner owner; /* of all of it, but for what any thread may read */
+    char *path;         /* owned */
+    char *log_path;     /* owned: path with "-wal" */
     /* The database file, read-only. Opened before SQLite opens it and closed after: closing any
      * descriptor of a file drops all of the process's locks on it (fcntl(2)), SQLite's too. */
     int file;

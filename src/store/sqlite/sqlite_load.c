@@ -235,6 +235,7 @@ uint64_t store_voter_estimate(const struct store *store)
 
 int store_load(struct store *store, const struct store_visitor *visitor, char why[STORE_WHY_MAX])
 {
+    OWNER_ASSERT(&store->owner);
     if (each_row(store, "SELECT id, name, ballots, voters, reveal, record FROM poll ORDER BY id",
                  visitor, load_poll, why) != 0 ||
         each_row(store, "SELECT seq, poll, kind, choice, text FROM poll_event ORDER BY seq",

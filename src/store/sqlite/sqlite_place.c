@@ -36,6 +36,7 @@ void store_watch(struct store *store)
 
 const char *store_whereabouts(const struct store *store)
 {
+    OWNER_ASSERT(&store->owner);
     if (!store->watched)
         return NULL;
     if (!is_in_place(store->path, store->device, store->inode))
