@@ -152,7 +152,7 @@ static void begin_stall(struct conn *conn)
     stop_time(conn); /* it can't be read now; its time begins anew when it can */
     uint64_t now_ns = clock_monotonic_ns();
     conn->blocked_since_ms = (uint32_t)(now_ns / NS_PER_MS);
-    conn->blocked_outq = socket_unsent(conn->fd);
+    conn->blocked_outq = socket_unsent(conn->transport.fd);
     conn->deadline_ns = now_ns + conn->pool->stall_ns;
     TAILQ_INSERT_TAIL(&conn->pool->blocked, conn, timed_link);
     counter_add(&conn->pool->counters->writes_blocked, 1);
@@ -191,7 +191,7 @@ static void set_state(struct conn *conn, enum conn_state state)
         leave_timed_list(conn);
     conn->state = (uint8_t)state;
     if (state == CONN_DRAINING) {
-        shutdown(conn->fd, SHUT_WR);
+        conn->transport.kind->shutdown(&conn->transport);
         conn->drained_bytes = 0;
         conn->deadline_ns = clock_monotonic_ns() + (uint64_t)CONN_LINGER_MS * NS_PER_MS;
         TAILQ_INSERT_TAIL(&conn->pool->draining, conn, timed_link);
@@ -215,6 +215,8 @@ static void update_interest(struct conn *conn)
                  (conn->state == CONN_DRAINING || (conn->state == CONN_OPEN && conn->waits == 0));
     bool writes = conn_waits(conn, CONN_BLOCKED);
     short wanted = (short)((reads ? EV_READ : 0) | (writes ? EV_WRITE : 0));
+    if (wanted)
+        wanted |= transport_want(&conn->transport);
     short had = (short)(event_get_events(&conn->event) & (EV_READ | EV_WRITE));
     bool pending = event_pending(&conn->event, EV_READ | EV_WRITE, NULL);
     if (wanted == (pending ? had : 0))
@@ -223,8 +225,8 @@ static void update_interest(struct conn *conn)
         event_del(&conn->event);
     if (!wanted)
         return;
-    event_assign(&conn->event, conn->pool->loop->base, conn->fd, (short)(wanted | EV_PERSIST),
-                 on_event, conn);
+    event_assign(&conn->event, conn->pool->loop->base, conn->transport.fd,
+                 (short)(wanted | EV_PERSIST), on_event, conn);
     if (event_add(&conn->event, NULL) != 0)
         conn_doom(conn, CLOSE_MEMORY);
 }
@@ -234,7 +236,9 @@ static void update_interest(struct conn *conn)
 void conn_init(struct conn *conn, const struct conn_handler *handler, int fd,
                const union peer *peer)
 {
-    *conn = (struct conn){.handler = handler, .fd = fd, .state = CONN_OPEN, .peer = *peer};
+    *conn = (struct conn){.handler = handler, .state = CONN_OPEN, .peer = *peer};
+    conn->transport.kind = peer->family == AF_UNIX ? &transport_unix : &transport_plain;
+    conn->transport.fd = fd;
 }
 
 int conn_attach(struct conn_pool *pool, struct conn *conn)
@@ -252,7 +256,8 @@ int conn_attach(struct conn_pool *pool, struct conn *conn)
     counter_add(&pool->counters->connections, 1);
     conn->ref = (struct conn_ref){index, slot->generation};
     conn->pool = pool;
-    event_assign(&conn->event, pool->loop->base, conn->fd, EV_READ | EV_PERSIST, on_event, conn);
+    event_assign(&conn->event, pool->loop->base, conn->transport.fd, EV_READ | EV_PERSIST, on_event,
+                 conn);
     if (conn->unsent.len > 0)
         set_wait(conn, CONN_BLOCKED, true);
     return 0;
@@ -278,7 +283,7 @@ void conn_detach(struct conn *conn)
 
 void conn_abandon(struct conn *conn)
 {
-    close(conn->fd);
+    conn->transport.kind->close(&conn->transport);
     buffer_free(&conn->unread);
     buffer_free(&conn->unsent);
     conn->handler->free(conn);
@@ -340,10 +345,7 @@ void conn_wrote(struct conn *conn, size_t len)
 
 size_t conn_try_send(struct conn *conn, const char *bytes, size_t len)
 {
-    ssize_t n;
-    do
-        n = send(conn->fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-    while (n < 0 && errno == EINTR);
+    ssize_t n = conn->transport.kind->write(&conn->transport, bytes, len);
     counter_add(&conn->pool->counters->write_calls, 1);
     if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
         /* ENOBUFS too: the socket stays writable, and waiting would be a spin */
@@ -470,22 +472,6 @@ static void keep_unread(struct conn *conn, const char *bytes, size_t len)
         conn_doom(conn, CLOSE_MEMORY);
 }
 
-/* To close while there is input unread sends a reset, which takes from the peer what its machine
- * has not got yet. When it has everything, how much more it would send is no matter. */
-static void drain(struct conn *conn)
-{
-    ssize_t n = recv(conn->fd, conn->pool->read_buffer, CONN_READ_BYTES, MSG_DONTWAIT);
-    counter_add(&conn->pool->counters->read_calls, 1);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (n > 0) {
-        counter_add(&conn->pool->counters->bytes_in, (uint64_t)n);
-        conn->drained_bytes += (uint32_t)n;
-    }
-    if (n <= 0 || (conn->drained_bytes >= CONN_DRAIN_BYTES && socket_unsent(conn->fd) == 0))
-        conn_doom(conn, CLOSE_PEER);
-}
-
 static void note_read(struct conn *conn, uint64_t readable_ns)
 {
     conn->read_ns = clock_monotonic_ns();
@@ -493,31 +479,37 @@ static void note_read(struct conn *conn, uint64_t readable_ns)
     conn->readable_for_ns = readable_for_ns < UINT32_MAX ? (uint32_t)readable_for_ns : UINT32_MAX;
 }
 
-/* Reads from a Unix socket, over which one open file may come with the bytes (unix(7)). The kernel
- * closes what there is no room for. */
-static ssize_t receive_with_file(struct conn *conn, char *bytes, size_t len)
+/* Gives a file that came with input to the handler, which may not want any. */
+static void pass_file(struct conn *conn, int file)
 {
-    _Alignas(struct cmsghdr) char control[CMSG_LEN(sizeof(int))];
-    struct iovec room = {bytes, len};
-    struct msghdr message = {.msg_iov = &room,
-                             .msg_iovlen = 1,
-                             .msg_control = control,
-                             .msg_controllen = sizeof control};
-    ssize_t n = recvmsg(conn->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    const struct cmsghdr *first = n > 0 ? CMSG_FIRSTHDR(&message) : NULL;
-    if (first && first->cmsg_level == SOL_SOCKET && first->cmsg_type == SCM_RIGHTS) {
-        int file;
-        memcpy(&file, CMSG_DATA(first), sizeof file);
+    if (file >= 0 && conn->handler->file && conn->state == CONN_OPEN)
         conn->handler->file(conn, file);
-    }
-    return n;
+    else if (file >= 0)
+        close(file);
 }
 
 static ssize_t receive(struct conn *conn, char *bytes, size_t len)
 {
-    if (conn->peer.family == AF_UNIX && conn->handler->file)
-        return receive_with_file(conn, bytes, len);
-    return recv(conn->fd, bytes, len, MSG_DONTWAIT);
+    int file = -1;
+    ssize_t n = conn->transport.kind->read(&conn->transport, bytes, len, &file);
+    counter_add(&conn->pool->counters->read_calls, 1);
+    if (n > 0)
+        counter_add(&conn->pool->counters->bytes_in, (uint64_t)n);
+    pass_file(conn, file);
+    return n;
+}
+
+/* To close while there is input unread sends a reset, which takes from the peer what its machine
+ * has not got yet. When it has everything, how much more it would send is no matter. */
+static void drain(struct conn *conn)
+{
+    ssize_t n = receive(conn, conn->pool->read_buffer, CONN_READ_BYTES);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    conn->drained_bytes += n > 0 ? (uint32_t)n : 0;
+    if (n <= 0 ||
+        (conn->drained_bytes >= CONN_DRAIN_BYTES && socket_unsent(conn->transport.fd) == 0))
+        conn_doom(conn, CLOSE_PEER);
 }
 
 static void read_input(struct conn *conn, uint64_t readable_ns)
@@ -528,7 +520,6 @@ static void read_input(struct conn *conn, uint64_t readable_ns)
     size_t kept = conn->unread.len;
     INVARIANT(kept <= PARTIAL_MAX_BYTES);
     ssize_t n = receive(conn, pool->read_buffer + kept, CONN_READ_BYTES);
-    counter_add(&pool->counters->read_calls, 1);
     if (n < 0) {
         if (errno != EAGAIN && errno != EINTR)
             conn_doom(conn, close_of_errno(errno));
@@ -540,7 +531,6 @@ static void read_input(struct conn *conn, uint64_t readable_ns)
         return;
     }
     note_read(conn, readable_ns);
-    counter_add(&pool->counters->bytes_in, (uint64_t)n);
     if (kept > 0)
         memcpy(pool->read_buffer, conn->unread.bytes, kept);
     size_t len = kept + (size_t)n;
@@ -567,12 +557,19 @@ static void input_held(struct conn *conn)
 
 /* ---- settling ---- */
 
+/* Whether it may be read, and there is input that no event will tell of. */
+static bool has_pending(const struct conn *conn)
+{
+    return transport_pending(&conn->transport) && !conn->ended &&
+           !conn_waits(conn, CONN_PAUSED | CONN_HELD);
+}
+
 /* Whether there is something to do that does not wait for anybody else. */
 static bool can_go_on(const struct conn *conn)
 {
     bool goes_on = conn_waits(conn, CONN_HELD) && !conn_waits(conn, CONN_PAUSED);
     return conn->state == CONN_OPEN && !conn_waits(conn, CONN_BLOCKED) &&
-           (conn->wants_writable || (goes_on && !conn->mid_reply));
+           (conn->wants_writable || (goes_on && !conn->mid_reply) || has_pending(conn));
 }
 
 static uint64_t made_bytes(const struct conn *conn)
@@ -588,8 +585,10 @@ static void go_on(struct conn *conn)
         if (conn->wants_writable) {
             conn->wants_writable = false;
             conn->handler->writable(conn);
-        } else {
+        } else if (conn_waits(conn, CONN_HELD)) {
             input_held(conn);
+        } else {
+            read_input(conn, clock_monotonic_ns());
         }
         conn_flush(conn);
     }
@@ -661,12 +660,13 @@ static void on_event(evutil_socket_t fd, short what, void *context)
     (void)fd;
     struct conn *conn = context;
     loop_is_awake(conn->pool->loop);
-    if (what & EV_WRITE)
+    const bool any = transport_want(&conn->transport) != 0; /* either lets both directions go on */
+    if ((any || what & EV_WRITE) && conn_waits(conn, CONN_BLOCKED))
         flush_unsent(conn);
-    if (what & EV_READ) {
+    if (any || what & EV_READ) {
         if (conn->state == CONN_DRAINING)
             drain(conn);
-        else if (conn->state == CONN_OPEN && !conn_waits(conn, CONN_BLOCKED))
+        else if (conn->state == CONN_OPEN && conn->waits == 0 && !conn->ended)
             read_input(conn, loop_woken_ns(conn->pool->loop));
     }
     conn_settle(conn);
@@ -678,7 +678,7 @@ static void on_event(evutil_socket_t fd, short what, void *context)
  * its time again. */
 static void on_stall(struct conn *conn, uint64_t now_ns)
 {
-    uint32_t outq = socket_unsent(conn->fd);
+    uint32_t outq = socket_unsent(conn->transport.fd);
     if (outq < conn->blocked_outq) {
         conn->blocked_outq = outq;
         conn->deadline_ns = now_ns + conn->pool->stall_ns;

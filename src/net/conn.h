@@ -33,6 +33,7 @@
 #include "net/close.h"
 #include "net/loop.h"
 #include "net/peer.h"
+#include "net/transport.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -109,8 +110,8 @@ struct conn {
     struct event event;
     const struct conn_handler *handler;
     struct conn_pool *pool;
+    struct transport transport;
     struct conn_ref ref;
-    int fd;
     uint8_t state;      /* enum conn_state; changed by set_state alone */
     uint8_t waits;      /* of enum conn_wait */
     uint8_t closes_for; /* enum close_reason; CLOSE_NONE while it is open */

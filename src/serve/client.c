@@ -76,7 +76,7 @@ int client_subscribe(struct client *client, enum encoding encoding)
     client->subscriber = subscriber_new(client->worker->broadcast, &client->conn, encoding);
     if (!client->subscriber)
         return -1;
-    socket_limit_buffers(client->conn.fd, client->worker->pool.stall_ns / NS_PER_MS);
+    socket_limit_buffers(client->conn.transport.fd, client->worker->pool.stall_ns / NS_PER_MS);
     conn_stay(&client->conn); /* for the last tallies, if the server began to stop before */
     return 0;
 }
@@ -124,6 +124,7 @@ void client_leave(struct conn *conn)
     conn_detach(conn);
     worker_unload(client->worker);
     client->worker = worker_for_broadcast(client->worker->server);
+    client->arrival.run = arrive;
     loop_post(&client->worker->loop, &client->arrival);
 }
 

@@ -36,15 +36,17 @@ struct client_protocol {
 struct client {
     struct conn conn; /* first: a client is reached by its connection */
     struct worker *worker;
-    struct loop_task arrival;
+    union {
+        struct loop_task arrival;         /* on its way to the worker */
+        TAILQ_ENTRY(client) waiting_link; /* worker->waiting */
+    };
     uint64_t id; /* as CLIENTS shows it; never reused while the server runs */
     uint32_t in_flight;
     bool admin : 1;
     bool refused : 1;        /* one connection too many: told so, and closed */
     bool refuses_input : 1;  /* the server stops: what is read now is not executed */
     bool waits_for_ring : 1; /* on worker->waiting */
-    TAILQ_ENTRY(client) waiting_link;
-    uint64_t messages; /* lines or requests that were executed */
+    uint64_t messages;       /* lines or requests that were executed */
     uint64_t opened_ns;
     struct subscriber *subscriber; /* NULL before it first subscribes */
 };

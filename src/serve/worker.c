@@ -126,7 +126,8 @@ static void settle(struct worker *worker, struct conn *conn)
     if (worker->journeys.answered_count == 0)
         return;
     conn = conn_find(&worker->pool, ref); /* it may be gone */
-    journeys_written(&worker->journeys, conn && !conn_waits(conn, CONN_BLOCKED) ? conn->fd : -1);
+    journeys_written(&worker->journeys,
+                     conn && !conn_waits(conn, CONN_BLOCKED) ? conn->transport.fd : -1);
 }
 
 static void take_answers(struct worker *worker, const struct answer *answers, size_t count)

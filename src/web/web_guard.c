@@ -49,7 +49,7 @@ static bool is_address(struct span host, const char *address)
  * of the machine's, that is how it is reached. */
 static bool is_local_address(const struct web_session *session, struct span host)
 {
-    const union peer local = peer_local(session->client.conn.fd);
+    const union peer local = peer_local(session->client.conn.transport.fd);
     char text[PEER_TEXT_MAX];
     peer_address_text(&local, text);
     return local.family != AF_UNSPEC && is_address(host, text);

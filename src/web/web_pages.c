@@ -176,7 +176,7 @@ static void make_url(char url[URL_MAX], const struct web_session *session,
     const char *scheme = web_guard_is_https(session, request) ? "https" : "http";
     struct span host = web_guard_asked_host(session, request);
     char text[PEER_TEXT_MAX];
-    const union peer local = peer_local(session->client.conn.fd);
+    const union peer local = peer_local(session->client.conn.transport.fd);
     if (!host.at)
         host = (struct span){text, strlen(peer_text(&local, text))};
     snprintf(url, URL_MAX, "%s://%.*s/p/%s", scheme, (int)host.len, host.at, poll->name.text);

@@ -161,7 +161,7 @@ static void on_answer(unsigned port, const struct answer *answer)
 {
     const struct conn *conn = conn_find(&workers[port].pool, answer->to);
     if (conn)
-        peer_note_answer(conn->fd, answer);
+        peer_note_answer(conn->transport.fd, answer);
 }
 
 static void make_server(void)
