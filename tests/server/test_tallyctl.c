@@ -1059,6 +1059,19 @@ START_TEST(kick_closes_a_connection)
 }
 END_TEST
 
+START_TEST(kick_closes_the_connections_of_an_address)
+{
+    struct client *other = server_client(&server);
+    EXPECT("2\n", "kick", "127.0.0.1");
+    ck_assert_ptr_null(client_line_or_end(client));
+    ck_assert_ptr_null(client_line_or_end(other));
+    server_client(&server);
+    RUN(STATUS_DONE, "kick", "127.0.0.1", "--json");
+    expect_json("{\"closed\": 1}");
+    EXPECT_FAILURE(STATUS_REFUSED, "127.0.0.1: there is no such connection", "kick", "127.0.0.1");
+}
+END_TEST
+
 START_TEST(shutdown_stops_the_server)
 {
     EXPECT("", "shutdown");
@@ -1574,6 +1587,7 @@ SERVER_MAIN("tallyctl",
                        {journey_on_a_terminal_is_a_waterfall},
                        {clients_lists_those_first_that_hold_the_most_back},
                        {kick_closes_a_connection},
+                       {kick_closes_the_connections_of_an_address},
                        {shutdown_stops_the_server},
                        {there_is_no_server, .loops = UNIT_COUNT(without_server)},
                        {the_option_goes_before_the_environment},

@@ -24,7 +24,8 @@ static enum status call(const struct invocation *invocation, const char *word, i
     return status;
 }
 
-static enum status change(const struct invocation *invocation, const char *word, int text_from)
+static enum status change(const struct invocation *invocation, const char *word, int text_from,
+                          enum change_number number)
 {
     struct client *client;
     struct reply reply;
@@ -33,7 +34,7 @@ static enum status change(const struct invocation *invocation, const char *word,
         return status;
     status = call(invocation, word, text_from, client, &reply);
     if (status == STATUS_DONE)
-        output_change(invocation, &reply);
+        output_change(invocation, &reply, number);
     client_close(client);
     return status;
 }
@@ -41,7 +42,7 @@ static enum status change(const struct invocation *invocation, const char *word,
 /* No argument of these is free text. */
 static enum status change_words(const struct invocation *invocation, const char *word)
 {
-    return change(invocation, word, invocation->argc);
+    return change(invocation, word, invocation->argc, NUMBER_IS_SEQ);
 }
 
 enum status command_open(const struct invocation *invocation)
@@ -56,12 +57,12 @@ enum status command_close(const struct invocation *invocation)
 
 enum status command_title(const struct invocation *invocation)
 {
-    return change(invocation, "TITLE", 1);
+    return change(invocation, "TITLE", 1, NUMBER_IS_SEQ);
 }
 
 enum status command_label(const struct invocation *invocation)
 {
-    return change(invocation, "LABEL", 2);
+    return change(invocation, "LABEL", 2, NUMBER_IS_SEQ);
 }
 
 enum status command_vote(const struct invocation *invocation)
@@ -71,7 +72,7 @@ enum status command_vote(const struct invocation *invocation)
 
 enum status command_kick(const struct invocation *invocation)
 {
-    return change_words(invocation, "KICK");
+    return change(invocation, "KICK", invocation->argc, NUMBER_IS_COUNT);
 }
 
 enum status command_shutdown(const struct invocation *invocation)

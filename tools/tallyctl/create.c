@@ -120,7 +120,7 @@ static enum status judge_texts(const struct creation *creation, const char *titl
 static void print_created(const struct invocation *invocation, const struct creation *creation,
                           const struct reply *reply)
 {
-    output_change(invocation, reply);
+    output_change(invocation, reply, NUMBER_IS_SEQ);
     for (size_t i = 0; i < creation->count && output_is_terminal() && !invocation->json; i++) {
         printf("%s%s: ", i > 0 ? "  " : "", creation->names[i].text);
         output_text(stdout, creation->words[i], strlen(creation->words[i]));

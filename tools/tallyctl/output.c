@@ -130,9 +130,12 @@ void output_json(json_t *object)
     json_decref(object);
 }
 
-void output_change(const struct invocation *invocation, const struct reply *reply)
+void output_change(const struct invocation *invocation, const struct reply *reply,
+                   enum change_number number)
 {
-    if (invocation->json && reply->has_number)
+    if (invocation->json && reply->has_number && number == NUMBER_IS_COUNT)
+        output_json(json_pack("{s:I}", "closed", (json_int_t)reply->number));
+    else if (invocation->json && reply->has_number)
         output_json(json_pack("{s:I, s:b}", "seq", (json_int_t)reply->number, "duplicate",
                               reply->duplicate));
     else if (invocation->json)

@@ -39,8 +39,11 @@ json_t *output_json_text(const char *text, size_t len);
  * To a terminal it is all ASCII. */
 void output_json(json_t *object);
 
-/* Prints what a `+OK` tells of a change: its sequence, or nothing. */
-void output_change(const struct invocation *invocation, const struct reply *reply);
+/* Prints what a `+OK` tells of a change: its sequence, how many connections it closed, or nothing.
+ */
+enum change_number { NUMBER_IS_SEQ, NUMBER_IS_COUNT };
+void output_change(const struct invocation *invocation, const struct reply *reply,
+                   enum change_number number);
 
 /* Flushes standard output. STATUS_REFUSED if anything printed there was lost. */
 enum status output_flush(void) CHECKED;
