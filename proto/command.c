@@ -11,6 +11,7 @@
 
 #include "proto/ascii.h"
 #include "proto/number.h"
+#include "proto/voter_name.h"
 
 #include <string.h>
 
@@ -137,22 +138,44 @@ static bool take_caption(struct parse *parse)
     return true;
 }
 
+static bool is_voter_name(struct span text)
+{
+    struct voter_name name;
+    return voter_name_parse(text, &name);
+}
+
+/* A name with spaces stands in quotation marks, which no name holds: if `value`, the end of the
+ * word that was just taken, begins with one, it goes on to the next. */
+static bool take_quoted(struct parse *parse, struct span *value)
+{
+    if (value->len == 0 || value->at[0] != '"')
+        return true;
+    const char *begin = value->at + 1;
+    const char *end = memchr(begin, '"', (size_t)(parse->end - begin));
+    if (!end || (end + 1 < parse->end && !ascii_is_blank(end[1])))
+        return refuse(parse, "a name that begins with a quotation mark ends with one");
+    *value = (struct span){begin, (size_t)(end - begin)};
+    parse->at = end + 1;
+    return true;
+}
+
 static bool take_ballot_option(struct parse *parse, struct span word)
 {
     struct span key, value;
     if (!split_option(word, &key, &value))
         return false;
-    struct span *slot = span_is_nocase(key, "as")   ? &parse->command->voter
+    bool is_voter = span_is_nocase(key, "as");
+    struct span *slot = is_voter                    ? &parse->command->voter
                         : span_is_nocase(key, "id") ? &parse->command->key
                                                     : NULL;
     if (!slot)
         return refuse(parse, "unknown option: VOTE takes as= and id=");
     if (slot->at)
         return refuse(parse, TWICE);
-    if (!voter_is_valid(value.at, value.len))
-        return refuse(parse, VOTER_FORM);
     *slot = value;
-    return true;
+    if (is_voter)
+        return take_quoted(parse, slot) && (is_voter_name(*slot) || refuse(parse, VOTER_NAME_FORM));
+    return id_is_valid(value.at, value.len) || refuse(parse, ID_FORM);
 }
 
 static bool parse_ballot(struct parse *parse)
@@ -179,9 +202,12 @@ static bool parse_traced_ballot(struct parse *parse)
 static bool parse_as(struct parse *parse)
 {
     struct span *voter = &parse->command->voter;
-    if (!take_word(parse, voter) || !take_end(parse))
+    *voter = take_rest_trimmed(parse);
+    if (!voter->at)
         return false;
-    return voter_is_valid(voter->at, voter->len) || refuse(parse, VOTER_FORM);
+    if (voter->len > 1 && voter->at[0] == '"' && voter->at[voter->len - 1] == '"')
+        *voter = (struct span){voter->at + 1, voter->len - 2};
+    return is_voter_name(*voter) || refuse(parse, VOTER_NAME_FORM);
 }
 
 static bool parse_poll(struct parse *parse)

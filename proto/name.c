@@ -23,7 +23,7 @@ bool name_parse(const char *word, size_t len, struct name *name)
     return true;
 }
 
-bool voter_is_valid(const char *word, size_t len)
+bool id_is_valid(const char *word, size_t len)
 {
     if (len == 0 || len > PROTO_NAME_MAX)
         return false;

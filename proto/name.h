@@ -1,4 +1,5 @@
-/* Names of polls, choices and voters: their form, and how they are compared. Any thread. */
+/* Names of polls and choices, and ids of ballots: their form, and how they are compared. Any
+ * thread. */
 #ifndef TALLYCAST_PROTO_NAME_H
 #define TALLYCAST_PROTO_NAME_H
 
@@ -25,8 +26,8 @@ static inline bool name_equal(const struct name *a, const struct name *b)
 bool name_parse(const char *word, size_t len, struct name *name);
 #define NAME_FORM "a name is 1 to 64 of a-z 0-9 . _ -, beginning with a letter or digit"
 
-/* Whether a word is a voter's name or an id=: 1 to 64 printable ASCII characters without space. */
-bool voter_is_valid(const char *word, size_t len);
-#define VOTER_FORM "a voter or id is 1 to 64 printable ASCII characters, no spaces"
+/* Whether a word is an id=: 1 to 64 printable ASCII characters without space. */
+bool id_is_valid(const char *word, size_t len);
+#define ID_FORM "an id is 1 to 64 printable ASCII characters, no spaces"
 
 #endif

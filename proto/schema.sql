@@ -69,7 +69,8 @@ CREATE TABLE poll_event (
 
 -- One ballot a row, appended. A ballot that repeats one that counts is not recorded again.
 --   voter  who cast it: a 16-byte hash of the poll and the voter's name under the server's key; or the name
---          itself, as text, where the poll says record = 'name'
+--          itself, as text, where the poll says record = 'name'. Either is of the name as all its spellings have it:
+--          folded, as proto/PROTOCOL.md says
 --   key    a 16-byte hash of the ballot's id=, or NULL if it had none; NULL too where neither ballots = 'unlimited' nor
 --          voters = 'named'. In unlimited polls ballots of the same key are one; elsewhere it does not count
 -- There is no index on voter on purpose: it would cost most of the speed of an insert. The server holds the
@@ -82,6 +83,12 @@ CREATE TABLE ballot (
     voter   NOT NULL,
     key     BLOB
 );
+
+-- How a voter whose name is recorded wrote it first, where that is not the name as `ballot` has it.
+CREATE TABLE IF NOT EXISTS spelling (
+    voter TEXT PRIMARY KEY,
+    name  TEXT NOT NULL
+) WITHOUT ROWID;
 
 -- The tally of each poll as it was last shown, in the words of the line protocol. It is written in the
 -- transaction of the entries that made it so.

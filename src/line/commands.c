@@ -59,15 +59,17 @@ int execute_trace(struct session *session, const struct command *command, const 
 
 int execute_as(struct session *session, const struct command *command, const char **why)
 {
-    (void)why;
-    char *voter = malloc(command->voter.len + 1);
+    struct voter_name name;
+    if (!voter_name_parse(command->voter, &name)) {
+        *why = VOTER_NAME_FORM;
+        return ERR_BAD_ARGUMENT;
+    }
+    char *voter = strdup(name.text);
     if (!voter)
         return ERR_LIMIT;
-    memcpy(voter, command->voter.at, command->voter.len);
-    voter[command->voter.len] = '\0';
     free(session->voter);
     session->voter = voter;
-    session_reply_text(session, command->voter.at, command->voter.len);
+    session_reply_text(session, name.text, name.len);
     return 0;
 }
 

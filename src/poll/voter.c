@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "proto/limits.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +27,6 @@
 
 enum {
     KIND_KEY_CHECK = 0, /* beside enum voter_hash_kind */
-    NAME_MAX_BYTES = 128,
     PREFIX_BYTES = 5,
     KEY_HEX_DIGITS = 2 * VOTER_KEY_BYTES,
     KEY_TEXT_MAX = 128, /* with what an editor may add */
@@ -71,8 +71,8 @@ static struct hash hash_message(const struct voter_key *key, const unsigned char
 struct hash voter_hash(const struct voter_key *key, enum voter_hash_kind kind, uint32_t poll,
                        const char *name, size_t len)
 {
-    unsigned char message[PREFIX_BYTES + NAME_MAX_BYTES];
-    INVARIANT(len <= NAME_MAX_BYTES);
+    unsigned char message[PREFIX_BYTES + PROTO_VOTER_MAX];
+    INVARIANT(len <= PROTO_VOTER_MAX);
     message[0] = (unsigned char)kind;
     put_big_endian(message + 1, poll, 4);
     memcpy(message + PREFIX_BYTES, name, len);

@@ -41,7 +41,7 @@ int ballot_send(struct client *client, const struct ballot *ballot, const char *
         return error;
     struct request_text *name = NULL;
     if (poll_setting(poll, SETTING_RECORD) == RECORD_NAME &&
-        !(name = request_text_new(voter.words.at, voter.words.len)))
+        !(name = request_text_new(voter.shown.at, voter.shown.len)))
         return ERR_LIMIT;
 
     const struct voter_key *key = &worker->server->key;

@@ -14,14 +14,22 @@ static int refuse(const char **why, const char *text)
 static int take_words(struct identity *identity, size_t len)
 {
     INVARIANT(len <= IDENTITY_WORDS_MAX);
-    identity->words = (struct span){identity->made, len};
+    identity->words = identity->shown = (struct span){identity->made, len};
     return 0;
 }
 
-static int by_name(const struct claim *claim, struct identity *identity)
+static int by_name(const struct claim *claim, struct identity *identity, const char **why)
 {
-    identity->words = claim->name.at ? claim->name : claim->standing;
-    return identity->words.at ? 0 : ERR_VOTER_REQUIRED;
+    struct span given = claim->name.at ? claim->name : claim->standing;
+    if (!given.at)
+        return ERR_VOTER_REQUIRED;
+    if (!voter_name_parse(given, &identity->name))
+        return refuse(why, VOTER_NAME_FORM);
+    identity->shown = (struct span){identity->name.text, identity->name.len};
+    size_t len = voter_name_fold(identity->shown, identity->made);
+    INVARIANT(len > 0);
+    identity->words = (struct span){identity->made, len};
+    return 0;
 }
 
 static int by_address(const struct claim *claim, struct identity *identity, const char **why)
@@ -42,7 +50,7 @@ int identity_find(const struct poll *poll, const struct claim *claim, struct ide
 {
     const unsigned voters = poll_setting(poll, SETTING_VOTERS);
     if (voters == VOTERS_NAMED)
-        return by_name(claim, identity);
+        return by_name(claim, identity, why);
     if (claim->name.at)
         return refuse(why, "a ballot names its voter only where the poll has voters=named");
     if (voters == VOTERS_ADDRESS)

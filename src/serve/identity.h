@@ -6,9 +6,9 @@
 #define TALLYCAST_IDENTITY_H
 
 #include "poll/poll.h"
-#include "proto/span.h"
+#include "proto/voter_name.h"
 
-enum { IDENTITY_WORDS_MAX = 96 }; /* bytes */
+enum { IDENTITY_WORDS_MAX = PROTO_VOTER_MAX }; /* bytes */
 
 /* How a protocol tells what only some polls go by: it is asked only where it counts. Each writes
  * words and returns their length. */
@@ -30,13 +30,15 @@ struct claim {
 
 /* Who votes in a poll, for as long as the claim stays as it is. */
 struct identity {
-    struct span words; /* that are hashed, and recorded where the poll records names */
+    struct span words; /* that are hashed: of all spellings of a name the same */
+    struct span shown; /* that are recorded where the poll records names */
     char made[IDENTITY_WORDS_MAX];
+    struct voter_name name;
 };
 
 /* Decides who votes. Returns 0; ERR_VOTER_REQUIRED where the poll's voters have names and none is
- * given; or ERR_BAD_ARGUMENT, with *why a static text for a person, for a name in another poll, or
- * an address that can't be told. */
+ * given; or ERR_BAD_ARGUMENT, with *why a static text for a person, for what is no name, a name in
+ * another poll, or an address that can't be told. */
 int identity_find(const struct poll *poll, const struct claim *claim, struct identity *identity,
                   const char **why) __attribute__((warn_unused_result));
 

@@ -28,8 +28,8 @@ static int refuse(struct reading *reading, const char *why)
 
 static int take_word(struct reading *reading, struct span value, char text[PROTO_NAME_MAX + 1])
 {
-    if (!voter_is_valid(value.at, value.len))
-        return refuse(reading, VOTER_FORM);
+    if (!id_is_valid(value.at, value.len))
+        return refuse(reading, ID_FORM);
     memcpy(text, value.at, value.len);
     text[value.len] = '\0';
     return 0;
@@ -60,15 +60,15 @@ static int take(struct reading *reading, const char *name, struct span value)
     *has = true;
     if (has == &reading->has_choice)
         return name_parse(value.at, value.len, &form->choice) ? 0 : refuse(reading, NAME_FORM);
-    return take_word(reading, value,
-                     has == &reading->has_voter ? form->voter
-                     : has == &reading->has_id  ? form->id
-                                                : form->token);
+    if (has == &reading->has_voter)
+        return voter_name_parse(value, &form->voter) ? 0 : refuse(reading, VOTER_NAME_FORM);
+    return take_word(reading, value, has == &reading->has_id ? form->id : form->token);
 }
 
 static struct reading begin(struct ballot_form *form)
 {
-    form->voter[0] = form->id[0] = form->token[0] = '\0';
+    form->voter.len = 0;
+    form->id[0] = form->token[0] = '\0';
     form->has_after = false;
     return (struct reading){.form = form};
 }
@@ -144,7 +144,15 @@ int ballot_json_read(struct span body, struct ballot_form *form, const char **wh
 
 /* ---- a browser's form ---- */
 
-enum { FIELD_NAME_SIZE = 16 };
+/* Longer than any value that is taken, for white space around it. */
+enum { FIELD_NAME_SIZE = 16, VALUE_SIZE = 512 };
+
+static const char *form_of(const char *name)
+{
+    if (strcmp(name, "choice") == 0)
+        return NAME_FORM;
+    return strcmp(name, "voter") == 0 ? VOTER_NAME_FORM : ID_FORM;
+}
 
 /* A form's field that is empty is there only because browsers send all of them. */
 static bool may_be_empty(const char *name)
@@ -159,20 +167,21 @@ static bool may_be_empty(const char *name)
 static int take_field(struct reading *reading, struct span raw_name, struct span raw_value)
 {
     char name[FIELD_NAME_SIZE];
-    char value[PROTO_NAME_MAX + 1];
+    char value[VALUE_SIZE];
     if (http_decode(raw_name, true, name, sizeof name) < 0)
         return refuse(reading, SURPLUS);
     int len = http_decode(raw_value, true, value, sizeof value);
     if (len < 0)
-        return refuse(reading, strcmp(name, "choice") == 0 ? NAME_FORM : VOTER_FORM);
-    if (len == 0 && may_be_empty(name))
+        return refuse(reading, form_of(name));
+    struct span text = {value, (size_t)len};
+    if (span_trim(text).len == 0 && may_be_empty(name))
         return 0;
     if (strcmp(name, "after") == 0) {
         uint64_t seq;
         return number_parse(value, (size_t)len, UINT64_MAX, &seq) ? take_after(reading, seq)
                                                                   : refuse(reading, AFTER_FORM);
     }
-    return take(reading, name, (struct span){value, (size_t)len});
+    return take(reading, name, text);
 }
 
 int ballot_json_read_form(struct span body, struct ballot_form *form, const char **why)

@@ -5,6 +5,7 @@
 
 #include "proto/name.h"
 #include "proto/span.h"
+#include "proto/voter_name.h"
 #include "proto/error.h"
 
 #include <stdint.h>
@@ -12,7 +13,7 @@
 /* Names and ids as the line protocol has them. */
 struct ballot_form {
     struct name choice;             /* a name, or a number in digits */
-    char voter[PROTO_NAME_MAX + 1]; /* "" if absent */
+    struct voter_name voter;        /* len 0 if absent */
     char id[PROTO_NAME_MAX + 1];    /* "" if absent */
     char token[PROTO_NAME_MAX + 1]; /* "" if absent; nobody has looked at it yet */
     bool has_after;

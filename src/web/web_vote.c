@@ -47,7 +47,7 @@ static int cast(struct web_session *session, const struct http_request *request,
     session->asks = WEB_ASKS_VOTE;
     struct web_asker asker = {session, request, {form->token, strlen(form->token)}};
     struct claim claim = web_reader_claim(&asker);
-    claim.name = (struct span){form->voter[0] ? form->voter : NULL, strlen(form->voter)};
+    claim.name = (struct span){form->voter.len > 0 ? form->voter.text : NULL, form->voter.len};
     const struct ballot ballot = {
         .poll = poll,
         .choice = (unsigned)choice,

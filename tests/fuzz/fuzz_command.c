@@ -4,6 +4,7 @@
 #include "proto/line.h"
 #include "proto/telnet.h"
 #include "proto/command.h"
+#include "proto/voter_name.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -55,12 +56,26 @@ static void require_inside(struct span span, const char *line, size_t len)
     require(span.at >= line && span.len > 0 && span.at + span.len <= line + len);
 }
 
+static void require_id(struct span id, const char *line, size_t len)
+{
+    require_inside(id, line, len);
+    require(id.len <= PROTO_NAME_MAX);
+    for (size_t i = 0; i < id.len; i++)
+        require(id.at[i] > ' ' && id.at[i] <= '~');
+}
+
+/* What is folded is a name itself, and folds to the same. */
 static void require_voter(struct span voter, const char *line, size_t len)
 {
+    struct voter_name name, same;
+    char folded[PROTO_VOTER_MAX], again[PROTO_VOTER_MAX];
     require_inside(voter, line, len);
-    require(voter.len <= PROTO_NAME_MAX);
-    for (size_t i = 0; i < voter.len; i++)
-        require(voter.at[i] > ' ' && voter.at[i] <= '~');
+    require(voter_name_parse(voter, &name) && name.len > 0 && name.text[name.len] == '\0');
+    require(name.text[0] != ' ' && name.text[name.len - 1] != ' ' && !strchr(name.text, '"'));
+    size_t once = voter_name_fold((struct span){name.text, name.len}, folded);
+    require(voter_name_parse((struct span){folded, once}, &same));
+    size_t twice = voter_name_fold((struct span){same.text, same.len}, again);
+    require(once == twice && memcmp(folded, again, once) == 0);
 }
 
 static void require_caption(struct span text, const char *line, size_t len)
@@ -91,7 +106,7 @@ static void require_ballot(const struct command *command, struct span line)
     if (command->voter.at)
         require_voter(command->voter, line.at, line.len);
     if (command->key.at)
-        require_voter(command->key, line.at, line.len);
+        require_id(command->key, line.at, line.len);
 }
 
 static void require_traced_ballot(const struct command *command, struct span line)

@@ -7,6 +7,7 @@
 #include "tests/fuzz/fuzz_ledger.h"
 #include "tests/fuzz/fuzz_web.h"
 #include "proto/command.h"
+#include "proto/voter_name.h"
 #include "proto/line.h"
 #include "proto/telnet.h"
 #include "proto/reply.h"
@@ -102,6 +103,13 @@ static void expect_text(struct peer *peer, const char *text, size_t len, bool la
     memcpy(expected->text + 4, text, len);
 }
 
+static void expect_name(struct peer *peer, struct span given)
+{
+    struct voter_name name;
+    REQUIRE(voter_name_parse(given, &name));
+    expect_text(peer, name.text, name.len, false);
+}
+
 static void expect_command(struct peer *peer, const struct command *command)
 {
     switch (command->id) {
@@ -110,7 +118,7 @@ static void expect_command(struct peer *peer, const struct command *command)
                     command->text.at ? command->text.len : 0, false);
         break;
     case CMD_AS:
-        expect_text(peer, command->voter.at, command->voter.len, false);
+        expect_name(peer, command->voter);
         break;
     case CMD_QUIT:
         expect_text(peer, "bye", 3, true);

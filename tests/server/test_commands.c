@@ -104,8 +104,10 @@ static const char *const bad_arguments[] = {
     "VOTE .lunch pizza",
     "VOTE l\xc3\xbcnch pizza",
     "AS",
-    "AS ann bob",
-    "AS \xc3\xa4nn",
+    "AS ann \"bob\"",
+    "AS \xe2\x80\xae"
+    "nna",
+    "VOTE lunch pizza as=\"ann",
     "SHOW",
     "SHOW lunch lunch",
     "SHOW *",
@@ -215,9 +217,9 @@ START_TEST(names_have_64_bytes_at_most)
     client_expect_error(admin, "BAD-ARGUMENT");
     client_send(client, "SHOW %sx", LONG_NAME);
     client_expect_error(client, "BAD-ARGUMENT");
-    client_send(client, "AS %s", LONG_NAME);
-    client_expect(client, "+OK %s", LONG_NAME);
-    client_send(client, "AS %sx", LONG_NAME);
+    client_send(client, "AS %s%s", LONG_NAME, LONG_NAME); /* a voter's has 128 */
+    client_expect(client, "+OK %s%s", LONG_NAME, LONG_NAME);
+    client_send(client, "AS %s%sx", LONG_NAME, LONG_NAME);
     client_expect_error(client, "BAD-ARGUMENT");
     client_send(client, "VOTE lunch pizza id=%sx", LONG_NAME);
     client_expect_error(client, "BAD-ARGUMENT");
@@ -361,6 +363,38 @@ START_TEST(as_holds_until_the_next)
 }
 END_TEST
 
+/* However a name is spelt, it is one voter's; after a restart, too, and in plain SQL. */
+START_TEST(spellings_of_a_name)
+{
+    client_ask(admin, "CREATE roll yes no voters=named record=name", "+OK 2");
+    client_ask(admin, "CREATE tea green black voters=named ballots=once", "+OK 3");
+    client_ask(client, "AS  J\xc3\xbcrgen \t von   Ahn", "+OK J\xc3\xbcrgen von Ahn");
+    client_ask(client, "VOTE roll yes", "+OK 4");
+    client_ask(client, "VOTE tea green", "+OK 5");
+    client_ask(client, "VOTE roll yes as=\"JU\xcc\x88RGEN VON AHN\"", "+OK 4 duplicate");
+    client_ask_error(client, "VOTE tea black as=\"j\xc3\xbcrgen  von ahn\"", "ALREADY-VOTED");
+    client_ask(client, "VOTE roll no as=\"J\xc3\x9cRGEN von Ahn\"", "+OK 6");
+    client_ask(client, "VOTE roll no as=JurgenVonAhn", "+OK 7");
+    client_ask(client, "SHOW roll", "+OK roll open 7 2 yes=0 no=2");
+    server_stop(&server);
+    database_assert_recount(server.database);
+    char *recorded =
+        database_text(server.database, "SELECT group_concat(voter) FROM ballot WHERE poll = 2");
+    ck_assert_str_eq(recorded, "j\xc3\xbcrgen von ahn,j\xc3\xbcrgen von ahn,jurgenvonahn");
+    free(recorded);
+    recorded = database_text(server.database, "SELECT group_concat(name) FROM spelling");
+    ck_assert_str_eq(recorded, "JurgenVonAhn,J\xc3\xbcrgen von Ahn");
+    free(recorded);
+    server_start(&server, NULL);
+    client = server_client(&server);
+    client_ask(client, "SHOW roll", "+OK roll open 7 2 yes=0 no=2");
+    client_ask(client, "VOTE roll no as=\"j\xc3\xbcrgen von ahn\"",
+               "+OK 8"); /* another connection's */
+    client_ask(client, "SHOW roll", "+OK roll open 8 2 yes=0 no=2");
+    client_ask_error(client, "VOTE tea black as=\"J\xc3\xbcrgen von Ahn\"", "ALREADY-VOTED");
+}
+END_TEST
+
 START_TEST(what_the_database_tells_of_a_voter)
 {
     client_ask(admin, "CREATE roll yes no voters=named record=name", "+OK 2");
@@ -370,8 +404,10 @@ START_TEST(what_the_database_tells_of_a_voter)
     client_ask(client, "VOTE tea green as=Ann", "+OK 6");
     client_ask(client, "VOTE cake big as=Ann", "+OK 7");
     server_end(&server);
-    char *recorded = database_text(server.database, "SELECT voter FROM ballot WHERE seq = 5");
-    ck_assert_str_eq(recorded, "Ann");
+    char *recorded = database_text(server.database,
+                                   "SELECT voter || name FROM ballot JOIN spelling USING (voter)"
+                                   " WHERE seq = 5");
+    ck_assert_str_eq(recorded, "annAnn");
     free(recorded);
     recorded = database_text(server.database, "SELECT group_concat(typeof(voter) || length(voter)) "
                                               "FROM ballot WHERE seq > 5");
@@ -844,6 +880,7 @@ SERVER_MAIN("commands",
                        {voters_by_address},
                        {voters_by_connection},
                        {as_holds_until_the_next},
+                       {spellings_of_a_name},
                        {what_the_database_tells_of_a_voter},
                        {hidden_results_are_hidden_everywhere}}},
             {"administration", .set_up = set_up, .tear_down = tear_down,

@@ -51,7 +51,7 @@ void oracle_reset(struct oracle *oracle)
 
 void oracle_voter_name(const struct voter *voter, char name[ORACLE_NAME_MAX])
 {
-    snprintf(name, ORACLE_NAME_MAX, "V%u", voter->number);
+    snprintf(name, ORACLE_NAME_MAX, "v%u", voter->number);
 }
 
 bool oracle_has_id(const struct oracle *oracle, const struct voter *voter)

@@ -349,11 +349,11 @@ START_TEST(voters)
 {
     for (int c = 0; c < 256; c++) {
         char word = (char)c;
-        ck_assert_msg(voter_is_valid(&word, 1) == (c > 0x20 && c < 0x7f), "0x%02x", (unsigned)c);
+        ck_assert_msg(id_is_valid(&word, 1) == (c > 0x20 && c < 0x7f), "0x%02x", (unsigned)c);
     }
-    ck_assert(!voter_is_valid("", 0));
-    ck_assert(voter_is_valid(NAME_64, 64));
-    ck_assert(!voter_is_valid(NAME_64 "5", 65));
+    ck_assert(!id_is_valid("", 0));
+    ck_assert(id_is_valid(NAME_64, 64));
+    ck_assert(!id_is_valid(NAME_64 "5", 65));
 }
 END_TEST
 
@@ -555,6 +555,11 @@ START_TEST(vote_options)
     assert_span(command.voter, "=");
     assert_span(command.key, "a=b");
 
+    assert_parses("VOTE lunch pizza as=\"Ann  Lee\" id=\"k\"", CMD_VOTE);
+    assert_span(command.voter, "Ann  Lee");
+    assert_span(command.key, "\"k\"");
+    assert_parses("VOTE lunch pizza id=1 as=\"J\xc3\xbcrgen id=2\"", CMD_VOTE);
+    assert_span(command.voter, "J\xc3\xbcrgen id=2");
     assert_parses("VOTE lunch pizza as=" NAME_64 " id=" NAME_64, CMD_VOTE);
     assert_span(command.voter, NAME_64);
     assert_span(command.key, NAME_64);
@@ -578,9 +583,17 @@ START_TEST(vote_refused)
     assert_refused("VOTE lunch pizza =ann", "unknown option");
     assert_refused("VOTE lunch pizza as=ann AS=bob", "twice");
     assert_refused("VOTE lunch pizza id=1 as=ann id=1", "twice");
-    assert_refused("VOTE lunch pizza as=", "1 to 64 printable");
+    assert_refused("VOTE lunch pizza as=", "1 to 128 bytes of text");
+    assert_refused("VOTE lunch pizza as=\"\"", "1 to 128 bytes of text");
+    assert_refused("VOTE lunch pizza as=\" \"", "1 to 128 bytes of text");
+    assert_refused("VOTE lunch pizza as=a\"b", "1 to 128 bytes of text");
+    assert_refused("VOTE lunch pizza as=\"ann", "quotation mark ends with one");
+    assert_refused("VOTE lunch pizza as=\"ann\"x", "quotation mark ends with one");
+    assert_refused("VOTE lunch pizza as=\"ann\" bob", usage);
     assert_refused("VOTE lunch pizza id=", "1 to 64 printable");
-    assert_refused("VOTE lunch pizza as=J\xc3\xbcrgen", "1 to 64 printable");
+    assert_refused("VOTE lunch pizza as=" NAME_64 NAME_64 "9", "1 to 128 bytes of text");
+    assert_refused("VOTE lunch pizza id=J\xc3\xbcrgen", "1 to 64 printable");
+    assert_refused("VOTE lunch pizza id=\"a b\"", usage);
     assert_refused("VOTE lunch pizza id=" NAME_64 "5", "1 to 64 printable");
 }
 END_TEST
@@ -592,9 +605,13 @@ START_TEST(as)
     assert_parses("as " NAME_64 " ", CMD_AS);
     assert_span(command.voter, NAME_64);
     assert_refused("AS", "usage: AS voter");
-    assert_refused("AS ann bob", "usage: AS voter");
-    assert_refused("AS " NAME_64 "5", "1 to 64 printable");
-    assert_refused("AS J\xc3\xbcrgen", "1 to 64 printable");
+    assert_parses("AS  J\xc3\xbcrgen \t von Ahn ", CMD_AS);
+    assert_span(command.voter, "J\xc3\xbcrgen \t von Ahn");
+    assert_parses("AS \"Ann Lee\"", CMD_AS);
+    assert_span(command.voter, "Ann Lee");
+    assert_refused("AS \"", "1 to 128 bytes of text");
+    assert_refused("AS Ann \"Lee\"", "1 to 128 bytes of text");
+    assert_refused("AS " NAME_64 NAME_64 "9", "1 to 128 bytes of text");
 }
 END_TEST
 

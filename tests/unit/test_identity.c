@@ -32,17 +32,22 @@ static const struct {
     const char *name, *standing, *address;
     int error;
     const char *words, *asked;
+    const char *shown; /* NULL: as the words */
 } rows[] = {
-    {VOTERS_CONNECTION, NULL, NULL, "192.0.2.1", 0, "connection:1", "own"},
-    {VOTERS_CONNECTION, NULL, "ann", "192.0.2.1", 0, "connection:1", "own"},
-    {VOTERS_CONNECTION, "ann", NULL, "192.0.2.1", ERR_BAD_ARGUMENT, NULL, ""},
-    {VOTERS_NAMED, "ann", NULL, "", 0, "ann", ""},
-    {VOTERS_NAMED, "ann", "bob", "", 0, "ann", ""},
-    {VOTERS_NAMED, NULL, "bob", "", 0, "bob", ""},
-    {VOTERS_NAMED, NULL, NULL, "192.0.2.1", ERR_VOTER_REQUIRED, NULL, ""},
-    {VOTERS_ADDRESS, NULL, "bob", "192.0.2.1", 0, "192.0.2.1", "address"},
-    {VOTERS_ADDRESS, NULL, NULL, "", ERR_BAD_ARGUMENT, NULL, "address"},
-    {VOTERS_ADDRESS, "ann", NULL, "192.0.2.1", ERR_BAD_ARGUMENT, NULL, ""},
+    {VOTERS_CONNECTION, NULL, NULL, "192.0.2.1", 0, "connection:1", "own", NULL},
+    {VOTERS_CONNECTION, NULL, "ann", "192.0.2.1", 0, "connection:1", "own", NULL},
+    {VOTERS_CONNECTION, "ann", NULL, "192.0.2.1", ERR_BAD_ARGUMENT, NULL, "", NULL},
+    {VOTERS_NAMED, "ann", NULL, "", 0, "ann", "", NULL},
+    {VOTERS_NAMED, "ann", "bob", "", 0, "ann", "", NULL},
+    {VOTERS_NAMED, NULL, "bob", "", 0, "bob", "", NULL},
+    {VOTERS_NAMED, " Ann  Lee", NULL, "", 0, "ann lee", "", "Ann Lee"},
+    {VOTERS_NAMED, NULL, "BOB", "", 0, "bob", "", "BOB"},
+    {VOTERS_NAMED, "an\"n", "bob", "", ERR_BAD_ARGUMENT, NULL, "", NULL},
+    {VOTERS_NAMED, "", "bob", "", ERR_BAD_ARGUMENT, NULL, "", NULL},
+    {VOTERS_NAMED, NULL, NULL, "192.0.2.1", ERR_VOTER_REQUIRED, NULL, "", NULL},
+    {VOTERS_ADDRESS, NULL, "bob", "192.0.2.1", 0, "192.0.2.1", "address", NULL},
+    {VOTERS_ADDRESS, NULL, NULL, "", ERR_BAD_ARGUMENT, NULL, "address", NULL},
+    {VOTERS_ADDRESS, "ann", NULL, "192.0.2.1", ERR_BAD_ARGUMENT, NULL, "", NULL},
 };
 
 static struct span span_of(const char *text)
@@ -64,8 +69,10 @@ START_TEST(the_poll_decides)
     ck_assert_int_eq(identity_find(&poll, &claim, &identity, &why), rows[_i].error);
     ck_assert_int_eq(why != NULL, rows[_i].error == ERR_BAD_ARGUMENT);
     ck_assert_str_eq(asked, rows[_i].asked);
-    if (rows[_i].words)
-        ck_assert(span_is(identity.words, rows[_i].words));
+    if (!rows[_i].words)
+        return;
+    ck_assert(span_is(identity.words, rows[_i].words));
+    ck_assert(span_is(identity.shown, rows[_i].shown ? rows[_i].shown : rows[_i].words));
 }
 END_TEST
 

@@ -207,7 +207,7 @@ END_TEST
 START_TEST(named_voters_are_asked_for_their_name)
 {
     const char *page = poll_page(make_poll("L", true, BALLOTS_ONCE, VOTERS_NAMED), -1);
-    assert_has(page, "<input id=\"voter\" name=\"voter\" required maxlength=\"64\"");
+    assert_has(page, "<input id=\"voter\" name=\"voter\" required maxlength=\"128\"");
     assert_has(page, "data-voters=\"named\"");
 }
 END_TEST

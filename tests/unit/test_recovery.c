@@ -141,7 +141,7 @@ static const char *const bad[] = {
     BALLOT("2, " POLLS " + 1, 1, " VOTER ", NULL"),
     BALLOT("2, 1, 0, " VOTER ", NULL"),
     BALLOT("2, 1, 257, " VOTER ", NULL"),
-    BALLOT("2, 1, 1, printf('%065d', 0), NULL"),
+    BALLOT("2, 1, 1, printf('%0129d', 0), NULL"),
     BALLOT("2, 1, 1, zeroblob(15), NULL"),
     BALLOT("2, 1, 1, " VOTER ", zeroblob(17)"),
     EVENT("0, 1, 'close', NULL, NULL"),

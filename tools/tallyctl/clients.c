@@ -30,6 +30,31 @@ struct peers {
     size_t room;
 };
 
+/* Takes the next `key=value`. A value with spaces stands in quotation marks, which it does not
+ * hold.
+ */
+static struct span take_word(struct span *rest)
+{
+    struct span word = span_cut(rest, ' ');
+    const char *quote = memchr(word.at, '"', word.len);
+    const char *end =
+        quote ? memchr(quote + 1, '"', (size_t)(rest->at + rest->len - (quote + 1))) : NULL;
+    if (!end || end < word.at + word.len)
+        return word;
+    word.len = (size_t)(end + 1 - word.at);
+    rest->len -= (size_t)(end + 1 - rest->at);
+    rest->at = end + 1;
+    (void)span_cut(rest, ' '); /* the space behind it */
+    return word;
+}
+
+static struct span without_quotes(struct span value)
+{
+    if (value.len >= 2 && value.at[0] == '"' && value.at[value.len - 1] == '"')
+        return (struct span){value.at + 1, value.len - 2};
+    return value;
+}
+
 static void take_field(struct peer *peer, struct span word)
 {
     const char *equals = memchr(word.at, '=', word.len);
@@ -38,7 +63,7 @@ static void take_field(struct peer *peer, struct span word)
     struct field *field = &peer->fields[peer->field_count++];
     uint64_t number;
     field->key = (struct span){word.at, (size_t)(equals - word.at)};
-    field->value = (struct span){equals + 1, word.len - field->key.len - 1};
+    field->value = without_quotes((struct span){equals + 1, word.len - field->key.len - 1});
     if (!span_number(field->value, &number))
         return;
     if (span_is(field->key, "pending") || span_is(field->key, "unsent"))
@@ -65,7 +90,7 @@ static void take_peer(struct span row, void *context)
     if (!span_number(span_cut(&rest, ' '), &peer->id))
         peer->id = 0; /* no server says that */
     while (rest.len > 0)
-        take_field(peer, span_cut(&rest, ' '));
+        take_field(peer, take_word(&rest));
 }
 
 static int compare(uint64_t a, uint64_t b)

@@ -17,8 +17,9 @@ static const char *const column_names[COLUMN_COUNT] = {"seq", "time", "choice", 
 
 /* A choice that has no name, which no server writes, is told by its number. */
 static const char ballots_sql[] =
-    "SELECT b.seq, b.time_ns, coalesce(c.name, b.choice), b.voter, b.key"
+    "SELECT b.seq, b.time_ns, coalesce(c.name, b.choice), coalesce(s.name, b.voter), b.key"
     "  FROM ballot b LEFT JOIN choice c ON c.poll = b.poll AND c.number = b.choice"
+    "  LEFT JOIN spelling s ON s.voter = b.voter"
     " WHERE b.poll = ? ORDER BY b.seq";
 
 /* A field as text, malloc'd; NULL for SQL's NULL. Hashes become hexadecimal. */

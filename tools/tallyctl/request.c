@@ -71,8 +71,18 @@ static enum status add_option(struct request *request, const char *key, const ch
     return request_word(request, word);
 }
 
+/* A name with spaces stands in quotation marks, which no name holds. */
+static enum status add_name(struct request *request, const char *name)
+{
+    char option[8 + PROTO_LINE_MAX];
+    if (!name || !strchr(name, ' '))
+        return add_option(request, "as", name);
+    snprintf(option, sizeof option, "as=\"%s\"", name);
+    return request_text(request, option);
+}
+
 enum status request_voter(struct request *request, const struct invocation *invocation)
 {
-    enum status status = add_option(request, "as", invocation->voter);
+    enum status status = add_name(request, invocation->voter);
     return status == STATUS_DONE ? add_option(request, "id", invocation->key) : status;
 }

@@ -370,9 +370,9 @@ void store_take(struct store *store)
 void store_close(struct store *store)
 {
     sqlite3_stmt *const statements[] = {
-        store->begin,        store->begin_log,      store->commit,
-        store->rollback,     store->insert_poll,    store->insert_choice,
-        store->insert_event, store->insert_ballots, store->replace_tally};
+        store->begin,           store->begin_log,     store->commit,       store->rollback,
+        store->insert_poll,     store->insert_choice, store->insert_event, store->insert_ballots,
+        store->insert_spelling, store->replace_tally};
     for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
         sqlite3_finalize(statements[i]);
     sqlite3_close(store->db);
@@ -479,6 +479,19 @@ static int record_event(struct store *store, uint64_t time_ns, const struct stor
     return run(statement);
 }
 
+/* Only the first spelling is kept, and of one that is the folded name nothing. */
+static int record_spelling(struct store *store, const struct store_ballot *ballot)
+{
+    char folded[PROTO_VOTER_MAX];
+    struct span voter = store_folded_name(ballot, folded);
+    if (voter.len == ballot->voter_name_len && memcmp(voter.at, ballot->voter_name, voter.len) == 0)
+        return SQLITE_OK;
+    sqlite3_bind_text(store->insert_spelling, 1, voter.at, (int)voter.len, SQLITE_STATIC);
+    sqlite3_bind_text(store->insert_spelling, 2, ballot->voter_name, (int)ballot->voter_name_len,
+                      SQLITE_STATIC);
+    return run(store->insert_spelling);
+}
+
 static int record_batch(struct store *store, const struct store_batch *batch)
 {
     int code = SQLITE_OK;
@@ -489,6 +502,9 @@ static int record_batch(struct store *store, const struct store_batch *batch)
         code = run(store->insert_ballots);
         store->batch = NULL;
     }
+    for (size_t i = 0; i < batch->ballot_count && code == SQLITE_OK; i++)
+        if (batch->ballots[i].voter_name && store->insert_spelling)
+            code = record_spelling(store, &batch->ballots[i]);
     for (size_t i = 0; i < batch->tally_count && code == SQLITE_OK; i++) {
         sqlite3_bind_int64(store->replace_tally, 1, batch->tallies[i].poll);
         sqlite3_bind_text(store->replace_tally, 2, batch->tallies[i].line,

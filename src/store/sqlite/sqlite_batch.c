@@ -31,7 +31,15 @@ struct batch_cursor {
     /* Where hashes are turned to bytes; SQLite reads them before the cursor moves on. */
     unsigned char voter[HASH_BYTES];
     unsigned char key[HASH_BYTES];
+    char folded[PROTO_VOTER_MAX];
 };
+
+struct span store_folded_name(const struct store_ballot *ballot, char folded[PROTO_VOTER_MAX])
+{
+    const struct span given = {ballot->voter_name, ballot->voter_name_len};
+    size_t len = given.len <= PROTO_VOTER_MAX ? voter_name_fold(given, folded) : 0;
+    return len > 0 ? (struct span){folded, len} : given;
+}
 
 static int batch_connect(sqlite3 *db, void *store, int argc, const char *const *argv,
                          sqlite3_vtab **table, char **error)
@@ -111,6 +119,13 @@ static void result_hash(sqlite3_context *context, struct hash hash, unsigned cha
     sqlite3_result_blob(context, bytes, HASH_BYTES, SQLITE_STATIC);
 }
 
+static void result_name(sqlite3_context *context, const struct store_ballot *ballot,
+                        char folded[PROTO_VOTER_MAX])
+{
+    struct span name = store_folded_name(ballot, folded);
+    sqlite3_result_text(context, name.at, (int)name.len, SQLITE_STATIC);
+}
+
 static int batch_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column)
 {
     struct batch_cursor *cursor = container_of(base, struct batch_cursor, base);
@@ -130,8 +145,7 @@ static int batch_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int
         break;
     case COLUMN_VOTER:
         if (ballot->voter_name)
-            sqlite3_result_text(context, ballot->voter_name, (int)ballot->voter_name_len,
-                                SQLITE_STATIC);
+            result_name(context, ballot, cursor->folded);
         else
             result_hash(context, ballot->voter, cursor->voter);
         break;

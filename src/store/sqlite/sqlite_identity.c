@@ -206,6 +206,12 @@ int store_adopt(struct store *store, char why[STORE_WHY_MAX])
             return store_fail(store, why, "can't be written");
         store->row = row;
     }
+    /* A file of an earlier tallycast has no such table. */
+    if (run_once(store->db, strstr(schema_sql, "CREATE TABLE IF NOT EXISTS spelling"), NULL) !=
+            SQLITE_OK ||
+        sqlite3_prepare_v3(store->db, "INSERT OR IGNORE INTO spelling(voter, name) VALUES(?,?)", -1,
+                           SQLITE_PREPARE_PERSISTENT, &store->insert_spelling, NULL) != SQLITE_OK)
+        return store_fail(store, why, "damaged");
     if (sqlite3_prepare_v3(store->db, "UPDATE ledger SET log = log + 1", -1,
                            SQLITE_PREPARE_PERSISTENT, &store->begin_log, NULL) != SQLITE_OK)
         return store_fail(store, why, "damaged");

@@ -3,6 +3,7 @@
 #define TALLYCAST_STORE_INTERNAL_H
 
 #include "base/owner.h"
+#include "proto/voter_name.h"
 #include "store/store.h"
 
 #include <sqlite3.h>
@@ -22,7 +23,8 @@ struct store {
     int file;
     sqlite3 *db;
     sqlite3_stmt *begin, *commit, *rollback;
-    sqlite3_stmt *begin_log; /* NULL before store_adopt */
+    sqlite3_stmt *begin_log;       /* NULL before store_adopt */
+    sqlite3_stmt *insert_spelling; /* NULL before store_adopt */
     sqlite3_stmt *insert_poll, *insert_choice, *insert_event, *insert_ballots, *replace_tally;
     struct store_row file_row; /* as the file alone had it when it was opened */
     struct store_row row;
@@ -44,6 +46,9 @@ enum { STORE_PAGE_BYTES = 4096 };
 /* Registers the virtual table `batch`: the ballots of store->batch as rows, in order, with the
  * columns of the table `ballot`. Returns an SQLite code. */
 int store_batch_register(struct store *store);
+
+/* The voter's name as the table `ballot` has it: folded, into `folded`. */
+struct span store_folded_name(const struct store_ballot *ballot, char folded[PROTO_VOTER_MAX]);
 
 /* Fills `why` with the file, what is wrong with it, and SQLite's own words. Returns -1. */
 int store_fail(const struct store *store, char why[STORE_WHY_MAX], const char *what);

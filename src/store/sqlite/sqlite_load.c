@@ -141,7 +141,7 @@ static const char *read_ballot(sqlite3_value **row, struct store_ballot *ballot)
     if (sqlite3_value_type(row[3]) == SQLITE_TEXT) {
         ballot->voter_name = (const char *)sqlite3_value_text(row[3]);
         ballot->voter_name_len = (size_t)sqlite3_value_bytes(row[3]);
-        if (!ballot->voter_name || ballot->voter_name_len > PROTO_NAME_MAX)
+        if (!ballot->voter_name || ballot->voter_name_len > PROTO_VOTER_MAX)
             return "voter of ballot";
     } else if (!value_hash(row[3], &ballot->voter)) {
         return "voter of ballot";
