@@ -18,7 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ASSET_NAME_MAX = 64, URL_MAX = 512 };
+enum { VOTER_SIZE = 512, ASSET_NAME_MAX = 64, URL_MAX = 512 };
 
 /* ---- pages ---- */
 
@@ -99,7 +99,7 @@ static int append_poll_page(struct buffer *body, const struct page_place *place,
                             const struct snapshot *snapshot, const struct page_reader *reader,
                             struct span query)
 {
-    char voter[PROTO_NAME_MAX + 1];
+    char voter[VOTER_SIZE]; /* as it was typed: the ballot's form is judged when it is cast */
     int choice = final_choice(snapshot->poll, query);
     if (choice < 0)
         return page_poll(body, place, snapshot, reader);

@@ -26,21 +26,21 @@ test("without JavaScript a final ballot is asked for, and a refusal leads back",
     await server.command("CREATE board yes no voters=named ballots=once");
     await server.command("LABEL board yes Ja & Amen");
     const page = await open(server, "/p/board", { ...plain, tolerate: /status of 409/ });
-    const vote = async (choice) => {
-        await page.fill("#voter", "ann");
+    const vote = async (choice, name) => {
+        await page.fill("#voter", name);
         await page.click(`button[value="${choice}"]`);
-        await page.waitForURL(`**/p/board?voter=ann&choice=${choice}`);
+        await page.waitForURL(`**/p/board?voter=${new URLSearchParams({ name }).toString().slice(5)}&choice=${choice}`);
     };
-    await vote("yes");
+    await vote("yes", "Jürgen von Ahn");
     assert.equal(await text(page, "h2"), "Vote for Ja & Amen?");
     await shoot(page, "question-without-javascript");
     assert.match(await server.tally("board"), /^open \d+ 0 yes=0 no=0$/);
     await page.click("text=Go back");
     await page.waitForURL("**/p/board");
-    await vote("yes");
+    await vote("yes", "Jürgen von Ahn");
     await page.click(".yes");
     await untilText(page, "[data-total]", "1");
-    await vote("no");
+    await vote("no", " JÜRGEN  von Ahn ");
     await page.click(".yes");
     await page.waitForURL("**/ballots");
     assert.equal(await text(page, ".status"), "409");
