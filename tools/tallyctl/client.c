@@ -123,7 +123,9 @@ static enum status tell_unopened(const struct client *client, const char *path)
     if (client->is_quiet)
         return STATUS_LOST;
     if (error == EACCES)
-        output_error("no connection to %s: only the server's user and root may use it", path);
+        output_error("no connection to %s: only the server's user, its "
+                     "--admin-group and root may use it",
+                     path);
     else if (error == ENOENT || error == ECONNREFUSED || error == ENOTDIR)
         output_error("no connection to %s: %s (is the server running? --admin names its socket)",
                      path, why);
