@@ -193,7 +193,9 @@ static void set_state(struct conn *conn, enum conn_state state)
     if (state == CONN_DRAINING) {
         conn->transport.kind->shutdown(&conn->transport);
         conn->drained_bytes = 0;
-        conn->deadline_ns = clock_monotonic_ns() + (uint64_t)CONN_LINGER_MS * NS_PER_MS;
+        uint64_t now_ns = clock_monotonic_ns();
+        conn->lingers_since_ms = (uint32_t)(now_ns / NS_PER_MS);
+        conn->deadline_ns = now_ns + (uint64_t)CONN_LINGER_MS * NS_PER_MS;
         TAILQ_INSERT_TAIL(&conn->pool->draining, conn, timed_link);
         set_timer(conn->pool);
     }
@@ -690,6 +692,22 @@ static void on_stall(struct conn *conn, uint64_t now_ns)
     conn_settle(conn);
 }
 
+/* Closes a connection that said goodbye. To a peer whose machine has not taken all replies, since
+ * it got no processor or reads slowly, they would be lost: it has as much time as any reader. */
+static void on_lingered(struct conn *conn, uint64_t now_ns)
+{
+    uint32_t lingered_ms = (uint32_t)(now_ns / NS_PER_MS) - conn->lingers_since_ms;
+    if (socket_unsent(conn->transport.fd) > 0 &&
+        lingered_ms * (uint64_t)NS_PER_MS < conn->pool->stall_ns) {
+        conn->deadline_ns = now_ns + (uint64_t)CONN_LINGER_MS * NS_PER_MS;
+        TAILQ_REMOVE(&conn->pool->draining, conn, timed_link);
+        TAILQ_INSERT_TAIL(&conn->pool->draining, conn, timed_link);
+        return;
+    }
+    conn_doom(conn, (enum close_reason)conn->closes_for);
+    conn_settle(conn);
+}
+
 static bool could_not_send(const struct conn *conn)
 {
     return conn_waits(conn, CONN_HELD | CONN_PAUSED) || conn->mid_reply ||
@@ -719,8 +737,7 @@ static bool expire_one(struct conn_pool *pool, uint64_t now_ns)
         return true;
     }
     if ((conn = TAILQ_FIRST(&pool->draining)) && conn->deadline_ns <= now_ns) {
-        conn_doom(conn, (enum close_reason)conn->closes_for);
-        conn_settle(conn);
+        on_lingered(conn, now_ns);
         return true;
     }
     for (int kind = 0; kind < CONN_MESSAGES; kind++)

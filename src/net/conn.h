@@ -47,8 +47,10 @@ enum {
     CONN_READ_BYTES = 16 * 1024,
     CONN_ROUND_BYTES = 16 * 1024,
     CONN_TURN_BYTES = 32 * 1024, /* of output, after which the other connections have their turn */
-    CONN_LINGER_MS = 1000,       /* for which input is drained after the last reply, and how much */
-    CONN_DRAIN_BYTES = 64 * 1024, /* once the peer's machine has all output */
+    /* For which input is drained after the last reply, and how much, once the peer's machine has
+     * all output. Until then it is drained for as long as a reader may stall. */
+    CONN_LINGER_MS = 1000,
+    CONN_DRAIN_BYTES = 64 * 1024,
 };
 
 enum conn_state {
@@ -132,9 +134,12 @@ struct conn {
     struct buffer unsent;
     uint64_t deadline_ns; /* timed: end of the message; blocked: stall timeout; draining: end of
                              lingering */
-    uint32_t blocked_since_ms; /* where blocked: on the monotonic clock, the lower 32 bits */
-    uint32_t readable_for_ns;  /* before the last read; UINT32_MAX for longer */
-    uint64_t read_ns;          /* of the last input, on the monotonic clock */
+    union {               /* on the monotonic clock, the lower 32 bits */
+        uint32_t blocked_since_ms; /* where blocked */
+        uint32_t lingers_since_ms; /* where draining */
+    };
+    uint32_t readable_for_ns; /* before the last read; UINT32_MAX for longer */
+    uint64_t read_ns;         /* of the last input, on the monotonic clock */
     uint64_t bytes_out;
     TAILQ_ENTRY(conn) timed_link;   /* pool->timed, pool->blocked or pool->draining: one of them */
     TAILQ_ENTRY(conn) yielded_link; /* pool->yielded */
@@ -262,6 +267,12 @@ void conn_stay(struct conn *conn);
 
 /* Says no more after what was said: closes once it is taken. */
 void conn_finish(struct conn *conn, enum close_reason reason);
+
+/* Whether it is not listened to any more, and all that it asked is answered. */
+static inline bool conn_is_answered(const struct conn *conn)
+{
+    return conn->state != CONN_OPEN && !conn->handler->busy(conn);
+}
 
 /* Drops the connection at the next conn_settle, without ceremony. */
 void conn_doom(struct conn *conn, enum close_reason reason);

@@ -171,12 +171,24 @@ static bool any_conn_waits(const struct worker *worker)
     return false;
 }
 
+/* Whether some connection may still ask for something. Those that only wait for the peer to take
+ * its last replies may do so until the very end. */
+static bool any_conn_asks(const struct worker *worker)
+{
+    for (uint32_t i = 0; i < worker->pool.slot_count; i++) {
+        const struct conn *conn = worker->pool.slots[i].conn;
+        if (conn && !conn_is_answered(conn))
+            return true;
+    }
+    return false;
+}
+
 /* A stopping worker is quiet when everything that was read is answered, and, if it is for ingest,
- * nobody is left. From then on it asks the ledger, and other workers, for nothing. */
+ * nobody is listened to. From then on it asks the ledger, and other workers, for nothing. */
 static void note_quiet(struct worker *worker)
 {
-    bool quiet = worker->broadcast ? worker->in_flight == 0 && !any_conn_waits(worker)
-                                   : worker->pool.count == 0 && worker->in_flight == 0;
+    bool busy = worker->broadcast ? any_conn_waits(worker) : any_conn_asks(worker);
+    bool quiet = worker->in_flight == 0 && !busy;
     if (!quiet && !worker->overdue)
         return;
     worker->stage = WORKER_QUIET;
@@ -234,9 +246,11 @@ static void drop_conn(struct conn *conn)
 }
 
 /* Drops a connection that still owes or is owed something; not a subscriber that only waits for the
- * last tallies. */
+ * last tallies, nor a peer that only has to take its last replies. */
 static void drop_unanswered_conn(struct conn *conn)
 {
+    if (conn_is_answered(conn))
+        return;
     if (conn->finishing || conn_waits(conn, CONN_HELD) || conn->handler->busy(conn))
         drop_conn(conn);
 }

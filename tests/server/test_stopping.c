@@ -281,6 +281,35 @@ START_TEST(subscribers_that_vote_get_the_last_tally_too)
 }
 END_TEST
 
+enum { SLEEPER_BALLOTS = 3000, SLEEPS_MS = 1500 }; /* longer than a connection lingers by itself */
+
+/* A voter that gets no processor for a while, and whose machine has no room for all its replies. */
+START_TEST(a_voter_that_sleeps_gets_all_its_replies)
+{
+    int room = 1; /* as little as the kernel gives */
+    struct pollfd end = {.fd = server.out, .events = POLLIN};
+    client_ask(admin, "CREATE q yes no ballots=unlimited", "+OK 1");
+    client_close(admin);
+    ck_assert_int_eq(setsockopt(voter->fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room), 0);
+    for (unsigned i = 0; i < SLEEPER_BALLOTS; i++)
+        client_send(voter, "VOTE q yes");
+    client_send(voter, "SHUTDOWN"); /* which is not for everyone; the last that is answered */
+    struct client *watcher = server_client(&server);
+    client_send(watcher, "SUBSCRIBE q");
+    while (!strstr(client_line(watcher), " yes=3000 "))
+        ;
+    client_close(watcher);
+    server_signal(&server, SIGTERM);
+    ck_assert_msg(poll(&end, 1, SLEEPS_MS) == 0, "the stop does not wait");
+    for (unsigned i = 0; i < SLEEPER_BALLOTS; i++)
+        client_expect(voter, "+OK %u", i + 2);
+    client_expect_error(voter, "NOT-ALLOWED");
+    client_expect_end(voter);
+    client_close(voter);
+    ck_assert_int_eq(server_wait(&server), 0);
+}
+END_TEST
+
 /* ---- readers that are blocked ---- */
 
 enum { WIDE_POLLS = 250, WIDE_CHOICES = 200 };
@@ -767,7 +796,8 @@ END_TEST
 
 SERVER_MAIN("stopping",
             {"pipelines", .set_up = set_up, .tear_down = tear_down,
-             .tests = {{replies_to_pipelined_ballots_stay_in_order},
+             .tests = {{a_voter_that_sleeps_gets_all_its_replies},
+                       {replies_to_pipelined_ballots_stay_in_order},
                        {subscribers_that_vote_get_the_last_tally_too}}},
             {"blocked", .set_up = set_up, .tear_down = tear_down,
              .tests = {{a_subscriber_that_was_blocked_gets_the_last_tallies},
