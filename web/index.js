@@ -3,7 +3,7 @@
 import { follow } from "./live.js";
 import { at } from "./place.js";
 import { renewer } from "./renew.js";
-import { isOther, showLink, showStack } from "./rows.js";
+import { isOfOtherLedger, isOther, showLink, showStack } from "./rows.js";
 
 const cardOf = (poll) => document.querySelector(`.card[data-poll="${CSS.escape(poll)}"]`);
 
@@ -15,8 +15,9 @@ const renew = renewer(() => {});
 function show(tally) {
     const card = cardOf(tally.poll);
     if (card ? isOther(card, tally) : isWhole()) {
-        renew();
-    } else if (card) {
+        renew({ atOnce: card && isOfOtherLedger(card, tally) });
+    }
+    if (card) {
         showStack(card, tally);
     }
 }

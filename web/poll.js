@@ -8,7 +8,7 @@ import { Outbox } from "./outbox.js";
 import { at } from "./place.js";
 import { isMeant } from "./question.js";
 import { renewer } from "./renew.js";
-import { hasTurned, isOther, labelsOf, showLink, showRows } from "./rows.js";
+import { hasTurned, isOfOtherLedger, isOther, labelsOf, showLink, showRows } from "./rows.js";
 import { summary } from "./tally.js";
 
 const SLOW_MS = 300; // after which a voter wonders
@@ -163,21 +163,22 @@ document.addEventListener("submit", (event) => {
 // ---- what the server tells ----
 
 const renew = renewer(() => {
-    const isSame = document.querySelector("main").dataset.ledger === main.dataset.ledger;
     main = document.querySelector("main");
     labels = labelsOf(main);
     showSending();
-    if (says("hint") || !isSame) {
-        hint();
-        recall();
-    } else {
-        markVoted(recalled()?.choice);
-    }
+    markVoted(recalled()?.choice);
 });
 
+// What was said was of the other one.
+function forget() {
+    hint();
+    recall();
+}
+
 function show(tally) {
+    const atOnce = isOfOtherLedger(main, tally);
     if (isOther(main, tally) || hasTurned(main, tally)) {
-        renew();
+        renew({ atOnce });
     }
     if (showRows(main, tally)) {
         showSending();
@@ -185,6 +186,9 @@ function show(tally) {
         if (says("hint")) {
             hint();
         }
+    }
+    if (atOnce) {
+        forget();
     }
 }
 

@@ -53,7 +53,8 @@ function put(page) {
     return true;
 }
 
-// Returns a function that has the page's main made anew, soon, and calls onNew when it is.
+// Returns a function that has the page's main made anew, and calls onNew when it is: soon, or, where pages come back one by
+// one anyway, at once.
 export function renewer(onNew) {
     let timer = 0;
     let last = -LEAST_MS;
@@ -67,8 +68,8 @@ export function renewer(onNew) {
         }
     }
 
-    return () => {
-        const wait = Math.max(Math.random() * SPREAD_MS, last + LEAST_MS - performance.now());
+    return ({ atOnce = false } = {}) => {
+        const wait = Math.max(atOnce ? 0 : Math.random() * SPREAD_MS, last + LEAST_MS - performance.now());
         timer ||= setTimeout(renew, wait);
     };
 }

@@ -15,15 +15,19 @@ function setText(element, text) {
 
 const rowsOf = (element) => new Map([...element.querySelectorAll("[data-choice]")].map((row) => [row.dataset.choice, row]));
 
-// Whether the tally is of another poll than what is shown: another text, choice, or ledger. Then the page is to be made anew.
-export function isOther(element, tally) {
+// Whether the tally is of another ledger than what is shown: a new one, or one that was restored.
+export const isOfOtherLedger = (element, tally) => tally.ledger !== element.dataset.ledger;
+
+// Whether the tally has the choices that are shown.
+function hasSameChoices(element, tally) {
     const rows = rowsOf(element);
-    return (
-        (tally.ledger ?? element.dataset.ledger) !== element.dataset.ledger ||
-        String(tally.texts ?? element.dataset.texts) !== element.dataset.texts ||
-        rows.size !== tally.choices.length ||
-        tally.choices.some(({ choice }) => !rows.has(choice))
-    );
+    return rows.size === tally.choices.length && tally.choices.every(({ choice }) => rows.has(choice));
+}
+
+// Whether the page is to be made anew: texts, choices or the ledger are others.
+export function isOther(element, tally) {
+    const { texts } = element.dataset;
+    return isOfOtherLedger(element, tally) || String(tally.texts) !== texts || !hasSameChoices(element, tally);
 }
 
 // Whether the poll has opened, closed, hidden or shown its results meanwhile, of which the page speaks in more places than
@@ -54,12 +58,14 @@ function figures(element, tally) {
     });
 }
 
-// Shows the state of a poll in `element`. Returns false, and shows nothing, if what is shown is newer than the tally, or of
-// another poll.
+// Shows the state of a poll in `element`. Returns false, and shows nothing, if what is shown is newer than the tally, or has
+// other choices.
 function showState(element, tally) {
-    if (tally.seq < Number(element.dataset.seq) || isOther(element, tally)) {
+    const isOlder = !isOfOtherLedger(element, tally) && tally.seq < Number(element.dataset.seq);
+    if (isOlder || !hasSameChoices(element, tally)) {
         return false;
     }
+    element.dataset.ledger = tally.ledger;
     element.dataset.seq = tally.seq;
     element.dataset.state = stateOf(tally);
     element.dataset.results = tally.hidden ? "hidden" : "shown";

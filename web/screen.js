@@ -5,7 +5,7 @@ import { fitter } from "./fit.js";
 import { follow } from "./live.js";
 import { at } from "./place.js";
 import { renewer } from "./renew.js";
-import { hasTurned, isOther, labelsOf, showLink, showRows } from "./rows.js";
+import { hasTurned, isOfOtherLedger, isOther, labelsOf, showLink, showRows } from "./rows.js";
 import { summary } from "./tally.js";
 
 let main = document.querySelector("main");
@@ -28,7 +28,7 @@ const renew = renewer(() => {
 // What is asked of the room differs with the state: the whole page does.
 function show(tally) {
     if (isOther(main, tally) || hasTurned(main, tally)) {
-        renew();
+        renew({ atOnce: isOfOtherLedger(main, tally) });
     }
     if (showRows(main, tally)) {
         fit(main);

@@ -6,6 +6,9 @@ import { openInStillTime, shoot, test, until, untilText } from "./harness.js";
 const lunch = ["--poll", "lunch=pizza,sushi,tacos"];
 const expected = { tolerate: /status of 5\d\d|status of 4\d\d|ERR_/ };
 const doubt = (label) => `It is not known yet whether your vote for ${label} is counted. Tap it again: it counts once.`;
+// Taps as fast as they come.
+const tap = (page, ...choices) =>
+    page.evaluate((all) => all.forEach((choice) => document.querySelector(`button[value="${choice}"]`).click()), choices);
 const button = (choice) => `button[value="${choice}"]`;
 
 async function makeApplause(start) {
@@ -98,9 +101,7 @@ test("who changes his mind while a ballot is on its way gets the last choice", a
         await released;
         await route.continue();
     });
-    for (const choice of ["pizza", "pizza", "sushi", "tacos"]) {
-        await page.click(button(choice));
-    }
+    await tap(page, "pizza", "pizza", "sushi", "tacos");
     release();
     await untilText(page, "#notice", "Your vote for tacos is recorded.");
     assert.deepEqual(sent, ["pizza", "tacos"]);
@@ -116,9 +117,7 @@ test("where every ballot counts, no tap is lost while others are on their way", 
         await released;
         await route.continue();
     });
-    for (let i = 0; i < 10; i++) {
-        await page.click(button(i % 2 ? "clap" : "cheer"));
-    }
+    await tap(page, ...Array.from({ length: 10 }, (_, i) => (i % 2 ? "clap" : "cheer")));
     await untilText(page, "#notice", "Sending 10 votes…");
     release();
     await untilText(page, "[data-total]", "10");
@@ -134,9 +133,7 @@ test("taps that came to nothing are sent again by one, and count once each", asy
         await released;
         await route.abort();
     }, { times: 3 });
-    for (let i = 0; i < 5; i++) {
-        await page.click(button("clap"));
-    }
+    await tap(page, ...Array(5).fill("clap"));
     release();
     await untilText(page, "#notice", "It is not known yet whether 5 of your votes are counted. Tap again: each of them counts once.");
     await page.click(button("clap"));

@@ -292,7 +292,7 @@ test("an older tally is not shown after a newer one", async ({ start, open }) =>
         const { showRows } = await import("/web/rows.js");
         const main = document.querySelector("main");
         const choices = ["pizza", "sushi", "tacos"].map((choice) => ({ choice, count: 7 }));
-        return showRows(main, { poll: "lunch", seq: 1, open: true, hidden: false, ballots: 21, choices });
+        return showRows(main, { ...main.dataset, seq: 1, open: true, hidden: false, ballots: 21, choices });
     });
     assert.equal(shown, false);
     assert.equal(await page.locator(count("pizza")).textContent(), "1");

@@ -6,6 +6,7 @@ import "./doubt.js";
 import "./live.js";
 import "./form.js";
 import "./safety.js";
+import "./screen.js";
 import "./look.js";
 import "./words.js";
 
