@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 enum { SLOTS_A_TURN = 256 }; /* about a ms of a worker's time where all hold connections */
 
@@ -30,12 +31,17 @@ struct client_query {
     struct worker *asker;
     struct conn_ref from;
     struct loop_task task;
+    LIST_ENTRY(client_query) link; /* parked, while its rows are not taken */
     unsigned worker; /* whose connections are looked at, by number; worker_count when all were */
     uint32_t slot;   /* the next one of its pool */
     uint64_t count;  /* connections listed or kicked */
     struct buffer rows;
     bool failed; /* memory did not suffice for a row */
 };
+
+/* Of this thread's sessions. A session has no member for its query: there are as many idle sessions
+ * as there are voters, and one or two administrators. */
+static _Thread_local LIST_HEAD(query_list, client_query) parked;
 
 static int list_client(struct buffer *rows, const struct client *client, uint64_t now_ns)
 {
@@ -161,24 +167,36 @@ static void come_back(struct loop_task *task)
     if (is_over(query)) {
         finish(query, session);
     } else {
-        session->query = query;
+        LIST_INSERT_HEAD(&parked, query, link);
         conn_want_writable(conn); /* goes on as soon as these rows are taken */
     }
     conn_settle(conn);
 }
 
+/* Takes the session's query off the list; NULL if it has none there. */
+static struct client_query *unpark(const struct session *session)
+{
+    struct client_query *query;
+    LIST_FOREACH (query, &parked, link)
+        if (is_asker(query, &session->client)) {
+            LIST_REMOVE(query, link);
+            return query;
+        }
+    return NULL;
+}
+
 void client_query_resume(struct session *session)
 {
-    struct client_query *query = session->query;
-    session->query = NULL;
-    go_on(query);
+    struct client_query *query = unpark(session);
+    if (query)
+        go_on(query);
 }
 
 void client_query_forget(struct session *session)
 {
-    if (session->query)
-        query_free(session->query);
-    session->query = NULL;
+    struct client_query *query = unpark(session);
+    if (query)
+        query_free(query);
 }
 
 int client_query_start(struct session *session, enum client_query_kind kind, uint64_t id,

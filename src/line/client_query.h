@@ -25,10 +25,11 @@ enum client_query_kind {
 int client_query_start(struct session *session, enum client_query_kind kind, uint64_t id,
                        const struct in6_addr *address) __attribute__((warn_unused_result));
 
-/* Session's thread, where session->query is not NULL: the rows so far were taken; goes on. */
+/* Session's thread: the rows that it was sent so far are taken; its query goes on, unless it is
+ * under way. */
 void client_query_resume(struct session *session);
 
-/* Session's thread: the session goes. */
+/* Session's thread: the session goes, and its query with it. */
 void client_query_forget(struct session *session);
 
 #endif

@@ -326,11 +326,11 @@ static void on_answer(struct client *client, const struct answer *answer)
 static void on_writable(struct conn *conn)
 {
     struct session *session = session_of(conn);
-    if (session->query)
+    if (session->asked == CMD_CLIENTS)
         client_query_resume(session);
-    else if (conn->mid_reply && !session->asked)
+    else if (conn->mid_reply)
         commands_list_polls(session);
-    else if (!conn->mid_reply && session->client.subscriber)
+    else if (session->client.subscriber)
         subscriber_catch_up(session->client.subscriber);
 }
 

@@ -24,8 +24,7 @@ struct session {
     bool skips_line : 1;      /* of a line that is too long the rest is dropped */
     bool drops_input : 1;     /* was told that the server stops: more input is dropped */
     int file;                 /* owned: the open file that came last with the input; -1 for none */
-    struct client_query *query; /* owned: of CLIENTS, whose rows are not taken yet; or NULL */
-    char *voter;                /* owned; AS; NULL for none */
+    char *voter;              /* owned; AS; NULL for none */
 };
 
 extern const struct client_protocol session_protocol;
