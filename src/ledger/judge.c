@@ -209,8 +209,8 @@ static struct verdict judge_create(struct ledger *ledger, struct request *reques
         return refused(ERR_POLL_EXISTS,
                        existing->id > ledger->directory.count ? ledger->batch.first_seq : 0);
     uint32_t id = ledger->directory.count + ledger->batch.created_count + 1;
-    if (id > POLLS_MAX)
-        return refused(ERR_LIMIT, 0);
+    if (id > POLLS_MAX) /* perhaps by polls of this batch, which may be undone */
+        return refused(ERR_LIMIT, ledger->batch.created_count > 0 ? ledger->batch.first_seq : 0);
     poll->id = id;
     struct snapshot *snapshot = snapshot_new(poll);
     if (!snapshot)

@@ -769,6 +769,30 @@ START_TEST(a_refused_commit_leaves_no_proof)
 }
 END_TEST
 
+/* The one that was a poll too many is none if the one before it is taken back. */
+START_TEST(a_refused_commit_leaves_room_for_polls)
+{
+    static struct request creations[POLLS_MAX - 1];
+    static struct answer answers[POLLS_MAX - 1];
+    for (unsigned i = 0; i < POLLS_MAX - 1; i++) {
+        char line[64];
+        snprintf(line, sizeof line, "CREATE p%u a b", i);
+        creations[i] = create(line);
+    }
+    ask_batch(creations, answers, POLLS_MAX - 1);
+    const struct request two[] = {create("CREATE q a b"), create("CREATE r a b")};
+    commits_to_refuse = 1;
+    ask_batch(two, answers, 2);
+    ck_assert_int_eq(answers[0].error, ERR_STORAGE);
+    ck_assert_int_eq(answers[1].error, ERR_STORAGE);
+    const struct request again[] = {create("CREATE r a b"), create("CREATE q a b")};
+    ask_batch(again, answers, 2);
+    ck_assert_int_eq(answers[0].error, 0);
+    ck_assert_int_eq(answers[1].error, ERR_LIMIT);
+    assert_answer(ask(create("CREATE q a b")), ERR_LIMIT, 0, false);
+}
+END_TEST
+
 START_TEST(refusals_come_and_go)
 {
     ASSERT_ACCEPTED(create("CREATE p a b"), 1);
@@ -1215,6 +1239,7 @@ UNIT_MAIN("ledger",
            .tests = {{a_thread_that_can_not_be_started},
                      {a_refused_commit_is_as_if_it_had_never_been},
                      {a_refused_commit_leaves_no_proof},
+                     {a_refused_commit_leaves_room_for_polls},
                      {refusals_come_and_go},
                      {what_changes_nothing_is_not_committed},
                      {memory_that_is_short_refuses_and_breaks_nothing},
