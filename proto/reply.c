@@ -31,12 +31,12 @@ static size_t end_line(char *out, char *at)
     return (size_t)(at - out);
 }
 
-size_t reply_greeting(char *out)
+size_t reply_greeting(char *out, unsigned line_max)
 {
     char *at = put_word(out, "+TALLYCAST ");
     at = number_put(at, PROTO_VERSION);
     at = put_word(at, " max-line=");
-    return end_line(out, number_put(at, PROTO_LINE_MAX));
+    return end_line(out, number_put(at, line_max));
 }
 
 size_t reply_ok(char *out)
@@ -48,7 +48,7 @@ size_t reply_ok_text(char *out, const char *text, size_t len)
 {
     if (len == 0)
         return reply_ok(out);
-    if (len > PROTO_LINE_MAX)
+    if (len > PROTO_ADMIN_LINE_MAX)
         abort();
     return end_line(out, put_bytes(put_word(out, "+OK "), text, len));
 }

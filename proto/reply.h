@@ -12,10 +12,11 @@
 /* Enough for every reply below that isn't a tally: a word, a number and a text of up to a line. */
 enum { REPLY_MAX = 64 + PROTO_LINE_MAX };
 
-/* `+TALLYCAST 1 max-line=1024` */
-size_t reply_greeting(char *out);
+/* `+TALLYCAST 1 max-line=1024`, or what the most bytes of a line are there. */
+size_t reply_greeting(char *out, unsigned line_max);
 
-/* `+OK` and `+OK TEXT` (len is 0 to PROTO_LINE_MAX; with 0 it is reply_ok). */
+/* `+OK` and `+OK TEXT` (len is 0 to PROTO_ADMIN_LINE_MAX; with 0 it is reply_ok; more than
+ * PROTO_LINE_MAX needs so much more room). */
 size_t reply_ok(char *out);
 size_t reply_ok_text(char *out, const char *text, size_t len);
 

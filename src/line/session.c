@@ -26,6 +26,17 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Bytes of a line, its LF included. */
+static size_t line_max(const struct session *session)
+{
+    return session->client.admin ? PROTO_ADMIN_LINE_MAX : PROTO_LINE_MAX;
+}
+
+static size_t up_to_max(const struct session *session, size_t len)
+{
+    return len < line_max(session) ? len : line_max(session);
+}
+
 /* ---- commands ---- */
 
 /* Pauses unless no more than `limit` requests are in flight. Returns whether it had to. */
@@ -132,11 +143,11 @@ static bool first_line_may_be(struct session *session, const char *line, size_t 
  * no difference how much of it has come. */
 static bool first_line_may_go_on(struct session *session, const char *bytes, size_t len)
 {
-    if (line_has_control(bytes, len < PROTO_LINE_MAX ? len : PROTO_LINE_MAX))
+    if (line_has_control(bytes, up_to_max(session, len)))
         return refuse_first_line(session, ERR_BAD_LINE, "this is no text; closing");
-    if (len < PROTO_LINE_MAX)
+    if (len < line_max(session))
         return true;
-    return refuse_first_line(session, ERR_LINE_TOO_LONG, "a line is at most 1024 bytes; closing");
+    return refuse_first_line(session, ERR_LINE_TOO_LONG, "the first line is too long; closing");
 }
 
 /* ---- lines ---- */
@@ -195,7 +206,7 @@ static bool take_long_line(struct session *session, const char *line, size_t len
 /* Deals with input that has no end of line in it. Returns how much of it is done with. */
 static size_t take_partial(struct session *session, const char *bytes, size_t len)
 {
-    if (!session->skips_line && len >= PROTO_LINE_MAX) {
+    if (!session->skips_line && len >= line_max(session)) {
         if (!take_long_line(session, bytes, len))
             return 0;
         session->skips_line = true;
@@ -214,7 +225,7 @@ static bool take_whole(struct session *session, const char *line, const char *en
         return true;
     }
     size_t len = (size_t)(end - line);
-    if (len >= PROTO_LINE_MAX)
+    if (len >= line_max(session))
         return take_long_line(session, line, len);
     if (len > 0 && line[len - 1] == '\r')
         len--;
@@ -231,8 +242,8 @@ static ptrdiff_t take_telnet(struct session *session, const char *bytes, size_t 
 {
     if (session->skips_line)
         return 0;
-    ptrdiff_t telnet = telnet_command_len(bytes, len < PROTO_LINE_MAX ? len : PROTO_LINE_MAX);
-    if (telnet < 0 && len >= PROTO_LINE_MAX)
+    ptrdiff_t telnet = telnet_command_len(bytes, up_to_max(session, len));
+    if (telnet < 0 && len >= line_max(session))
         end_session(session, ERR_LINE_TOO_LONG, "an option without an end; closing");
     return telnet;
 }
@@ -365,7 +376,7 @@ static void greet(struct client *client)
     }
     char *out = conn_reserve(&client->conn, REPLY_MAX);
     if (out)
-        conn_wrote(&client->conn, reply_greeting(out));
+        conn_wrote(&client->conn, reply_greeting(out, (unsigned)line_max(session)));
 }
 
 static const char *kind(const struct client *client)

@@ -23,7 +23,7 @@ void session_reply_ok(struct session *session)
 void session_reply_text(struct session *session, const char *text, size_t len)
 {
     session->errors_in_row = 0;
-    char *out = conn_reserve(&session->client.conn, REPLY_MAX);
+    char *out = conn_reserve(&session->client.conn, REPLY_MAX + len);
     if (out)
         conn_wrote(&session->client.conn, reply_ok_text(out, text, len));
 }

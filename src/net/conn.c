@@ -21,7 +21,7 @@
 
 enum {
     NO_SLOT = UINT32_MAX,
-    PARTIAL_MAX_BYTES = CONN_READ_BYTES, /* kept input that is put before the next read */
+    PARTIAL_MAX_BYTES = 64 * 1024, /* kept input that is put before the next read */
     TURNS_A_ROUND = 8,        /* of connections that want much, between two looks at the others */
     TURNS_NS = 2 * NS_PER_MS, /* after which it is time to look, however few turns there were */
     EXPIRIES_A_ROUND = 64,    /* that may come at once, and delay the others on the loop */

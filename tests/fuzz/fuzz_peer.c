@@ -39,7 +39,7 @@ static struct peer {
     struct web web; /* PEER_WEB: what follows is the others' */
 
     /* The line that it is sending. */
-    char line[PROTO_LINE_MAX];
+    char line[PROTO_ADMIN_LINE_MAX];
     size_t line_len;
     bool discarding;   /* it is too long */
     bool spoke;        /* has sent a line that is not empty */
@@ -163,6 +163,11 @@ static void expect_end(struct peer *peer, enum error error)
     peer->ended_itself = true;
 }
 
+static size_t line_max(const struct peer *peer)
+{
+    return peer->kind == PEER_ADMIN ? PROTO_ADMIN_LINE_MAX : PROTO_LINE_MAX;
+}
+
 static bool is_first_line(const struct peer *peer)
 {
     return !peer->spoke && peer->kind != PEER_ADMIN;
@@ -213,7 +218,7 @@ static void send_line(struct peer *peer, size_t len)
 static bool is_telnet(struct peer *peer)
 {
     ptrdiff_t len = telnet_command_len(peer->line, peer->line_len);
-    if (len < 0 && peer->line_len == PROTO_LINE_MAX)
+    if (len < 0 && peer->line_len == line_max(peer))
         expect_end(peer, ERR_LINE_TOO_LONG);
     if (len > 0)
         peer->line_len = 0;
@@ -244,7 +249,7 @@ static void send_byte(struct peer *peer, char byte)
         expect_end(peer, ERR_BAD_LINE);
         return;
     }
-    if (peer->line_len == PROTO_LINE_MAX) { /* and its LF would be one more */
+    if (peer->line_len == line_max(peer)) { /* and its LF would be one more */
         send_long_line(peer);
         peer->discarding = true;
         peer->line_len = 0;

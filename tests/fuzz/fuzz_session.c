@@ -229,7 +229,7 @@ static void check_client(const struct client *client)
     const struct conn *conn = &client->conn;
     REQUIRE(conn->state != CONN_DOOMED);
     REQUIRE(client->in_flight <= IN_FLIGHT_MAX);
-    REQUIRE(conn->unread.len <= CONN_READ_BYTES + PROTO_LINE_MAX);
+    REQUIRE(conn->unread.len <= CONN_READ_BYTES + PROTO_ADMIN_LINE_MAX);
     REQUIRE(conn->unsent.len <= UNSENT_MAX);
     REQUIRE(conn->unsent.len == 0 || conn_waits(conn, CONN_BLOCKED));
 }

@@ -267,6 +267,35 @@ START_TEST(a_poll_has_256_choices_at_most)
 }
 END_TEST
 
+/* As many choices as there may be, with long names; and lines about as long as may be. */
+START_TEST(an_administrators_line_may_be_long)
+{
+    enum { NAME_BYTES = 32 };
+    static char line[PROTO_ADMIN_LINE_MAX + 2];
+    size_t len = (size_t)sprintf(line, "CREATE wide");
+    for (unsigned i = 0; i < PROTO_CHOICES_MAX; i++)
+        len += (size_t)sprintf(line + len, " %0*x", NAME_BYTES, i);
+    strcpy(line + len, "\n");
+    client_write(admin, line, len + 1);
+    client_expect(admin, "+OK 2");
+    client_ask(client, "VOTE wide 256", "+OK 3");
+    client_send(client, "SHOW wide");
+    client_expect_match(client, "^\\+OK wide open 3 1 0{32}=0 .* 0{30}ff=1$");
+
+    memset(line, 'x', sizeof line);
+    memcpy(line, "PING ", 5);
+    line[PROTO_ADMIN_LINE_MAX - 1] = '\n';
+    client_write(admin, line, PROTO_ADMIN_LINE_MAX);
+    ck_assert_uint_eq(strlen(client_line(admin)),
+                      PROTO_ADMIN_LINE_MAX - 1 - strlen("PING ") + strlen("+OK "));
+    line[PROTO_ADMIN_LINE_MAX - 1] = 'x';
+    line[PROTO_ADMIN_LINE_MAX] = '\n';
+    client_write(admin, line, PROTO_ADMIN_LINE_MAX + 1);
+    client_expect_error(admin, "LINE-TOO-LONG");
+    client_ask(admin, "PING", "+OK");
+}
+END_TEST
+
 START_TEST(a_choices_name_goes_before_its_number)
 {
     client_ask(admin, "CREATE goals 2 1 0", "+OK 2");
@@ -872,6 +901,7 @@ SERVER_MAIN("commands",
                        {names_have_64_bytes_at_most},
                        {texts_have_200_bytes_at_most},
                        {a_poll_has_256_choices_at_most},
+                       {an_administrators_line_may_be_long},
                        {a_choices_name_goes_before_its_number},
                        {polls_are_listed_in_the_order_of_creation},
                        {a_thousand_polls_are_listed}}},

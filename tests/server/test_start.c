@@ -191,8 +191,8 @@ static const struct {
     bool for_all_by_mode; /* the file system lets everybody connect */
     const char *admitted; /* the greeting, NULL for the end, or "" where the kernel refuses */
 } comers[] = {
-    {GROUP, NOBODY, false, "+TALLYCAST 1 max-line=1024"},
-    {NOBODY, GROUP, false, "+TALLYCAST 1 max-line=1024"},
+    {GROUP, NOBODY, false, "+TALLYCAST 1 max-line=65536"},
+    {NOBODY, GROUP, false, "+TALLYCAST 1 max-line=65536"},
     {NOBODY, NOBODY, false, ""},
     {NOBODY, NOBODY, true, NULL},
 };

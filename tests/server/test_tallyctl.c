@@ -2,6 +2,7 @@
  * terminal and as JSON, and its exit statuses.
  *
  * Nothing sleeps: every wait is for the program's output or its end, with a deadline. */
+#include "proto/limits.h"
 #include "tests/support/server.h"
 
 #include "tools/tallyctl/tallyctl.h"
@@ -1413,7 +1414,7 @@ END_TEST
 
 START_TEST(a_line_that_is_too_long)
 {
-    char text[1100];
+    char text[PROTO_ADMIN_LINE_MAX + 1];
     memset(text, 'x', sizeof text - 1);
     text[sizeof text - 1] = '\0';
     EXPECT_FAILURE(STATUS_USAGE, "too long", "title", "lunch", text);

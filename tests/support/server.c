@@ -490,7 +490,7 @@ struct client *server_connect_admin(struct server *server)
 struct client *server_admin(struct server *server)
 {
     struct client *client = server_connect_admin(server);
-    client_expect(client, "+TALLYCAST 1 max-line=1024");
+    client_expect(client, "+TALLYCAST 1 max-line=65536");
     return client;
 }
 

@@ -974,7 +974,7 @@ static void assert_line(const char *out, size_t len, const char *expected)
 START_TEST(encoded_replies)
 {
     char out[REPLY_MAX];
-    assert_line(out, reply_greeting(out), "+TALLYCAST 1 max-line=1024\n");
+    assert_line(out, reply_greeting(out, 1024), "+TALLYCAST 1 max-line=1024\n");
     assert_line(out, reply_ok(out), "+OK\n");
     assert_line(out, reply_ok_text(out, "bye!", 3), "+OK bye\n");
     assert_line(out, reply_ok_text(out, NULL, 0), "+OK\n");
@@ -1307,7 +1307,7 @@ START_TEST(what_is_in_no_list_aborts)
         ck_assert_str_eq(setting_value_name(SETTING_BALLOTS, BALLOTS_UNLIMITED + 1), "");
         break;
     case 5:
-        ck_assert_uint_eq(reply_ok_text(out, "", PROTO_LINE_MAX + 1), 0);
+        ck_assert_uint_eq(reply_ok_text(out, "", PROTO_ADMIN_LINE_MAX + 1), 0);
         break;
     case 6:
         ck_assert_int_eq(error_status(0), 0);

@@ -41,9 +41,9 @@ enum status request_text(struct request *request, const char *text)
     size_t len = strlen(text);
     if (judge_bytes(text, len) != STATUS_DONE)
         return STATUS_USAGE;
-    if (len >= PROTO_LINE_MAX - request->len) {
+    if (len >= PROTO_ADMIN_LINE_MAX - request->len) {
         output_error("the command is too long: a line of the protocol has at most %d bytes",
-                     PROTO_LINE_MAX);
+                     PROTO_ADMIN_LINE_MAX);
         return STATUS_USAGE;
     }
     request->line[request->len - 1] = ' ';
@@ -64,7 +64,7 @@ enum status request_word(struct request *request, const char *word)
 
 static enum status add_option(struct request *request, const char *key, const char *value)
 {
-    char word[8 + PROTO_LINE_MAX];
+    char word[8 + PROTO_ADMIN_LINE_MAX];
     if (!value)
         return STATUS_DONE;
     snprintf(word, sizeof word, "%s=%s", key, value);

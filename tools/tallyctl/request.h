@@ -12,7 +12,7 @@
 struct request {
     int file; /* an open file that is passed along; -1 for none */
     size_t len;
-    char line[PROTO_LINE_MAX];
+    char line[PROTO_ADMIN_LINE_MAX];
 };
 
 /* Begins with the command's word, and passes no file. */

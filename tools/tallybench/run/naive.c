@@ -252,7 +252,7 @@ static void *serve(void *context)
     char bytes[PROTO_LINE_MAX * 4], greeting[REPLY_MAX], *end;
     size_t len = 0;
     ssize_t n;
-    send_all(conn->fd, greeting, reply_greeting(greeting));
+    send_all(conn->fd, greeting, reply_greeting(greeting, PROTO_LINE_MAX));
     while ((n = recv(conn->fd, bytes + len, sizeof bytes - len, 0)) > 0) {
         char *at = bytes;
         len += (size_t)n;
