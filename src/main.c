@@ -30,6 +30,7 @@
 #include "store/store.h"
 #include "tally/tally.h"
 #include "serve/worker.h"
+#include "web/web_document.h"
 #include "web/web_session.h"
 
 #include <errno.h>
@@ -227,7 +228,8 @@ static int make(struct server *server, struct event_base *base)
         admission_new(config->max_connections, config->max_per_address, &config->proxies);
     server->tally = tally_new(config->broadcast_threads);
     server->journey_stats = calloc(1, sizeof *server->journey_stats);
-    if (!server->admission || !server->tally || !server->journey_stats) {
+    server->web_store = web_store_new();
+    if (!server->admission || !server->tally || !server->journey_stats || !server->web_store) {
         log_error("out of memory");
         return -1;
     }
@@ -256,6 +258,7 @@ static void unmake(struct server *server)
     if (server->admission)
         admission_free(server->admission);
     free(server->journey_stats);
+    web_store_free(server->web_store);
 }
 
 /* ---- running ---- */

@@ -99,10 +99,28 @@ static void write_subject(struct json_writer *json, const struct subject *subjec
     json_write_close(json, '}');
 }
 
-void poll_json_write(struct json_writer *json, const struct snapshot *snapshot, const char *ledger)
+static const struct rendering *render(struct snapshot *snapshot, const char *ledger)
 {
     const struct subject subject = subject_of(snapshot, ledger, true);
-    write_subject(json, &subject);
+    const struct rendering *rendering = NULL;
+    struct buffer text = {0};
+    struct json_writer json = json_write_begin(&text);
+    write_subject(&json, &subject);
+    if (json_write_finish(&json) == 0)
+        rendering = snapshot_keep_rendering(snapshot, RENDERING_JSON, text.bytes, text.len);
+    buffer_free(&text);
+    return rendering;
+}
+
+void poll_json_write(struct json_writer *json, struct snapshot *snapshot, const char *ledger)
+{
+    const struct rendering *rendering = snapshot_rendering(snapshot, RENDERING_JSON);
+    if (!rendering)
+        rendering = render(snapshot, ledger);
+    if (rendering)
+        json_write_raw(json, rendering->bytes, rendering->len);
+    else
+        json->failed = true;
 }
 
 static void write_beat(struct json_writer *json, const struct subject *subject)

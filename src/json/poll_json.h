@@ -10,8 +10,8 @@
  *   {"poll":"lunch","ledger":"…","title":"Lunch?","settings":{…},"seq":42,"texts":40,
  *    "state":"open","open":true,"hidden":false,"ballots":3,
  *    "choices":[{"choice":"pizza","label":"Pizza","count":2},…]}
- * While the poll's results are hidden, each count is null. */
-void poll_json_write(struct json_writer *json, const struct snapshot *snapshot, const char *ledger);
+ * While the poll's results are hidden, each count is null. It is made once a snapshot. */
+void poll_json_write(struct json_writer *json, struct snapshot *snapshot, const char *ledger);
 
 /* Appends the tally alone, without title, settings and labels, as a server-sent event: `event:
  * tally`, `id: SEQ`, `data: {…}`, and an empty line. Returns 0, or -1 if memory is short, and then

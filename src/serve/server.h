@@ -15,6 +15,7 @@ struct listener;
 struct ports;
 struct store;
 struct tally;
+struct web_store;
 struct worker;
 
 enum { SERVER_BOOT_ID_CHARS = 16 };
@@ -28,6 +29,7 @@ struct server {
     struct journey_stats *journey_stats;
     struct admission *admission;
     struct listener *listener;
+    struct web_store *web_store; /* or NULL: then no document is kept compressed */
     struct voter_key key;
     char
         boot_id[SERVER_BOOT_ID_CHARS + 1]; /* random; tells this run's connections from another's */

@@ -48,6 +48,7 @@ struct tally {
         _Atomic bool open; /* as the snapshot says */
     } polls[POLLS_MAX];    /* by poll id - 1 */
     struct tally_stats stats;
+    uint64_t identity;
     char ledger[sizeof "0123456789abcdef"];
     unsigned feed_count;
     struct feed feeds[];
@@ -99,8 +100,31 @@ void snapshot_unref(struct snapshot *snapshot)
 {
     if (!snapshot || atomic_fetch_sub_explicit(&snapshot->refs, 1, memory_order_acq_rel) != 1)
         return;
+    for (int kind = 0; kind < RENDERINGS; kind++)
+        free(atomic_load_explicit(&snapshot->renderings[kind], memory_order_relaxed));
     poll_texts_unref(snapshot->texts);
     free(snapshot);
+}
+
+const struct rendering *snapshot_rendering(const struct snapshot *snapshot,
+                                           enum rendering_kind kind)
+{
+    return atomic_load_explicit(&snapshot->renderings[kind], memory_order_acquire);
+}
+
+const struct rendering *snapshot_keep_rendering(struct snapshot *snapshot, enum rendering_kind kind,
+                                                const char *bytes, size_t len)
+{
+    struct rendering *made = malloc(sizeof *made + len), *first = NULL;
+    if (!made)
+        return NULL;
+    made->len = len;
+    memcpy(made->bytes, bytes, len);
+    if (atomic_compare_exchange_strong_explicit(&snapshot->renderings[kind], &first, made,
+                                                memory_order_acq_rel, memory_order_acquire))
+        return made;
+    free(made);
+    return first;
 }
 
 int snapshot_set_text(struct snapshot *snapshot, unsigned index, const char *bytes, size_t len,
@@ -320,7 +344,13 @@ bool tally_is_open(const struct tally *tally, uint32_t poll)
 
 void tally_set_ledger(struct tally *tally, uint64_t identity)
 {
+    tally->identity = identity;
     snprintf(tally->ledger, sizeof tally->ledger, "%016" PRIx64, identity);
+}
+
+uint64_t tally_identity(const struct tally *tally)
+{
+    return tally->identity;
 }
 
 const char *tally_ledger(const struct tally *tally)

@@ -29,6 +29,19 @@ struct snapshot_mark {
     bool traced;           /* some of them is */
 };
 
+/* What is made of a snapshot once, by whoever first needs it, and is everybody's then, so that
+ * thousands who ask for the same cost as much as one. It lives as long as the snapshot. */
+enum rendering_kind {
+    RENDERING_JSON, /* the poll, as HTTP tells it */
+    RENDERING_CARD, /* its part of the page that lists polls */
+    RENDERINGS,
+};
+
+struct rendering {
+    size_t len;
+    char bytes[];
+};
+
 /* One poll's counts and texts at one point of the ledger. Immutable once published, and
  * reference-counted. */
 struct snapshot {
@@ -42,7 +55,8 @@ struct snapshot {
     uint64_t state_seq;       /* of the entry that opened or closed the poll */
     uint64_t ballots;         /* that count */
     struct snapshot_mark mark;
-    uint64_t counts[]; /* by choice, poll->choice_count of them */
+    _Atomic(struct rendering *) renderings[RENDERINGS]; /* owned; NULL until somebody made them */
+    uint64_t counts[];                                  /* by choice, poll->choice_count of them */
 };
 
 /* A snapshot of a new poll, or a copy to be changed before it is published. The caller owns one
@@ -62,6 +76,15 @@ static inline uint64_t snapshot_version(const struct snapshot *snapshot)
  * number 0, or the label of choice `index - 1`. Returns 0, or -1 if memory is short. */
 int snapshot_set_text(struct snapshot *snapshot, unsigned index, const char *bytes, size_t len,
                       uint64_t seq) __attribute__((warn_unused_result));
+
+/* The rendering of that kind, or NULL if there is none yet. Any thread. */
+const struct rendering *snapshot_rendering(const struct snapshot *snapshot,
+                                           enum rendering_kind kind);
+
+/* Keeps a copy of `len` bytes as the rendering, unless somebody else has been first with the same.
+ * Returns what is kept; NULL if memory is short. Any thread. */
+const struct rendering *snapshot_keep_rendering(struct snapshot *snapshot, enum rendering_kind kind,
+                                                const char *bytes, size_t len);
 
 /* What people read: the title, or a label; the name where none was given. Points into the snapshot.
  */
@@ -113,8 +136,9 @@ void tally_snapshots(struct tally *tally, const uint32_t *polls, size_t count,
                      struct snapshot **snapshots);
 
 /* The identity of the ledger that the tallies are of: another one has another, and so has one that
- * was restored. Set before the threads start; read as 16 hexadecimal digits. */
+ * was restored. Set before the threads start; tally_ledger has it as 16 hexadecimal digits. */
 void tally_set_ledger(struct tally *tally, uint64_t identity);
+uint64_t tally_identity(const struct tally *tally);
 const char *tally_ledger(const struct tally *tally);
 
 /* Feed's thread: takes up to `max` snapshots off the feed's ring, then fetches stale polls'

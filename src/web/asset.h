@@ -5,6 +5,8 @@
 
 #include "proto/span.h"
 
+#include <stdint.h>
+
 /* A file that a browser gets as it is. Never freed. */
 struct asset {
     const char *name; /* in web/, and in the path /web/NAME */
@@ -27,5 +29,8 @@ struct asset_template {
 };
 extern const struct asset assets[];
 extern const struct asset_template asset_templates[];
+
+/* Of all templates: it differs where one of them does. */
+extern const uint64_t asset_templates_hash;
 
 #endif

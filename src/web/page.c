@@ -216,26 +216,59 @@ static int page_render(struct buffer *out, const char *template, json_t *data)
     return result;
 }
 
-static json_t *polls_data(const struct page_place *place, struct snapshot *const *snapshots,
-                          size_t count)
+/* A poll's card in the list of polls, which is made once a snapshot: all readers of the list see
+ * the same. NULL, with *result set to an enum template_result, if it can't be. */
+static const struct rendering *card_of(struct span card, const struct page_place *place,
+                                       struct snapshot *snapshot, int *result)
 {
-    json_t *polls = json_array();
-    int failed = 0;
-    for (size_t i = 0; i < count && !failed; i++)
-        failed = json_array_append_new(polls, poll_data(place, snapshots[i], -1));
-    if (failed) {
-        json_decref(polls);
-        return NULL;
+    const struct rendering *made = snapshot_rendering(snapshot, RENDERING_CARD);
+    if (made)
+        return made;
+    struct buffer html = {0};
+    json_t *data = poll_data(place, snapshot, -1);
+    *result = data ? template_render(&html, card, data) : TEMPLATE_NO_MEMORY;
+    json_decref(data);
+    if (*result == 0) {
+        made = snapshot_keep_rendering(snapshot, RENDERING_CARD, html.bytes, html.len);
+        *result = made ? 0 : TEMPLATE_NO_MEMORY;
     }
-    return polls;
+    buffer_free(&html);
+    return made;
+}
+
+static int append_cards(struct buffer *out, struct span card, const struct page_place *place,
+                        struct snapshot *const *snapshots, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        int result;
+        const struct rendering *made = card_of(card, place, snapshots[i], &result);
+        if (!made)
+            return result;
+        if (buffer_append(out, made->bytes, made->len) != 0)
+            return TEMPLATE_NO_MEMORY;
+    }
+    return 0;
 }
 
 int page_index(struct buffer *out, const struct page_place *place,
                struct snapshot *const *snapshots, size_t count, const char *next)
 {
-    return page_render(out, "index.html",
-                       json_pack("{s:s, s:o, s:s?}", "root", place->root, "polls",
-                                 polls_data(place, snapshots, count), "next", next));
+    size_t len = out->len;
+    struct template_parts parts;
+    json_t *data =
+        json_pack("{s:s, s:b, s:s?}", "root", place->root, "polls", count > 0, "next", next);
+    int result =
+        data ? template_split(asset_template("index.html"), "polls", &parts) : TEMPLATE_NO_MEMORY;
+    if (result == 0)
+        result = template_render(out, parts.before, data);
+    if (result == 0)
+        result = append_cards(out, parts.inside, place, snapshots, count);
+    if (result == 0)
+        result = template_render(out, parts.after, data);
+    json_decref(data);
+    if (result != 0)
+        out->len = len;
+    return result;
 }
 
 int page_poll(struct buffer *out, const struct page_place *place, const struct snapshot *snapshot,

@@ -19,7 +19,8 @@ struct page_place {
     const char *ledger; /* the identity of the ledger (tally_ledger) */
 };
 
-/* All polls, or a part of them. `next` is the query that leads to the next part, or NULL. */
+/* All polls, or a part of them. `next` is the query that leads to the next part, or NULL. The page
+ * is at the server's own address: `root` is always the same, for a poll's part is made once. */
 int page_index(struct buffer *out, const struct page_place *place,
                struct snapshot *const *snapshots, size_t count, const char *next)
     __attribute__((warn_unused_result));

@@ -206,3 +206,21 @@ int template_render(struct buffer *out, struct span text, const json_t *data)
         out->len = len;
     return result;
 }
+
+int template_split(struct span text, const char *name, struct template_parts *parts)
+{
+    struct span before;
+    struct tag tag = {.after = text};
+    int found;
+    while ((found = next_tag(tag.after, &before, &tag)) == 1) {
+        if (tag.kind != '#' && tag.kind != '^')
+            continue;
+        bool is_it = tag.kind == '#' && span_is(tag.name, name);
+        parts->before = between(text.at, before.at + before.len);
+        int result = take_section(&tag, &parts->inside);
+        parts->after = tag.after;
+        if (result != 0 || is_it)
+            return result;
+    }
+    return found == 0 ? broken("no such section", text) : found;
+}

@@ -20,6 +20,16 @@
  * don't match. It is a mistake in the template, or in what was made for it; the log says where. */
 enum template_result { TEMPLATE_NO_MEMORY = -1, TEMPLATE_BROKEN = -2 };
 
+/* A text that has a section: what stands before it, in it, and behind it. */
+struct template_parts {
+    struct span before, inside, after;
+};
+
+/* Takes a text apart at its first section `{{#name}}` that is in no other. Returns 0, or
+ * TEMPLATE_BROKEN if there is none. Any thread. */
+int template_split(struct span text, const char *name, struct template_parts *parts)
+    __attribute__((warn_unused_result));
+
 /* Appends the text with its tags filled from `data`, an object. Returns 0, or an enum
  * template_result with `out` as it was. Any thread. */
 int template_render(struct buffer *out, struct span text, const json_t *data)

@@ -7,6 +7,7 @@
 #include "view/metrics.h"
 #include "web/page.h"
 #include "web/template.h"
+#include "web/web_document.h"
 #include "web/web_guard.h"
 #include "web/web_pages.h"
 #include "web/web_polls.h"
@@ -53,6 +54,19 @@ static size_t list_polls(struct web_list *list, const struct tally *tally, size_
     return place;
 }
 
+/* The page that lists polls, for its document. */
+struct index {
+    const struct web_list *list;
+    struct page_place place;
+    const char *next; /* the query that leads to where the list goes on, or NULL */
+};
+
+static int render_index(struct buffer *out, const void *context)
+{
+    const struct index *index = context;
+    return page_index(out, &index->place, index->list->snapshots, index->list->count, index->next);
+}
+
 enum web_result web_index(struct web_session *session, const struct web_call *call)
 {
     uint64_t from = 0;
@@ -61,16 +75,24 @@ enum web_result web_index(struct web_session *session, const struct web_call *ca
     struct tally *tally = tally_of(session);
     struct web_list list = {.limit = WEB_LIST_MAX};
     size_t end = list_polls(&list, tally, from);
+    bool goes_on = end < tally_poll_count(tally);
     web_list_read(&list, tally);
 
     char root[WEB_ROOT_SIZE], next[sizeof "?from=" + NUMBER_DIGITS_MAX];
-    const struct page_place place = web_place(session, root);
     snprintf(next, sizeof next, "?from=%zu", end);
-    struct buffer body = {0};
-    int result = page_index(&body, &place, list.snapshots, list.count,
-                            end < tally_poll_count(tally) ? next : NULL);
+    const struct index index = {&list, web_place(session, root), goes_on ? next : NULL};
+    const struct web_document document = {
+        .type = TYPE_HTML,
+        .page = true,
+        .kept = from == 0 ? WEB_KEPT_INDEX : WEB_KEPT_NONE,
+        .seq = web_list_newest(&list),
+        .version = web_list_version(&list, tally, goes_on ? end : 0, asset_templates_hash),
+        .render = render_index,
+        .context = &index,
+    };
+    enum web_result result = web_reply_document(session, call, &document);
     web_list_release(&list);
-    return reply_page(session, 200, &body, result);
+    return result;
 }
 
 /* Reads a text of the query. Returns whether it is there and fits `size` bytes, its NUL included.

@@ -1,10 +1,13 @@
 /* Polls as JSON. On the worker's thread. */
 #include "web/web_polls.h"
 
+#include "base/log.h"
 #include "json/poll_json.h"
 #include "proto/http_value.h"
 #include "proto/number.h"
 #include "tally/tally.h"
+#include "web/template.h"
+#include "web/web_document.h"
 #include "web/web_reply.h"
 #include "proto/number.h"
 
@@ -13,7 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ETAG_MAX = 64, CHOICES_IN_LIST_MAX = 1000 };
+enum { CHOICES_IN_LIST_MAX = 1000 };
 
 const struct poll *web_find_poll(struct web_session *session, const struct web_call *call)
 {
@@ -25,30 +28,32 @@ const struct poll *web_find_poll(struct web_session *session, const struct web_c
     return worker_find_poll(session->client.worker, &name);
 }
 
-/* `"SEQ-HASH"`: titles and labels change without an entry that changes the tally. */
-static void make_etag(char etag[ETAG_MAX], uint64_t seq, const struct buffer *body)
+/* A hash of what a document depends on, the ledger with it. */
+uint64_t web_version(const struct tally *tally, const uint64_t *parts, size_t count)
 {
     static const unsigned char no_key[crypto_shorthash_KEYBYTES];
-    unsigned char hash[crypto_shorthash_BYTES];
-    char digits[2 * sizeof hash + 1];
-    crypto_shorthash(hash, (const unsigned char *)body->bytes, body->len, no_key);
-    snprintf(etag, ETAG_MAX, "\"%" PRIu64 "-%s\"", seq,
-             sodium_bin2hex(digits, sizeof digits, hash, sizeof hash));
+    uint64_t all[WEB_VERSION_PARTS + 1], hash;
+    _Static_assert(sizeof hash == crypto_shorthash_BYTES, "SipHash makes 64 bits");
+    INVARIANT(count <= WEB_VERSION_PARTS);
+    all[0] = tally_identity(tally);
+    memcpy(all + 1, parts, count * sizeof parts[0]);
+    crypto_shorthash((unsigned char *)&hash, (const unsigned char *)all,
+                     (count + 1) * sizeof all[0], no_key);
+    return hash;
 }
 
-/* Replies with JSON that a reader may keep and ask after. `failed` says that memory was short. */
-static enum web_result reply_json(struct web_session *session, const struct web_call *call,
-                                  struct buffer *body, bool failed, uint64_t seq)
+/* One poll, for its document. */
+struct subject {
+    struct snapshot *snapshot;
+    const char *ledger;
+};
+
+static int render_poll(struct buffer *out, const void *context)
 {
-    char etag[ETAG_MAX];
-    struct web_response response = {
-        .status = 200, .type = TYPE_JSON, .etag = etag, .cache = "no-cache"};
-    if (!failed) {
-        make_etag(etag, seq, body);
-        if (http_etag_matches(call->request->headers[HTTP_HEADER_IF_NONE_MATCH], etag))
-            response.status = 304;
-    }
-    return web_reply_buffer(session, &response, body, failed);
+    const struct subject *subject = context;
+    struct json_writer json = json_write_begin(out);
+    poll_json_write(&json, subject->snapshot, subject->ledger);
+    return json_write_finish(&json) == 0 ? 0 : TEMPLATE_NO_MEMORY;
 }
 
 enum web_result web_poll(struct web_session *session, const struct web_call *call)
@@ -57,13 +62,17 @@ enum web_result web_poll(struct web_session *session, const struct web_call *cal
     if (!poll)
         return web_refuse(session, ERR_NO_SUCH_POLL, 0, NULL);
     struct tally *tally = session->client.worker->server->tally;
-    struct snapshot *snapshot = tally_snapshot(tally, poll->id);
-    struct buffer body = {0};
-    struct json_writer json = json_write_begin(&body);
-    poll_json_write(&json, snapshot, tally_ledger(tally));
-    bool failed = json_write_finish(&json) != 0;
-    enum web_result result = reply_json(session, call, &body, failed, snapshot->seq);
-    snapshot_unref(snapshot);
+    const struct subject subject = {tally_snapshot(tally, poll->id), tally_ledger(tally)};
+    const uint64_t version = snapshot_version(subject.snapshot);
+    const struct web_document document = {
+        .type = TYPE_JSON,
+        .seq = subject.snapshot->seq,
+        .version = web_version(tally, &version, 1),
+        .render = render_poll,
+        .context = &subject,
+    };
+    enum web_result result = web_reply_document(session, call, &document);
+    snapshot_unref(subject.snapshot);
     return result;
 }
 
@@ -100,7 +109,7 @@ void web_list_release(struct web_list *list)
         snapshot_unref(list->snapshots[i]);
 }
 
-static uint64_t newest(const struct web_list *list)
+uint64_t web_list_newest(const struct web_list *list)
 {
     uint64_t seq = 0;
     for (size_t i = 0; i < list->count; i++)
@@ -109,26 +118,44 @@ static uint64_t newest(const struct web_list *list)
     return seq;
 }
 
-/* `next` is the path where the list goes on, or NULL. */
-static int list_append(struct buffer *out, const struct web_list *list, const char *ledger,
-                       const char *next)
+uint64_t web_list_version(const struct web_list *list, const struct tally *tally, uint64_t next,
+                          uint64_t form)
 {
+    uint64_t parts[WEB_VERSION_PARTS] = {next, form};
+    size_t count = 2;
+    for (size_t i = 0; i < list->count; i++) {
+        parts[count++] = list->polls[i];
+        parts[count++] = snapshot_version(list->snapshots[i]);
+    }
+    return web_version(tally, parts, count);
+}
+
+/* A list, for its document. */
+struct listing {
+    const struct web_list *list;
+    const char *ledger;
+    const char *next; /* the path where the list goes on, or NULL */
+};
+
+static int render_list(struct buffer *out, const void *context)
+{
+    const struct listing *listing = context;
     struct json_writer json = json_write_begin(out);
     json_write_open(&json, '{');
     json_write_name(&json, "ledger");
-    json_write_string(&json, ledger);
+    json_write_string(&json, listing->ledger);
     json_write_name(&json, "polls");
     json_write_open(&json, '[');
-    for (size_t i = 0; i < list->count; i++)
-        poll_json_write(&json, list->snapshots[i], ledger);
+    for (size_t i = 0; i < listing->list->count; i++)
+        poll_json_write(&json, listing->list->snapshots[i], listing->ledger);
     json_write_close(&json, ']');
     json_write_name(&json, "next");
-    if (next)
-        json_write_string(&json, next);
+    if (listing->next)
+        json_write_string(&json, listing->next);
     else
         json_write_null(&json);
     json_write_close(&json, '}');
-    return json_write_finish(&json);
+    return json_write_finish(&json) == 0 ? 0 : TEMPLATE_NO_MEMORY;
 }
 
 enum web_result web_polls(struct web_session *session, const struct web_call *call)
@@ -139,6 +166,7 @@ enum web_result web_polls(struct web_session *session, const struct web_call *ca
         !web_read_number(call->request->query, "limit", 1, WEB_LIST_MAX, &limit))
         return web_refuse(session, ERR_BAD_ARGUMENT, 0,
                           "after is a number from 0, and limit one from 1 to 100");
+    bool is_whole = after == 0 && limit == WEB_LIST_MAX;
     struct web_list list = {.limit = limit};
     const uint32_t count = tally_poll_count(tally);
     while (after < count && web_list_add(&list, tally, (uint32_t)++after))
@@ -147,9 +175,16 @@ enum web_result web_polls(struct web_session *session, const struct web_call *ca
 
     char next[sizeof "/polls?after=&limit=" + 2 * NUMBER_DIGITS_MAX];
     snprintf(next, sizeof next, "/polls?after=%" PRIu64 "&limit=%" PRIu64, after, limit);
-    struct buffer body = {0};
-    bool failed = list_append(&body, &list, tally_ledger(tally), after < count ? next : NULL) != 0;
-    enum web_result result = reply_json(session, call, &body, failed, newest(&list));
+    const struct listing listing = {&list, tally_ledger(tally), after < count ? next : NULL};
+    const struct web_document document = {
+        .type = TYPE_JSON,
+        .kept = is_whole ? WEB_KEPT_POLLS : WEB_KEPT_NONE,
+        .seq = web_list_newest(&list),
+        .version = web_list_version(&list, tally, after < count ? after : 0, limit),
+        .render = render_list,
+        .context = &listing,
+    };
+    enum web_result result = web_reply_document(session, call, &document);
     web_list_release(&list);
     return result;
 }

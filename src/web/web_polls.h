@@ -14,7 +14,14 @@ const struct poll *web_find_poll(struct web_session *session, const struct web_c
 bool web_read_number(struct span query, const char *wanted, uint64_t least, uint64_t most,
                      uint64_t *number) __attribute__((warn_unused_result));
 
-enum { WEB_LIST_MAX = 100 }; /* polls in one list */
+enum {
+    WEB_LIST_MAX = 100, /* polls in one list */
+    WEB_VERSION_PARTS = 2 + 2 * WEB_LIST_MAX,
+};
+
+/* The version of a document (web_document.h) that depends on the ledger and these parts, up to
+ * WEB_VERSION_PARTS. */
+uint64_t web_version(const struct tally *tally, const uint64_t *parts, size_t count);
 
 /* Some polls, in the order in which they are listed; first all zero but for `limit`. */
 struct web_list {
@@ -32,5 +39,11 @@ bool web_list_add(struct web_list *list, const struct tally *tally, uint32_t pol
 /* Takes the polls' snapshots, and releases them. */
 void web_list_read(struct web_list *list, struct tally *tally);
 void web_list_release(struct web_list *list);
+
+/* Of the polls that were read: the number of the latest entry that changed a tally; and the version
+ * of a document that shows them in some form, and where the list goes on. */
+uint64_t web_list_newest(const struct web_list *list);
+uint64_t web_list_version(const struct web_list *list, const struct tally *tally, uint64_t next,
+                          uint64_t form);
 
 #endif

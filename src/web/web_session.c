@@ -24,6 +24,10 @@ static uint8_t depth_of(struct span path)
     return (uint8_t)slashes;
 }
 
+/* What a request counts for at least, in bytes of output, so that one that is answered with few, or
+ * none, is not for nothing: a connection's turn ends with CONN_ROUND_BYTES. */
+enum { LEAST_COST = 1024 };
+
 static void begin(struct web_session *session, const struct http_request *request)
 {
     session->head = request->method == HTTP_HEAD;
@@ -60,6 +64,7 @@ static bool take_request(struct web_session *session, const struct http_request 
     else if (web_route(session, request) == WEB_WAITS)
         return false;
     session->client.messages++;
+    session->client.conn.pool->unsent_made += LEAST_COST;
     counter_add(&session->client.worker->counters.requests_read, 1);
     return true;
 }

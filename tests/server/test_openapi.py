@@ -347,6 +347,8 @@ def test_listing(test, server):
     test.expect(len(json.loads(server.send("get", "/polls")[2])["polls"]) == 100, "the default limit")
     for query in ("limit=0", "limit=101", "limit=", "limit=x", "after=-1", "after=10001", "limit=1&limit=1x"):
         test.check("get", "/polls", 400, server.send("get", f"/polls?{query}"))
+    _, headers, _ = server.send("get", "/")
+    test.check("get", "/", 304, server.send("get", "/", None, {"If-None-Match": headers["ETag"]}))
     for query in ("from=-1", "from=10001", "from=", "from=x"):
         test.check("get", "/", 400, server.send("get", f"/?{query}"))
 

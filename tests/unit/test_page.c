@@ -323,6 +323,21 @@ START_TEST(the_index_lists_polls)
 }
 END_TEST
 
+/* A poll's card is made for one reader, and shown to all, until the poll changes. */
+START_TEST(a_card_is_made_once)
+{
+    struct snapshot *poll = make_poll("Lunch?", true, BALLOTS_ONCE, VOTERS_CONNECTION);
+    ck_assert_int_eq(page_index(&out, &place, &poll, 1, NULL), 0);
+    const struct rendering *card = snapshot_rendering(poll, RENDERING_CARD);
+    ck_assert_ptr_nonnull(card);
+    ck_assert_ptr_nonnull(memmem(out.bytes, out.len, card->bytes, card->len));
+    struct snapshot *changed = snapshot_copy(poll);
+    set_text(changed, 0, "Supper?");
+    snapshot_unref(poll);
+    assert_has(index_page(changed, NULL), "Supper?");
+}
+END_TEST
+
 START_TEST(an_index_without_polls_says_so)
 {
     assert_has(index_page(NULL, NULL), "No poll yet");
@@ -558,6 +573,7 @@ UNIT_MAIN("page", {"page", .tear_down = free_out,
                              {the_screen_says_where_phones_get_to},
                              {the_screen_takes_any_number_of_choices},
                              {the_index_lists_polls},
+                             {a_card_is_made_once},
                              {an_index_without_polls_says_so},
                              {an_error_is_told_in_words},
                              {one_ballot_is_one_ballot},

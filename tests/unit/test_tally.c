@@ -95,6 +95,48 @@ START_TEST(texts_are_the_names_until_they_are_changed)
 }
 END_TEST
 
+/* The first to make it makes it for all; whoever was as fast gets the first one's. */
+START_TEST(a_rendering_is_made_once)
+{
+    struct tally *tally = tally_new(0);
+    publish_new(tally, 1, 1);
+    struct snapshot *snapshot = tally_snapshot(tally, 1);
+    ck_assert_ptr_null(snapshot_rendering(snapshot, RENDERING_JSON));
+    const struct rendering *first = snapshot_keep_rendering(snapshot, RENDERING_JSON, "{}", 2);
+    ck_assert_ptr_nonnull(first);
+    ck_assert_uint_eq(first->len, 2);
+    ck_assert_mem_eq(first->bytes, "{}", 2);
+    ck_assert_ptr_eq(snapshot_keep_rendering(snapshot, RENDERING_JSON, "{}", 2), first);
+    ck_assert_ptr_eq(snapshot_rendering(snapshot, RENDERING_JSON), first);
+    ck_assert_ptr_null(snapshot_rendering(snapshot, RENDERING_CARD));
+    struct snapshot *changed = snapshot_copy(snapshot);
+    ck_assert_ptr_null(snapshot_rendering(changed, RENDERING_JSON));
+    snapshot_unref(changed);
+    snapshot_unref(snapshot);
+    tally_free(tally);
+}
+END_TEST
+
+START_TEST(many_snapshots_are_taken_at_once)
+{
+    enum { POLLS = 100 };
+    struct tally *tally = tally_new(0);
+    uint32_t ids[POLLS];
+    struct snapshot *snapshots[POLLS];
+    for (uint32_t i = 0; i < POLLS; i++) {
+        publish_new(tally, i + 1, i + 1);
+        ids[i] = POLLS - i;
+    }
+    tally_snapshots(tally, ids, POLLS, snapshots);
+    for (uint32_t i = 0; i < POLLS; i++) {
+        ck_assert_uint_eq(snapshots[i]->poll->id, POLLS - i);
+        snapshot_unref(snapshots[i]);
+    }
+    ck_assert_uint_eq(histogram_count(&tally_stats(tally)->lock_hold_ns), POLLS + 4);
+    tally_free(tally);
+}
+END_TEST
+
 /* A receiver that misses a snapshot finds its mark in the next one, and knows it by its sequence.
  */
 START_TEST(a_mark_stays_until_the_next_one)
@@ -271,6 +313,8 @@ END_TEST
 UNIT_MAIN("tally", {"tally", .timeout_s = 60,
                     .tests = {{a_snapshot_is_shown_and_the_one_before_stays_whole},
                               {texts_are_the_names_until_they_are_changed},
+                              {a_rendering_is_made_once},
+                              {many_snapshots_are_taken_at_once},
                               {a_mark_stays_until_the_next_one},
                               {results_are_hidden_only_while_the_poll_is_open_and_says_so},
                               {every_feed_gets_every_snapshot_in_order},

@@ -168,6 +168,28 @@ START_TEST(mistakes_are_refused)
 }
 END_TEST
 
+static bool is(struct span text, const char *expected)
+{
+    return text.len == strlen(expected) && memcmp(text.at, expected, text.len) == 0;
+}
+
+START_TEST(a_text_is_taken_apart_at_a_section)
+{
+    static const char template[] =
+        "a{{b}}{{^c}}{{#rows}}no{{/rows}}{{/c}}"
+        "<ul>{{#rows}}{{#x}}{{y}}{{/x}}{{/rows}}</ul>{{^rows}}z{{/rows}}";
+    struct template_parts parts;
+    ck_assert_int_eq(template_split(span_of(template), "rows", &parts), 0);
+    ck_assert(is(parts.before, "a{{b}}{{^c}}{{#rows}}no{{/rows}}{{/c}}<ul>"));
+    ck_assert(is(parts.inside, "{{#x}}{{y}}{{/x}}"));
+    ck_assert(is(parts.after, "</ul>{{^rows}}z{{/rows}}"));
+    ck_assert_int_eq(template_split(span_of(template), "x", &parts), TEMPLATE_BROKEN);
+    ck_assert_int_eq(template_split(span_of("{{#rows}}x"), "rows", &parts), TEMPLATE_BROKEN);
+    ck_assert_int_eq(template_split(span_of("{{^x}}x"), "rows", &parts), TEMPLATE_BROKEN);
+    ck_assert_int_eq(template_split(span_of("x{{"), "rows", &parts), TEMPLATE_BROKEN);
+}
+END_TEST
+
 START_TEST(a_shortage_of_memory_leaves_what_was_there)
 {
     static const char template[] = "{{#a}}<b title=\"{{x}}\">{{n}}</b>{{/a}}{{^c}}end{{/c}}";
@@ -195,6 +217,7 @@ UNIT_MAIN("template", {"template", .tear_down = free_out,
                                  {a_value_is_no_template},
                                  {a_section_shows_what_is_there},
                                  {a_section_repeats_for_each_element},
+                                 {a_text_is_taken_apart_at_a_section},
                                  {names_are_looked_up_from_within},
                                  {sections_nest},
                                  {remarks_are_left_out},
