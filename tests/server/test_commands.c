@@ -105,8 +105,8 @@ static const char *const bad_arguments[] = {
     "VOTE l\xc3\xbcnch pizza",
     "AS",
     "AS ann \"bob\"",
-    "AS \xe2\x80\xae"
-    "nna",
+    ("AS \xe2\x80\xae"
+     "nna"),
     "VOTE lunch pizza as=\"ann",
     "SHOW",
     "SHOW lunch lunch",

@@ -277,8 +277,8 @@ START_TEST(an_address_may_leave_out_its_half)
 END_TEST
 
 static const char *const forms[] = {
-    "\xef\xbb\xbf"
-    "database = a.db",
+    ("\xef\xbb\xbf"
+     "database = a.db"),
     "\xef\xbb\xbf# a comment\r\ndatabase = a.db\r\n",
     "\xef\xbb\xbf\n\ndatabase = a.db",
     "database=a.db",

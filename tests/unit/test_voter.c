@@ -316,7 +316,7 @@ START_TEST(a_key_file_that_others_may_read_is_told)
     for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
         chmod(path, modes[i]);
         struct capture capture = capture_begin();
-        int result = voter_key_read(path, &read_back, why, sizeof why);
+        enum voter_key_result result = voter_key_read(path, &read_back, why, sizeof why);
         reads_a_log = true;
         capture_end(&capture, told, sizeof told);
         reads_a_log = false;
