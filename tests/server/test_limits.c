@@ -470,8 +470,9 @@ static int open_idle(unsigned number)
     return fd;
 }
 
-/* Nothing is sent, no thread wakes, no time is used: the one wait of these tests for something that
- * must not happen. */
+/* Nothing is sent, no time is used, and no thread wakes but the ledger's, once a second, to look
+ * whether its files are in place: the one wait of these tests for something that must not happen.
+ */
 static void assert_quiet(struct pollfd *wanted, nfds_t count)
 {
     uint64_t sleeps = server_await_sleep(&server), ticks = server_cpu_ticks(&server);
@@ -481,7 +482,7 @@ static void assert_quiet(struct pollfd *wanted, nfds_t count)
         return;
     }
     ck_assert_uint_eq(server_cpu_ticks(&server), ticks);
-    ck_assert_uint_eq(server_await_sleep(&server), sleeps);
+    ck_assert_uint_le(server_await_sleep(&server), sleeps + QUIET_MS / 1000 + 1);
 }
 
 START_TEST(ten_thousand_idle_connections_cost_little)
