@@ -179,6 +179,7 @@ static void on_cool(evutil_socket_t fd, short what, void *context)
 
 void broadcast_receive(struct broadcast *broadcast)
 {
+    loop_assert_owner(broadcast->loop);
     struct snapshot *snapshots[RECEIVE_MAX];
     size_t count;
     while ((count = tally_receive(broadcast->tally, broadcast->feed, snapshots, RECEIVE_MAX)) > 0)
@@ -222,6 +223,7 @@ bool broadcast_is_pending(struct broadcast *broadcast)
 
 void broadcast_publish_last(struct broadcast *broadcast)
 {
+    loop_assert_owner(broadcast->loop);
     broadcast->last = true;
     broadcast_receive(broadcast);
     for (uint32_t i = 0; i < POLLS_MAX; i++) {
@@ -267,6 +269,7 @@ static void on_beat(evutil_socket_t fd, short what, void *context)
 
 void broadcast_beat(struct broadcast *broadcast, struct subscriber *subscriber)
 {
+    loop_assert_owner(broadcast->loop);
     fanout_join(&broadcast->beats, &subscriber->beat);
     if (!evtimer_pending(&broadcast->beat_timer, NULL))
         loop_set_timer(&broadcast->beat_timer, (uint64_t)BROADCAST_BEAT_MS * NS_PER_MS);

@@ -444,6 +444,7 @@ static void drop_everything(struct subscriber *subscriber)
 
 void subscriber_free(struct subscriber *subscriber)
 {
+    loop_assert_owner(subscriber->broadcast->loop);
     drop_everything(subscriber);
     if (subscriber->encoding == ENCODING_EVENT)
         fanout_leave(&subscriber->broadcast->beats, &subscriber->beat);

@@ -71,6 +71,7 @@ int client_open(struct server *server, const struct client_protocol *protocol, i
 
 int client_subscribe(struct client *client, enum encoding encoding)
 {
+    loop_assert_owner(&client->worker->loop);
     if (client->subscriber)
         return 0;
     client->subscriber = subscriber_new(client->worker->broadcast, &client->conn, encoding);
@@ -131,6 +132,7 @@ void client_leave(struct conn *conn)
 void client_stop(struct conn *conn)
 {
     struct client *client = client_of(conn);
+    loop_assert_owner(&client->worker->loop);
     conn_read_now(conn);
     conn_flush(conn);
     if (!client->subscriber) /* subscribers stay for the last tallies */
@@ -156,6 +158,7 @@ static void log_close(const struct client *client)
 void client_close(struct conn *conn)
 {
     struct client *client = client_of(conn);
+    loop_assert_owner(&client->worker->loop);
     log_close(client);
     worker_forget(client->worker, client);
     if (client->subscriber)

@@ -32,6 +32,7 @@ static bool is_broadcast(const struct server *server, unsigned number)
 
 uint32_t worker_know_polls(struct worker *worker)
 {
+    loop_assert_owner(&worker->loop);
     uint32_t count = tally_poll_count(worker->server->tally);
     while (worker->directory.count < count) {
         const struct poll *poll = tally_poll(worker->server->tally, worker->directory.count + 1);
@@ -83,6 +84,7 @@ static void send_requests(struct worker *worker)
 
 void worker_wait(struct worker *worker, struct client *client)
 {
+    loop_assert_owner(&worker->loop);
     counter_add(&worker->counters.ring_full, 1);
     if (!client->waits_for_ring)
         TAILQ_INSERT_TAIL(&worker->waiting, client, waiting_link);
@@ -91,6 +93,7 @@ void worker_wait(struct worker *worker, struct client *client)
 
 void worker_forget(struct worker *worker, struct client *client)
 {
+    loop_assert_owner(&worker->loop);
     if (client->waits_for_ring)
         TAILQ_REMOVE(&worker->waiting, client, waiting_link);
     client->waits_for_ring = false;
@@ -339,6 +342,7 @@ struct worker *worker_for_broadcast(struct server *server)
 
 void worker_unload(struct worker *worker)
 {
+    loop_assert_owner(&worker->loop);
     atomic_fetch_sub(&worker->load, 1);
 }
 

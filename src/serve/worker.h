@@ -1,6 +1,10 @@
 /* A worker: one loop with its connections, its port to the ledger and what it knows of the polls.
  * There are two kinds with the same code: ingest workers take all new connections; broadcast
- * workers take those that subscribe. */
+ * workers take those that subscribe.
+ *
+ * What says "own thread" asserts it, but for what each ballot calls (a request, its journey,
+ * whether the ring is full): there conn_settle has asserted it for the run of ballots that it ends.
+ */
 #ifndef TALLYCAST_WORKER_H
 #define TALLYCAST_WORKER_H
 
