@@ -56,14 +56,12 @@ static int list_client(struct buffer *rows, const struct client *client, uint64_
     int len = snprintf(
         out, REPLY_MAX,
         "=%" PRIu64 " fd=%d peer=%s kind=%s age_s=%" PRIu64 " idle_s=%" PRIu64 " lines=%" PRIu64
-        " bytes_out=%" PRIu64 " pending=%zu unsent=%u blocked_ms=%" PRIu32 " voter=%s%s%s\n",
+        " bytes_out=%" PRIu64 " pending=%zu unsent=%u blocked_ms=%" PRIu64 " voter=%s%s%s\n",
         client->id, conn->transport.fd, client_peer_text(client, peer), protocol->kind(client),
         (now_ns - client->opened_ns) / NS_PER_S, (now_ns - conn->read_ns) / NS_PER_S,
         client->messages, conn->bytes_out, client->in_flight + conn->unsent.len,
-        socket_unsent(conn->transport.fd),
-        conn_waits(conn, CONN_BLOCKED) ? (uint32_t)(now_ns / NS_PER_MS) - conn->blocked_since_ms
-                                       : 0,
-        quote, voter ? voter : "-", quote);
+        socket_unsent(conn->transport.fd), conn_blocked_ns(conn, now_ns) / NS_PER_MS, quote,
+        voter ? voter : "-", quote);
     rows->len += (size_t)len;
     return 0;
 }

@@ -151,7 +151,6 @@ static void begin_stall(struct conn *conn)
 {
     stop_time(conn); /* it can't be read now; its time begins anew when it can */
     uint64_t now_ns = clock_monotonic_ns();
-    conn->blocked_since_ms = (uint32_t)(now_ns / NS_PER_MS);
     conn->blocked_outq = socket_unsent(conn->transport.fd);
     conn->deadline_ns = now_ns + conn->pool->stall_ns;
     TAILQ_INSERT_TAIL(&conn->pool->blocked, conn, timed_link);
@@ -398,6 +397,14 @@ static void flush_unsent(struct conn *conn)
         set_wait(conn, CONN_BLOCKED, false);
         set_wait(conn, CONN_BLOCKED, true);
     }
+}
+
+uint64_t conn_blocked_ns(const struct conn *conn, uint64_t now_ns)
+{
+    if (!conn_waits(conn, CONN_BLOCKED))
+        return 0;
+    uint64_t since_ns = conn->deadline_ns - conn->pool->stall_ns;
+    return now_ns > since_ns ? now_ns - since_ns : 0;
 }
 
 bool conn_takes_push(const struct conn *conn)

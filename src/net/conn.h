@@ -130,16 +130,15 @@ struct conn {
             blocked_outq; /* where blocked: bytes that the kernel held when it last took some */
         uint32_t drained_bytes; /* where draining: read and dropped */
     };
+    union {
+        uint32_t readable_for_ns;  /* before the last read; UINT32_MAX for longer */
+        uint32_t lingers_since_ms; /* where draining: on the monotonic clock, the lower 32 bits */
+    };
     struct buffer unread;
     struct buffer unsent;
     uint64_t deadline_ns; /* timed: end of the message; blocked: stall timeout; draining: end of
                              lingering */
-    union {               /* on the monotonic clock, the lower 32 bits */
-        uint32_t blocked_since_ms; /* where blocked */
-        uint32_t lingers_since_ms; /* where draining */
-    };
-    uint32_t readable_for_ns; /* before the last read; UINT32_MAX for longer */
-    uint64_t read_ns;         /* of the last input, on the monotonic clock */
+    uint64_t read_ns;     /* of the last input, on the monotonic clock */
     uint64_t bytes_out;
     TAILQ_ENTRY(conn) timed_link;   /* pool->timed, pool->blocked or pool->draining: one of them */
     TAILQ_ENTRY(conn) yielded_link; /* pool->yielded */
@@ -217,6 +216,9 @@ void conn_wrote(struct conn *conn, size_t len);
 
 /* Gives the output of the round to the kernel. */
 void conn_flush(struct conn *conn);
+
+/* For how long, until now on the monotonic clock, the kernel has been seen to take nothing. */
+uint64_t conn_blocked_ns(const struct conn *conn, uint64_t now_ns);
 
 /* Whether a push may be tried now: all output was taken and no reply is half said. */
 bool conn_takes_push(const struct conn *conn);
