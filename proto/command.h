@@ -19,7 +19,9 @@ enum command_id {
     CMD_COUNT
 };
 
-enum command_access { COMMAND_EVERYONE, COMMAND_ADMIN };
+/* Who may: everyone, or an administrator; what he does by COMMAND_ACT changes something and is
+ * logged. */
+enum command_access { COMMAND_EVERYONE, COMMAND_ADMIN, COMMAND_ACT };
 
 /* What a person is told about a command. */
 struct command_info {

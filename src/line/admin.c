@@ -211,7 +211,6 @@ int execute_shutdown(struct session *session, const struct command *command, con
 {
     (void)command;
     (void)why;
-    log_info("shutdown asked for on the admin socket");
     session_reply_ok(session);
     kill(getpid(), SIGTERM);
     return 0;

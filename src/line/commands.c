@@ -213,7 +213,7 @@ int execute_help(struct session *session, const struct command *command, const c
     for (int i = 0; i < CMD_COUNT; i++) {
         const struct command_info *info = &command_info[i];
         if (command->help >= 0 ? i != command->help
-                               : info->access == COMMAND_ADMIN && !session->client.admin)
+                               : info->access != COMMAND_EVERYONE && !session->client.admin)
             continue;
         session_reply_row(session, "=%s  %s", info->usage, info->meaning);
     }

@@ -20,10 +20,12 @@
 #include "proto/line.h"
 #include "proto/telnet.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* Bytes of a line, its LF included. */
@@ -79,9 +81,27 @@ static bool must_move(const struct session *session, const struct command *comma
     return command->id == CMD_SUBSCRIBE && !session->client.worker->broadcast;
 }
 
+/* What an administrator does is for the log, and which process of whom it is. */
+static void log_act(const struct session *session, const char *line, size_t len)
+{
+    struct ucred peer = {.uid = (uid_t)-1};
+    socklen_t peer_len = sizeof peer;
+    getsockopt(session->client.conn.transport.fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_len);
+    log_info("administrator command=\"%.*s\" uid=%d pid=%d connection=%" PRIu64, (int)len, line,
+             (int)peer.uid, (int)peer.pid, session->client.id);
+}
+
+static void log_refused_act(const struct session *session, enum command_id id, enum error error)
+{
+    if (command_info[id].access == COMMAND_ACT)
+        log_info("administrator refused command=%s error=%s connection=%" PRIu64,
+                 command_info[id].word, error_code(error), session->client.id);
+}
+
 /* Executes a command that isn't a VOTE. Nothing is in flight. Returns whether the line is dealt
  * with. */
-static bool take_command(struct session *session, const struct command *command)
+static bool take_command(struct session *session, const struct command *command, const char *line,
+                         size_t len)
 {
     if (must_move(session, command)) {
         conn_pause(&session->client.conn);
@@ -89,9 +109,13 @@ static bool take_command(struct session *session, const struct command *command)
         return false;
     }
     const char *why = NULL;
+    if (command_info[command->id].access == COMMAND_ACT)
+        log_act(session, line, len);
     int error = command_executors[command->id](session, command, &why);
-    if (error != 0)
+    if (error != 0) {
+        log_refused_act(session, command->id, (enum error)error);
         session_reply_refusal(session, (enum error)error, 0, why);
+    }
     return true;
 }
 
@@ -191,7 +215,7 @@ static bool take_line(struct session *session, const char *line, size_t len)
         return take_bad_line(session, (enum error)error, why);
     if (command.id == CMD_VOTE || command.id == CMD_TRACE)
         return take_vote(session, &command);
-    return !pauses_for_answers(session, 0) && take_command(session, &command);
+    return !pauses_for_answers(session, 0) && take_command(session, &command, line, len);
 }
 
 /* Deals with the beginning of a line that is too long; its rest is discarded. */
@@ -322,6 +346,8 @@ static void on_answer(struct client *client, const struct answer *answer)
     struct conn *conn = &client->conn;
     struct session *session = session_of(conn);
     char text[REPLY_MAX];
+    if (answer->error)
+        log_refused_act(session, (enum command_id)session->asked, (enum error)answer->error);
     if (conn->state != CONN_DOOMED) {
         if (answer->error)
             session_reply_refusal(session, (enum error)answer->error, answer->number,

@@ -206,7 +206,7 @@ static void send_line(struct peer *peer, size_t len)
     }
     int error = command_parse(peer->line, len, &command, &why);
     if (error != ERR_UNKNOWN_COMMAND && peer->kind != PEER_ADMIN &&
-        command_info[command.id].access == COMMAND_ADMIN)
+        command_info[command.id].access != COMMAND_EVERYONE)
         expect_error(peer, ERR_NOT_ALLOWED);
     else if (error != 0)
         expect_error(peer, (enum error)error);

@@ -43,12 +43,14 @@ static const struct {
     const char *row;
 } commands[] = {
 #define EVERYONE true
+#define ACT      false
 #define ADMIN    false
 #define COMMAND(word, name, access, arguments, usage, meaning) \
     {#word, access, "=" usage "  " meaning},
 #include "proto/commands.def"
 #undef COMMAND
 #undef EVERYONE
+#undef ACT
 #undef ADMIN
 };
 
@@ -889,9 +891,36 @@ START_TEST(a_connection_has_1024_subscriptions_at_most)
 }
 END_TEST
 
+/* ---- the log ---- */
+
+/* Who did what is for the log; what a voter does is not. */
+START_TEST(acts_are_logged_and_ballots_are_not)
+{
+    char who[64];
+    client_ask(admin, "CREATE board yes no voters=named", "+OK 2");
+    client_ask(admin, "TITLE board Shall we?", "+OK 3");
+    client_ask(admin, "TRACE VOTE board yes as=ann", "+OK 4");
+    client_ask(client, "VOTE board no as=bob", "+OK 5");
+    client_ask_error(admin, "CREATE board yes no", "POLL-EXISTS");
+    client_ask_error(admin, "CLOSE nothing", "NO-SUCH-POLL");
+    client_ask(admin, "POLLS", "=lunch open 1 0 pizza=0 sushi=0");
+    server_await_log(&server, "refused command=CLOSE error=NO-SUCH-POLL connection=");
+    ck_assert(
+        server_logged(&server, "info administrator command=\"CREATE board yes no voters=named\""));
+    ck_assert(server_logged(&server, "info administrator command=\"TITLE board Shall we?\""));
+    ck_assert(server_logged(&server, "refused command=CREATE error=POLL-EXISTS connection="));
+    snprintf(who, sizeof who, " uid=%d pid=%d connection=", (int)getuid(), (int)getpid());
+    ck_assert(server_logged(&server, who));
+    server_end(&server);
+    ck_assert(!server_logged(&server, "ann") && !server_logged(&server, "bob"));
+    ck_assert(!server_logged(&server, "VOTE") && !server_logged(&server, "POLLS"));
+}
+END_TEST
+
 SERVER_MAIN("commands",
             {"the list", .set_up = set_up, .tear_down = tear_down,
-             .tests = {{help_tells_of_each_command, .loops = UNIT_COUNT(commands)},
+             .tests = {{acts_are_logged_and_ballots_are_not},
+                       {help_tells_of_each_command, .loops = UNIT_COUNT(commands)},
                        {help_lists_what_one_may_use},
                        {an_administrators_command_is_not_for_everyone,
                         .loops = UNIT_COUNT(commands)}}},
