@@ -112,27 +112,35 @@ bool http_next_item(struct span *rest, struct span *item)
     return true;
 }
 
-/* Whether a weight is none: 0, 0.0, 0.00 or 0.000. */
-static bool is_zero(struct span weight)
+enum { WEIGHT_WHOLE = 1000 }; /* q=1 */
+
+/* A weight in thousandths: 0.5 is 500. One that is malformed says nothing, and is whole. */
+static int read_weight(struct span weight)
 {
-    if (weight.len == 0 || weight.at[0] != '0')
-        return false;
-    for (size_t i = 1; i < weight.len; i++)
-        if (weight.at[i] != (i == 1 ? '.' : '0'))
-            return false;
-    return true;
+    int thousandths = 0;
+    if (weight.len == 0 || weight.len > 5 || weight.at[0] != '0')
+        return WEIGHT_WHOLE;
+    for (size_t i = 1, place = 100; i < weight.len; i++) {
+        if (i == 1 && weight.at[i] == '.')
+            continue;
+        if (i == 1 || weight.at[i] < '0' || weight.at[i] > '9')
+            return WEIGHT_WHOLE;
+        thousandths += (weight.at[i] - '0') * (int)place;
+        place /= 10;
+    }
+    return thousandths;
 }
 
-/* Whether the parameters behind an item refuse it. */
-static bool is_refused(struct span parameters)
+/* What the parameters behind an item make it weigh. */
+static int weight_of(struct span parameters)
 {
     while (parameters.len > 0) {
         struct span parameter = cut_quoted(&parameters, ';', true);
         struct span name = span_trim(span_cut(&parameter, '='));
         if (span_is_nocase(name, "q"))
-            return is_zero(span_trim(parameter));
+            return read_weight(span_trim(parameter));
     }
-    return false;
+    return WEIGHT_WHOLE;
 }
 
 /* Whether an item is the group of a type and a star: `text/` and a star, of text/html. */
@@ -159,34 +167,37 @@ static int exactness(struct span item, const char *type)
     return span_is(item, "*/*") ? 1 : 0;
 }
 
-/* How exactly a list takes a type, 0 if it does not. Of two items that name it alike the first
- * counts.
- */
-static int acceptance(struct span list, const char *type)
+/* How a list takes a type. */
+struct acceptance {
+    int exact;  /* by which item: exactness */
+    int weight; /* in thousandths; 0 where it is refused, or not listed */
+};
+
+/* What names the type most exactly decides; of two items that name it alike, the first. */
+static struct acceptance find_acceptance(struct span list, const char *type)
 {
-    int best = 0;
-    bool refused = false;
+    struct acceptance best = {0};
     while (list.len > 0) {
         struct span rest = cut_quoted(&list, ',', true);
         int exact = exactness(span_trim(span_cut(&rest, ';')), type);
-        if (exact > best) {
-            best = exact;
-            refused = is_refused(rest);
-        }
+        if (exact > best.exact)
+            best = (struct acceptance){exact, weight_of(rest)};
     }
-    return refused ? 0 : best;
+    return best;
 }
 
 bool http_accepts(struct span header, const char *type)
 {
     if (!header.at)
         return strchr(type, '/') != NULL;
-    return acceptance(header, type) > 0;
+    return find_acceptance(header, type).weight > 0;
 }
 
 bool http_prefers_html(struct span accept)
 {
-    return acceptance(accept, "text/html") == 3;
+    struct acceptance html = find_acceptance(accept, "text/html");
+    return html.exact == 3 && html.weight > 0 &&
+           html.weight >= find_acceptance(accept, "application/json").weight;
 }
 
 bool http_type_is(struct span content_type, const char *type)

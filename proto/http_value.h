@@ -30,7 +30,8 @@ bool http_next_item(struct span *rest, struct span *item);
  * Accept-Encoding no coding. */
 bool http_accepts(struct span header, const char *type);
 
-/* Whether an Accept field names text/html itself, as that of a browser's navigation does. */
+/* Whether an Accept field names text/html itself, as that of a browser's navigation does, and likes
+ * nothing less than JSON. */
 bool http_prefers_html(struct span accept);
 
 /* Whether a Content-Type is `type` (in lower case), whatever its parameters. */

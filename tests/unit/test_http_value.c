@@ -248,7 +248,14 @@ START_TEST(html_is_preferred_by_name)
         bool preferred;
     } rows[] = {
         {"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", true},
-        {"application/json, text/html;q=0.1", true},
+        {"application/json, text/html;q=0.1", false},
+        {"application/json;q=0.5, text/html;q=0.501", true},
+        {"application/json;q=0.501, text/html;q=0.5", false},
+        {"text/html;q=0.9, application/*;q=0.95", false},
+        {"text/html;q=0.9, */*;q=0.9", true},
+        {"text/html;q=1.000, application/json", true},
+        {"text/html;q=0.x, application/json", true},
+        {"text/html;q=0.9999, application/json", true},
         {"text/html;q=0, */*", false},
         {"text/*", false},
         {"*/*", false},
