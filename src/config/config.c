@@ -251,6 +251,8 @@ static int set_http_host(struct reader *reader, const char *value)
     struct config *config = reader->config;
     if (value[0] == '\0' || strpbrk(value, "/ \t") || (value[0] != '[' && strchr(value, ':')))
         return fail(reader, "'%.*s' is no host's name (without a port)", SHOWN_MAX, value);
+    if (strchr(value, '*') && strcmp(value, "*") != 0)
+        return fail(reader, "'%.*s' is neither a whole name nor *", SHOWN_MAX, value);
     if (reader->http_host_source != reader->source) {
         forget_http_hosts(config);
         reader->http_host_source = reader->source;

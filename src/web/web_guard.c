@@ -11,10 +11,13 @@
 #include "proto/line.h"
 #include "web/forwarded.h"
 
+#include <arpa/inet.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 /* ---- the host ---- */
 
@@ -32,27 +35,46 @@ static struct span host_name(struct span host)
     return host;
 }
 
+/* A name's dot at its end says only that it is whole. */
+static struct span without_dot(struct span name)
+{
+    if (name.len > 1 && name.at[name.len - 1] == '.')
+        name.len--;
+    return name;
+}
+
 static bool is_name(struct span host, const char *name)
 {
     return host.len == strlen(name) && strncasecmp(host.at, name, host.len) == 0;
 }
 
-/* Whether the host is this address; one with colons stands in brackets. */
-static bool is_address(struct span host, const char *address)
+/* Whether the host is an address: no name, so nobody can have bound it to another one. */
+static bool is_literal(struct span host)
 {
-    if (host.len >= 2 && host.at[0] == '[' && host.at[host.len - 1] == ']')
+    char text[INET6_ADDRSTRLEN];
+    struct in6_addr address;
+    bool bracketed = host.len >= 2 && host.at[0] == '[' && host.at[host.len - 1] == ']';
+    if (bracketed)
         host = (struct span){host.at + 1, host.len - 2};
-    return is_name(host, address);
+    if (host.len >= sizeof text)
+        return false;
+    memcpy(text, host.at, host.len);
+    text[host.len] = '\0';
+    return inet_pton(bracketed ? AF_INET6 : AF_INET, text, &address) == 1;
 }
 
-/* Whether the host is the address at which the connection arrived: where the server listens on all
- * of the machine's, that is how it is reached. */
-static bool is_local_address(const struct web_session *session, struct span host)
+/* Whether the host is the machine's own name, or that in the local network (mDNS). */
+static bool is_machine(struct span host)
 {
-    const union peer local = peer_local(session->client.conn.transport.fd);
-    char text[PEER_TEXT_MAX];
-    peer_address_text(&local, text);
-    return local.family != AF_UNSPEC && is_address(host, text);
+    char name[HOST_NAME_MAX + sizeof ".local"];
+    if (gethostname(name, HOST_NAME_MAX + 1) != 0)
+        return false;
+    name[HOST_NAME_MAX] = '\0';
+    if (is_name(host, name))
+        return name[0] != '\0';
+    name[strcspn(name, ".")] = '\0';
+    strcat(name, ".local");
+    return is_name(host, name);
 }
 
 int web_guard_host(const struct web_session *session, const struct http_request *request,
@@ -62,12 +84,15 @@ int web_guard_host(const struct web_session *session, const struct http_request 
     struct span host = host_name(web_guard_asked_host(session, request));
     if (!host.at) /* HTTP/1.0, which no browser speaks */
         return 0;
-    if (is_name(host, "localhost") || is_address(host, config->http.host))
+    if (is_literal(host))
+        return 0;
+    host = without_dot(host);
+    if (is_name(host, "localhost"))
         return 0;
     for (size_t i = 0; i < config->http_host_count; i++)
-        if (is_name(host, config->http_hosts[i]))
+        if (is_name(host, config->http_hosts[i]) || strcmp(config->http_hosts[i], "*") == 0)
             return 0;
-    if (is_local_address(session, host))
+    if (is_name(host, config->http.host) || is_machine(host))
         return 0;
     *why = "the server does not go by that name; --http-host adds one";
     return 421;

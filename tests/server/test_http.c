@@ -642,8 +642,19 @@ START_TEST(hosts)
         {"localhost@evil.example", 421},
         {"evil.example/localhost", 421},
         {"evil.example, localhost", 421},
-        {"[::1]", 421},
-        {"127.0.0.2", 421},
+        {"localhost.", 200},
+        {"vote.example.:80", 200},
+        {"[::1]", 200},
+        {"[2001:DB8::1]:3000", 200},
+        {"192.0.2.1:8080", 200},
+        {"[192.0.2.1]", 421},
+        {"2001:db8::1", 421},
+        {"[::1", 421},
+        {"192.0.2.1.", 421},
+        {"192.0.2.1.evil.example", 421},
+        {"192.0.2.256", 421},
+        {"localhost..", 421},
+        {".", 421},
         {"0x7f.1", 421},
         {"2130706433", 421},
         {":80", 421},
@@ -656,6 +667,33 @@ START_TEST(hosts)
         const struct web_reply *reply = web_take(client);
         ck_assert_msg(reply->status == rows[i].status, "'%s': %d", rows[i].host, reply->status);
     }
+}
+END_TEST
+
+/* Any machine is known by its own name in the network that it is in. */
+START_TEST(the_machines_own_name)
+{
+    char name[256];
+    ck_assert_int_eq(gethostname(name, sizeof name - 1), 0);
+    name[sizeof name - 1] = '\0';
+    START();
+    struct client *client = web_client(&server);
+    web_send(client, "GET /hello HTTP/1.1\r\nHost: %s:3000\r\n\r\n", name);
+    web_expect(client, 200);
+    web_send(client, "GET /hello HTTP/1.1\r\nHost: %.*s.LOCAL\r\n\r\n", (int)strcspn(name, "."),
+             name);
+    web_expect(client, 200);
+    web_send(client, "GET /hello HTTP/1.1\r\nHost: x%s\r\n\r\n", name);
+    web_expect(client, 421);
+}
+END_TEST
+
+START_TEST(any_host)
+{
+    START("--http-host=*");
+    struct client *client = web_client(&server);
+    web_send(client, "GET /hello HTTP/1.1\r\nHost: what.ever:80\r\n\r\n");
+    web_expect(client, 200);
 }
 END_TEST
 
@@ -1740,6 +1778,8 @@ SERVER_MAIN("http",
              .tests = {{what_is_not_accepted},
                        {a_list_of_many_choices_is_shorter},
                        {hosts},
+                       {the_machines_own_name},
+                       {any_host},
                        {origins},
                        {cors},
                        {cookies},

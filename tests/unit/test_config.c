@@ -415,6 +415,7 @@ static const struct {
     {{"--http="}, "--http: '' is neither HOST:PORT nor off"},
     {{"--http-host="}, "--http-host: '' is no host's name (without a port)"},
     {{"--http-host=a:80"}, "--http-host: 'a:80' is no host's name (without a port)"},
+    {{"--http-host=*.example.org"}, "--http-host: '*.example.org' is neither a whole name nor *"},
     {{"--http-host=http://a"}, "--http-host: 'http://a' is no host's name (without a port)"},
     {{"--cors=example.org"},
      "--cors: 'example.org' is neither an origin (https://example.org) nor *"},
