@@ -20,6 +20,7 @@ struct verdict {
     int16_t error;
     uint16_t choice; /* for the answer */
     bool duplicate;
+    bool first;        /* a ballot: its voter had none in the poll before */
     uint64_t number;   /* for the answer */
     uint64_t rests_on; /* the entry without which the verdict would not be true; 0 for none */
 };

@@ -172,7 +172,9 @@ static struct verdict judge_ballot(struct ledger *ledger, const struct request *
     judge_count(draft, before, request->choice, vote.seq);
     record_ballot(ledger, request, vote.seq);
     ledger->next_seq++;
-    return accepted(vote.seq);
+    struct verdict verdict = accepted(vote.seq);
+    verdict.first = known.identified && before.seq == 0;
+    return verdict;
 }
 
 /* What a later request of the batch may undo is no reason to wait: the answer comes when the batch

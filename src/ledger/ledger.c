@@ -56,6 +56,7 @@ static void answer_batch(struct ledger *ledger)
                                      .error = verdict->error,
                                      .choice = verdict->choice,
                                      .duplicate = verdict->duplicate,
+                                     .first = verdict->first,
                                      .journey = journey_number(ledger->batch.requests[i].journey)});
         free(ledger->batch.requests[i].detail);
     }

@@ -74,6 +74,7 @@ struct answer {
     int16_t error;   /* 0, or an enum error */
     uint16_t choice; /* LOOKUP: what the ballot is for, from 0 */
     bool duplicate;
+    bool first;       /* a ballot was accepted, and its voter had none in the poll before */
     uint16_t journey; /* the number of the request's; 0 for none */
 };
 

@@ -133,6 +133,23 @@ static void settle(struct worker *worker, struct conn *conn)
                      conn && !conn_waits(conn, CONN_BLOCKED) ? conn->transport.fd : -1);
 }
 
+/* Of a ballot that was its voter's first; `client` is NULL if it is gone. A proxy's address is that
+ * of all who come through it. */
+static void note_newcomer(struct worker *worker, const struct client *client)
+{
+    counter_add(&worker->counters.new_voters, 1);
+    if (!client || client->admin)
+        return;
+    const struct in6_addr address = peer_address(&client->conn.peer);
+    char text[ADDRESS_TEXT_MAX];
+    if (networks_have(&worker->server->config->proxies, &address) ||
+        !newcomers_note(&worker->newcomers, &address, client->conn.read_ns))
+        return;
+    address_text(&address, text);
+    log_warning("many new voters from one address in a minute address=%s voters=%d", text,
+                NEWCOMERS_MANY);
+}
+
 static void take_answers(struct worker *worker, const struct answer *answers, size_t count)
 {
     struct conn *current = NULL;
@@ -144,6 +161,8 @@ static void take_answers(struct worker *worker, const struct answer *answers, si
         worker->in_flight--;
         if (answers[i].journey)
             note_journey(worker, conn, &answers[i]);
+        if (answers[i].first)
+            note_newcomer(worker, conn ? client_of(conn) : NULL);
         if (conn)
             client_protocol(client_of(conn))->answer(client_of(conn), &answers[i]);
     }

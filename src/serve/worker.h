@@ -15,6 +15,7 @@
 #include "trace/journey.h"
 #include "ledger/ports.h"
 #include "net/loop.h"
+#include "serve/newcomers.h"
 #include "serve/server.h"
 
 #include <semaphore.h>
@@ -38,6 +39,7 @@ struct worker {
     unsigned number; /* its place in server->workers, and its port */
     struct directory directory;
     struct journeys journeys;
+    struct newcomers newcomers;
     uint32_t in_flight;          /* requests that the ledger has not answered: at most PORT_SLOTS */
     struct client_list waiting;  /* clients that found the ring full, first come first */
     struct broadcast *broadcast; /* NULL on an ingest worker */
