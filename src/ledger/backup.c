@@ -21,7 +21,9 @@ static void *backup_run(void *context)
                                                      backup->cancelled, &backup->bytes)
                                  : store_backup_fill(backup->store, backup->file, backup->cancelled,
                                                      &backup->bytes);
-    if (backup->error != 0)
+    if (backup->error != 0 && errno == ECANCELED)
+        backup->error = ERR_SHUTTING_DOWN;
+    else if (backup->error != 0)
         backup->bytes = (uint64_t)errno;
     atomic_store_explicit(&backup->done, true, memory_order_release);
     waker_wake(ports_waker(backup->ports));

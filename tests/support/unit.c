@@ -12,8 +12,8 @@ Suite *unit_suite(const char *name, const struct unit_case *cases, double timeou
             tcase_set_timeout(tests, each->timeout_s > 0 ? each->timeout_s : timeout_s);
         tcase_add_checked_fixture(tests, each->set_up, each->tear_down);
         for (const struct unit_test *one = each->tests; one->test; one++)
-            _tcase_add_test(tests, one->test, one->signal, one->exit_status, 0,
-                            one->loops > 0 ? one->loops : 1);
+            _tcase_add_test(tests, one->test, one->signal, one->exit_status, one->first,
+                            one->first + (one->loops > 0 ? one->loops : 1));
         suite_add_tcase(suite, tests);
     }
     return suite;

@@ -18,7 +18,8 @@ enum { UNIT_TESTS_MAX = 64 }; /* of a case, the end of the list included */
 
 struct unit_test {
     const TTest *test;
-    int loops;       /* how often it runs, with _i from 0; 0 is once */
+    int loops; /* how often it runs, with _i from `first`; 0 is once */
+    int first;
     int signal;      /* that must end it; 0 for none */
     int exit_status; /* that it must end with */
 };

@@ -450,9 +450,7 @@ END_TEST
 int main(int argc, char **argv)
 {
     torture_begin(&torture, "history", 10, argc, argv);
-    Suite *suite = suite_create("history");
-    TCase *tests = server_tests_case(suite, "histories");
-    tcase_set_timeout(tests, 0); /* it has deadlines of its own, and as many cases as it is told */
-    tcase_add_test(tests, histories_keep_every_promise);
-    return server_tests_run(suite);
+    /* It has deadlines of its own, and as many cases as it is told. */
+    return server_tests_run("history", UNIT_CASES({"histories", .timeout_s = 24 * 3600,
+                                                   .tests = {{histories_keep_every_promise}}}));
 }

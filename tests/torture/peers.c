@@ -807,15 +807,16 @@ int main(int argc, char **argv)
     totals = mmap(NULL, sizeof *totals, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (totals == MAP_FAILED)
         return 2;
-    Suite *suite = suite_create("peers");
+    static struct unit_case cases[ATTACKS + 1];
     for (int i = 0; i < ATTACKS; i++) {
-        TCase *tests = server_tests_case(suite, attacks[i].name);
         unsigned seconds = torture.count > ATTACKS ? attacks[i].full_seconds : attacks[i].seconds;
-        tcase_set_timeout(tests, ASSAULT_ROUNDS * (60 + seconds));
-        for (int n = i; (uint64_t)n < torture.count; n += ATTACKS)
-            tcase_add_loop_test(tests, attack, n, n + 1);
+        cases[i] = (struct unit_case){.name = attacks[i].name,
+                                      .timeout_s = ASSAULT_ROUNDS * (60 + seconds)};
+        int tests = 0;
+        for (int n = i; (uint64_t)n < torture.count && tests + 1 < UNIT_TESTS_MAX; n += ATTACKS)
+            cases[i].tests[tests++] = (struct unit_test){attack, .first = n};
     }
-    int status = server_tests_run(suite);
+    int status = server_tests_run("peers", cases);
     torture.done = totals->count;
     torture_end(&torture, "attacks=%d repeated=%u worst_p99_ratio=%.2f", ATTACKS, totals->repeated,
                 totals->worst_ratio);

@@ -106,6 +106,14 @@ static FILE *connect_to(unsigned port)
     return stream;
 }
 
+/* Whether the ballot is counted once however often it is cast. In the others a cast over a new
+ * connection may be another person's, and takes the place of the one before. */
+static bool may_be_repeated(const struct cast *cast)
+{
+    return cast->kind == REQUEST_BALLOT &&
+           (cast->key > 0 || power_polls[cast->poll - 1].ballots == BALLOTS_ONCE);
+}
+
 /* The casts that may be made again, by number. Returns how many. */
 static size_t choose(struct visit *visit, uint32_t chosen[RETRIES])
 {
@@ -113,11 +121,7 @@ static size_t choose(struct visit *visit, uint32_t chosen[RETRIES])
     size_t count = 0;
     for (unsigned i = 0; i < 4 * RETRIES && count < RETRIES && history->cast_count > 0; i++) {
         uint32_t number = (uint32_t)torture_random(visit->random, history->cast_count);
-        const struct cast *cast = &history->casts[number];
-        bool known =
-            power_polls[cast->poll > 0 ? cast->poll - 1 : 0].ballots != BALLOTS_UNLIMITED ||
-            cast->key > 0;
-        if (cast->kind == REQUEST_BALLOT && known)
+        if (may_be_repeated(&history->casts[number]))
             chosen[count++] = number;
     }
     return count;
@@ -140,12 +144,15 @@ static bool note_reply(struct visit *visit, uint32_t number, const char *line)
     char duplicate[16] = "";
     int words = sscanf(line, "+OK %" SCNu64 " %15s", &fact.number, duplicate);
     fact.duplicate = words == 2;
-    if (strncmp(line, "-ALREADY-VOTED ", 15) == 0) {
+    bool voted = strncmp(line, "-ALREADY-VOTED ", 15) == 0;
+    if (voted) {
         fact.error = ERR_ALREADY_VOTED;
         words = sscanf(line + 15, "%" SCNu64, &fact.number);
     }
-    /* These tell no sequence that could be looked up; a poll may be closed, or lost. */
-    if (strncmp(line, "-POLL-CLOSED ", 13) == 0 || strncmp(line, "-NO-SUCH-POLL ", 14) == 0)
+    /* These tell no sequence that could be looked up; a poll may be closed, or lost, and whose
+     * ballot was recorded before is not told where it may be another's. */
+    if ((voted && words < 1) || strncmp(line, "-POLL-CLOSED ", 13) == 0 ||
+        strncmp(line, "-NO-SUCH-POLL ", 14) == 0)
         return true;
     if (words < 1)
         return failed(visit, "cast %u was answered %s", number, line);
