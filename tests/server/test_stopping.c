@@ -685,7 +685,8 @@ START_TEST(a_shutdown_ends_a_backup)
     expect_ends_of_idle();
     const char *reply = client_line(second);
     bool made = strncmp(reply, "+OK ", 4) == 0;
-    ck_assert_msg(made || strncmp(reply, "-STORAGE ", 9) == 0, "BACKUP is answered \"%s\"", reply);
+    ck_assert_msg(made || strncmp(reply, "-SHUTTING-DOWN ", 15) == 0, "BACKUP is answered \"%s\"",
+                  reply);
     receive_to_end(&second, 1);
     client_expect_end(second);
     expect_stopped(began_ms, STOP_MAX_MS);
