@@ -541,6 +541,18 @@ START_TEST(a_newer_schema_is_refused)
 }
 END_TEST
 
+/* SQLite would open it, and only read. */
+START_TEST(a_file_that_would_only_be_read_is_refused)
+{
+    static const char modes[] = {0, 3};
+    make_sample_file();
+    int fd = open(path, O_WRONLY);
+    ck_assert_int_eq((int)pwrite(fd, &modes[_i % 2], 1, 18 + _i / 2), 1);
+    close(fd);
+    refuses("damaged: header");
+}
+END_TEST
+
 START_TEST(a_database_in_use_is_refused)
 {
     struct store *store = open_store();
@@ -1071,6 +1083,7 @@ UNIT_MAIN("store",
                      {a_file_that_is_no_database_is_refused},
                      {another_programs_database_is_refused},
                      {a_newer_schema_is_refused},
+                     {a_file_that_would_only_be_read_is_refused, .loops = 4},
                      {a_database_in_use_is_refused},
                      {a_damaged_page_is_refused},
                      {a_row_that_can_not_be_is_refused, .loops = UNIT_COUNT(damages)},

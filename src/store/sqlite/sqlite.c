@@ -44,7 +44,7 @@ enum {
     BUSY_TIMEOUT_MS = 1000,
     /* https://www.sqlite.org/fileformat.html#the_database_header */
     HEADER_BYTES = 100,
-    HEADER_MODE_AT = 18, /* 2 in WAL mode, else 1 */
+    HEADER_MODE_AT = 18, /* for writing, and the next byte for reading: 2 in WAL mode, else 1 */
     HEADER_VERSION_AT = 60,
     HEADER_APPLICATION_AT = 68,
 };
@@ -171,6 +171,12 @@ static int check_header(struct store *store, char why[STORE_WHY_MAX])
     if (version != schema_version) {
         snprintf(why, STORE_WHY_MAX, "%s: schema version %u; this tallycast knows version %u",
                  store->path, version, schema_version);
+        return -1;
+    }
+    /* Of others SQLite would only read. */
+    if (header[HEADER_MODE_AT] < 1 || header[HEADER_MODE_AT] > 2 ||
+        header[HEADER_MODE_AT + 1] < 1 || header[HEADER_MODE_AT + 1] > 2) {
+        snprintf(why, STORE_WHY_MAX, "%s: damaged: header", store->path);
         return -1;
     }
     store->was_backup = header[HEADER_MODE_AT] == 1;
