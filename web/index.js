@@ -10,7 +10,7 @@ const cardOf = (poll) => document.querySelector(`.card[data-poll="${CSS.escape(p
 // A part of a longer list shows its own polls only.
 const isWhole = () => "whole" in document.querySelector("main").dataset;
 
-const renew = renewer(() => {});
+const renew = renewer(location.href, () => {});
 
 function show(tally) {
     const card = cardOf(tally.poll);

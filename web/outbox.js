@@ -46,6 +46,11 @@ export class Outbox {
         this.#sendNext();
     }
 
+    // It has become known that a ballot which says the same counts.
+    settle(ballot) {
+        this.#unknown = this.#unknown.filter((each) => !this.#isFor(ballot)(each));
+    }
+
     #addOneMore(ballot) {
         const isRepeat = this.#unknown.some(this.#isFor(ballot));
         this.#waiting.push(...this.#unknown, ...(isRepeat || this.isFull ? [] : [ballot]));

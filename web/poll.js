@@ -3,8 +3,8 @@
 import { announcer } from "./announce.js";
 import { newId, sendBallot } from "./ballot.js";
 import { follow } from "./live.js";
-import { memory } from "./memory.js";
 import { Outbox } from "./outbox.js";
+import { ownBallot } from "./own.js";
 import { at } from "./place.js";
 import { isMeant } from "./question.js";
 import { renewer } from "./renew.js";
@@ -12,6 +12,7 @@ import { hasTurned, isOfOtherLedger, isOther, labelsOf, showLink, showRows } fro
 import { summary } from "./tally.js";
 
 const SLOW_MS = 300; // after which a voter wonders
+const TRIES = 5; // against a voter's other pages
 
 const hints = {
     waiting: "The poll is not open yet. You can vote here as soon as it is.",
@@ -28,7 +29,6 @@ const { poll, ballots, voters, token } = main.dataset;
 const every = ballots === "unlimited";
 const named = voters === "named";
 const announce = announcer(document.getElementById("announce"));
-const remembered = memory(`tallycast:${poll}`);
 const buttons = () => [...main.querySelectorAll("button[name]")];
 
 // ---- what is said ----
@@ -46,9 +46,19 @@ function hint() {
     say("hint", hints[main.dataset.state]);
 }
 
-// ---- which choice this browser's ballot is for ----
+// ---- the ballot that counts ----
 
-// An unlimited poll has no such thing, and where voters have names, the next one may sit at the same screen.
+// What the server told with the page.
+function toldOwn() {
+    const voted = main.querySelector(".voted");
+    return { ledger: main.dataset.ledger, seq: Number(main.dataset.own), choice: voted?.dataset.choice ?? null };
+}
+
+// Whether there is such a thing: not where every ballot counts, and where voters have names, the next one may sit at the same
+// screen.
+const hasOwn = !named && !every;
+const own = ownBallot(poll, toldOwn(), recall);
+
 function markVoted(choice) {
     main.querySelector(".yours")?.remove();
     for (const button of buttons()) {
@@ -63,31 +73,41 @@ function markVoted(choice) {
     }
 }
 
-function remember(seq, choice) {
-    if (!named && !every) {
-        remembered.set(`${main.dataset.ledger} ${seq} ${choice}`);
-    }
-}
-
-// What another page of this browser, or an earlier one, has heard from the server. Another ledger knows nothing of it.
-function recalled() {
-    const [ledger, seq, choice] = remembered.get()?.split(" ") ?? [];
-    const known = ledger === main.dataset.ledger && labels.has(choice) && !named && !every;
-    return known ? { seq: Number(seq), choice } : null;
-}
-
+// Says which ballot counts, unless it is not known yet of a later one.
 function recall() {
-    const own = recalled();
-    markVoted(own?.choice);
-    if (own) {
+    markVoted(own.choice);
+    outbox.settle({ choice: own.choice });
+    if (outbox.unknown > 0) {
+        return;
+    }
+    if (labels.has(own.choice)) {
         say("done", `Your vote is for ${labels.get(own.choice)}.`);
+    } else {
+        hint();
     }
 }
 
 // ---- voting ----
 
+const replaces = ballots === "changeable" && !named;
+
+// A ballot that was given up may still arrive: so each says after which one it comes, and the server refuses those that come
+// too late. If it was this one that was too late, it is the newest wish all the same.
+async function sendInOrder(ballot) {
+    let after = own.seq;
+    let result = null;
+    for (let tries = 0; tries < TRIES; tries++) {
+        result = await sendBallot(poll, replaces ? { ...ballot, after } : ballot);
+        if (!replaces || result.code !== "ALREADY-VOTED" || !(result.seq > after)) {
+            break;
+        }
+        after = result.seq;
+    }
+    return result;
+}
+
 const outbox = new Outbox({
-    send: (ballot) => sendBallot(poll, ballot),
+    send: sendInOrder,
     isSame: (one, other) => one.choice === other.choice && one.voter === other.voter,
     every,
     onOutcome: tell,
@@ -119,26 +139,34 @@ function unknownText(label) {
         : `It is not known yet whether your vote for ${label} is counted. Tap it again: it counts once.`;
 }
 
-// A refusal says with which entry another choice was recorded; whether it was this browser's is known from its answer.
-function refusalText({ code, seq, detail }) {
-    const own = code === "ALREADY-VOTED" ? recalled() : null;
-    return own?.seq === seq && own
+// Of a final ballot the server says which one counts, if it knows whose it is.
+async function refusalText({ code, detail }) {
+    const isSecond = code === "ALREADY-VOTED" && hasOwn;
+    if (isSecond) {
+        await own.ask();
+    }
+    return isSecond && labels.has(own.choice)
         ? `Not counted: your vote for ${labels.get(own.choice)} was recorded before, and is final.`
         : `Not counted: ${detail}.`;
 }
 
-function tell({ choice }, result) {
-    const label = labels.get(choice) ?? choice;
-    if (result.outcome === "recorded") {
-        say("done", `Your vote for ${label} is recorded.`);
-        markVoted(choice);
-        remember(result.seq, choice);
-    } else if (result.outcome === "refused") {
-        say("error", refusalText(result));
-    } else {
-        say("error", unknownText(label));
-    }
+function sayRecorded({ choice }) {
+    say("done", `Your vote for ${labels.get(choice) ?? choice} is recorded.`);
+}
+
+async function tell(ballot, result) {
     showSending();
+    if (result.outcome === "recorded") {
+        if (hasOwn) {
+            own.heard({ ledger: main.dataset.ledger, seq: result.seq, choice: ballot.choice });
+        }
+        markVoted(ballot.choice);
+        sayRecorded(ballot);
+    } else if (result.outcome === "refused") {
+        say("error", await refusalText(result));
+    } else {
+        say("error", unknownText(labels.get(ballot.choice) ?? ballot.choice));
+    }
 }
 
 async function vote(choice) {
@@ -162,18 +190,13 @@ document.addEventListener("submit", (event) => {
 
 // ---- what the server tells ----
 
-const renew = renewer(() => {
+const renew = renewer(at(`p/${poll}`), () => {
     main = document.querySelector("main");
     labels = labelsOf(main);
     showSending();
-    markVoted(recalled()?.choice);
+    own.heard(toldOwn());
+    markVoted(own.choice);
 });
-
-// What was said was of the other one.
-function forget() {
-    hint();
-    recall();
-}
 
 function show(tally) {
     const atOnce = isOfOtherLedger(main, tally);
@@ -188,13 +211,25 @@ function show(tally) {
         }
     }
     if (atOnce) {
-        forget();
+        own.heard({ ledger: tally.ledger, seq: 0, choice: null });
     }
 }
 
-recall();
-remembered.onChange(recall);
+// Who comes back asks what came of the ballots meanwhile, its own and those of the browser's other pages.
+let lives = 0;
+function showAndAsk(state) {
+    if (showLink(state) && state === "live" && lives++ > 0 && hasOwn) {
+        own.ask();
+    }
+}
+
+if (hasOwn && own.choice) {
+    recall();
+} else {
+    markVoted(own.choice);
+}
+history.replaceState(null, "", at(`p/${poll}`)); // which may be that of a form
 follow(
     { events: at(`polls/${poll}/events`), tallies: at(`polls/${poll}`) },
-    { onTally: show, onLink: showLink, onOdd: renew },
+    { onTally: show, onLink: showAndAsk, onOdd: renew },
 );

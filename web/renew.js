@@ -5,13 +5,13 @@ const SPREAD_MS = 1000; // thousands of pages don't ask at one instant
 const LEAST_MS = 5000; // between two, should something on the way answer with an old one
 const ANSWER_MS = 10000;
 
-// The server's page of this address as it is now, or null if what comes is none of its pages, or says that it can't now.
-async function fetchPage() {
+// The server's page of that address as it is now, or null if what comes is none of its pages, or says that it can't now.
+async function fetchPage(url) {
     const limit = new AbortController();
     const timer = setTimeout(() => limit.abort(), ANSWER_MS);
     try {
         const options = { headers: { Accept: "text/html" }, redirect: "error", cache: "no-cache", signal: limit.signal };
-        const response = await fetch(location.href, options);
+        const response = await fetch(url, options);
         if (!response.ok && response.status !== 404) {
             return null;
         }
@@ -36,11 +36,11 @@ function keep(main, next) {
     }
 }
 
-function put(page) {
+function put(page, url) {
     const main = document.querySelector("main");
     const next = document.adoptNode(page.querySelector("main"));
     if (next.className.split(" ")[0] !== main.className.split(" ")[0]) {
-        location.reload(); // the poll is gone
+        location.replace(url); // the poll is gone
         return false;
     }
     const focused = main.contains(document.activeElement) ? nameOf(document.activeElement) : null;
@@ -53,17 +53,17 @@ function put(page) {
     return true;
 }
 
-// Returns a function that has the page's main made anew, and calls onNew when it is: soon, or, where pages come back one by
+// `url` is the page's address. Returns a function that has the page's main made anew, and calls onNew when it is: soon, or, where pages come back one by
 // one anyway, at once.
-export function renewer(onNew) {
+export function renewer(url, onNew) {
     let timer = 0;
     let last = -LEAST_MS;
 
     async function renew() {
-        const page = await fetchPage();
+        const page = await fetchPage(url);
         last = performance.now();
         timer = 0;
-        if (page && put(page)) {
+        if (page && put(page, url)) {
             onNew();
         }
     }

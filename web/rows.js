@@ -107,8 +107,11 @@ export function labelsOf(element) {
     return new Map(rows.map((row) => [row.dataset.choice, row.querySelector("[data-label]").textContent]));
 }
 
+// Returns whether it was another.
 export function showLink(state) {
     const link = document.querySelector(".link");
+    const isNew = link.dataset.link !== state;
     link.dataset.link = state;
     setText(link, links[state]);
+    return isNew;
 }

@@ -19,7 +19,7 @@ function offerFullscreen() {
     button.addEventListener("click", () => document.documentElement.requestFullscreen());
 }
 
-const renew = renewer(() => {
+const renew = renewer(location.href, () => {
     main = document.querySelector("main");
     offerFullscreen();
     fit(main);

@@ -275,7 +275,8 @@ int page_poll(struct buffer *out, const struct page_place *place, const struct s
               const struct page_reader *reader)
 {
     json_t *data = poll_data(place, snapshot, reader->voted);
-    if (json_object_set_new(data, "token", json_string(reader->token ? reader->token : "")) != 0 ||
+    if (json_object_set_new(data, "own", json_integer((json_int_t)reader->seq)) != 0 ||
+        json_object_set_new(data, "token", json_string(reader->token ? reader->token : "")) != 0 ||
         json_object_set_new(data, "id", json_string(reader->id ? reader->id : "")) != 0) {
         json_decref(data);
         return TEMPLATE_NO_MEMORY;

@@ -27,7 +27,8 @@ int page_index(struct buffer *out, const struct page_place *place,
 
 /* What a poll's page is told of its reader. */
 struct page_reader {
-    int voted; /* the choice, from 0, that his ballot is for; or -1 */
+    int voted;    /* the choice, from 0, that his ballot is for; or -1 */
+    uint64_t seq; /* the number of that ballot, where the ledger tells it; else 0 */
     /* What the form sends beside the choice, so that a ballot that is sent twice counts once:
      * members of a ballot (doc/HTTP.md). NULL for none. */
     const char *token;

@@ -151,10 +151,11 @@ static const char *make_id(const struct web_session *session, struct voter_cooki
     return random->id;
 }
 
-void web_show_poll(struct web_session *session, int status, int choice)
+void web_show_poll(struct web_session *session, int status, int choice, uint64_t seq)
 {
     struct voter_cookie random;
-    const struct page_reader reader = {.voted = choice, .id = make_id(session, &random)};
+    const struct page_reader reader = {
+        .voted = choice, .seq = seq, .id = make_id(session, &random)};
     (void)reply_poll(session, status, &reader, (struct span){0});
 }
 

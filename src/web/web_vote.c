@@ -106,7 +106,7 @@ static void show_recorded(struct web_session *session)
 {
     const struct poll *poll = session->poll;
     if (!web_reader_can_look_up(poll)) {
-        web_show_poll(session, 201, session->choice);
+        web_show_poll(session, 201, session->choice, 0);
         return;
     }
     char location[sizeof "../../p/" + PROTO_NAME_MAX];
@@ -186,7 +186,10 @@ void web_take_answer(struct web_session *session, const struct answer *answer)
         take_vote(session, answer);
         return;
     case WEB_ASKS_PAGE: /* without the answer the page is as good as for one who has not voted */
-        web_show_poll(session, 200, answer->error == 0 && answer->number > 0 ? answer->choice : -1);
+        if (answer->error == 0 && answer->number > 0)
+            web_show_poll(session, 200, answer->choice, answer->number);
+        else
+            web_show_poll(session, 200, -1, 0);
         return;
     case WEB_ASKS_OWN:
         if (answer->error)

@@ -90,7 +90,7 @@ static const char *finish(int result, struct snapshot *snapshot)
 
 static const char *poll_page(struct snapshot *snapshot, int voted)
 {
-    const struct page_reader reader = {.voted = voted};
+    const struct page_reader reader = {.voted = voted, .seq = voted < 0 ? 0 : 41};
     return finish(page_poll(&out, &place, snapshot, &reader), snapshot);
 }
 
@@ -122,7 +122,7 @@ START_TEST(an_open_poll_can_be_voted_in)
     assert_has(page, "<form method=\"post\" action=\"../polls/lunch/ballots\">");
     assert_has(page, "<button name=\"choice\" value=\"pizza\"");
     assert_has(page, "data-seq=\"42\" data-ballots=\"changeable\" data-voters=\"connection\" "
-                     "data-state=\"open\" data-results=\"shown\"");
+                     "data-own=\"0\" data-state=\"open\" data-results=\"shown\"");
     assert_has(page, "You can change it while the poll is open.");
     assert_has(page, ">1,234</b> <span data-total-word>ballots</span>");
     assert_lacks(page, "-pizza\" disabled");
@@ -217,6 +217,7 @@ START_TEST(a_recorded_vote_is_confirmed)
     const char *page = poll_page(make_poll("L", true, BALLOTS_ONCE, VOTERS_NAMED), 0);
     assert_has(page, "Your vote for <b dir=\"auto\">Pizza &amp; more</b> is recorded.");
     assert_has(page, "<li class=\"choice leads voted\" data-choice=\"pizza\">");
+    assert_has(page, "data-own=\"41\"");
 }
 END_TEST
 

@@ -1,7 +1,7 @@
 // What a page says of a ballot whose fate it does not know, and that sending it again counts once.
 
 import assert from "node:assert/strict";
-import { openInStillTime, shoot, test, until, untilText } from "./harness.js";
+import { openInStillTime, setHidden, shoot, test, until, untilText } from "./harness.js";
 
 const lunch = ["--poll", "lunch=pizza,sushi,tacos"];
 const expected = { tolerate: /status of 5\d\d|status of 4\d\d|ERR_/ };
@@ -106,6 +106,58 @@ test("who changes his mind while a ballot is on its way gets the last choice", a
     await untilText(page, "#notice", "Your vote for tacos is recorded.");
     assert.deepEqual(sent, ["pizza", "tacos"]);
     assert.match(await server.tally("lunch"), /^open \d+ 1 pizza=0 sushi=0 tacos=1$/);
+});
+
+// The first ballot's answer is lost, and the ballot itself, until it arrives later; what the page sent.
+async function loseFirst(page, { arrives }) {
+    const sent = [];
+    await page.route("**/ballots", async (route) => {
+        sent.push(route.request().postData());
+        if (arrives) {
+            await route.fetch();
+        }
+        await route.abort();
+    }, { times: 1 });
+    return {
+        arrive: (server) =>
+            page.request.post(server.url("/polls/lunch/ballots"), { data: sent[0], headers: { "Content-Type": "application/json" } }),
+    };
+}
+
+test("a ballot that was given up does not count behind the one that was sent in its place", async ({ start, open }) => {
+    const server = await start(...lunch);
+    const page = await open(server, "/p/lunch", expected);
+    const first = await loseFirst(page, { arrives: false });
+    await page.click(button("pizza"));
+    await untilText(page, "#notice", doubt("pizza"));
+    await page.click(button("sushi"));
+    await untilText(page, "#notice", "Your vote for sushi is recorded.");
+    assert.equal((await first.arrive(server)).status(), 409);
+    assert.match(await server.tally("lunch"), /^open \d+ 1 pizza=0 sushi=1 tacos=0$/);
+});
+
+test("the last choice counts, though the one that was given up was recorded before it", async ({ start, open }) => {
+    const server = await start(...lunch);
+    const page = await open(server, "/p/lunch", expected);
+    const first = await loseFirst(page, { arrives: true });
+    await page.click(button("pizza"));
+    await untilText(page, "#notice", doubt("pizza"));
+    await page.click(button("sushi"));
+    await untilText(page, "#notice", "Your vote for sushi is recorded.");
+    assert.equal((await first.arrive(server)).status(), 409);
+    assert.match(await server.tally("lunch"), /^open \d+ 1 pizza=0 sushi=1 tacos=0$/);
+});
+
+test("who comes back learns what came of a ballot", async ({ start, open }) => {
+    const server = await start(...lunch);
+    const page = await open(server, "/p/lunch", expected);
+    await loseFirst(page, { arrives: true });
+    await page.click(button("pizza"));
+    await untilText(page, "#notice", doubt("pizza"));
+    await setHidden(page, true);
+    await setHidden(page, false);
+    await untilText(page, "#notice", "Your vote is for pizza.");
+    assert.equal(await page.locator(".voted").getAttribute("data-choice"), "pizza");
 });
 
 test("where every ballot counts, no tap is lost while others are on their way", async ({ start, open }) => {

@@ -11,7 +11,8 @@ test("without JavaScript a form votes, and a reload shows what is new", async ({
     const page = await open(server, "/p/lunch", plain);
     assert.equal(await text(page, "noscript p"), "Reload the page to see newer results.");
     await page.click('button[value="sushi"]');
-    await untilText(page, '[data-choice="sushi"] .percent', "100%");
+    await untilText(page, "#notice", "Your vote for sushi is recorded.");
+    assert.equal(await page.locator(".voted").getAttribute("data-choice"), "sushi");
     assert.equal(await text(page, '[data-choice="sushi"] .percent'), "100%");
     await shoot(page, "without-javascript");
     await server.command("VOTE lunch pizza");

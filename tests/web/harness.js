@@ -146,3 +146,11 @@ export async function openInStillTime(open, server, path, options) {
     await page.clock.pauseAt((await page.evaluate(() => Date.now())) + 1000);
     return page;
 }
+
+// Chromium shows no tab in the background here, so the page is told that it is one.
+export const makeHidden = (value) => Object.defineProperty(document, "hidden", { value, configurable: true });
+
+export async function setHidden(page, hidden) {
+    await page.evaluate(makeHidden, hidden);
+    await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+}

@@ -1,7 +1,7 @@
 // Seeing each other's votes, and staying connected.
 
 import assert from "node:assert/strict";
-import { openInStillTime, shoot, test, until, untilText } from "./harness.js";
+import { makeHidden, openInStillTime, setHidden, shoot, test, until, untilText } from "./harness.js";
 
 const lunch = ["--poll", "lunch=pizza,sushi,tacos"];
 const lost = { tolerate: /ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_INCOMPLETE_CHUNKED|ERR_EMPTY_RESPONSE|status of 503/ };
@@ -83,13 +83,6 @@ test("the time between tries grows, is random, and is bounded", async ({ start, 
     assert.equal(times.half, 2000);
     assert.ok(times.random > 10);
 });
-
-// Chromium shows no tab in the background here, so the page is told that it is one.
-const makeHidden = (value) => Object.defineProperty(document, "hidden", { value, configurable: true });
-const setHidden = async (page, hidden) => {
-    await page.evaluate(makeHidden, hidden);
-    await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
-};
 
 // Waits until that many readers of events are connected to the server.
 const untilStreams = (server, count) =>

@@ -125,6 +125,8 @@ test("a final ballot is asked for before it is cast", async ({ start, open }) =>
     await untilText(page, "#notice", "Your vote for Ja, natürlich is recorded.");
     await voteFinally(page, "no");
     await untilText(page, "#notice", "Not counted: your vote for Ja, natürlich was recorded before, and is final.");
+    await page.reload();
+    await untilText(page, "#notice", "Your vote is for Ja, natürlich.");
     assert.match(await server.tally("board"), /^open \d+ 1 yes=1 no=0$/);
 });
 

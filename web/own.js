@@ -1,0 +1,56 @@
+// Which ballot of this browser's counts in a poll: its choice, and the number of its entry in the ledger; a number of 0 is
+// none. Only the server knows; the browser's pages tell each other what it said, so that they agree. An unlimited poll has
+// no such thing, and where voters have names, the next one may sit at the same screen.
+
+import { at } from "./place.js";
+
+const ANSWER_MS = 10000;
+
+// `first` is what the page came with: { ledger, seq, choice }. onChange is called when it is another one.
+export function ownBallot(poll, first, onChange) {
+    let own = first;
+    const channel = globalThis.BroadcastChannel ? new BroadcastChannel(`tallycast own ${at(`p/${poll}`)}`) : null;
+
+    // Of the same ledger, an older entry is old news.
+    function take(news) {
+        const isNew = news.ledger !== own.ledger || news.seq > own.seq;
+        if (isNew) {
+            own = news;
+            onChange();
+        }
+        return isNew;
+    }
+
+    channel?.addEventListener("message", ({ data }) => data.ledger === own.ledger && take(data));
+
+    return {
+        get seq() {
+            return own.seq;
+        },
+        get choice() {
+            return own.choice;
+        },
+        // What the server said to this page.
+        heard(news) {
+            if (take(news)) {
+                channel?.postMessage(own);
+            }
+        },
+        // Asks the server.
+        async ask() {
+            const limit = new AbortController();
+            const timer = setTimeout(() => limit.abort(), ANSWER_MS);
+            try {
+                const response = await fetch(at(`polls/${poll}/ballots/mine`), { redirect: "error", signal: limit.signal });
+                const { ledger, seq, choice } = await response.json();
+                if (response.ok && ledger && Number.isSafeInteger(seq)) {
+                    this.heard({ ledger, seq, choice });
+                }
+            } catch {
+                // What was known before is.
+            } finally {
+                clearTimeout(timer);
+            }
+        },
+    };
+}
