@@ -39,7 +39,8 @@ int network_parse(struct network *network, const char *text, size_t len)
         return -1;
     network->bits = (uint8_t)(ADDRESS_BITS - all + bits);
     for (unsigned i = 0; i < sizeof network->address.s6_addr; i++)
-        network->address.s6_addr[i] &= mask_of(network->bits, i);
+        network->address.s6_addr[i] =
+            (uint8_t)(network->address.s6_addr[i] & mask_of(network->bits, i));
     return 0;
 }
 

@@ -49,10 +49,10 @@ static enum status fill(struct copy *copy, struct client *client)
     enum status status = request_word(&request, "-");
     if (status == STATUS_DONE)
         status = client_call(client, &request, NULL, NULL, &reply);
-    if (status == STATUS_DONE)
-        status = judge(copy, &reply);
-    copy->bytes = status == STATUS_DONE ? reply.number : 0;
-    return status;
+    if (status != STATUS_DONE)
+        return status;
+    copy->bytes = reply.number;
+    return judge(copy, &reply);
 }
 
 enum status copy_make(const struct invocation *invocation, const char *prefix, struct copy *copy)

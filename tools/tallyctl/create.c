@@ -76,23 +76,23 @@ static enum status send_create(const struct creation *creation, struct client *c
     return status == STATUS_DONE ? client_call(client, &request, NULL, NULL, reply) : status;
 }
 
-/* TITLE of the poll, or LABEL of a choice. */
-static enum status send_text(const struct creation *creation, struct client *client, size_t place,
+/* TITLE of the poll, where `choice` is NULL, or LABEL of that choice. */
+static enum status send_text(struct client *client, const char *poll, const char *choice,
                              const char *text)
 {
     struct request request;
     struct reply reply;
-    request_start(&request, place == 0 ? "TITLE" : "LABEL");
-    enum status status = request_word(&request, creation->names[0].text);
-    if (status == STATUS_DONE && place > 0)
-        status = request_word(&request, creation->names[place].text);
+    request_start(&request, choice ? "LABEL" : "TITLE");
+    enum status status = request_word(&request, poll);
+    if (status == STATUS_DONE && choice)
+        status = request_word(&request, choice);
     if (status == STATUS_DONE)
         status = request_text(&request, text);
     if (status == STATUS_DONE)
         status = client_call(client, &request, NULL, NULL, &reply);
     if (status != STATUS_DONE)
         output_error("%s: the poll is there, but not all of its texts; 'tallyctl %s' sets them",
-                     creation->names[0].text, place == 0 ? "title" : "label");
+                     poll, choice ? "label" : "title");
     return status;
 }
 
@@ -102,8 +102,9 @@ static enum status send_texts(const struct creation *creation, const char *title
     enum status status = STATUS_DONE;
     for (size_t i = 0; i < creation->count && status == STATUS_DONE; i++) {
         const char *text = i == 0 && title ? title : creation->words[i];
-        if (strcmp(text, creation->names[i].text) != 0)
-            status = send_text(creation, client, i, text);
+        const char *name = creation->names[i].text;
+        if (strcmp(text, name) != 0)
+            status = send_text(client, creation->names[0].text, i > 0 ? name : NULL, text);
     }
     return status;
 }
