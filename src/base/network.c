@@ -24,7 +24,7 @@ static int parse_bits(const char *text, size_t len, int most)
 static uint8_t mask_of(unsigned bits, unsigned i)
 {
     unsigned rest = bits > 8 * i ? bits - 8 * i : 0;
-    return rest >= 8 ? 0xff : (uint8_t)(0xff00u >> rest);
+    return (uint8_t)(rest >= 8 ? 0xff : 0xff00u >> rest);
 }
 
 int network_parse(struct network *network, const char *text, size_t len)
