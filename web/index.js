@@ -3,16 +3,26 @@
 import { follow } from "./live.js";
 import { at } from "./place.js";
 import { renewer } from "./renew.js";
-import { isOfOtherLedger, isOther, showLink, showStack } from "./rows.js";
+import { isOfOtherLedger, isOther, mayBeNewer, showLink, showStack } from "./rows.js";
 
 const cardOf = (poll) => document.querySelector(`.card[data-poll="${CSS.escape(poll)}"]`);
 
 // A part of a longer list shows its own polls only.
 const isWhole = () => "whole" in document.querySelector("main").dataset;
 
-const renew = renewer(location.href, () => {});
+const latest = new Map(); // tallies by their polls
+
+const renew = renewer(location.href, () => {
+    for (const card of document.querySelectorAll(".card")) {
+        const tally = latest.get(card.dataset.poll);
+        if (mayBeNewer(card, tally)) {
+            showStack(card, tally);
+        }
+    }
+});
 
 function show(tally) {
+    latest.set(tally.poll, tally);
     const card = cardOf(tally.poll);
     if (card ? isOther(card, tally) : isWhole()) {
         renew({ atOnce: card && isOfOtherLedger(card, tally) });

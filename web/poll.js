@@ -8,7 +8,7 @@ import { ownBallot } from "./own.js";
 import { at } from "./place.js";
 import { isMeant } from "./question.js";
 import { renewer } from "./renew.js";
-import { hasTurned, isOfOtherLedger, isOther, labelsOf, showLink, showRows } from "./rows.js";
+import { hasTurned, isOfOtherLedger, isOther, labelsOf, mayBeNewer, showLink, showRows } from "./rows.js";
 import { summary } from "./tally.js";
 
 const SLOW_MS = 300; // after which a voter wonders
@@ -190,15 +190,21 @@ document.addEventListener("submit", (event) => {
 
 // ---- what the server tells ----
 
+let latest = null;
+
 const renew = renewer(at(`p/${poll}`), () => {
     main = document.querySelector("main");
     labels = labelsOf(main);
+    if (mayBeNewer(main, latest)) {
+        showRows(main, latest);
+    }
     showSending();
     own.heard(toldOwn());
     markVoted(own.choice);
 });
 
 function show(tally) {
+    latest = tally;
     const atOnce = isOfOtherLedger(main, tally);
     if (isOther(main, tally) || hasTurned(main, tally)) {
         renew({ atOnce });

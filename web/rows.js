@@ -18,6 +18,9 @@ const rowsOf = (element) => new Map([...element.querySelectorAll("[data-choice]"
 // Whether the tally is of another ledger than what is shown: a new one, or one that was restored.
 export const isOfOtherLedger = (element, tally) => tally.ledger !== element.dataset.ledger;
 
+// Whether the latest tally, if there is one, may be newer than a page that was made anew.
+export const mayBeNewer = (element, latest) => latest && !isOfOtherLedger(element, latest);
+
 // Whether the tally has the choices that are shown.
 function hasSameChoices(element, tally) {
     const rows = rowsOf(element);

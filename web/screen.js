@@ -5,10 +5,11 @@ import { fitter } from "./fit.js";
 import { follow } from "./live.js";
 import { at } from "./place.js";
 import { renewer } from "./renew.js";
-import { hasTurned, isOfOtherLedger, isOther, labelsOf, showLink, showRows } from "./rows.js";
+import { hasTurned, isOfOtherLedger, isOther, labelsOf, mayBeNewer, showLink, showRows } from "./rows.js";
 import { summary } from "./tally.js";
 
 let main = document.querySelector("main");
+let latest = null;
 const { poll } = main.dataset;
 const announce = announcer(document.getElementById("announce"));
 const fit = fitter();
@@ -21,12 +22,16 @@ function offerFullscreen() {
 
 const renew = renewer(location.href, () => {
     main = document.querySelector("main");
+    if (mayBeNewer(main, latest)) {
+        showRows(main, latest);
+    }
     offerFullscreen();
     fit(main);
 });
 
 // What is asked of the room differs with the state: the whole page does.
 function show(tally) {
+    latest = tally;
     if (isOther(main, tally) || hasTurned(main, tally)) {
         renew({ atOnce: isOfOtherLedger(main, tally) });
     }

@@ -148,6 +148,28 @@ test("the last choice counts, though the one that was given up was recorded befo
     assert.match(await server.tally("lunch"), /^open \d+ 1 pizza=0 sushi=1 tacos=0$/);
 });
 
+// In a room: by a name that is not loopback, a browser does not say where a request comes from.
+for (const javaScriptEnabled of [true, false]) {
+    const how = javaScriptEnabled ? "with" : "without";
+    test(`a first ballot whose answer is lost is one voter's when it is sent again, ${how} JavaScript`, async ({ start, open, proxy: through }) => {
+        const server = await start(...lunch, "--http-host", "vote.example.org");
+        const proxy = await through(server);
+        const page = await open(proxy, null, { ...expected, javaScriptEnabled });
+        await page.goto(proxy.url("/p/lunch", "vote.example.org"));
+        const { x, y } = await page.locator(button("pizza")).boundingBox();
+        proxy.losesAnswers = true;
+        await page.mouse.click(x + 8, y + 8);
+        await server.until(async () => / 1 pizza=1 /.test(await server.tally("lunch")));
+        proxy.losesAnswers = false;
+        if (javaScriptEnabled) {
+            proxy.cut(); // the browser itself may send it again
+        }
+        await page.mouse.click(x + 8, y + 8);
+        await until(page, () => /^Your vote .*pizza/.test(document.getElementById("notice")?.textContent));
+        assert.match(await server.tally("lunch"), /^open \d+ 1 pizza=1 sushi=0 tacos=0$/);
+    });
+}
+
 test("who comes back learns what came of a ballot", async ({ start, open }) => {
     const server = await start(...lunch);
     const page = await open(server, "/p/lunch", expected);

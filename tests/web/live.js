@@ -199,6 +199,31 @@ test("titles and labels that change are shown, and what is typed in stays", asyn
     await untilText(phone, "#notice", "Your vote for Ja is recorded.");
 });
 
+test("a page that is made anew does not fall behind the tallies that came meanwhile", async ({ start, open }) => {
+    const server = await start(...lunch);
+    for (const path of ["/", "/p/lunch", "/screen/lunch"]) {
+        const page = await open(server, path);
+        await untilLink(page, "live");
+        let release;
+        const released = new Promise((resolve) => (release = resolve));
+        await page.route(`**${path}`, async (route) => {
+            const response = await route.fetch(); // before the ballot
+            release();
+            await page.waitForFunction(() => globalThis.goOn);
+            await route.fulfill({ response });
+        });
+        await server.command(`TITLE lunch Lunch on ${path}`);
+        await released;
+        const total = Number(await page.locator("[data-total]").textContent()) + 1;
+        await server.command("VOTE lunch pizza");
+        await untilText(page, "[data-total]", String(total));
+        await page.evaluate(() => (globalThis.goOn = true));
+        await untilText(page, path === "/" ? "h2" : "h1", `Lunch on ${path}`);
+        assert.equal(await page.locator("[data-total]").textContent(), String(total));
+        await page.unroute(`**${path}`);
+    }
+});
+
 test("a poll that waits is not over, and opens", async ({ start, open }) => {
     const server = await start();
     await server.command("CREATE board yes no state=closed");
