@@ -366,6 +366,8 @@ void subscriber_beat(struct fanout_member *member)
     if (!conn_takes_push(conn))
         return;
     const struct buffer *event = &subscriber->broadcast->beat_event;
+    if (event->len == 0) /* memory was short for it */
+        return;
     size_t sent = conn_try_send(conn, event->bytes, event->len);
     if (sent > 0)
         conn_keep_unsent(conn, event->bytes + sent, event->len - sent);
