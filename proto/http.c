@@ -18,6 +18,7 @@
 #include "proto/http_head.h"
 #include "proto/reply.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -145,6 +146,18 @@ static const struct {
 };
 _Static_assert(HTTP_HEADER_COUNT <= 32, "each has a bit in http_request.repeated");
 
+/* A field's value as a reader of its line has it: one that is empty, of which llhttp tells the end
+ * of the line, stands behind the blanks. */
+static struct span value_of(struct span name, struct span value)
+{
+    if (value.len > 0)
+        return span_trim(value);
+    const char *at = name.at + name.len + 1;
+    while (is_blank(*at))
+        at++;
+    return (struct span){at, 0};
+}
+
 /* llhttp tells of a field. */
 static void on_field(void *context, struct span name, struct span value)
 {
@@ -158,7 +171,7 @@ static void on_field(void *context, struct span name, struct span value)
         if (slot->at && !known[i].may_repeat)
             parse->field_fault = "a field is given twice";
         parse->request->repeated |= (uint32_t)(slot->at != NULL) << i;
-        *slot = span_trim(value);
+        *slot = value_of(name, value);
         return;
     }
 }
@@ -238,12 +251,27 @@ static int judge_target(struct parse *parse, struct span method)
     return 0;
 }
 
-/* What frames the body. With two ways to tell its end there is none to be trusted. */
-static int judge_coding(struct parse *parse)
+static bool is_chunked(const struct http_request *request)
+{
+    return request->headers[HTTP_HEADER_TRANSFER_ENCODING].at != NULL;
+}
+
+/* A body that is framed by what the server does not read. With two ways to tell its end there is
+ * none to be trusted. */
+static int refuse_coding(struct parse *parse)
 {
     if (parse->request->headers[HTTP_HEADER_CONTENT_LENGTH].at)
         return refuse(parse, 400, "Content-Length and Transfer-Encoding");
-    return refuse(parse, 501, "Transfer-Encoding is not taken: send a Content-Length");
+    return refuse(parse, 501, "of transfer codings only chunked is taken");
+}
+
+static int judge_coding(struct parse *parse)
+{
+    const struct http_request *request = parse->request;
+    if (request->headers[HTTP_HEADER_CONTENT_LENGTH].at ||
+        !span_is_nocase(request->headers[HTTP_HEADER_TRANSFER_ENCODING], "chunked"))
+        return refuse_coding(parse);
+    return request->minor == 1 ? 0 : refuse(parse, 400, "Transfer-Encoding in HTTP/1.0");
 }
 
 static int judge_fields(struct parse *parse)
@@ -253,19 +281,32 @@ static int judge_fields(struct parse *parse)
         return refuse(parse, 400, parse->field_fault);
     if (request->minor == 1 && !request->headers[HTTP_HEADER_HOST].at)
         return refuse(parse, 400, "no Host");
-    if (request->headers[HTTP_HEADER_TRANSFER_ENCODING].at)
-        return judge_coding(parse);
+    return is_chunked(request) ? judge_coding(parse) : 0;
+}
+
+/* One expectation can be met (RFC 9110, 10.1.1), and is nothing to HTTP/1.0. */
+static int judge_expectation(struct parse *parse)
+{
+    struct http_request *request = parse->request;
+    struct span expected = request->headers[HTTP_HEADER_EXPECT];
+    if (!expected.at || request->minor == 0)
+        return 0;
+    if (!span_is_nocase(expected, "100-continue"))
+        return refuse(parse, 417, "only 100-continue can be expected");
+    request->expects_continue = true;
     return 0;
 }
 
-/* Sets the body's bounds, which may be beyond what has come. */
+/* Sets the body's bounds, which may be beyond what has come; of a chunked body, where it begins. */
 static int judge_body(struct parse *parse)
 {
     struct http_request *request = parse->request;
     struct span length = request->headers[HTTP_HEADER_CONTENT_LENGTH];
     uint64_t bytes;
-    if (request->headers[HTTP_HEADER_EXPECT].at)
-        return refuse(parse, 417, "no expectation can be met");
+    if (is_chunked(request)) {
+        request->body = (struct span){parse->end, 0};
+        return 0;
+    }
     if (!length.at)
         return 0;
     if (!number_parse(length.at, length.len, UINT64_MAX, &bytes))
@@ -288,6 +329,8 @@ static int judge_head(struct parse *parse, const struct http_head *head)
     }
     if (refusal == 0)
         refusal = judge_fields(parse);
+    if (refusal == 0)
+        refusal = judge_expectation(parse);
     return refusal == 0 ? judge_body(parse) : refusal;
 }
 
@@ -321,7 +364,7 @@ static int parse_head(struct parse *parse)
     case HTTP_HEAD_BAD_VERSION:
         return refuse(parse, 505, "HTTP/1.1 or 1.0, please");
     case HTTP_HEAD_BAD_CODING:
-        return judge_coding(parse);
+        return refuse_coding(parse);
     }
     int refusal = judge_head(parse, &head);
     if (refusal == 0)
@@ -329,19 +372,55 @@ static int parse_head(struct parse *parse)
     return refusal == 0 ? (int)len : refusal;
 }
 
+/* Puts a chunked body together, of what has come up to `end`. Returns 1 with *len set to its length
+ * with what frames it, 0 if it is not whole, or minus the status of a refusal. */
+static int join_chunks(struct parse *parse, const char *end, size_t *len)
+{
+    struct http_request *request = parse->request;
+    const char *why, *limit = parse->end + HTTP_BODY_MAX;
+    bool full = end >= limit;
+    size_t body_len;
+    ptrdiff_t whole = http_chunks_join(parse->at, (size_t)((full ? limit : end) - parse->at),
+                                       request->joined, &body_len, &why);
+    if (whole < 0)
+        return refuse(parse, 400, why);
+    if (whole == 0)
+        return full ? refuse(parse, 413, "the body with its chunks is longer than 4096 bytes") : 0;
+    request->body = (struct span){request->joined, body_len};
+    *len = (size_t)(parse->at + whole - parse->end);
+    return 1;
+}
+
+/* The same for any body. */
+static int find_body(struct parse *parse, const char *end, size_t *len)
+{
+    if (is_chunked(parse->request))
+        return join_chunks(parse, end, len);
+    *len = parse->request->body.len;
+    return *len <= (size_t)(end - parse->end);
+}
+
+static void clear(struct http_request *request)
+{
+    memset(request, 0, offsetof(struct http_request, joined));
+    request->method = HTTP_OTHER;
+}
+
 int http_request_parse(const char *bytes, size_t len, struct http_request *request,
                        const char **why)
 {
     struct parse parse = {.request = request};
-    *request = (struct http_request){.method = HTTP_OTHER};
+    clear(request);
     find_head(&parse, bytes, len);
     int result = parse_head(&parse);
+    size_t body_len = 0;
+    if (result > 0 && request->body.at)
+        result = find_body(&parse, bytes + len, &body_len);
     if (result <= 0) {
         *why = parse.why;
         return result;
     }
-    const char *end = parse.end + request->body.len;
-    return end <= bytes + len ? (int)(end - bytes) : 0;
+    return (int)(parse.end + body_len - bytes);
 }
 
 bool http_next_line(const struct http_request *request, enum http_header header, struct span *line)
@@ -386,6 +465,8 @@ static bool holds_head_end(const char *bytes, size_t len, size_t searched)
 static struct http_part part_of(const char *bytes, size_t len, const struct http_request *request)
 {
     struct span body = request->body;
+    if (body.at && is_chunked(request)) /* which ends as a head does */
+        return (struct http_part){(uint16_t)len, (uint16_t)(body.at + HTTP_BODY_MAX - bytes)};
     if (body.at)
         return (struct http_part){HTTP_PART_HEAD_FOUND, (uint16_t)(body.at + body.len - bytes)};
     size_t enough = len < SHORT_HEAD ? len + 1 : 2 * len;
@@ -400,6 +481,8 @@ int http_request_resume(const char *bytes, size_t len, struct http_part *part,
     if (len < part->enough && !holds_head_end(bytes, len, part->searched)) {
         if (part->searched != HTTP_PART_HEAD_FOUND)
             part->searched = (uint16_t)len;
+        request->body.at = NULL;
+        request->expects_continue = false;
         return 0;
     }
     int result = http_request_parse(bytes, len, request, why);

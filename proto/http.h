@@ -1,6 +1,6 @@
 /* The HTTP codec: bytes → a request, and the heads of replies → bytes. Pure: no I/O, no allocation,
- * no state. HTTP/1.1 and 1.0 (RFC 9110, 9112) without what the server has no use for: no chunked
- * requests, no absolute targets, no upgrades. */
+ * no state. HTTP/1.1 and 1.0 (RFC 9110, 9112) without what the server has no use for: no coding
+ * but chunked, no absolute targets, no upgrades. */
 #ifndef TALLYCAST_PROTO_HTTP_H
 #define TALLYCAST_PROTO_HTTP_H
 
@@ -12,7 +12,7 @@ enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_OPTIONS, HTTP_OTHER };
 
 enum {
     HTTP_HEAD_MAX = 8 * 1024,   /* bytes of a request's head, its empty line included */
-    HTTP_BODY_MAX = 4 * 1024,   /* bytes of its body */
+    HTTP_BODY_MAX = 4 * 1024,   /* bytes of its body; of a chunked one, with what frames it */
     HTTP_TARGET_MAX = 2 * 1024, /* bytes of its target */
     HTTP_REPLY_HEAD_MAX = 2048, /* bytes of a reply's head */
 };
@@ -24,19 +24,22 @@ enum http_header {
     HTTP_HEADER_COUNT
 };
 
-/* A request. Its spans point into the bytes; at is NULL if absent. */
+/* A request. Its spans point into the bytes, but that of a chunked body into the request itself; at
+ * is NULL if absent. */
 struct http_request {
     enum http_method method;
-    unsigned minor;     /* HTTP/1.minor: 0 or 1 */
-    bool keep_alive;    /* what the version and Connection ask for */
-    struct span target; /* as it was sent: path?query, or `*` with OPTIONS */
-    struct span path;   /* begins with `/`; still encoded; absent if the target is `*` */
-    struct span query;  /* after the `?`; still encoded */
-    struct span body;   /* absent without a Content-Length; may be empty */
-    struct span fields; /* the lines of all header fields, whole */
+    unsigned minor;        /* HTTP/1.minor: 0 or 1 */
+    bool keep_alive;       /* what the version and Connection ask for */
+    struct span target;    /* as it was sent: path?query, or `*` with OPTIONS */
+    struct span path;      /* begins with `/`; still encoded; absent if the target is `*` */
+    struct span query;     /* after the `?`; still encoded */
+    struct span body;      /* absent without a Content-Length or chunks; may be empty */
+    bool expects_continue; /* waits for 100 before it sends its body */
+    struct span fields;    /* the lines of all header fields, whole */
     struct span
         headers[HTTP_HEADER_COUNT]; /* values without the blanks around them; may be empty */
     uint32_t repeated; /* a bit for each header that came in several lines: this is the last one */
+    char joined[HTTP_BODY_MAX]; /* a chunked body; never cleared */
 };
 
 /* The lines of a field that may come in several, in their order: *line becomes the value of the one
@@ -49,14 +52,15 @@ bool http_next_line(const struct http_request *request, enum http_header header,
  * text for a person; then there is no telling where the next request begins, and the connection
  * must end after the reply. The same bytes may be offered again with more behind them: a request
  * that is whole or refused stays so, and what is behind it makes no difference. `request` is
- * undefined unless a request is returned; but after 0 its `body` is there if the head was whole and
- * the body is not. */
+ * undefined unless a request is returned; but after 0 its `body` is there, and `expects_continue`
+ * is set, if the head was found whole and the body was not; else neither is. */
 int http_request_parse(const char *bytes, size_t len, struct http_request *request,
                        const char **why) __attribute__((warn_unused_result));
 
 /* What the last look has shown of a request that was not whole; all 0 before the first. */
 struct http_part {
-    uint16_t searched; /* bytes without the head's end in them, or HTTP_PART_HEAD_FOUND */
+    uint16_t searched; /* bytes without the end of the head, or of the chunks, in them; or
+                          HTTP_PART_HEAD_FOUND */
     uint16_t enough;   /* bytes that are worth another look, whatever they hold */
 };
 

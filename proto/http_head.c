@@ -1,6 +1,6 @@
-/* llhttp as the codec uses it: for the head only. It is stopped where the head ends, so what it
- * would make of a body, of CONNECT or of an upgrade never happens. A new parser each time: it costs
- * less than to keep one for each connection. Any thread. */
+/* llhttp as the codec uses it: for the head, where it is stopped, so that what it would make of
+ * CONNECT or of an upgrade never happens; and for bodies in chunks. A new parser each time: it
+ * costs less than to keep one for each connection. Any thread. */
 #include "proto/http_head.h"
 
 #include <llhttp.h>
@@ -104,4 +104,48 @@ enum http_head_result http_head_parse(const char *at, size_t len, struct http_he
     }
     *why = llhttp_get_error_reason(&parser);
     return judge_error(head, error, stop);
+}
+
+/* ---- Chunked bodies ---- */
+
+/* A body being put together. */
+struct joining {
+    char *body;
+    size_t len;
+};
+
+static int on_chunk(llhttp_t *parser, const char *at, size_t len)
+{
+    struct joining *joining = parser->data;
+    memcpy(joining->body + joining->len, at, len);
+    joining->len += len;
+    return 0;
+}
+
+static int on_whole(llhttp_t *parser)
+{
+    (void)parser;
+    return HPE_PAUSED;
+}
+
+static const llhttp_settings_t joining_settings = {
+    .on_body = on_chunk,
+    .on_message_complete = on_whole,
+};
+
+ptrdiff_t http_chunks_join(const char *at, size_t len, char *body, size_t *body_len,
+                           const char **why)
+{
+    struct joining joining = {.body = body};
+    llhttp_t parser;
+    llhttp_init(&parser, HTTP_REQUEST, &joining_settings);
+    parser.data = &joining;
+    llhttp_errno_t error = llhttp_execute(&parser, at, len);
+    *body_len = joining.len;
+    if (error == HPE_OK)
+        return 0;
+    if (error == HPE_PAUSED)
+        return llhttp_get_error_pos(&parser) - at;
+    *why = llhttp_get_error_reason(&parser);
+    return -1;
 }

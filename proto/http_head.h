@@ -6,6 +6,8 @@
 
 #include "proto/span.h"
 
+#include <stddef.h>
+
 enum http_head_result {
     HTTP_HEAD_WHOLE,
     HTTP_HEAD_PART, /* it is well-formed as far as it goes */
@@ -26,6 +28,13 @@ struct http_head {
     void (*field)(void *context, struct span name, struct span value);
     void *context;
 };
+
+/* Puts a chunked body together. The `len` bytes begin with a head that http_head_parse has found
+ * whole, and that says `chunked`; the body goes to `body`, which has room for as many bytes as come
+ * behind that head. Returns how many bytes the request has, head, body and trailers, with *body_len
+ * set; 0 if it is not whole; or -1 if it is malformed, with *why a static text. */
+ptrdiff_t http_chunks_join(const char *at, size_t len, char *body, size_t *body_len,
+                           const char **why);
 
 /* Takes apart a head, or the beginning of one, which begins with its request line; nothing behind
  * the head is looked at. With the results that are refusals *why is a static text. */

@@ -37,7 +37,7 @@ static void begin(struct web_session *session, const struct http_request *reques
     session->cors = web_guard_is_cors(session, request);
     session->html = http_prefers_html(request->headers[HTTP_HEADER_ACCEPT]);
     session->https = web_guard_is_https(session, request);
-    session->sets_cookie = false;
+    session->sets_cookie = session->continued = false;
     session->depth = depth_of(request->path);
     session->poll = NULL;
 }
@@ -96,6 +96,19 @@ static bool must_wait(struct web_session *session, uint64_t unsent_made)
     return false;
 }
 
+/* Whoever waits for that before he sends a request's body is told, once, to go on: whether he may
+ * do what he asks for is told when it is whole, as it is short. */
+static void tell_to_continue(struct web_session *session)
+{
+    static const char interim[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    char *out = session->continued ? NULL : conn_reserve(&session->client.conn, sizeof interim - 1);
+    if (!out)
+        return;
+    memcpy(out, interim, sizeof interim - 1);
+    conn_wrote(&session->client.conn, sizeof interim - 1);
+    session->continued = true;
+}
+
 static size_t on_input(struct conn *conn, char *bytes, size_t len)
 {
     struct web_session *session = web_session_of(conn);
@@ -107,8 +120,11 @@ static size_t on_input(struct conn *conn, char *bytes, size_t len)
         struct http_request request;
         const char *why = NULL;
         int n = http_request_resume(bytes + used, len - used, &session->part, &request, &why);
-        if (n == 0)
+        if (n == 0) {
+            if (request.body.at && request.expects_continue)
+                tell_to_continue(session);
             return used;
+        }
         if (n < 0) {
             take_malformed(session, CLOSE_MALFORMED, -n, why);
             return len;

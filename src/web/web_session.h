@@ -30,6 +30,7 @@ struct web_session {
     bool html : 1;             /* of the present request: a browser's form, answered with a page */
     bool sets_cookie : 1;      /* of the present request: its reply names the voter */
     bool https : 1;            /* of the present request: the browser asked by https */
+    bool continued : 1;        /* of the next request: its sender was told to go on */
     bool streams : 1;          /* is sent events from now on; more input is dropped */
     uint8_t closes_for;        /* of the present request: enum close_reason for which the connection
                                   ends after the reply; or CLOSE_NONE */

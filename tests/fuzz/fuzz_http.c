@@ -119,26 +119,56 @@ static void require_headers(const struct http_request *request, const char *begi
         if (value.len > 0)
             require(!strchr(" \t", value.at[0]) && !strchr(" \t", value.at[value.len - 1]));
     }
-    require(!request->headers[HTTP_HEADER_TRANSFER_ENCODING].at);
-    require(!request->headers[HTTP_HEADER_EXPECT].at);
+    struct span coding = request->headers[HTTP_HEADER_TRANSFER_ENCODING];
+    require(!coding.at || (request->minor == 1 && span_is_nocase(coding, "chunked")));
+    struct span expected = request->headers[HTTP_HEADER_EXPECT];
+    require(!expected.at || request->minor == 0 || span_is_nocase(expected, "100-continue"));
+    require(request->expects_continue == (expected.at && request->minor == 1));
     require(request->minor == 0 || request->headers[HTTP_HEADER_HOST].at);
 }
 
-static void require_body(const struct http_request *request, const char *end)
+/* Chunks, each a line with its length in hexadecimal digits, and perhaps more behind a `;`, and so
+ * many bytes; a chunk without any; and lines up to an empty one. */
+static void require_chunks(const struct http_request *request, const char *at, const char *end)
+{
+    struct span body = request->body;
+    require(body.at == request->joined && end - at <= HTTP_BODY_MAX);
+    for (;;) {
+        char *stop;
+        unsigned long len = strtoul(at, &stop, 16);
+        const char *data = (const char *)memchr(at, '\n', (size_t)(end - at)) + 1;
+        require(stop > at && strchr(";\r \t", *stop) && len <= body.len);
+        at = data;
+        if (len == 0)
+            break;
+        require(memcmp(at, body.at, len) == 0 && memcmp(at + len, "\r\n", 2) == 0);
+        body.at += len;
+        body.len -= len;
+        at += len + 2;
+    }
+    require(body.len == 0 && memcmp(end - 2, "\r\n", 2) == 0);
+    require(at + 2 == end || memcmp(end - 4, "\r\n\r\n", 4) == 0);
+}
+
+static void require_body(const struct http_request *request, const char *head_end, const char *end)
 {
     struct span length = request->headers[HTTP_HEADER_CONTENT_LENGTH], body = request->body;
+    bool chunked = request->headers[HTTP_HEADER_TRANSFER_ENCODING].at;
     uint64_t bytes;
-    require(!length.at == !body.at && body.len <= HTTP_BODY_MAX);
-    if (!length.at)
-        return;
-    require(number_parse(length.at, length.len, HTTP_BODY_MAX, &bytes) && bytes == body.len);
-    require(body.at + body.len == end);
+    require(body.len <= HTTP_BODY_MAX && (length.at || chunked) == (body.at != NULL));
+    require(!length.at || !chunked);
+    if (chunked)
+        require_chunks(request, head_end, end);
+    else
+        require(body.at ? body.at == head_end && body.at + body.len == end : head_end == end);
+    if (length.at)
+        require(number_parse(length.at, length.len, HTTP_BODY_MAX, &bytes) && bytes == body.len);
 }
 
 /* ---- What its head may hold, line by line ---- */
 
 struct counts {
-    unsigned hosts, lengths;
+    unsigned hosts, lengths, codings;
 };
 
 static void require_field(struct span line, struct counts *counts)
@@ -150,7 +180,7 @@ static void require_field(struct span line, struct counts *counts)
         require(line.at[i] > ' ' && line.at[i] < 0x7f);
     counts->hosts += span_is_nocase((struct span){line.at, len}, "host");
     counts->lengths += span_is_nocase((struct span){line.at, len}, "content-length");
-    require(!span_is_nocase((struct span){line.at, len}, "transfer-encoding"));
+    counts->codings += span_is_nocase((struct span){line.at, len}, "transfer-encoding");
 }
 
 static void require_request_line(struct span line)
@@ -176,7 +206,7 @@ static struct span take_line(const char **at, const char *end)
 
 static void require_head(const char *at, const char *end)
 {
-    struct counts counts = {0, 0};
+    struct counts counts = {0};
     require(end - at <= HTTP_HEAD_MAX);
     struct span line = take_line(&at, end);
     if (line.len == 0)
@@ -184,18 +214,20 @@ static void require_head(const char *at, const char *end)
     require_request_line(line);
     while ((line = take_line(&at, end)).len > 0)
         require_field(line, &counts);
-    require(at == end && counts.hosts <= 1 && counts.lengths <= 1);
+    require(at == end && counts.hosts <= 1 && counts.lengths + counts.codings <= 1);
 }
 
 static void require_request(const struct http_request *request, const char *bytes, int len)
 {
-    const char *end = bytes + len, *head_end = end - request->body.len;
+    const char *end = bytes + len, *head_end = memmem(bytes + 2, (size_t)len - 2, "\r\n\r\n", 4);
+    require(head_end);
+    head_end += 4;
     require(request->method >= HTTP_GET && request->method <= HTTP_OTHER);
     require(request->minor <= 1);
     require_head(bytes, head_end);
     require_target(request, bytes, head_end);
     require_headers(request, bytes, head_end);
-    require_body(request, end);
+    require_body(request, head_end, end);
 }
 
 /* ---- How it came ---- */

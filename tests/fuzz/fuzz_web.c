@@ -211,6 +211,11 @@ static bool take_reply(struct web *web)
         return false;
     REQUIRE(!web->over);
     int parsed = http_request_parse(web->sent ? web->sent : "", web->sent_len, &request, &why);
+    if (head.status == 100) {
+        REQUIRE(parsed == 0 && request.body.at && request.expects_continue && !head.has_length);
+        drop(web->received, &web->received_len, head.len);
+        return true;
+    }
     bool has_body = head.status != 204 && head.status != 304 && !head.streams;
     REQUIRE(head.has_length == has_body);
     if (parsed > 0 && request.method == HTTP_HEAD && (!web->one_too_many || head.status == 200))

@@ -346,6 +346,7 @@ static void assert_lines(const char *fields, const char *const *lines)
         assert_span(line, *lines);
     }
     ck_assert_msg(!http_next_line(&request, HTTP_HEADER_COOKIE, &line), "'%s'", fields);
+    ck_assert_ptr_eq(line.at, request.headers[HTTP_HEADER_COOKIE].at); /* the last one is that */
 }
 
 START_TEST(all_lines_of_a_list)
@@ -359,6 +360,7 @@ START_TEST(all_lines_of_a_list)
         {"Cookie: a=1\r\nCookie: b=2\r\n", {"a=1", "b=2"}},
         {"COOKIE:a=1 \r\nX: Cookie: x\r\nCookies: y\r\ncookie:\tb: c\t\r\n", {"a=1", "b: c"}},
         {"Cookie:\r\nCookie: \r\nCookie: a\r\nCookie:\r\n", {"", "", "a", ""}},
+        {"Cookie: a\r\nCookie: \t \r\n", {"a", ""}},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++)
         assert_lines(rows[i].fields, rows[i].lines);
@@ -589,10 +591,68 @@ START_TEST(every_control_byte_at_every_place)
 }
 END_TEST
 
+/* Whoever expects to be told to go on is, as soon as his head is there. */
 START_TEST(expectations)
 {
-    assert_refused(POST "Expect: 100-continue\r\nContent-Length: 1\r\n\r\nx", 417);
+    assert_whole(POST "Expect: 100-continue\r\nContent-Length: 1\r\n\r\nx");
+    ck_assert(request.expects_continue);
+    ck_assert_int_eq(parse(POST "Expect: 100-Continue\r\nContent-Length: 1\r\n\r\n"), 0);
+    ck_assert(request.body.at && request.expects_continue);
+    ck_assert_int_eq(parse(POST "expect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n"), 0);
+    ck_assert(request.body.at && request.expects_continue);
+    ck_assert_int_eq(parse(POST "Content-Length: 1\r\n\r\n"), 0);
+    ck_assert(request.body.at && !request.expects_continue);
+    ck_assert_int_eq(parse(POST "Expect: 100-continue\r\nContent-Length: 1\r\n\r"), 0);
+    ck_assert(!request.body.at);
+    assert_whole("POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\nx");
+    ck_assert(!request.expects_continue);
     assert_refused(POST "Expect: x\r\n\r\n", 417);
+    assert_refused(POST "Expect: 100-continue, x\r\n\r\n", 417);
+    assert_refused(POST "Expect: 100-continue\r\nContent-Length: 4097\r\n\r\n", 413);
+}
+END_TEST
+
+/* ---- Bodies in chunks ---- */
+
+#define CHUNKED POST "Transfer-Encoding: chunked\r\n\r\n"
+
+START_TEST(chunked_bodies)
+{
+    static const struct {
+        const char *text, *body;
+    } rows[] = {
+        {CHUNKED "0\r\n\r\n", ""},
+        {CHUNKED "5\r\nabcde\r\n0\r\n\r\n", "abcde"},
+        {CHUNKED "1\r\na\r\n2\r\nbc\r\n00002\r\nde\r\n0\r\n\r\n", "abcde"},
+        {CHUNKED "A\r\n0123456789\r\n0\r\n\r\n", "0123456789"},
+        {CHUNKED "8\r\na\r\n\r\nb\r\n\r\n0\r\n\r\n", "a\r\n\r\nb\r\n"},
+        {CHUNKED "3;x=y\r\nabc\r\n0\r\n\r\n", "abc"},
+        {CHUNKED "3\r\nabc\r\n0\r\nX-Trailer: y\r\n\r\n", "abc"},
+        {POST "transfer-encoding: \tCHUNKED\r\n\r\n1\r\na\r\n0\r\n\r\n", "a"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        assert_whole(rows[i].text);
+        assert_span(request.body, rows[i].body);
+    }
+}
+END_TEST
+
+START_TEST(faulty_chunks)
+{
+    static const struct refusal rows[] = {
+        {CHUNKED "g\r\n", 400},
+        {CHUNKED "-1\r\na\r\n0\r\n\r\n", 400},
+        {CHUNKED "0x1\r\na\r\n0\r\n\r\n", 400},
+        {CHUNKED " 1\r\na\r\n0\r\n\r\n", 400},
+        {CHUNKED "\r\n", 400},
+        {CHUNKED "1\na\n0\n\n", 400},
+        {CHUNKED "1\r\nab\r\n0\r\n\r\n", 400},
+        {CHUNKED "2\r\na\r\n0\r\n\r\n", 400},
+        {CHUNKED "1\r\na0\r\n\r\n", 400},
+        {CHUNKED "1\r\na\r\n0\r\nX: y\n\r\n", 400},
+        {CHUNKED "10000000000000000\r\na\r\n0\r\n\r\n", 400},
+    };
+    assert_refusals(rows, COUNT_OF(rows));
 }
 END_TEST
 
@@ -642,18 +702,18 @@ START_TEST(smuggling)
         {POST "Content-Length: 5\r\nTransfer-Encoding: x, chunked, x\r\n\r\nabcde", 400},
         {POST "Content-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
         /* codings, plain and dressed up */
-        {POST "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 501},
-        {POST "transfer-encoding: CHUNKED\r\n\r\n0\r\n\r\n", 501},
         {POST "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 501},
         {POST "Transfer-Encoding: identity\r\n\r\n", 501},
         {POST "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501},
         {POST "Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n", 501},
         {POST "Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n0\r\n\r\n", 501},
-        {POST "Transfer-Encoding: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 501},
-        {POST "Transfer-Encoding:\tchunked\r\n\r\n0\r\n\r\n", 501},
+        {POST "Transfer-Encoding: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
+        {POST "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 501},
+        {POST "Transfer-Encoding: chunked;q=1\r\n\r\n0\r\n\r\n", 501},
+        {POST "Transfer-Encoding: chunked,\r\n\r\n0\r\n\r\n", 501},
         {POST "Transfer-Encoding:\r\n\r\n", 501},
         {POST "Transfer-Encoding: \"chunked\"\r\n\r\n0\r\n\r\n", 501},
-        {"GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 501},
+        {"GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
         {POST "Transfer-Encoding: \vchunked\r\n\r\n0\r\n\r\n", 400},
         {POST "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n", 400},
         {POST " Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
@@ -796,6 +856,24 @@ START_TEST(bodies_at_their_bound)
 }
 END_TEST
 
+/* Of a chunked body what frames it counts. */
+START_TEST(chunked_bodies_at_their_bound)
+{
+    static const char end[] = "\r\n0\r\n\r\n";
+    int head = sprintf(big, CHUNKED);
+    const size_t whole = (size_t)head + HTTP_BODY_MAX, end_len = sizeof end - 1;
+    int line = sprintf(big + head, "%x\r\n", (unsigned)(HTTP_BODY_MAX - end_len - 5));
+    ck_assert_int_eq(line, 5);
+    memset(big + head + line, 'x', HTTP_BODY_MAX);
+    memcpy(big + whole - end_len, end, end_len);
+    assert_result(big, whole, (int)whole);
+    ck_assert_uint_eq(request.body.len, HTTP_BODY_MAX - end_len - 5);
+    big[head + 2]++; /* one more */
+    memcpy(big + whole - end_len, "x\r\n0\r\n\r\n", end_len + 1);
+    assert_result(big, whole + 1, -413);
+}
+END_TEST
+
 /* The longest request that there can be. */
 START_TEST(longest_request)
 {
@@ -835,6 +913,12 @@ START_TEST(pieces)
     while (len < head_len + 4000)
         len += (size_t)sprintf(text + len, "\r\n\r\n");
     ck_assert_uint_le(count_looks(text, len), (unsigned)head_len);
+
+    /* nor are chunks, but where they may end */
+    len = (size_t)sprintf(text, CHUNKED "fff\r\n");
+    while (len < head_len + 4000)
+        len += (size_t)sprintf(text + len, "%s", len % 100 == 0 ? "\r\n\r\n" : "x");
+    ck_assert_uint_le(count_looks(text, len), (unsigned)head_len + 50);
 }
 END_TEST
 
@@ -895,7 +979,7 @@ START_TEST(reasons)
 #undef HTTP_STATUS
     };
     for (size_t i = 0; i < COUNT_OF(statuses); i++) {
-        ck_assert(statuses[i] >= 200 && statuses[i] <= 599);
+        ck_assert(statuses[i] >= 100 && statuses[i] <= 599);
         ck_assert(i == 0 || statuses[i] > statuses[i - 1]);
         ck_assert_uint_ge(strlen(http_reason(statuses[i])), 2);
     }
@@ -949,6 +1033,8 @@ int main(void)
                    {lines_of_fields},
                    {every_control_byte_at_every_place},
                    {expectations},
+                   {chunked_bodies},
+                   {faulty_chunks},
                    {smuggling}}},
         {"limits", .timeout_s = 60,
          .tests = {{longest_head},
@@ -957,6 +1043,7 @@ int main(void)
                    {endless_words},
                    {targets_at_their_bound},
                    {bodies_at_their_bound},
+                   {chunked_bodies_at_their_bound},
                    {longest_request}}},
         {"pieces", .timeout_s = 60, .tests = {{pieces}, {faults_in_pieces}}},
         {"replies", .timeout_s = 60, .tests = {{reply_heads}, {lengths_of_replies}, {reasons}}},
