@@ -223,6 +223,7 @@ static void await_bytes_in(struct client *witness, uint64_t bytes)
  * meanwhile nor who sends it when it goes on. */
 START_TEST(time_in_which_the_server_stood_still_does_not_count)
 {
+    static const char rest[] = "lthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
     server_start(&server, "--line-timeout", "1", "--request-timeout", "1", "--http", "127.0.0.1:0",
                  NULL);
     struct client *meanwhile = server_client(&server), *after = server_client(&server);
@@ -234,7 +235,7 @@ START_TEST(time_in_which_the_server_stood_still_does_not_count)
     await_bytes_in(admin, 12);
     server_signal(&server, SIGSTOP);
     client_write(meanwhile, "NG\n", 3);
-    client_write(web, "lthz HTTP/1.1\r\nHost: localhost\r\n\r\n", 38);
+    client_write(web, rest, sizeof rest - 1);
     let_a_second_pass();
     server_signal(&server, SIGCONT);
     client_expect(meanwhile, "+OK");

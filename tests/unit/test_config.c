@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ARGUMENTS_MAX = 32 };
+enum { ARGUMENTS_MAX = 64 };
 
 static struct config config;
 static char text[CONFIG_HELP_MAX];
