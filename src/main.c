@@ -51,19 +51,19 @@ enum {
     DESCRIPTORS_OWN = 20,     /* the database, the log, what a library opens, a backup */
     DESCRIPTORS_ADMIN = 8,    /* connections of the administrator */
     DESCRIPTORS_A_WORKER = 4, /* epoll, a pipe of libevent's, eventfd */
-    /* From the signal: until when replies and tallies must be taken, by those who only voted, by
-     * subscribers that sent something, and by all. */
+    /* Time after the signal within which peers must take their replies and tallies: those that only
+     * voted, subscribers that sent something, and all. */
     STOP_VOTERS_MS = 4000,
     STOP_SUBSCRIBERS_MS = 6000,
     STOP_ALL_MS = 9000,
-    STOP_DEADLINE_MS = 9800, /* at which the process ends, whatever it waits for */
-    LOG_FLUSH_MS = 500,      /* for which the end waits for who reads the log */
+    STOP_DEADLINE_MS = 9800, /* the process ends then, whatever it waits for */
+    LOG_FLUSH_MS = 500,      /* how long the end waits for the log's reader */
     EXIT_CONFIGURATION = 2,
 };
 
 /* ---- descriptors ---- */
 
-/* What the server takes beside the connections that are counted. */
+/* The descriptors that the server needs beside its counted connections. */
 static rlim_t descriptors_kept(const struct config *config)
 {
     unsigned workers = config->ingest_threads + config->broadcast_threads;
@@ -107,7 +107,7 @@ static void make_boot_id(struct server *server)
     sodium_bin2hex(server->boot_id, sizeof server->boot_id, bytes, sizeof bytes);
 }
 
-/* Says so if the poll that exists has other choices than --poll asks for. */
+/* Warns if an existing poll has other choices than --poll asks for. */
 static void warn_if_other(const struct server *server, const struct config_poll *wanted)
 {
     const struct poll *poll = NULL;
@@ -213,8 +213,8 @@ static int make_listener(struct server *server, struct event_base *base)
     return server->listener ? 0 : -1;
 }
 
-/* Makes everything, running nothing. What was made is to be freed by unmake in any case. Addresses
- * come first, so that a mistyped one leaves no database behind. */
+/* Makes everything, and runs nothing. unmake must free the result in any case. Addresses come
+ * first, so that a mistyped one leaves no database behind. */
 static int make(struct server *server, struct event_base *base)
 {
     const struct config *config = server->config;
@@ -278,7 +278,7 @@ static int start_threads(struct server *server)
 
 static void say_ready(const struct server *server)
 {
-    log_flush(LOG_FLUSH_MS); /* what came before can be read by who waits for the line */
+    log_flush(LOG_FLUSH_MS); /* whoever waits for the line can read what came before */
     printf("ready");
     const char *address;
     for (size_t i = 0; (address = listener_address(server->listener, i)); i++)
@@ -291,8 +291,8 @@ static void say_ready(const struct server *server)
     notify_ready();
 }
 
-/* Has the workers from `from` to `to` answer what they read, and waits for it; each keeps to the
- * deadline. */
+/* Has the workers from `from` to `to` answer what they read, and waits for them, until the deadline
+ * at most. */
 static void quiesce(struct server *server, unsigned from, unsigned to, uint64_t deadline_ns)
 {
     sem_t quiet;
@@ -305,7 +305,7 @@ static void quiesce(struct server *server, unsigned from, unsigned to, uint64_t 
     sem_destroy(&quiet);
 }
 
-/* Of a server that did not get to take connections only the threads are to end, without a word. */
+/* If the server never took connections, only the threads end, and nothing is logged. */
 /* Returns whether all threads have ended. */
 static bool stop(struct server *server, bool started)
 {
@@ -374,10 +374,8 @@ static int serve(struct server *server, struct event_base *base)
     return result;
 }
 
-/* Descriptors 0 to 2 that the parent closed would be given to a socket or to the database, which
- * would then get the log. Where there is no /dev/null, what can be neither read nor written will
- * do.
- */
+/* If the parent closed a descriptor of 0 to 2, a socket or the database would get its number, and
+ * then the log. Without /dev/null, a descriptor that can be neither read nor written will do. */
 static void fill_standard_descriptors(void)
 {
     int fd;

@@ -1,6 +1,6 @@
 /* The service manager's notification protocol, by hand: one datagram of KEY=VALUE lines to the Unix
  * socket that NOTIFY_SOCKET names; a leading '@' stands for the NUL of an abstract name. Main
- * thread. Whatever fails is logged and changes nothing else. */
+ * thread. A failure is logged, and changes nothing else. */
 #include "notify.h"
 
 #include "base/log.h"

@@ -1,9 +1,9 @@
-/* Signals, on the main thread; the others block all.
+/* Signals, on the main thread; the other threads block all.
  *
- * SIGTERM and SIGINT stop the server, SIGINT only if the parent did not have it ignored, as a
- * shell does for what a script starts in the background. SIGHUP has two meanings: the terminal is
- * gone, which stops a server that was started there, unless it was to outlive it (nohup); or
- * somebody asks a daemon to read its configuration again, which it can't, and says so.
+ * SIGTERM and SIGINT stop the server, SIGINT only if the parent did not have it ignored, as a shell
+ * does for what a script starts in the background. SIGHUP has two meanings: the terminal is gone,
+ * which stops a server that was started there, unless nohup lets it outlive the terminal; or
+ * somebody asks a daemon to read its configuration again: it can't, and says so.
  *
  * A container's first process becomes the parent of orphans. SIGCHLD is ignored, so the kernel
  * clears them away when they end. */
@@ -20,7 +20,7 @@
 
 static const struct {
     int number;
-    bool may_stay_ignored; /* if the parent says so */
+    bool may_stay_ignored; /* if the parent ignores it */
 } watched[] = {{SIGTERM, false}, {SIGINT, true}, {SIGHUP, true}};
 enum { WATCHED = sizeof watched / sizeof watched[0] };
 

@@ -1,5 +1,5 @@
 /* The administrator's commands, on the worker's thread. Those that change something are requests to
- * the ledger; those that look at every connection are queries over all workers; both are answered
+ * the ledger. Those that look at every connection are queries over all workers. Both are answered
  * later, and the session waits. */
 #include "line/commands.h"
 

@@ -5,8 +5,8 @@
  * and posts it again once they are taken → after the last slot of the last worker, the reply. One
  * thread at a time has the query; posting hands it over.
  *
- * If the asking connection is gone meanwhile, the query ends with it. Memory that does not suffice
- * for rows ends CLIENTS with LIMIT. */
+ * If the asking connection closes meanwhile, the query ends with it. If memory is short for rows,
+ * CLIENTS ends with LIMIT. */
 #include "line/client_query.h"
 
 #include "base/clock.h"
@@ -31,16 +31,16 @@ struct client_query {
     struct worker *asker;
     struct conn_ref from;
     struct loop_task task;
-    LIST_ENTRY(client_query) link; /* parked, while its rows are not taken */
-    unsigned worker; /* whose connections are looked at, by number; worker_count when all were */
-    uint32_t slot;   /* the next one of its pool */
+    LIST_ENTRY(client_query) link; /* parked, until its rows are taken */
+    unsigned worker; /* number of the worker being looked at; worker_count after the last */
+    uint32_t slot;   /* next slot of that worker's pool */
     uint64_t count;  /* connections listed or kicked */
     struct buffer rows;
-    bool failed; /* memory did not suffice for a row */
+    bool failed; /* memory was short for a row */
 };
 
-/* Of this thread's sessions. A session has no member for its query: there are as many idle sessions
- * as there are voters, and one or two administrators. */
+/* The parked queries of this thread's sessions. A session has no member for its query: idle
+ * sessions are as many as the voters, and administrators are one or two. */
 static _Thread_local LIST_HEAD(query_list, client_query) parked;
 
 static int list_client(struct buffer *rows, const struct client *client, uint64_t now_ns)
@@ -48,7 +48,7 @@ static int list_client(struct buffer *rows, const struct client *client, uint64_
     const struct conn *conn = &client->conn;
     const struct client_protocol *protocol = client_protocol(client);
     const char *voter = protocol->voter(client);
-    const char *quote = voter && strchr(voter, ' ') ? "\"" : ""; /* which no name holds */
+    const char *quote = voter && strchr(voter, ' ') ? "\"" : ""; /* no name holds a quote */
     char peer[PEER_TEXT_MAX];
     char *out = buffer_reserve(rows, REPLY_MAX);
     if (!out)
@@ -81,7 +81,7 @@ static bool is_meant(const struct client_query *query, const struct client *clie
            memcmp(&address, &query->address, sizeof address) == 0;
 }
 
-/* Whoever kicks itself is told so first. */
+/* A session that kicks itself is told so first. */
 static void kick(struct client_query *query, struct client *client)
 {
     query->count++;
@@ -239,7 +239,7 @@ static void look_at_slots(struct loop_task *task)
     loop_post(&query->asker->loop, &query->task);
 }
 
-/* Hands the query to the worker whose turn it is. */
+/* Hands the query to its next worker. */
 static void go_on(struct client_query *query)
 {
     query->task.run = look_at_slots;

@@ -1,5 +1,5 @@
-/* The commands for everyone. Each is executed on the worker's thread with nothing of the connection
- * in flight, but VOTE, which pipelines. */
+/* The commands for everyone. Each is executed on the worker's thread, with nothing of the
+ * connection in flight; only VOTE pipelines. */
 #include "line/commands.h"
 
 #include "line/session_reply.h"
@@ -139,7 +139,8 @@ int execute_describe(struct session *session, const struct command *command, con
     return 0;
 }
 
-/* A reply of ten thousand rows is made a round's output at a time, as the peer takes it. */
+/* A reply may have ten thousand rows, so it is made a round's output at a time, as the peer takes
+ * it. */
 void commands_list_polls(struct session *session)
 {
     struct conn *conn = &session->client.conn;

@@ -1,14 +1,14 @@
-/* What each command of commands.def does. Those for everyone are in commands.c, the
- * administrator's in admin.c. Worker's thread. */
+/* The functions that execute the commands of commands.def. Those for everyone are in commands.c,
+ * the administrator's in admin.c. Worker's thread. */
 #ifndef TALLYCAST_COMMANDS_H
 #define TALLYCAST_COMMANDS_H
 
 #include "line/session.h"
 #include "proto/command.h"
 
-/* Executes a command; with nothing of the session in flight, but for VOTE and TRACE. Returns 0 if
- * it has replied or will be answered, or an enum error for the reply, with *why set or NULL for the
- * error's own text. */
+/* Executes a command. Nothing of the session is in flight, except for VOTE and TRACE. Returns 0 if
+ * it has replied or the ledger will answer, or an enum error for the reply, with *why set, or NULL
+ * for the error's own text. */
 typedef int command_executor(struct session *session, const struct command *command,
                              const char **why);
 
@@ -18,7 +18,7 @@ extern command_executor *const command_executors[CMD_COUNT];
 #include "proto/commands.def"
 #undef COMMAND
 
-/* The next rows of POLLS, and its end. */
+/* Replies with the next rows of POLLS, and with its end. */
 void commands_list_polls(struct session *session);
 
 /* The poll that a command names, or NULL. */

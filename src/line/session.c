@@ -1,14 +1,4 @@
-/* Lines in, replies out. Runs on the thread of the worker that owns the connection.
- *
- * Happy path: conn gives whole lines to on_input → each is parsed; a VOTE becomes a request in the
- * ledger's ring; its answer comes back to on_answer → the reply. Anything else waits until nothing
- * is in flight (conn_pause), is parsed again and executed.
- *
- * SUBSCRIBE on an ingest worker moves the session: its line stays unread, the connection leaves
- * with it, and the broadcast worker reads it again and executes it.
- *
- * Fails: every bad line gets one error; --max-errors in a row close the connection, and so does a
- * line that is not whole in time. */
+/* Lines in, replies out. Runs on the thread of the worker that owns the connection. */
 #include "line/session.h"
 
 #include "line/client_query.h"
@@ -52,7 +42,7 @@ static bool pauses_for_answers(struct session *session, uint32_t limit)
 }
 
 /* A VOTE goes to the ledger at once if nothing else stands before it. Returns whether the line is
- * dealt with; if not, the connection is paused. */
+ * dealt with; otherwise the connection is paused. */
 static bool take_vote(struct session *session, const struct command *command)
 {
     const uint32_t most = session->client.worker->server->config->max_in_flight;
@@ -81,7 +71,7 @@ static bool must_move(const struct session *session, const struct command *comma
     return command->id == CMD_SUBSCRIBE && !session->client.worker->broadcast;
 }
 
-/* What an administrator does is for the log, and which process of whom it is. */
+/* Logs what an administrator does, with the process that asked and its user. */
 static void log_act(const struct session *session, const char *line, size_t len)
 {
     struct ucred peer = {.uid = (uid_t)-1};
@@ -119,7 +109,7 @@ static bool take_command(struct session *session, const struct command *command,
     return true;
 }
 
-/* Deals with a line that is no command: refuses it once nothing is in flight. */
+/* Refuses a line that is no command, once nothing is in flight. */
 static bool take_bad_line(struct session *session, enum error error, const char *why)
 {
     if (pauses_for_answers(session, 0))
@@ -130,15 +120,14 @@ static bool take_bad_line(struct session *session, enum error error, const char 
 
 /* ---- the first line ---- */
 
-/* Not one later line is executed. */
+/* Ends the session: no later line is executed. */
 static void end_session(struct session *session, enum error error, const char *why)
 {
     session_reply_error(session, error, 0, why);
     conn_finish(&session->client.conn, CLOSE_MALFORMED);
 }
 
-/* A web page must not be able to vote through a browser that is made to speak another protocol to
- * this port. */
+/* A web page must not be able to vote by having a browser speak its own protocol to this port. */
 static bool refuse_first_line(struct session *session, enum error error, const char *why)
 {
     end_session(session, error, why);
@@ -151,8 +140,8 @@ static bool is_first_line(const struct session *session)
     return !session->past_first_line && !session->client.admin;
 }
 
-/* Whether the session may go on after its first line: text, and nothing that another protocol
- * begins with. If not, it has been told so and is closed. */
+/* Whether the session may go on after its first line: it must be text, and not the beginning of
+ * another protocol. Otherwise the peer has been told so, and the session is closed. */
 static bool first_line_may_be(struct session *session, const char *line, size_t len)
 {
     if (!line_is_text(line, len))
@@ -163,8 +152,8 @@ static bool first_line_may_be(struct session *session, const char *line, size_t 
     return true;
 }
 
-/* What is not whole can be refused all the same; but of the beginning of a line, so that it makes
- * no difference how much of it has come. */
+/* A first line can be refused before it is whole, but only by its beginning: the outcome must not
+ * depend on how much of the line has arrived. */
 static bool first_line_may_go_on(struct session *session, const char *bytes, size_t len)
 {
     if (line_has_control(bytes, up_to_max(session, len)))
@@ -227,7 +216,7 @@ static bool take_long_line(struct session *session, const char *line, size_t len
     return take_bad_line(session, ERR_LINE_TOO_LONG, NULL);
 }
 
-/* Deals with input that has no end of line in it. Returns how much of it is done with. */
+/* Deals with input that holds no end of line. Returns how much of it is done with. */
 static size_t take_partial(struct session *session, const char *bytes, size_t len)
 {
     if (!session->skips_line && len >= line_max(session)) {
@@ -308,7 +297,7 @@ static void on_unfinished(struct conn *conn, size_t len)
 {
     (void)len;
     struct session *session = session_of(conn);
-    if (!session->drops_input) /* else it was told already that this is the end */
+    if (!session->drops_input) /* otherwise it already knows that this is the end */
         session_reply_error(session, ERR_BAD_LINE, 0, "the last line has no end");
 }
 
@@ -322,7 +311,7 @@ static void on_overdue(struct conn *conn)
 
 /* ---- answers ---- */
 
-/* What a person is told where an error's own text would not do. */
+/* The text for a person where an error's own text would not do. */
 static const char *backup_text(const struct answer *answer, char text[REPLY_MAX])
 {
     const char *reason = strerror((int)answer->number);
@@ -371,7 +360,7 @@ static void on_writable(struct conn *conn)
         subscriber_catch_up(session->client.subscriber);
 }
 
-/* It stays for the command that wants it; one that came before it is of no use any more. */
+/* The file stays for the command that wants it; an earlier one is of no more use. */
 static void on_file(struct conn *conn, int file)
 {
     struct session *session = session_of(conn);

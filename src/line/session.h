@@ -2,8 +2,8 @@
  * bytes, session knows meaning.
  *
  * VOTEs pipeline: each is sent to the ledger as it is read. Any other command, and any refusal,
- * waits until the ballots in flight are answered, so replies are in the order of the commands by
- * construction, and all that a session keeps of what is in flight is how many. */
+ * waits until the ballots in flight are answered. So replies are in the order of the commands by
+ * construction, and a session only counts what is in flight. */
 #ifndef TALLYCAST_SESSION_H
 #define TALLYCAST_SESSION_H
 
@@ -15,16 +15,16 @@
 
 struct session {
     struct client client;  /* first: a session is reached by its connection */
-    uint32_t resume_at;    /* where paused: goes on when no more than this are in flight */
-    uint32_t polls_listed; /* of POLLS, where conn.mid_reply and nothing is asked */
+    uint32_t resume_at;    /* a paused session goes on when no more than this are in flight */
+    uint32_t polls_listed; /* rows of POLLS sent, if conn.mid_reply and nothing is asked */
     uint16_t errors_in_row;
     uint8_t
         asked; /* enum command_id of the request in flight that is not a VOTE; 0 (VOTE) for none */
     bool past_first_line : 1; /* has sent a line that is not empty, and may go on */
-    bool skips_line : 1;      /* of a line that is too long the rest is dropped */
-    bool drops_input : 1;     /* was told that the server stops: more input is dropped */
+    bool skips_line : 1;      /* drops the rest of a line that is too long */
+    bool drops_input : 1;     /* the peer knows that the server stops: more input is dropped */
     int file;                 /* owned: the open file that came last with the input; -1 for none */
-    char *voter;              /* owned; AS; NULL for none */
+    char *voter;              /* owned; the name given by AS; NULL for none */
 };
 
 extern const struct client_protocol session_protocol;

@@ -1,6 +1,6 @@
 /* Replies to a session's peer (see session_reply.h). Worker's thread.
  *
- * Memory that is short for one dooms the connection, which conn sees to. */
+ * If memory is short for a reply, conn dooms the connection. */
 #include "line/session_reply.h"
 
 #include "base/log.h"

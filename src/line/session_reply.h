@@ -1,6 +1,6 @@
-/* What a session says to its peer, and what of its state follows from that: errors in a row, and
- * whether what waited for a reply may go on. Below commands and session, which both reply. Worker's
- * thread. */
+/* A session's replies to its peer, and the state that follows from them: the errors in a row, and
+ * whether commands that waited for a reply may go on. Below commands and session, since both reply.
+ * Worker's thread. */
 #ifndef TALLYCAST_SESSION_REPLY_H
 #define TALLYCAST_SESSION_REPLY_H
 
@@ -16,11 +16,11 @@ void session_reply_error(struct session *session, enum error error, uint64_t seq
 void session_reply_refusal(struct session *session, enum error error, uint64_t seq,
                            const char *text);
 
-/* A row `=` of a reply, its end of line added. */
+/* Sends a row `=` of a reply, and adds the end of the line. */
 void session_reply_row(struct session *session, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* One request in flight was replied to: what waited for that may go on. */
+/* One request in flight was replied to: what waited for it may go on. */
 void session_reply_done(struct session *session);
 
 #endif

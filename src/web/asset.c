@@ -1,5 +1,4 @@
-/* The files of web/: found in lists so short that a search from the beginning will do. Any thread.
- */
+/* The files of web/. The lists are so short that a linear search will do. Any thread. */
 #include "web/asset.h"
 
 #include "base/log.h"

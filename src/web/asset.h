@@ -1,5 +1,5 @@
-/* The files of web/, which are in the program: what a browser gets as they are, and the templates
- * of the pages. tools/dev/embed makes them into C at build time. */
+/* The files of web/, built into the program: those that a browser gets as they are, and the
+ * templates of the pages. tools/dev/embed makes them into C at build time. */
 #ifndef TALLYCAST_ASSET_H
 #define TALLYCAST_ASSET_H
 
@@ -11,7 +11,7 @@
 struct asset {
     const char *name; /* in web/, and in the path /web/NAME */
     const char *type; /* Content-Type */
-    const char *etag; /* of its content; weak, as both forms have it */
+    const char *etag; /* of its content; weak, as both forms share it */
     struct span plain;
     struct span gzip; /* the same, compressed */
 };
@@ -22,7 +22,7 @@ const struct asset *asset_find(const char *name);
 /* The template of that name (a page's: "poll.html"), which is in the program. Any thread. */
 struct span asset_template(const char *name);
 
-/* What the build made. Both lists end with an entry whose name is NULL. */
+/* The lists that the build made. Both end with an entry whose name is NULL. */
 struct asset_template {
     const char *name;
     struct span text;
@@ -30,7 +30,7 @@ struct asset_template {
 extern const struct asset assets[];
 extern const struct asset_template asset_templates[];
 
-/* Of all templates: it differs where one of them does. */
+/* A hash over all templates: it changes with any of them. */
 extern const uint64_t asset_templates_hash;
 
 #endif

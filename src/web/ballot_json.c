@@ -1,6 +1,6 @@
 /* Bodies of ballots. Any thread. A body is checked member by member by the line protocol's own
- * rules, so that a ballot means the same whichever way it came. What can fail is the body, and
- * memory for taking JSON apart: that is bounded by the body's length, which HTTP limits. */
+ * rules, so that a ballot means the same whichever way it came. The body can be faulty, and memory
+ * for parsing JSON can be short; that memory is bounded by the body's length, which HTTP limits. */
 #include "web/ballot_json.h"
 
 #include "proto/http_value.h"
@@ -13,7 +13,7 @@
 #define TWICE      "a member is given twice"
 #define AFTER_FORM "after is the sequence of a ballot, or 0"
 
-/* A form on its way. */
+/* A form that is being read. */
 struct reading {
     struct ballot_form *form;
     bool has_choice, has_voter, has_id, has_token;
@@ -110,7 +110,8 @@ static int take_members(struct reading *reading, json_t *object)
     return error;
 }
 
-/* As far as jansson tells: of a value it says nothing, and of a string that it is bad syntax. */
+/* As far as jansson tells: it reports no shortage in a value, and calls one in a string bad
+ * syntax. */
 static bool is_short_of_memory(const json_error_t *problem)
 {
     enum json_error_code code = json_error_code(problem);
@@ -144,7 +145,7 @@ int ballot_json_read(struct span body, struct ballot_form *form, const char **wh
 
 /* ---- a browser's form ---- */
 
-/* Longer than any value that is taken, for white space around it. */
+/* Longer than any valid value, for white space around it. */
 enum { FIELD_NAME_SIZE = 16, VALUE_SIZE = 512 };
 
 static const char *form_of(const char *name)
@@ -154,7 +155,7 @@ static const char *form_of(const char *name)
     return strcmp(name, "voter") == 0 ? VOTER_NAME_FORM : ID_FORM;
 }
 
-/* A form's field that is empty is there only because browsers send all of them. */
+/* Browsers send all fields of a form, so an empty one is an absent one. */
 static bool may_be_empty(const char *name)
 {
     static const char *const names[] = {"voter", "id", "token", "after"};

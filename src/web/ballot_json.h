@@ -1,5 +1,5 @@
-/* A ballot that came over HTTP: the body of POST /polls/POLL/ballots → what VOTE would have said.
- */
+/* A ballot that came over HTTP: turns the body of POST /polls/POLL/ballots into what VOTE would
+   say. */
 #ifndef TALLYCAST_BALLOT_JSON_H
 #define TALLYCAST_BALLOT_JSON_H
 
@@ -15,16 +15,15 @@ struct ballot_form {
     struct name choice;             /* a name, or a number in digits */
     struct voter_name voter;        /* len 0 if absent */
     char id[PROTO_NAME_MAX + 1];    /* "" if absent */
-    char token[PROTO_NAME_MAX + 1]; /* "" if absent; nobody has looked at it yet */
+    char token[PROTO_NAME_MAX + 1]; /* "" if absent; not checked yet */
     bool has_after;
-    uint64_t
-        after; /* the sequence of the voter's last ballot that the sender knows of; 0 for none */
+    uint64_t after; /* sequence of the voter's last ballot that the sender knows; 0 for none */
 };
 
 /* Reads a JSON object with the member "choice" and, if wanted, "voter", "id" and "token", all
  * strings, and "after", a number, and nothing else. Returns 0; or ERR_BAD_ARGUMENT, or ERR_LIMIT if
  * memory is short, with `form` undefined and *why a static text for a person, or NULL for the
- * error's own. (A shortage that strikes inside a string is taken for bad syntax.) Any thread. */
+ * error's own. (A shortage inside a string passes for bad syntax.) Any thread. */
 int ballot_json_read(struct span body, struct ballot_form *form, const char **why)
     __attribute__((warn_unused_result));
 

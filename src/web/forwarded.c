@@ -1,15 +1,15 @@
 /* X-Forwarded-For, -Proto and -Host.
  *
- * Each proxy appends who asked it to X-Forwarded-For, in the line that came or in one of its own.
- * All lines are one list (RFC 9110, 5.3), which is read from its end: what stands before an address
- * that is no proxy of ours anybody may have written. So the last such item decides, and an item
- * that is no address (`unknown`, nothing at all) is one that nobody of ours wrote.
+ * Each proxy appends the address of its client to X-Forwarded-For, in the line that came or in a
+ * line of its own. All lines are one list (RFC 9110, 5.3), which is read from its end. Anybody may
+ * have written what stands before an address that is no proxy of ours. So the last such item
+ * decides; and none of our proxies wrote an item that is no address (`unknown`, or nothing at all).
  *
- * Of the other two the first value is what the browser asked for. A browser that lies in them does
- * so to itself.
+ * In the other two, the first value is what the browser asked for. A browser that lies in them
+ * harms only itself.
  *
- * Forwarded (RFC 7239) is not read: a proxy that writes one of the two kinds hands on what a
- * stranger wrote in the other, and there is no telling which kind it writes. */
+ * Forwarded (RFC 7239) is not read: a proxy that writes one of the two kinds passes on what a
+ * stranger wrote in the other, and the server can't tell which kind a proxy writes. */
 #include "web/forwarded.h"
 
 #include "proto/http_value.h"
@@ -20,11 +20,11 @@ static bool is_trusted(const struct networks *proxies, const union peer *peer)
     return networks_have(proxies, &address);
 }
 
-/* What the list has told so far. */
+/* The result so far of reading the list. */
 struct search {
     const struct networks *proxies;
     bool any;
-    bool known; /* `address` is who asks, unless more follows */
+    bool known; /* `address` asks, unless more follows */
     struct in6_addr address;
 };
 
@@ -57,7 +57,7 @@ int forwarded_address(const struct http_request *request, const struct networks 
     return search.known ? 0 : -1;
 }
 
-/* The first value of a field that a trusted proxy sends; at is NULL for none. */
+/* The first value of a field, if a trusted proxy sent it; at is NULL for none. */
 static struct span first_value(const struct http_request *request, enum http_header header,
                                const struct networks *proxies, const union peer *peer)
 {

@@ -1,6 +1,6 @@
-/* What proxies tell of the requests that they pass on: who asks, and what the browser asked for.
- * Only a proxy that is trusted is believed (--trusted-proxy); of any other peer it is the peer that
- * asks, by plain HTTP, for what Host says. Pure; any thread. */
+/* The fields that proxies add to the requests that they pass on: the address that asks, and the
+ * scheme and host that the browser asked for. Only a trusted proxy is believed (--trusted-proxy).
+ * Any other peer asks for itself, by plain HTTP, for the host in Host. Pure; any thread. */
 #ifndef TALLYCAST_FORWARDED_H
 #define TALLYCAST_FORWARDED_H
 
@@ -11,7 +11,7 @@
 #include <stdbool.h>
 
 /* The address that asks: the last one in X-Forwarded-For that is no trusted proxy's, or the first
- * where all are. Returns 0, or -1 where the proxy does not tell. */
+ * if all are. Returns 0, or -1 if the proxy does not tell it. */
 int forwarded_address(const struct http_request *request, const struct networks *proxies,
                       const union peer *peer, struct in6_addr *address)
     __attribute__((warn_unused_result));
@@ -20,8 +20,8 @@ int forwarded_address(const struct http_request *request, const struct networks 
 bool forwarded_is_https(const struct http_request *request, const struct networks *proxies,
                         const union peer *peer);
 
-/* The name and port that the browser asked for: X-Forwarded-Host, or Host. at is NULL where neither
- * is there. */
+/* The name and port that the browser asked for: X-Forwarded-Host, or Host. at is NULL if there is
+ * neither. */
 struct span forwarded_host(const struct http_request *request, const struct networks *proxies,
                            const union peer *peer);
 

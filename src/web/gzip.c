@@ -1,4 +1,4 @@
-/* zlib, in one call: bodies are whole before they are sent. Any thread. What can fail is memory. */
+/* zlib, in one call: bodies are whole before they are sent. Any thread. Memory can be short. */
 #include "web/gzip.h"
 
 #define ZLIB_CONST
@@ -23,7 +23,7 @@ int gzip_append(struct buffer *out, struct span plain)
         stream.avail_in = (unsigned)plain.len;
         stream.next_out = (unsigned char *)room;
         stream.avail_out = (unsigned)bound;
-        deflate(&stream, Z_FINISH); /* which is sure to end: there is as much room as it can take */
+        deflate(&stream, Z_FINISH); /* is sure to finish: there is room for the largest result */
         out->len += stream.total_out;
     }
     deflateEnd(&stream);

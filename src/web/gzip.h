@@ -5,8 +5,8 @@
 #include "base/buffer.h"
 #include "proto/span.h"
 
-/* Appends `plain`, compressed. Returns 0, or -1 if memory is short, and then the buffer holds what
- * it held. Some 5 to 10 ns a byte. Any thread. */
+/* Appends `plain`, compressed. Returns 0, or -1 with the buffer unchanged if memory is short. Some
+ * 5 to 10 ns a byte. Any thread. */
 int gzip_append(struct buffer *out, struct span plain) __attribute__((warn_unused_result));
 
 #endif

@@ -1,7 +1,7 @@
 /* The pages. Each is a template and the object that fills it, made here from the poll's snapshot:
- * words instead of flags, numbers as people read them, shares of 100. Any thread. What can fail is
- * memory: jansson then returns NULL, which json_pack and json_object_set_new pass on, so that it is
- * asked for once at the end. */
+ * words instead of flags, numbers as people read them, shares of 100. Any thread. Memory can be
+ * short: jansson then returns NULL, which json_pack and json_object_set_new pass on, so one check
+ * at the end will do. */
 #include "web/page.h"
 
 #include "web/asset.h"
@@ -26,7 +26,8 @@ enum {
     LONG_TITLE = 60,  /* bytes from which a title is set smaller */
 };
 
-/* What a bar's length is a share of, and who leads. */
+/* The numbers that bars are drawn by: the total that their lengths are shares of, and the
+ * leader. */
 struct counts {
     size_t count;
     uint64_t each[PROTO_CHOICES_MAX];
@@ -35,7 +36,7 @@ struct counts {
     uint64_t most;
 };
 
-/* The one that lost most by rounding down, the earlier of equals. */
+/* The index of the greatest rest; of equals, the earliest. */
 static size_t greatest(const uint64_t *rests, size_t count)
 {
     size_t found = 0;
@@ -83,7 +84,7 @@ static bool is_setting(const struct snapshot *snapshot, enum setting setting, un
     return poll_setting(snapshot->poll, setting) == value;
 }
 
-/* Counts that are hidden are none. */
+/* Hidden counts stand as none. */
 static void counts_take(struct counts *counts, const struct tally_view *view)
 {
     *counts = (struct counts){.count = view->choice_count};
@@ -104,8 +105,8 @@ static const char *share_of(const struct counts *counts, uint64_t part, char tex
     return text;
 }
 
-/* A title or label. Only a hand in the database can have made one that is no text. NULL if memory
- * is short. */
+/* A title or label. Only a hand-edited database can hold one that is no text. NULL if memory is
+ * short. */
 static json_t *text_data(struct span text)
 {
     return line_is_text(text.at, text.len) ? json_stringn(text.at, text.len)
@@ -148,7 +149,7 @@ static json_t *choices_data(const struct snapshot *snapshot, const struct tally_
     return choices;
 }
 
-/* Who may vote, and how often, for a person. */
+/* The rule, for a person, that says who may vote and how often. */
 static const char *rule_of(const struct snapshot *snapshot)
 {
     if (is_setting(snapshot, SETTING_BALLOTS, BALLOTS_UNLIMITED))
@@ -158,7 +159,7 @@ static const char *rule_of(const struct snapshot *snapshot)
     return "One ballot each. You can change it while the poll is open.";
 }
 
-/* How much room the big screen gives each choice. */
+/* The class for how much room the big screen gives each choice. */
 static const char *density_of(size_t choices)
 {
     return choices <= 4 ? "few" : choices <= 7 ? "some" : choices <= 16 ? "many" : "crowd";
@@ -169,7 +170,7 @@ static const char *setting_text(const struct snapshot *snapshot, enum setting se
     return setting_value_name(setting, poll_setting(snapshot->poll, setting));
 }
 
-/* What the templates are told of a poll. NULL if memory is short. */
+/* A poll's data for the templates. NULL if memory is short. */
 static json_t *poll_data(const struct page_place *place, const struct snapshot *snapshot, int voted)
 {
     char ballots[NUMBER_SIZE];
@@ -206,7 +207,8 @@ static json_t *poll_data(const struct page_place *place, const struct snapshot *
     /* clang-format on */
 }
 
-/* Renders a template with its data, which it takes over; NULL means that memory was short. */
+/* Renders a template with its data, and takes over the data; NULL data means that memory was
+ * short. */
 static int page_render(struct buffer *out, const char *template, json_t *data)
 {
     int result = TEMPLATE_NO_MEMORY;
@@ -216,8 +218,8 @@ static int page_render(struct buffer *out, const char *template, json_t *data)
     return result;
 }
 
-/* A poll's card in the list of polls, which is made once a snapshot: all readers of the list see
- * the same. NULL, with *result set to an enum template_result, if it can't be. */
+/* A poll's card in the list of polls, made once a snapshot, since all readers of the list see the
+ * same. NULL if it can't be made, with *result set to an enum template_result. */
 static const struct rendering *card_of(struct span card, const struct page_place *place,
                                        struct snapshot *snapshot, int *result)
 {
@@ -298,8 +300,8 @@ int page_confirm(struct buffer *out, const struct page_place *place,
                   text_data((struct span){voter, strlen(voter)}), "token", reader->token));
 }
 
-/* The QR code of a text as a data: URL, which an <img> shows without the page's trust. NULL if
- * memory is short; else the caller's. */
+/* The QR code of a text as a data: URL, which an <img> shows without the page having to trust it.
+ * The caller owns it; NULL if memory is short. */
 static json_t *qr_image(const char *text)
 {
     static const char prefix[] = "data:image/svg+xml;base64,";
@@ -321,7 +323,7 @@ cleanup:
     return url;
 }
 
-/* Whether a host, with or without a port, is this computer to whoever asks. */
+/* Whether a host, with or without a port, means the asker's own computer. */
 static bool is_loopback(const char *host, size_t len)
 {
     char text[sizeof "255.255.255.255"] = "";

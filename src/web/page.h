@@ -1,5 +1,5 @@
 /* The pages that a browser is shown, from the templates in web/ and what the tally has of the
- * polls. They are whole without JavaScript; the scripts in web/ keep them current.
+ * polls. They work without JavaScript; the scripts in web/ keep them current.
  *
  * Each function appends a page to `out` and returns 0, or an enum template_result with `out` as it
  * was. Any thread. */
@@ -13,34 +13,36 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What every page is told besides what it shows. */
+/* A page's place: the data that every page gets besides what it shows. */
 struct page_place {
-    const char *root;   /* the way from the page's address to the server's own: "", "../", … */
+    const char *root;   /* relative path from the page's address to the server's own: "", "../",
+                         * … */
     const char *ledger; /* the identity of the ledger (tally_ledger) */
 };
 
 /* All polls, or a part of them. `next` is the query that leads to the next part, or NULL. The page
- * is at the server's own address: `root` is always the same, for a poll's part is made once. */
+ * is at the server's own address, so `root` is always the same, which a poll's card relies on: it
+ * is made once. */
 int page_index(struct buffer *out, const struct page_place *place,
                struct snapshot *const *snapshots, size_t count, const char *next)
     __attribute__((warn_unused_result));
 
-/* What a poll's page is told of its reader. */
+/* A poll's page's data about its reader. */
 struct page_reader {
-    int voted;    /* the choice, from 0, that his ballot is for; or -1 */
-    uint64_t seq; /* the number of that ballot, where the ledger tells it; else 0 */
-    /* What the form sends beside the choice, so that a ballot that is sent twice counts once:
-     * members of a ballot (doc/HTTP.md). NULL for none. */
+    int voted;    /* the choice, from 0, of the reader's ballot; or -1 */
+    uint64_t seq; /* that ballot's sequence if the ledger tells it; otherwise 0 */
+    /* Members of a ballot (doc/HTTP.md) that the form sends beside the choice, so that a ballot
+     * that is sent twice counts once. NULL for none. */
     const char *token;
     const char *id;
 };
 
-/* Vote and see. */
+/* The page to vote on and to watch the tally. */
 int page_poll(struct buffer *out, const struct page_place *place, const struct snapshot *snapshot,
               const struct page_reader *reader) __attribute__((warn_unused_result));
 
-/* Asks before a final ballot, where no script does. `choice`, from 0, is the poll's; `voter` is the
- * name under which the voter wants to vote, and may be empty. */
+/* The page that asks before a final ballot, if no script does. `choice`, from 0, is the poll's;
+ * `voter` is the name under which the voter wants to vote, and may be empty. */
 int page_confirm(struct buffer *out, const struct page_place *place,
                  const struct snapshot *snapshot, const struct page_reader *reader, int choice,
                  const char *voter) __attribute__((warn_unused_result));
@@ -50,19 +52,19 @@ int page_confirm(struct buffer *out, const struct page_place *place,
 int page_screen(struct buffer *out, const struct page_place *place, const struct snapshot *snapshot,
                 const char *url) __attribute__((warn_unused_result));
 
-/* A refusal: the HTTP status, its name, and what went wrong in words. `poll` is the name of the
- * poll whose page is the way back; NULL for the list of polls. */
+/* A refusal: the HTTP status, its name, and what went wrong in words. The way back leads to the
+ * page of the poll named `poll`, or to the list of polls if it is NULL. */
 int page_error(struct buffer *out, const struct page_place *place, int status, const char *title,
                const char *detail, const char *poll) __attribute__((warn_unused_result));
 
-/* Where the time of a ballot goes. */
+/* The page that shows where the time of a ballot goes. */
 int page_journey(struct buffer *out, const struct page_place *place,
                  const struct journey_view *journey) __attribute__((warn_unused_result));
 
-/* Shares of 100 that add up to 100, or are all 0 where all counts are: each rounded down, then one
- * more for those that lost most, the earlier of two that lost the same. web/tally.js does the same.
- * `percents` has room for `count`, which is at most PROTO_CHOICES_MAX; the sum of the counts is
- * below 2^57. */
+/* Shares of 100 that add up to 100, or are all 0 if all counts are. Each is rounded down; then
+ * those that lost most get one more, the earlier of two that lost the same. web/tally.js does the
+ * same. `percents` has room for `count`, which is at most PROTO_CHOICES_MAX; the sum of the counts
+ * is below 2^57. */
 void page_percents(const uint64_t *counts, size_t count, unsigned *percents);
 
 #endif

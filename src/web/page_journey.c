@@ -1,7 +1,7 @@
 /* The page that draws the journey of a ballot: the waterfall of one ballot, and the percentiles of
- * every stage on a logarithmic scale, as bars of SVG whose places are worked out here. Any thread.
- * What can fail is memory: jansson tells it by NULL, or by -1 for a NULL that it is given; so it is
- * looked for in the end. */
+ * every stage on a logarithmic scale. Both are bars of SVG, whose places are computed here. Any
+ * thread. Memory can be short: jansson then returns NULL, or -1 when it is given a NULL, so one
+ * check at the end will do. */
 #include "web/page.h"
 
 #include "trace/journey.h"
@@ -15,7 +15,7 @@
 
 enum { TIME_SIZE = 32, PLACE_SIZE = 16 };
 
-/* The least width of a bar that can still be seen, as a share of the drawing. */
+/* The least width of a visible bar, as a share of the drawing. */
 static const double LEAST_WIDTH = 0.004;
 
 /* Three digits and a unit, as people read times. */
@@ -39,8 +39,7 @@ static const char *place_text(double share, char text[PLACE_SIZE])
     return text;
 }
 
-/* Where a bar begins, and how long it is, as shares of the drawing. It stays within, and visible.
- */
+/* A bar's start and length, as shares of the drawing. It stays within the drawing, and visible. */
 struct bar {
     char from[PLACE_SIZE];
     char width[PLACE_SIZE];
@@ -59,7 +58,7 @@ static bool add(json_t *array, json_t *item)
     return json_array_append_new(array, item) == 0;
 }
 
-/* The array if it is whole; else NULL, and it is freed. */
+/* Returns the array if it is whole; otherwise frees it and returns NULL. */
 static json_t *finish(json_t *array, bool whole)
 {
     if (array && whole)
@@ -75,7 +74,7 @@ static bool is_reached(const struct journey_view *view, enum journey_stage stage
     return view->at_ns[stage] != JOURNEY_NOT_REACHED;
 }
 
-/* From when a ballot was readable to its last stage. */
+/* The time from when a ballot was readable to its last stage. */
 static uint64_t whole_journey_ns(const struct journey_view *view)
 {
     uint64_t last_ns = 0;
@@ -85,7 +84,8 @@ static uint64_t whole_journey_ns(const struct journey_view *view)
     return last_ns;
 }
 
-/* A stage of the waterfall: from the stage before it. NULL if memory is short. */
+/* A stage of the waterfall, which begins at the end of the stage before it. NULL if memory is
+ * short. */
 static json_t *step_data(const struct journey_view *view, const struct journey_figure_info *figure,
                          uint64_t whole_ns)
 {
@@ -112,7 +112,7 @@ static json_t *steps_data(const struct journey_view *view, uint64_t whole_ns)
     return finish(steps, whole);
 }
 
-/* Null where there is no ballot to show. NULL if memory is short. */
+/* JSON's null if there is no ballot to show. NULL if memory is short. */
 static json_t *ballot_data(const struct journey_view *view)
 {
     if (!view->has_ballot)
@@ -136,7 +136,7 @@ static double scale_place(const struct scale *scale, uint64_t ns)
     return ns > 0 ? (log10((double)ns) - scale->first) / (scale->last - scale->first) : 0;
 }
 
-/* A scale that all figures are on. */
+/* A scale that holds all figures. */
 static struct scale scale_of(const struct journey_view *view)
 {
     struct scale scale = {.first = 3, .last = 6};

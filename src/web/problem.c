@@ -1,5 +1,5 @@
-/* Refusals for HTTP. Any thread. Memory can be short. The details that the server has are its own
- * texts, and so UTF-8. */
+/* Refusals for HTTP. Any thread. Memory can be short. Details are the server's own texts, and so
+ * UTF-8. */
 #include "web/problem.h"
 
 #include "json/json_write.h"

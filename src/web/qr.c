@@ -25,8 +25,8 @@ static int put(struct buffer *out, const char *format, ...)
     return 0;
 }
 
-/* The run of dark modules that begins at `from` of the row, or is the first behind it. Returns its
- * length, 0 if there is no more. */
+/* Finds the first run of dark modules in the row at or after `from`, and sets *from to its start.
+ * Returns its length, or 0 if there is none. */
 static int next_run(const unsigned char *row, int width, int *from)
 {
     int at = *from;

@@ -1,7 +1,7 @@
-/* Pages from templates. Renders in one pass over the text, recursively for sections, whose nesting
- * is the template's and so bounded by us; the data only decides how often. Any thread. What can
- * fail is memory; everything else is a mistake of ours that tests find, as they render each page in
- * each of its states. */
+/* Pages from templates. Renders in one pass over the text, recursively for sections. The templates,
+ * which are ours, bound the nesting; the data only decides how often a section repeats. Any thread.
+ * Memory can be short. Any other failure is a mistake of ours, and tests find it, since they render
+ * each page in each of its states. */
 #include "web/template.h"
 
 #include "base/log.h"
@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Where names are looked up: a value, and what is around it. */
+/* A scope in which names are looked up: a value, and the scope around it. */
 struct scope {
     const json_t *value;
     const struct scope *outer;
@@ -39,7 +39,7 @@ static int append(struct buffer *out, struct span text)
     return buffer_append(out, text.at, text.len) == 0 ? 0 : TEMPLATE_NO_MEMORY;
 }
 
-/* What stands for a byte that means something in HTML; NULL if it means itself. */
+/* The entity of a byte that has a meaning in HTML; NULL if it stands for itself. */
 static const char *entity(char byte)
 {
     switch (byte) {
@@ -97,7 +97,7 @@ static int append_value(struct buffer *out, const struct scope *scope, struct sp
     return append(out, (struct span){digits, (size_t)len});
 }
 
-/* Finds the text's first tag, and what is before it. Returns 1, 0 if there is none, or
+/* Finds the text's first tag, and the text before it. Returns 1, 0 if there is none, or
  * TEMPLATE_BROKEN. */
 static int next_tag(struct span text, struct span *before, struct tag *tag)
 {

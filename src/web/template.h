@@ -6,8 +6,8 @@
  *   {{^name}}…{{/name}}    once where {{#name}} has nothing to show
  *   {{!words}}             nothing: a remark
  *
- * An array's element or an object is where names are looked up first, then whatever is around it.
- * There is no form that leaves a value as it is, so no value can become markup. */
+ * Names are looked up first in the array's element or object, then in whatever is around it. No
+ * form leaves a value unescaped, so no value can become markup. */
 #ifndef TALLYCAST_TEMPLATE_H
 #define TALLYCAST_TEMPLATE_H
 
@@ -17,15 +17,15 @@
 #include <jansson.h>
 
 /* TEMPLATE_BROKEN: a name that the data lacks, a value that is no text or number, or sections that
- * don't match. It is a mistake in the template, or in what was made for it; the log says where. */
+ * don't match. It is a mistake in the template, or in its data; the log says where. */
 enum template_result { TEMPLATE_NO_MEMORY = -1, TEMPLATE_BROKEN = -2 };
 
-/* A text that has a section: what stands before it, in it, and behind it. */
+/* A text with a section: the parts before, in and behind it. */
 struct template_parts {
     struct span before, inside, after;
 };
 
-/* Takes a text apart at its first section `{{#name}}` that is in no other. Returns 0, or
+/* Takes a text apart at its first section `{{#name}}` that is in no other section. Returns 0, or
  * TEMPLATE_BROKEN if there is none. Any thread. */
 int template_split(struct span text, const char *name, struct template_parts *parts)
     __attribute__((warn_unused_result));

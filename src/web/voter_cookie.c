@@ -1,10 +1,11 @@
-/* Browsers' voters. Pure but for random bits; any thread. Nothing can fail but a cookie.
+/* Browsers' voters. Pure but for random bits; any thread. Nothing fails, except that a cookie may
+ * be invalid.
  *
  * A cookie's value is `ID.MAC`, both base64url without padding: ID is 128 random bits, MAC the
  * first 128 bits of BLAKE2b over ID's characters, under a key that is derived from the server's
  * voter key and used for nothing else. The characters are signed, not the bits, so another spelling
- * of the same bits is another name, which nobody signed. This is durable: browsers keep cookies for
- * a year, and what they stand for is in the database. */
+ * of the same bits is another name, and unsigned. The format is durable: browsers keep cookies for
+ * a year, and the voters that they stand for are in the database. */
 #include "web/voter_cookie.h"
 
 #include "proto/limits.h"
@@ -62,10 +63,10 @@ void voter_cookie_token(const struct voter_cookie *voter, char text[VOTER_COOKIE
     snprintf(text, VOTER_COOKIE_TOKEN_CHARS + 1, "%s.%s", voter->id, voter->mac);
 }
 
-/* SameSite=Lax: whoever comes by another site's link brings his cookie, so a page knows that who
- * brings none has none, and may give him one. With Strict he would seem new, and the cookie that he
- * is given would replace his own: another vote. A ballot from another site has no cookie either
- * way, and is refused. */
+/* SameSite=Lax: a browser that follows another site's link sends its cookie. So a browser that
+ * sends none has none, and a page may give it one. With Strict it would seem new, and the new
+ * cookie would replace its own: another vote. A ballot from another site has no cookie either way,
+ * and is refused. */
 size_t voter_cookie_put(const struct voter_cookie *voter, bool https, char text[VOTER_COOKIE_SIZE])
 {
     return (size_t)snprintf(text, VOTER_COOKIE_SIZE,

@@ -1,6 +1,6 @@
-/* Who votes from a browser where each connection is a voter: a random name that the server gave it
- * in a cookie, signed, so that nobody can make one up or take a guessed one. A page's form holds
- * one too, as a token: it becomes the cookie of a browser that has none when it votes. */
+/* A browser's voter, where each connection is a voter: a random name that the server gives it in a
+ * cookie, signed, so that nobody can make one up or guess one. A page's form holds one too, as a
+ * token: when a browser without a cookie votes, the token becomes its cookie. */
 #ifndef TALLYCAST_VOTER_COOKIE_H
 #define TALLYCAST_VOTER_COOKIE_H
 
@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The cookie's name, and by https; then no page of another host can have set it. */
+/* The cookie's name, by http and by https. No page of another host can set the latter. */
 #define VOTER_COOKIE_NAME       "tallycast_voter"
 #define VOTER_COOKIE_HTTPS_NAME "__Host-tallycast_voter"
 
@@ -31,16 +31,16 @@ struct voter_cookie {
 void voter_cookie_make(const struct voter_key *key, struct voter_cookie *voter);
 
 /* The voter of a cookie's value or a token, `ID.MAC`. Returns false, with `voter` undefined, if
- * this server's key did not sign it. How long that takes depends on the value's length and nothing
- * else of it. Any thread. */
+ * this server's key did not sign it. The time that it takes depends only on the value's length. Any
+ * thread. */
 bool voter_cookie_read(const struct voter_key *key, struct span cookie, struct voter_cookie *voter)
     __attribute__((warn_unused_result));
 
 /* The token. */
 void voter_cookie_token(const struct voter_cookie *voter, char text[VOTER_COOKIE_TOKEN_CHARS + 1]);
 
-/* The value of the header Set-Cookie that gives a browser this voter, for a year; over https if it
- * asked so. Returns its length. */
+/* The value of the header Set-Cookie that gives a browser this voter, for a year; with https for a
+ * browser that asked by https. Returns its length. */
 size_t voter_cookie_put(const struct voter_cookie *voter, bool https, char text[VOTER_COOKIE_SIZE]);
 
 /* The words that are hashed or recorded: `browser:ID`. Returns their length. */

@@ -1,7 +1,7 @@
 /* Documents and their compressed forms. On the workers' threads: the store's mutex is held to take
  * or to put a pointer; compressing is done outside of it, by one worker at a time.
  *
- * Memory that is short for the compressed form leaves it away. */
+ * If memory is short for the compressed form, the plain one is sent. */
 #include "web/web_document.h"
 
 #include "base/clock.h"
@@ -16,8 +16,8 @@
 
 enum { ETAG_MAX = 64 };
 
-/* Between two times that a list is compressed: it takes about a millisecond, for which others wait.
- * Those who ask for one that has changed in between get it as it is. */
+/* The least time between two compressions of a list: one takes about a millisecond, while others
+ * wait. A list that changed in between is sent uncompressed. */
 #define RENEWAL_NS (100 * NS_PER_MS)
 
 /* A compressed body. Immutable and reference-counted. */
@@ -31,7 +31,7 @@ struct web_store {
     pthread_mutex_t mutex; /* guards the shelves */
     struct shelf {
         struct packed *packed; /* an owned reference, or NULL */
-        uint64_t renewal_ns;   /* before that it is not made anew; monotonic */
+        uint64_t renewal_ns;   /* the earliest time to make it anew; monotonic */
     } shelves[WEB_KEPT_COUNT];
 };
 
@@ -68,8 +68,8 @@ void web_store_free(struct web_store *store)
     free(store);
 }
 
-/* A reference to the compressed form of that version, or NULL. *due is set if it is the caller's to
- * make: nobody else will, for a while. */
+/* A reference to the compressed form of that version, or NULL. *due is set if the caller must make
+ * it: nobody else will, for a while. */
 static struct packed *take(struct web_store *store, enum web_kept kept, uint64_t version, bool *due)
 {
     struct shelf *shelf = &store->shelves[kept];
@@ -96,7 +96,7 @@ static void put(struct web_store *store, enum web_kept kept, struct packed *pack
     packed_unref(before);
 }
 
-/* Compresses a body, and keeps it. A reference; NULL if memory is short. */
+/* Compresses a body, and keeps it. Returns a reference; NULL if memory is short. */
 static struct packed *pack(struct web_store *store, const struct web_document *document,
                            const struct buffer *body)
 {

@@ -1,6 +1,6 @@
 /* Documents: replies that depend on nothing but what the server shows, and so are the same for
- * everybody: polls, and lists of them. A reader who has the newest is told so without its being
- * made again, and lists are compressed at most ten times a second, however many ask.
+ * everybody: polls, and lists of them. A reader that has the newest one is told so, and the
+ * document is not made again. Lists are compressed at most ten times a second, however many ask.
  *
  * Worker's thread, but where said. */
 #ifndef TALLYCAST_WEB_DOCUMENT_H
@@ -12,7 +12,7 @@
 
 #include <stdint.h>
 
-/* Which of a server's documents are kept in their compressed form. */
+/* The documents of which a server keeps the compressed form. */
 enum web_kept { WEB_KEPT_NONE, WEB_KEPT_INDEX, WEB_KEPT_POLLS, WEB_KEPT_COUNT };
 
 /* A store of them, shared by all workers. NULL if memory is short. Before the threads start, and
@@ -25,14 +25,14 @@ struct web_document {
     bool page; /* is shown by a browser */
     enum web_kept
         kept;     /* where its compressed form is kept; documents there differ in version only */
-    uint64_t seq; /* of the latest entry that it tells of; begins its ETag */
+    uint64_t seq; /* of the latest entry that it shows; begins its ETag */
     uint64_t version; /* a hash of all that it depends on */
     /* Appends it. Returns 0 or an enum template_result, with `out` as it was. */
     int (*render)(struct buffer *out, const void *context);
     const void *context;
 };
 
-/* Replies with a document, with its compressed form, or that the reader has it. */
+/* Replies with a document, with its compressed form, or with a note that the reader has it. */
 enum web_result web_reply_document(struct web_session *session, const struct web_call *call,
                                    const struct web_document *document);
 

@@ -9,8 +9,8 @@
 
 #define TYPE_EVENTS "text/event-stream"
 
-/* After how long a browser that lost its connection comes back: different for each, so that they
- * don't all come at once when a server starts again. */
+/* The time after which a browser that lost its connection comes back. Each gets another one, so
+ * that they don't all come at once when a server starts again. */
 enum { RETRY_LEAST_MS = 2000, RETRY_MOST_MS = 5000 };
 
 static enum web_result reply_stream(struct web_session *session, const char *body, size_t len)
@@ -18,7 +18,7 @@ static enum web_result reply_stream(struct web_session *session, const char *bod
     const struct web_response response = {
         .status = 200,
         .type = TYPE_EVENTS,
-        .cache = "no-store, no-transform", /* a proxy that compresses gathers, too */
+        .cache = "no-store, no-transform", /* a proxy that compresses delays events, too */
         .body = body,
         .len = len,
         .endless = true,
@@ -26,8 +26,8 @@ static enum web_result reply_stream(struct web_session *session, const char *bod
     return web_reply(session, &response);
 }
 
-/* Makes the client a subscriber to a poll, or to all where `poll` is NULL. On a broadcast worker.
- * Returns 0 or ERR_LIMIT. */
+/* Subscribes the client to a poll, or to all if `poll` is NULL. On a broadcast worker. Returns 0 or
+ * ERR_LIMIT. */
 static int subscribe(struct web_session *session, const struct poll *poll)
 {
     if (client_subscribe(&session->client, ENCODING_EVENT) != 0 ||

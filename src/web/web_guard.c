@@ -1,9 +1,9 @@
-/* Who may ask, and who votes: the checks that keep other sites' pages from acting through a
- * reader's browser. On the worker's thread.
+/* The guard: checks that keep other sites' pages from acting through a reader's browser, and the
+ * address that votes. On the worker's thread.
  *
- * A page may bind a name of its own to this server's address (DNS rebinding) and would then be of
- * the same origin: so the Host must be one that the server goes by. A page of another site may post
- * a form: so a ballot's Origin must be the server's own. */
+ * A page may bind a name of its own to this server's address (DNS rebinding), and would then have
+ * the same origin; so the Host must be one of the server's names. A page of another site may post a
+ * form; so a ballot's Origin must be the server's own. */
 #include "web/web_guard.h"
 
 #include "base/log.h"
@@ -21,7 +21,7 @@
 
 /* ---- the host ---- */
 
-/* A Host without its port. One whose port is no number stays whole, and is nobody's name. */
+/* A Host without its port. One whose port is no number stays whole, and so matches no name. */
 static struct span host_name(struct span host)
 {
     const char *colon = host.len > 0 ? memrchr(host.at, ':', host.len) : NULL;
@@ -35,7 +35,7 @@ static struct span host_name(struct span host)
     return host;
 }
 
-/* A name's dot at its end says only that it is whole. */
+/* A dot at a name's end only says that the name is complete. */
 static struct span without_dot(struct span name)
 {
     if (name.len > 1 && name.at[name.len - 1] == '.')
@@ -48,7 +48,7 @@ static bool is_name(struct span host, const char *name)
     return host.len == strlen(name) && strncasecmp(host.at, name, host.len) == 0;
 }
 
-/* Whether the host is an address: no name, so nobody can have bound it to another one. */
+/* Whether the host is an address. An address is no name, so nobody can have rebound it. */
 static bool is_literal(struct span host)
 {
     char text[INET6_ADDRSTRLEN];
@@ -63,7 +63,7 @@ static bool is_literal(struct span host)
     return inet_pton(bracketed ? AF_INET6 : AF_INET, text, &address) == 1;
 }
 
-/* Whether the host is the machine's own name, or that in the local network (mDNS). */
+/* Whether the host is the machine's own name, or its name in the local network (mDNS). */
 static bool is_machine(struct span host)
 {
     char name[HOST_NAME_MAX + sizeof ".local"];
@@ -114,8 +114,8 @@ static bool is_same_host(struct span a, struct span b)
     return a.len == b.len && a.len > 0 && strncasecmp(a.at, b.at, a.len) == 0;
 }
 
-/* Whether an origin is the host's: which of the two schemes it has is not compared, since a proxy
- * may have taken TLS off. */
+/* Whether an origin is the host's. The scheme, one of two, is not compared: a proxy may have taken
+ * TLS off. */
 static bool is_origin_of(struct span origin, struct span host)
 {
     static const struct {
@@ -133,8 +133,8 @@ static bool is_origin_of(struct span origin, struct span host)
     return false;
 }
 
-/* What a browser says of itself in Sec-Fetch-Site no page can forge. So same-origin is enough, also
- * behind a proxy that writes another Host than it was asked for. */
+/* No page can forge the Sec-Fetch-Site of its browser. So same-origin is enough, also behind a
+ * proxy that changes the Host. */
 bool web_guard_is_own_origin(const struct web_session *session, const struct http_request *request)
 {
     struct span site = request->headers[HTTP_HEADER_SEC_FETCH_SITE];
@@ -192,7 +192,7 @@ bool web_guard_is_https(const struct web_session *session, const struct http_req
                               &client->conn.peer);
 }
 
-/* Once in the process's life: it is told with every ballot that is refused for it, too. */
+/* Logged once in the process's life: each ballot that is refused for it says so, too. */
 static void log_silent_proxy(const union peer *peer)
 {
     static atomic_flag logged = ATOMIC_FLAG_INIT;

@@ -23,7 +23,7 @@ enum { VOTER_SIZE = 512, ASSET_NAME_MAX = 64, URL_MAX = 512 };
 
 /* ---- pages ---- */
 
-/* Replies with a page that a page_* function made, with its result. */
+/* Replies with the page that a page_* function made; `result` is what it returned. */
 static enum web_result reply_page(struct web_session *session, int status, struct buffer *body,
                                   int result)
 {
@@ -41,7 +41,7 @@ static struct tally *tally_of(const struct web_session *session)
 }
 
 /* Lists polls from place `from` of all, the open ones before the others, the newest first. Returns
- * at which place the list ends. */
+ * the place at which the list ends. */
 static size_t list_polls(struct web_list *list, const struct tally *tally, size_t from)
 {
     const uint32_t count = tally_poll_count(tally);
@@ -58,7 +58,7 @@ static size_t list_polls(struct web_list *list, const struct tally *tally, size_
 struct index {
     const struct web_list *list;
     struct page_place place;
-    const char *next; /* the query that leads to where the list goes on, or NULL */
+    const char *next; /* the query for the next part of the list, or NULL */
 };
 
 static int render_index(struct buffer *out, const void *context)
@@ -95,8 +95,8 @@ enum web_result web_index(struct web_session *session, const struct web_call *ca
     return result;
 }
 
-/* Reads a text of the query. Returns whether it is there and fits `size` bytes, its NUL included.
- */
+/* Reads a parameter of the query. Returns whether it is there and fits `size` bytes, with its
+   NUL. */
 static bool read_text(struct span query, const char *wanted, char *text, size_t size)
 {
     struct span name, value;
@@ -121,7 +121,7 @@ static int append_poll_page(struct buffer *body, const struct page_place *place,
                             const struct snapshot *snapshot, const struct page_reader *reader,
                             struct span query)
 {
-    char voter[VOTER_SIZE]; /* as it was typed: the ballot's form is judged when it is cast */
+    char voter[VOTER_SIZE]; /* as typed: its form is judged when the ballot is cast */
     int choice = final_choice(snapshot->poll, query);
     if (choice < 0)
         return page_poll(body, place, snapshot, reader);
@@ -142,7 +142,8 @@ static enum web_result reply_poll(struct web_session *session, int status,
     return reply_page(session, status, &body, result);
 }
 
-/* A name for the next ballot of a poll where each counts, by which it counts once; else NULL. */
+/* An id for the next ballot, so that it counts once, in a poll where each ballot counts; otherwise
+ * NULL. */
 static const char *make_id(const struct web_session *session, struct voter_cookie *random)
 {
     if (poll_setting(session->poll, SETTING_BALLOTS) != BALLOTS_UNLIMITED)
@@ -159,8 +160,8 @@ void web_show_poll(struct web_session *session, int status, int choice, uint64_t
     (void)reply_poll(session, status, &reader, (struct span){0});
 }
 
-/* To a reader whose ballot nobody knows of. Where each browser is a voter, one that has no cookie
- * gets it, and its form names the same voter: so a form that is sent twice counts once. */
+/* Replies to a reader whose ballot is unknown. If each browser is a voter, a browser without a
+ * cookie gets one, and its form names the same voter: so a form that is sent twice counts once. */
 static enum web_result show_to_stranger(struct web_session *session,
                                         const struct http_request *request)
 {
@@ -191,8 +192,8 @@ enum web_result web_poll_page(struct web_session *session, const struct web_call
     return show_to_stranger(session, call->request);
 }
 
-/* The voting page's address as this browser would write it; where it names no host (HTTP/1.0), by
- * the address at which it arrived. */
+/* The voting page's address as this browser would write it; if the request names no host
+ * (HTTP/1.0), with the address at which the connection arrived. */
 static void make_url(char url[URL_MAX], const struct web_session *session,
                      const struct http_request *request, const struct poll *poll)
 {
@@ -282,7 +283,7 @@ enum web_result web_healthz(struct web_session *session, const struct web_call *
     return reply_text(session, 200, "alive\n");
 }
 
-/* Whatever answers here has loaded its ledger. */
+/* A server that answers at all has loaded its ledger. */
 enum web_result web_readyz(struct web_session *session, const struct web_call *call)
 {
     (void)call;

@@ -4,9 +4,9 @@
 
 #include "web/web_session.h"
 
-/* Replies with the page of session->poll to a reader who is known, and whose ballot is for
- * `choice`, from 0, as entry `seq` of the ledger, 0 where that is nobody's business; or for -1
- * where there is none, or nobody knows of one. */
+/* Replies with the page of session->poll to a known reader. The reader's ballot is for `choice`,
+ * from 0, or -1 if there is none or it is unknown. It is entry `seq` of the ledger, or 0 if that is
+ * not to be told. */
 void web_show_poll(struct web_session *session, int status, int choice, uint64_t seq);
 
 #endif

@@ -28,7 +28,7 @@ const struct poll *web_find_poll(struct web_session *session, const struct web_c
     return worker_find_poll(session->client.worker, &name);
 }
 
-/* A hash of what a document depends on, the ledger with it. */
+/* A hash of what a document depends on, including the ledger. */
 uint64_t web_version(const struct tally *tally, const uint64_t *parts, size_t count)
 {
     static const unsigned char no_key[crypto_shorthash_KEYBYTES];
@@ -134,7 +134,7 @@ uint64_t web_list_version(const struct web_list *list, const struct tally *tally
 struct listing {
     const struct web_list *list;
     const char *ledger;
-    const char *next; /* the path where the list goes on, or NULL */
+    const char *next; /* the path of the list's next part, or NULL */
 };
 
 static int render_list(struct buffer *out, const void *context)

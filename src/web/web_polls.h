@@ -1,4 +1,4 @@
-/* Polls as the web's requests name, list and read them. Worker's thread. */
+/* Finds, lists and reads the polls that a web request names. Worker's thread. */
 #ifndef TALLYCAST_WEB_POLLS_H
 #define TALLYCAST_WEB_POLLS_H
 
@@ -9,8 +9,8 @@
 /* The poll that a call names, or NULL. */
 const struct poll *web_find_poll(struct web_session *session, const struct web_call *call);
 
-/* Reads the number `wanted` of a query. Returns whether it is fine, or absent, and then it stays as
- * it was. */
+/* Reads the number `wanted` of a query. Returns whether it is valid or absent; if it is absent,
+ * *number is unchanged. */
 bool web_read_number(struct span query, const char *wanted, uint64_t least, uint64_t most,
                      uint64_t *number) __attribute__((warn_unused_result));
 
@@ -23,7 +23,7 @@ enum {
  * WEB_VERSION_PARTS. */
 uint64_t web_version(const struct tally *tally, const uint64_t *parts, size_t count);
 
-/* Some polls, in the order in which they are listed; first all zero but for `limit`. */
+/* Some polls, in the order in which they are listed. To begin with, all is zero but `limit`. */
 struct web_list {
     size_t limit; /* of polls */
     size_t count;
@@ -32,16 +32,16 @@ struct web_list {
     struct snapshot *snapshots[WEB_LIST_MAX]; /* owned references */
 };
 
-/* Adds a poll that exists. Returns whether there is room for more: a list ends sooner where its
- * polls have many choices, for others wait while it is made. */
+/* Adds a poll that exists. Returns whether there is room for more. A list of polls with many
+ * choices ends sooner, since others wait while it is made. */
 bool web_list_add(struct web_list *list, const struct tally *tally, uint32_t poll);
 
 /* Takes the polls' snapshots, and releases them. */
 void web_list_read(struct web_list *list, struct tally *tally);
 void web_list_release(struct web_list *list);
 
-/* Of the polls that were read: the number of the latest entry that changed a tally; and the version
- * of a document that shows them in some form, and where the list goes on. */
+/* Of the polls that were read: the sequence of the latest entry that changed a tally, and the
+ * version of a document that shows them in some form, and where the list goes on. */
 uint64_t web_list_newest(const struct web_list *list);
 uint64_t web_list_version(const struct web_list *list, const struct tally *tally, uint64_t next,
                           uint64_t form);

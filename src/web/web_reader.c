@@ -5,7 +5,8 @@
 #include "serve/ballot.h"
 #include "web/web_guard.h"
 
-/* Whether one of the browser's cookies of that name is this server's; then the voter is its. */
+/* Whether one of the browser's cookies of that name is this server's; if so, takes the voter from
+ * it. */
 static bool has_cookie(struct web_session *session, const struct http_request *request,
                        const char *name)
 {
@@ -18,7 +19,7 @@ static bool has_cookie(struct web_session *session, const struct http_request *r
     return false;
 }
 
-/* Whether the browser has a cookie of this server: then the voter is its. */
+/* Whether the browser has a cookie of this server; if so, takes the voter from it. */
 static bool is_known(struct web_session *session, const struct http_request *request)
 {
     return has_cookie(session, request, VOTER_COOKIE_HTTPS_NAME) ||
@@ -42,7 +43,7 @@ static size_t address_words(void *context, char words[IDENTITY_WORDS_MAX])
     return web_guard_address(asker->session, asker->request, words);
 }
 
-/* The words of the browser's cookie, or of the one that it is given now. */
+/* The words of the browser's cookie, or of the cookie that the reply gives it. */
 static size_t browser_words(void *context, char words[IDENTITY_WORDS_MAX])
 {
     _Static_assert((int)VOTER_COOKIE_WORDS_SIZE <= (int)IDENTITY_WORDS_MAX, "they fit");
@@ -51,8 +52,8 @@ static size_t browser_words(void *context, char words[IDENTITY_WORDS_MAX])
     return voter_cookie_words(&asker->session->voter, words);
 }
 
-/* Of a browser without a cookie, or a token, it is the connection: nobody is given one who needs
- * none. */
+/* For a browser with neither cookie nor token, the connection's words: it is given no cookie that
+ * it does not need. */
 static size_t shown_words(void *context, char words[IDENTITY_WORDS_MAX])
 {
     const struct web_asker *asker = context;
@@ -92,7 +93,7 @@ bool web_reader_look_up(struct web_session *session, const struct http_request *
     bool by_cookie = poll_setting(poll, SETTING_VOTERS) == VOTERS_CONNECTION;
     if (!web_reader_can_look_up(poll) || (by_cookie && !is_known(session, request)))
         return false;
-    session->cors = false; /* of another site nobody is told */
+    session->cors = false; /* no other site may read it */
     struct web_asker asker = {session, request, {0}};
     const struct claim claim = web_reader_claim(&asker);
     session->asks = (uint8_t)asks;

@@ -1,8 +1,7 @@
 /* Heads and bodies of replies. Runs on the thread of the worker that owns the connection.
  *
- * Fails: memory that is short for a reply's body refuses the request with LIMIT; memory that is
- * short for the refusal's body leaves that out; memory that is short for the head dooms the
- * connection. */
+ * Fails: if memory is short for a reply's body, the request is refused with LIMIT; for the
+ * refusal's body, that is left out; for the head, the connection is doomed. */
 #include "web/web_reply.h"
 
 #include "base/log.h"
@@ -36,7 +35,7 @@ static char *put_optional(char *at, const char *name, const char *value)
     return value ? http_put_field(at, name, value) : at;
 }
 
-/* What restrains a page's scripts, and who may show it. */
+/* Puts the fields that restrain a page's scripts, and who may embed the page. */
 static char *put_page_fields(char *at)
 {
     at = http_put_field(at, "Content-Security-Policy",
@@ -145,7 +144,7 @@ struct page_place web_place(const struct web_session *session, char root[WEB_ROO
 static int make_refusal(const struct web_session *session, const struct web_refusal *refusal,
                         struct buffer *body)
 {
-    /* A browser's form was for a poll, whose page is the way back. */
+    /* A browser's form was for a poll, so the way back is the poll's page. */
     const char *poll = session->poll ? session->poll->name.text : NULL;
     if (session->html) {
         char root[WEB_ROOT_SIZE];
@@ -156,7 +155,7 @@ static int make_refusal(const struct web_session *session, const struct web_refu
     return problem_append(body, refusal->status, refusal->code, refusal->detail, refusal->seq);
 }
 
-/* Where memory is short, a refusal has no body. */
+/* If memory is short, a refusal has no body. */
 enum web_result web_refuse_as(struct web_session *session, const struct web_refusal *refusal)
 {
     struct buffer body = {0};

@@ -16,14 +16,14 @@
 #define TYPE_HTML "text/html; charset=utf-8"
 #define TYPE_JSON "application/json"
 
-/* What became of a request. */
+/* The outcome of executing a request. */
 enum web_result {
     WEB_REPLIED,
     WEB_ASKED, /* the ledger will answer */
-    WEB_WAITS, /* not executed: the connection is paused, and the request is to be read again */
+    WEB_WAITS, /* not executed: the connection is paused, and the request will be read again */
 };
 
-/* A reply. What is NULL or 0 is left out. */
+/* A reply. A member that is NULL or 0 is left out. */
 struct web_response {
     int status;
     const char *type;
@@ -35,12 +35,12 @@ struct web_response {
     const char *allow;
     const char *cache;   /* Cache-Control; NULL is no-store */
     bool retries;        /* may be asked again in a second */
-    bool page;           /* is shown by a browser: with what restrains its scripts */
-    bool varies_by_kind; /* another Accept may get another reply */
-    bool endless;        /* its body has no length: the connection's end is its end */
+    bool page;           /* shown by a browser: has the fields that restrain scripts */
+    bool varies_by_kind; /* the reply depends on Accept */
+    bool endless;        /* its body has no length: it ends with the connection */
 };
 
-/* What a refusal says. What is NULL or 0 is left out. */
+/* A refusal's contents. A member that is NULL or 0 is left out. */
 struct web_refusal {
     int status;
     const char *code; /* of the line protocol */
@@ -49,26 +49,26 @@ struct web_refusal {
     const char *allow;
 };
 
-/* What a page that answers the present request is told. `root` gets the way from the request's path
- * to the server's own: as deep as it is, so often `../`. */
+/* The place of a page that answers the present request. `root` gets the relative path from the
+ * request's path to the server's own: `../` once for each level. */
 enum { WEB_ROOT_SIZE = 3 * UINT8_MAX + 1 };
 struct page_place web_place(const struct web_session *session, char root[WEB_ROOT_SIZE]);
 
 /* Replies; nothing of `response` is owned. */
 enum web_result web_reply(struct web_session *session, const struct web_response *response);
 
-/* Replies with what `body` holds, and frees it. `failed` says that memory was short for it. */
+/* Replies with the contents of `body`, and frees it. `failed` says that memory was short for it. */
 enum web_result web_reply_buffer(struct web_session *session, struct web_response *response,
                                  struct buffer *body, bool failed);
 
-/* Refuses with a problem, or, where a browser's form asked, with a page. */
+/* Refuses with a problem or, if a browser's form asked, with a page. */
 enum web_result web_refuse_as(struct web_session *session, const struct web_refusal *refusal);
 
 /* The same for an error of the line protocol. A NULL detail stands for the error's own. */
 enum web_result web_refuse(struct web_session *session, enum error error, uint64_t seq,
                            const char *detail);
 
-/* The same where the line protocol has no such error. */
+/* The same for a refusal that is no error of the line protocol. */
 enum web_result web_refuse_status(struct web_session *session, int status, const char *detail);
 
 #endif

@@ -10,7 +10,7 @@ enum { GET_ = 1 << HTTP_GET | 1 << HTTP_HEAD, POST_ = 1 << HTTP_POST };
 static const struct route {
     unsigned methods; /* bits by enum http_method */
     const char *path;
-    const char *type; /* of its replies; NULL if that is not to be asked for */
+    const char *type; /* of its replies; NULL if Accept does not matter */
     web_execute *execute;
 } routes[] = {
 #define ROUTE(methods, path, type, execute) {methods, path, type, execute},
@@ -18,7 +18,7 @@ static const struct route {
 #undef ROUTE
 };
 
-/* Whether a path is one of a route. If so, *name is what stands where the route has `*`. */
+/* Whether a path matches a route's. If so, *name is the part where the route has `*`. */
 static bool path_matches(const char *pattern, struct span path, struct span *name)
 {
     const char *at = path.at, *end = path.at + path.len;
@@ -58,7 +58,8 @@ static const char *allowed_methods(unsigned methods)
     return methods & 1 << HTTP_POST ? "POST, OPTIONS" : "GET, HEAD, OPTIONS";
 }
 
-/* What may be asked there; a browser asks before it lets a page of another origin ask. */
+/* Replies with the methods of a path. A browser asks for them before it lets a page of another
+ * origin use one. */
 static enum web_result take_options(struct web_session *session, unsigned methods)
 {
     const struct web_response response = {.status = 204, .allow = allowed_methods(methods)};

@@ -1,5 +1,5 @@
-/* Routes: what can be asked of the web, and the functions that answer it, from routes.def. Worker's
- * thread. */
+/* Routes: the requests that the web answers, and the functions that answer them, from routes.def.
+ * Worker's thread. */
 #ifndef TALLYCAST_WEB_ROUTE_H
 #define TALLYCAST_WEB_ROUTE_H
 
@@ -20,7 +20,8 @@ typedef enum web_result web_execute(struct web_session *session, const struct we
 #include "web/routes.def"
 #undef ROUTE
 
-/* Whether it asks how the server is: that is answered whoever is one too many. */
+/* Whether a request asks for the server's health: it is answered even over the limit of
+ * connections. */
 bool web_route_is_probe(const struct http_request *request);
 
 /* Has the route of a request execute it, or refuses it. */

@@ -4,8 +4,8 @@
  * route (web_route.c) → its reply (web_reply.c). A POST of a ballot is answered by the ledger
  * (web_vote.c); until then the connection's next request waits.
  *
- * Fails: a request that is malformed gets its status, and the connection ends, since there is no
- * telling where the next one begins. */
+ * Fails: a malformed request gets its status, and the connection ends, since nobody can tell where
+ * the next one begins. */
 #include "web/web_session.h"
 
 #include "proto/http_value.h"
@@ -14,8 +14,7 @@
 #include "web/web_route.h"
 #include "web/web_vote.h"
 
-/* How many parts a path has before its last one. One that is deeper than a page can be is of no
- * use, and shown so. */
+/* The number of a path's parts before the last one, capped: no page is that deep. */
 static uint8_t depth_of(struct span path)
 {
     unsigned slashes = 0;
@@ -24,8 +23,8 @@ static uint8_t depth_of(struct span path)
     return (uint8_t)slashes;
 }
 
-/* What a request counts for at least, in bytes of output, so that one that is answered with few, or
- * none, is not for nothing: a connection's turn ends with CONN_ROUND_BYTES. */
+/* The least that a request counts for, in bytes of output. A connection's turn ends with
+ * CONN_ROUND_BYTES, so a request with little or no output must cost something. */
 enum { LEAST_COST = 1024 };
 
 static void begin(struct web_session *session, const struct http_request *request)
@@ -69,7 +68,7 @@ static bool take_request(struct web_session *session, const struct http_request 
     return true;
 }
 
-/* There is no telling where the next request begins. */
+/* Nobody can tell where the next request begins, so the connection ends. */
 static void take_malformed(struct web_session *session, enum close_reason reason, int status,
                            const char *why)
 {
@@ -137,8 +136,8 @@ static size_t on_input(struct conn *conn, char *bytes, size_t len)
     return session->streams ? len : used;
 }
 
-/* Refuses a request that will not be whole: for the fault in what has come of it, if there is one,
- * and else for what it lacks. */
+/* Refuses a request that will not be whole: for a fault in the part that came, if there is one, and
+ * otherwise for what is missing. */
 static void take_part(struct web_session *session, enum close_reason reason, int status,
                       const char *why)
 {
@@ -181,7 +180,8 @@ static void on_writable(struct conn *conn)
 
 /* ---- the protocol ---- */
 
-/* One connection too many is given what it asks if that is there, whole, and how the server is. */
+/* A connection over the limit is answered only if its request is there, whole, and asks for the
+ * server's health. */
 static void greet(struct client *client)
 {
     if (!client->refused)

@@ -4,7 +4,7 @@
  *
  * One request at a time: while a ballot's answer is awaited, the next request waits in the
  * connection. A reader of events becomes a subscriber as SUBSCRIBE makes one: its connection moves
- * to a broadcast worker with its request unread, which is executed there. */
+ * to a broadcast worker with its request unread, and the request is executed there. */
 #ifndef TALLYCAST_WEB_SESSION_H
 #define TALLYCAST_WEB_SESSION_H
 
@@ -16,11 +16,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What the ledger was asked for. */
+/* The purpose of the request to the ledger. */
 enum web_asks {
     WEB_ASKS_VOTE, /* to record a ballot */
     WEB_ASKS_PAGE, /* the reader's ballot, for the poll's page */
-    WEB_ASKS_OWN,  /* the reader's ballot, for himself */
+    WEB_ASKS_OWN,  /* the reader's ballot, for the reader */
 };
 
 struct web_session {
@@ -31,15 +31,14 @@ struct web_session {
     bool sets_cookie : 1;      /* of the present request: its reply names the voter */
     bool https : 1;            /* of the present request: the browser asked by https */
     bool continued : 1;        /* of the next request: its sender was told to go on */
-    bool streams : 1;          /* is sent events from now on; more input is dropped */
-    uint8_t closes_for;        /* of the present request: enum close_reason for which the connection
-                                  ends after the reply; or CLOSE_NONE */
+    bool streams : 1;          /* gets events from now on; more input is dropped */
+    uint8_t closes_for;        /* of the present request: enum close_reason if the connection ends
+                                  after the reply; or CLOSE_NONE */
     uint8_t asks;              /* of the request in flight: enum web_asks */
     uint8_t depth;             /* of the present request: slashes in its path beyond the first */
     uint16_t choice;           /* of the ballot in flight */
     struct http_part part;     /* of the next request, which is not whole yet */
-    const struct poll *poll;   /* that the request in flight, or the one just answered, is about;
-                                  or NULL */
+    const struct poll *poll;   /* of the request in flight, or of the one just answered; or NULL */
     struct voter_cookie voter; /* of the present request, where sets_cookie */
 };
 

@@ -99,9 +99,9 @@ enum web_result web_vote(struct web_session *session, const struct web_call *cal
 
 /* ---- the ledger's answer ---- */
 
-/* A browser is led to the poll's page, which tells its ballot where the ledger knows whose it is.
- * Elsewhere the answer itself is the page: an address that says that a ballot is recorded would say
- * so to everyone. */
+/* A browser is redirected to the poll's page, which shows the ballot if the ledger can tell whose
+ * it is. Otherwise the answer itself is the page: an address that says that a ballot is recorded
+ * would say so to everyone. */
 static void show_recorded(struct web_session *session)
 {
     const struct poll *poll = session->poll;
@@ -141,7 +141,8 @@ static void take_vote(struct web_session *session, const struct answer *answer)
 
 /* ---- the reader's own ballot ---- */
 
-/* Whoever has none is told so, as is a browser without a cookie of this server. */
+/* Replies with the reader's ballot, or that there is none; so also to a browser without this
+ * server's cookie. */
 static void tell_own(struct web_session *session, uint64_t seq, unsigned choice)
 {
     struct buffer body = {0};
@@ -185,7 +186,7 @@ void web_take_answer(struct web_session *session, const struct answer *answer)
     case WEB_ASKS_VOTE:
         take_vote(session, answer);
         return;
-    case WEB_ASKS_PAGE: /* without the answer the page is as good as for one who has not voted */
+    case WEB_ASKS_PAGE: /* without the answer, the page is as for a reader without a ballot */
         if (answer->error == 0 && answer->number > 0)
             web_show_poll(session, 200, answer->choice, answer->number);
         else
