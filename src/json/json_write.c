@@ -26,7 +26,7 @@ static void put(struct json_writer *writer, const char *bytes, size_t len)
         writer->failed = true;
 }
 
-/* What stands between a value and the one before it. */
+/* Writes the comma between a value and the one before it. */
 static void begin_value(struct json_writer *writer)
 {
     if (writer->follows)

@@ -1,11 +1,9 @@
-/* A writer of JSON, for every reply that holds some: values are appended to a buffer as they are
- * told, one after the other, in one line without white space between them. Whatever the texts hold,
- * no byte of it is a line's end.
+/* A writer of JSON, for every reply that holds some. It appends values to a buffer, one after the
+ * other, in one line without white space between them. Whatever the texts hold, the result holds no
+ * line end.
  *
- * Commas come by themselves; to open and close, and to name an object's members, is the caller's.
- * Memory that is short is remembered, and what follows is left out: json_write_finish tells. Any
- * thread.
- */
+ * It writes commas by itself; the caller opens and closes, and names an object's members. If memory
+ * is short, the writer remembers it and writes no more: json_write_finish tells. Any thread. */
 #ifndef TALLYCAST_JSON_WRITE_H
 #define TALLYCAST_JSON_WRITE_H
 
@@ -22,10 +20,10 @@ struct json_writer {
     bool failed;
 };
 
-/* Begins to write behind what the buffer holds. */
+/* Begins to write behind the buffer's contents. */
 struct json_writer json_write_begin(struct buffer *out);
 
-/* Returns 0; or -1 if memory was short, and then the buffer holds what it held. */
+/* Returns 0, or -1 if memory was short, with the buffer as it was before json_write_begin. */
 int json_write_finish(struct json_writer *writer) __attribute__((warn_unused_result));
 
 /* `{`, `[`, and their ends. */
@@ -41,7 +39,7 @@ void json_write_number(struct json_writer *writer, uint64_t number);
 void json_write_bool(struct json_writer *writer, bool value);
 void json_write_null(struct json_writer *writer);
 
-/* A value that was written before, as it is. */
+/* Writes a finished JSON value as it is. */
 void json_write_raw(struct json_writer *writer, const char *bytes, size_t len);
 
 #endif

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What is told of a poll: its tally alone, or its texts and settings too. */
+/* The parts of a poll to write: its tally alone, or its texts and settings too. */
 struct subject {
     const struct snapshot *snapshot;
     const char *ledger;
@@ -30,7 +30,7 @@ static void write_name(struct json_writer *json, const char *member, const struc
     json_write_text(json, name->text, name->len);
 }
 
-/* A title or label. Only a hand in the database can have made one that is no text. */
+/* A title or label. Only a hand-edited database can hold one that is no text. */
 static void write_text(struct json_writer *json, const char *member, struct span text)
 {
     json_write_name(json, member);

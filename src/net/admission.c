@@ -1,5 +1,5 @@
-/* Counts connections, in all and, where a limit asks for it, by address: a chained hash table of
- * the addresses that are connected now. An address's hash is seeded at random, so that no choice of
+/* Counts connections, in all and, if there is a limit, by address: a chained hash table of the
+ * addresses that are connected now. An address's hash is seeded at random, so that no choice of
  * addresses makes its chains long. */
 #include "net/admission.h"
 
@@ -75,7 +75,7 @@ static struct address *find(struct bucket *bucket, const struct in6_addr *bytes)
     return NULL;
 }
 
-/* Whether connections of that address are counted by it. */
+/* Whether connections of that address are counted by address. */
 static bool is_counted(const struct admission *admission, const struct in6_addr *bytes)
 {
     return admission->max_per_address != 0 && !networks_have(admission->proxies, bytes);

@@ -1,4 +1,4 @@
-/* The list of reasons for which connections end. */
+/* The list of reasons why connections end. */
 #include "net/close.h"
 
 #include <errno.h>

@@ -16,7 +16,7 @@ const char *close_word(enum close_reason reason);
 const char *close_text(enum close_reason reason); /* for a person */
 bool close_is_error(enum close_reason reason);
 
-/* Why a connection ends whose read or write failed with this errno. */
+/* The reason for ending a connection when a read or write failed with this errno. */
 enum close_reason close_of_errno(int error);
 
 #endif

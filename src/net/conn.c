@@ -2,11 +2,10 @@
  *
  * Input: one read into the pool's buffer, behind what the connection kept; the handler executes the
  * whole messages; the rest is kept. Output: replies gather in the pool's buffer and go out in one
- * write when the connection settles; what the kernel does not take is kept, and while it is, the
- * connection is blocked: not read, not pushed to.
+ * write when the connection settles; the rest that the kernel does not take is kept, and meanwhile
+ * the connection is blocked: neither read nor pushed to.
  *
- * Fails: any error of a read or write dooms this connection alone. Memory that is short dooms it
- * too. */
+ * Fails: any error of a read or write, or a shortage of memory, dooms this connection alone. */
 #include "net/conn.h"
 
 #include "base/clock.h"
@@ -21,10 +20,10 @@
 
 enum {
     NO_SLOT = UINT32_MAX,
-    PARTIAL_MAX_BYTES = 64 * 1024, /* kept input that is put before the next read */
-    TURNS_A_ROUND = 8,        /* of connections that want much, between two looks at the others */
-    TURNS_NS = 2 * NS_PER_MS, /* after which it is time to look, however few turns there were */
-    EXPIRIES_A_ROUND = 64,    /* that may come at once, and delay the others on the loop */
+    PARTIAL_MAX_BYTES = 64 * 1024, /* kept input, put before the next read */
+    TURNS_A_ROUND = 8,             /* turns of busy connections between two looks at the others */
+    TURNS_NS = 2 * NS_PER_MS,      /* then it is time to look, however few turns there were */
+    EXPIRIES_A_ROUND = 64,         /* many may come at once, and delay the others on the loop */
 };
 
 static void on_event(evutil_socket_t fd, short what, void *context);
@@ -114,9 +113,9 @@ static uint64_t message_ns(const struct conn *conn)
     return conn->pool->message_ns[conn->handler->messages];
 }
 
-/* A timer that is set for a longer wait must not hold up a shorter one. One that is set for a
- * shorter wait stays: who waited is often served by then, and another waits, and the timer is
- * not touched with each. */
+/* A timer set for a longer wait must not hold up a shorter one. A timer set for a shorter wait
+ * stays: by the time it fires, that connection is often served and another waits, so the timer is
+ * not touched for each. */
 static void set_timer(struct conn_pool *pool)
 {
     uint64_t due_ns = first_deadline_ns(pool);
@@ -149,7 +148,7 @@ static void begin_time(struct conn *conn, uint64_t now_ns)
 
 static void begin_stall(struct conn *conn)
 {
-    stop_time(conn); /* it can't be read now; its time begins anew when it can */
+    stop_time(conn); /* it can't be read now; its time starts anew when it can */
     uint64_t now_ns = clock_monotonic_ns();
     conn->blocked_outq = socket_unsent(conn->transport.fd);
     conn->deadline_ns = now_ns + conn->pool->stall_ns;
@@ -158,7 +157,7 @@ static void begin_stall(struct conn *conn)
     set_timer(conn->pool);
 }
 
-/* Changes why input does not go on, and the lists that tell of it. */
+/* Changes the reasons why input does not go on, and the lists that depend on them. */
 static void set_wait(struct conn *conn, enum conn_wait wait, bool waits)
 {
     if (conn_waits(conn, wait) == waits)
@@ -186,7 +185,7 @@ static void set_state(struct conn *conn, enum conn_state state)
 {
     if (conn->state == state || conn->state == CONN_DOOMED)
         return;
-    if (state != CONN_CLOSING) /* which waits for its output as before */
+    if (state != CONN_CLOSING) /* a closing one waits for its output as before */
         leave_timed_list(conn);
     conn->state = (uint8_t)state;
     if (state == CONN_DRAINING) {
@@ -200,7 +199,8 @@ static void set_state(struct conn *conn, enum conn_state state)
     }
 }
 
-/* Sees to the time of a message that is not whole: from its first byte, whatever comes after it. */
+/* Starts or stops the time of a message that is not whole. It runs from the first byte, whatever
+ * comes after it. */
 static void update_message(struct conn *conn)
 {
     if (conn->state != CONN_OPEN || conn->ended || conn_waits(conn, CONN_BLOCKED) ||
@@ -290,7 +290,7 @@ void conn_abandon(struct conn *conn)
     conn->handler->free(conn);
 }
 
-/* The first reason stays: it is the one that what followed comes from. */
+/* The first reason stays: it is the cause of the later ones. */
 static void give_reason(struct conn *conn, enum close_reason reason)
 {
     INVARIANT(reason != CLOSE_NONE);
@@ -349,7 +349,7 @@ size_t conn_try_send(struct conn *conn, const char *bytes, size_t len)
     ssize_t n = conn->transport.kind->write(&conn->transport, bytes, len);
     counter_add(&conn->pool->counters->write_calls, 1);
     if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
-        /* ENOBUFS too: the socket stays writable, and waiting would be a spin */
+        /* also ENOBUFS: the socket stays writable, and waiting would spin */
         conn_doom(conn, close_of_errno(errno));
         return 0;
     }
@@ -393,7 +393,7 @@ static void flush_unsent(struct conn *conn)
     if (all) {
         set_wait(conn, CONN_BLOCKED, false);
         conn->wants_writable = true;
-    } else if (sent > 0) { /* it takes something: the time of a stall starts anew */
+    } else if (sent > 0) { /* it took something: the time of a stall starts anew */
         set_wait(conn, CONN_BLOCKED, false);
         set_wait(conn, CONN_BLOCKED, true);
     }
@@ -508,8 +508,8 @@ static ssize_t receive(struct conn *conn, char *bytes, size_t len)
     return n;
 }
 
-/* To close while there is input unread sends a reset, which takes from the peer what its machine
- * has not got yet. When it has everything, how much more it would send is no matter. */
+/* Closing with unread input sends a reset, which destroys output that the peer's machine has not
+ * received yet. Once it has received everything, it does not matter how much more it would send. */
 static void drain(struct conn *conn)
 {
     ssize_t n = receive(conn, conn->pool->read_buffer, CONN_READ_BYTES);
@@ -536,7 +536,7 @@ static void read_input(struct conn *conn, uint64_t readable_ns)
     }
     if (n == 0) {
         conn->ended = true;
-        conn->wants_writable = true; /* what it is still owed waits for no interval any more */
+        conn->wants_writable = true; /* what it is still owed no longer waits for an interval */
         return;
     }
     note_read(conn, readable_ns);
@@ -566,14 +566,14 @@ static void input_held(struct conn *conn)
 
 /* ---- settling ---- */
 
-/* Whether it may be read, and there is input that no event will tell of. */
+/* Whether the connection may be read and has input that no event will report. */
 static bool has_pending(const struct conn *conn)
 {
     return transport_pending(&conn->transport) && !conn->ended &&
            !conn_waits(conn, CONN_PAUSED | CONN_HELD);
 }
 
-/* Whether there is something to do that does not wait for anybody else. */
+/* Whether there is work that waits for nobody else. */
 static bool can_go_on(const struct conn *conn)
 {
     bool goes_on = conn_waits(conn, CONN_HELD) && !conn_waits(conn, CONN_PAUSED);
@@ -604,7 +604,7 @@ static void go_on(struct conn *conn)
     set_wait(conn, CONN_YIELDED, can_go_on(conn));
 }
 
-/* A connection has one turn a round: who wants more comes after the last that waited before. */
+/* A connection has one turn a round: one that wants more goes behind those that waited before. */
 bool conn_pool_run_yielded(struct conn_pool *pool)
 {
     const uint64_t began_ns = clock_monotonic_ns();
@@ -642,7 +642,7 @@ void conn_settle(struct conn *conn)
 {
     loop_assert_owner(conn->pool->loop);
     go_on(conn);
-    if (conn->state != CONN_OPEN) /* not earlier: the handler may be in the middle of it */
+    if (conn->state != CONN_OPEN) /* not earlier: the handler may be in the middle of input */
         buffer_free(&conn->unread);
     if (conn->state == CONN_OPEN && conn->leaving) {
         conn->leaving = false;
@@ -669,7 +669,8 @@ static void on_event(evutil_socket_t fd, short what, void *context)
     (void)fd;
     struct conn *conn = context;
     loop_is_awake(conn->pool->loop);
-    const bool any = transport_want(&conn->transport) != 0; /* either lets both directions go on */
+    const bool any = transport_want(&conn->transport) != 0; /* either event lets both directions go
+                                                             * on */
     if ((any || what & EV_WRITE) && conn_waits(conn, CONN_BLOCKED))
         flush_unsent(conn);
     if (any || what & EV_READ) {
@@ -683,8 +684,8 @@ static void on_event(evutil_socket_t fd, short what, void *context)
 
 /* ---- deadlines ---- */
 
-/* Closes a reader that has taken nothing since it was blocked; one that has taken something gets
- * its time again. */
+/* Closes a reader that has taken nothing since it was blocked; one that has taken something gets a
+ * new deadline. */
 static void on_stall(struct conn *conn, uint64_t now_ns)
 {
     uint32_t outq = socket_unsent(conn->transport.fd);
@@ -699,8 +700,9 @@ static void on_stall(struct conn *conn, uint64_t now_ns)
     conn_settle(conn);
 }
 
-/* Closes a connection that said goodbye. To a peer whose machine has not taken all replies, since
- * it got no processor or reads slowly, they would be lost: it has as much time as any reader. */
+/* Closes a connection that said goodbye. If the peer's machine has not taken all replies, because
+ * it got no processor or reads slowly, closing would lose them; so it has as much time as any
+ * reader. */
 static void on_lingered(struct conn *conn, uint64_t now_ns)
 {
     uint32_t lingered_ms = (uint32_t)(now_ns / NS_PER_MS) - conn->lingers_since_ms;
@@ -721,11 +723,11 @@ static bool could_not_send(const struct conn *conn)
            conn->handler->busy(conn);
 }
 
-/* Closes a peer that has not sent the rest of a message; one that could not, because it was not
- * read or is owed a reply, gets its time again. */
+/* Closes a peer that has not sent the rest of a message. One that could not, because it was not
+ * read or is owed a reply, gets a new deadline. */
 static void on_overdue(struct conn *conn, uint64_t now_ns)
 {
-    conn_read_now(conn); /* what has come was in time, though nobody looked */
+    conn_read_now(conn); /* what has arrived came in time, though nobody looked */
     if (conn->timed && could_not_send(conn)) {
         begin_time(conn, now_ns);
     } else if (conn->timed && !conn->ended) {

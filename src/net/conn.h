@@ -1,5 +1,5 @@
-/* A connection: bytes, and no meaning. What the bytes mean is its handler's business (session.c;
- * later HTTP).
+/* A connection: bytes, and no meaning. Their meaning is its handler's business (line/session.c,
+ * web/web_session.c).
  *
  * One loop owns a connection at every instant, and only that loop's thread may call anything here.
  * The connections of a loop share a pool: the table of slots by which answers find them, one large
@@ -7,8 +7,8 @@
  * own only for input that can't be executed yet and output that the kernel did not take.
  *
  * Every way into a connection (an event, an answer, a push, a task) ends with conn_settle, which
- * flushes, goes on with what was held, and closes. Only conn_settle frees: until then a connection
- * that failed is doomed, and takes and gives nothing.
+ * flushes, goes on with what was held, and closes. Only conn_settle frees: until then a failed
+ * connection is doomed, and neither takes nor gives anything.
  *
  * `waits` holds why input does not go on; set_wait alone changes it. The other flags:
  *
@@ -22,8 +22,7 @@
  *   timed           a message's time begins to run   conn_end_message; its end   CONN_BLOCKED,
  *                                                    for any other reason        a state but open
  *   leaving         conn_leave                       the call of leave
- *   finishing       conn_finish_when_done            conn_stay
- */
+ *   finishing       conn_finish_when_done            conn_stay */
 #ifndef TALLYCAST_CONN_H
 #define TALLYCAST_CONN_H
 
@@ -42,13 +41,13 @@
 struct answer;
 
 enum {
-    /* A read, and the output of a round at which the handler should let it be flushed. What a peer
-     * that pipelines and never reads costs is about the sum of both. */
+    /* The size of a read, and the output of a round at which the handler should let it be flushed.
+     * A peer that pipelines and never reads costs about the sum of both. */
     CONN_READ_BYTES = 16 * 1024,
     CONN_ROUND_BYTES = 16 * 1024,
-    CONN_TURN_BYTES = 32 * 1024, /* of output, after which the other connections have their turn */
-    /* For which input is drained after the last reply, and how much, once the peer's machine has
-     * all output. Until then it is drained for as long as a reader may stall. */
+    CONN_TURN_BYTES = 32 * 1024, /* of output; then the other connections have their turn */
+    /* How long, and how much, input is drained after the last reply, once the peer's machine has
+     * all output. Until then, it is drained for as long as a reader may stall. */
     CONN_LINGER_MS = 1000,
     CONN_DRAIN_BYTES = 64 * 1024,
 };
@@ -61,10 +60,10 @@ enum conn_state {
     CONN_DOOMED,   /* failed, or was kicked: freed by the next conn_settle */
 };
 
-/* What a peer's messages are, each kind with its own time to be whole. */
+/* The kinds of a peer's messages, each with its own time limit for a whole message. */
 enum conn_messages { CONN_LINES, CONN_REQUESTS, CONN_MESSAGES };
 
-/* Why input does not go on: several at once. */
+/* The reasons why input does not go on; several may hold at once. */
 enum conn_wait {
     CONN_PAUSED = 1 << 0,  /* the handler waits for something other than output */
     CONN_HELD = 1 << 1,    /* whole messages lie in `unread` */
@@ -84,24 +83,24 @@ struct conn_handler {
     bool (*may_read)(struct conn *conn);
     /* The peer sent its last byte, and `len` bytes before it were no whole message. */
     void (*unfinished)(struct conn *conn, size_t len);
-    /* All output was taken after some had to wait, the peer sent its last byte, or
-     * conn_want_writable was called. */
+    /* Output that had to wait was all taken, the peer sent its last byte, or conn_want_writable was
+     * called. */
     void (*writable)(struct conn *conn);
     /* The peer has not sent the rest of a message in time. The handler owes it no reply now. */
     void (*overdue)(struct conn *conn);
     /* The peer passed an open file with the input that comes next, over a Unix socket. Takes it
-     * over. NULL: what is passed is dropped. */
+     * over. NULL: such a file is dropped. */
     void (*file)(struct conn *conn, int file);
-    /* conn_leave was called, and what could be sent was: conn_detach it and take it where it goes.
-     */
+    /* conn_leave was called, and all that could be sent was sent: conn_detach the connection and
+       take it where it goes. */
     void (*leave)(struct conn *conn);
-    /* The server stops: no new input is to be executed. */
+    /* The server stops: new input must not be executed. */
     void (*stop)(struct conn *conn);
     /* Whether it still owes its peer a reply. */
     bool (*busy)(const struct conn *conn);
-    /* Whether it owes a peer that sent its last byte something else than a reply. */
+    /* Whether it owes something other than a reply to a peer that sent its last byte. */
     bool (*owes_pushes)(const struct conn *conn);
-    /* The connection is about to go; leaves whatever list the handler has it on. */
+    /* The connection is about to go: takes it off the handler's lists. */
     void (*close)(struct conn *conn);
     /* The connection is gone; frees the handler's object, in which `conn` is embedded. */
     void (*free)(struct conn *conn);
@@ -120,19 +119,18 @@ struct conn {
     bool ended : 1;     /* no more input comes */
     bool mid_reply : 1; /* a reply of several rounds has begun; no push may come in between */
     bool wants_writable : 1;
-    bool mid_message : 1; /* the handler took the beginning of a message, whose rest is to come */
+    bool mid_message : 1; /* the handler took the beginning of a message; the rest is to come */
     bool timed : 1;       /* on pool->timed: the rest of a message must come in time */
     bool leaving : 1;     /* to another loop */
-    bool finishing : 1;   /* the server stops: closes when everything that was read is answered */
+    bool finishing : 1;   /* the server stops: closes when all that was read is answered */
     union peer peer;
     union {
-        uint32_t
-            blocked_outq; /* where blocked: bytes that the kernel held when it last took some */
-        uint32_t drained_bytes; /* where draining: read and dropped */
+        uint32_t blocked_outq;  /* if blocked: bytes that the kernel held when it last took some */
+        uint32_t drained_bytes; /* if draining: read and dropped */
     };
     union {
-        uint32_t readable_for_ns;  /* before the last read; UINT32_MAX for longer */
-        uint32_t lingers_since_ms; /* where draining: on the monotonic clock, the lower 32 bits */
+        uint32_t readable_for_ns;  /* time before the last read; UINT32_MAX for longer */
+        uint32_t lingers_since_ms; /* if draining: on the monotonic clock, the lower 32 bits */
     };
     struct buffer unread;
     struct buffer unsent;
@@ -159,32 +157,31 @@ struct conn_pool {
     uint32_t count;                         /* connections */
     _Atomic uint64_t closes[CLOSE_REASONS]; /* by any reader; counted when the reason is given */
     char *read_buffer;     /* CONN_READ_BYTES and room for a kept partial message */
-    uint64_t unsent_made;  /* bytes of replies that were made and not sent: they take time, too */
+    uint64_t unsent_made;  /* bytes of replies made and not sent: they take time, too */
     struct buffer out;     /* replies of the round */
-    struct conn *out_conn; /* whose they are; NULL if `out` is empty */
+    struct conn *out_conn; /* their connection; NULL if `out` is empty */
     uint64_t stall_ns;
     uint64_t message_ns[CONN_MESSAGES];    /* time to send a whole message; 0 for no limit */
     struct conn_list blocked;              /* by deadline */
     struct conn_list draining;             /* by deadline */
     struct conn_list timed[CONN_MESSAGES]; /* by deadline */
-    struct conn_list yielded;              /* that go on in the next round */
+    struct conn_list yielded;              /* these go on in the next round */
     struct event timer;                    /* for the first of all deadlines */
     uint64_t timer_due_ns;                 /* UINT64_MAX if it is not set */
     uint64_t timer_fires_ns;               /* the same, but not before it was set */
-    uint64_t grace_until_ns;               /* no deadline is judged before */
+    uint64_t grace_until_ns;               /* no deadline is judged before that */
 };
 
-/* A reader that takes nothing is closed after stall_ns; who does not send the rest of a message,
- * after message_ns of its kind, where 0 stands for no limit. Returns 0, or -1 if memory is short.
- */
+/* Closes a reader that takes nothing after stall_ns, and a peer that does not send the rest of a
+ * message after message_ns of its kind; 0 is no limit. Returns 0, or -1 if memory is short. */
 int conn_pool_init(struct conn_pool *pool, struct loop *loop, struct counters *counters,
                    uint64_t stall_ns, const uint64_t message_ns[CONN_MESSAGES])
     __attribute__((warn_unused_result));
 /* All connections must be gone. */
 void conn_pool_destroy(struct conn_pool *pool);
 
-/* Goes on with some of the connections that had their turn, those first that have waited longest.
- * Once a round; returns whether some wait still. */
+/* Goes on with some of the connections that had their turn, the longest waiting first. Once a
+ * round; returns whether some still wait. */
 bool conn_pool_run_yielded(struct conn_pool *pool);
 
 /* The connection that `ref` names, or NULL if it is gone. */
@@ -196,7 +193,7 @@ void conn_init(struct conn *conn, const struct conn_handler *handler, int fd,
                const union peer *peer);
 
 /* Gives the connection to this pool's loop. Returns 0, or -1 if memory is short: then the caller
- * must conn_abandon it. The caller calls conn_settle when it has done what is to be done first. */
+ * must conn_abandon it. The caller calls conn_settle when it has set the connection up. */
 int conn_attach(struct conn_pool *pool, struct conn *conn) __attribute__((warn_unused_result));
 
 /* Takes the connection out of its pool, with its unread input and unsent output. It belongs to the
@@ -206,7 +203,7 @@ void conn_detach(struct conn *conn);
 /* Closes and frees a connection that no pool owns. */
 void conn_abandon(struct conn *conn);
 
-/* Does what became due. The connection may be gone afterwards. */
+/* Does whatever is due. The connection may be gone afterwards. */
 void conn_settle(struct conn *conn);
 
 /* Room for `len` bytes of output, to be followed by conn_wrote. NULL if memory is short: then the
@@ -217,10 +214,10 @@ void conn_wrote(struct conn *conn, size_t len);
 /* Gives the output of the round to the kernel. */
 void conn_flush(struct conn *conn);
 
-/* For how long, until now on the monotonic clock, the kernel has been seen to take nothing. */
+/* How long the kernel has been seen to take nothing, until now on the monotonic clock. */
 uint64_t conn_blocked_ns(const struct conn *conn, uint64_t now_ns);
 
-/* Whether a push may be tried now: all output was taken and no reply is half said. */
+/* Whether a push may be tried now: all output was taken and no reply is half sent. */
 bool conn_takes_push(const struct conn *conn);
 
 /* Tries to send bytes at once, past the round's output. Returns how many the kernel took. If that
@@ -237,7 +234,7 @@ void conn_pause(struct conn *conn);
 void conn_resume(struct conn *conn);
 void conn_hold(struct conn *conn);
 
-/* Whether one of these is why input does not go on. */
+/* Whether one of these keeps input from going on. */
 static inline bool conn_waits(const struct conn *conn, unsigned waits)
 {
     return (conn->waits & waits) != 0;
@@ -264,13 +261,13 @@ void conn_leave(struct conn *conn);
 /* The server stops: closes once everything that was read is executed, answered and taken. */
 void conn_finish_when_done(struct conn *conn);
 
-/* Takes that back: there is more to come, whatever was executed. */
+/* Takes that back: more output is to come, even after all is executed. */
 void conn_stay(struct conn *conn);
 
-/* Says no more after what was said: closes once it is taken. */
+/* Sends no more: closes once the output so far is taken. */
 void conn_finish(struct conn *conn, enum close_reason reason);
 
-/* Whether it is not listened to any more, and all that it asked is answered. */
+/* Whether the connection is no longer read, and all that it asked is answered. */
 static inline bool conn_is_answered(const struct conn *conn)
 {
     return conn->state != CONN_OPEN && !conn->handler->busy(conn);
@@ -279,8 +276,8 @@ static inline bool conn_is_answered(const struct conn *conn)
 /* Drops the connection at the next conn_settle, without ceremony. */
 void conn_doom(struct conn *conn, enum close_reason reason);
 
-/* Reads what is there already, if the connection is open; for the last look of a stopping server.
- */
+/* Reads input that is there already, if the connection is open; for the last look of a stopping
+   server. */
 void conn_read_now(struct conn *conn);
 
 #endif

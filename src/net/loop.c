@@ -31,7 +31,7 @@ static int make_base(struct loop *loop)
 }
 
 /* Has events of the eventfd reported. The timer makes libevent allocate its table of timers, which
- * never shrinks, so that the first of them need no memory later. */
+ * never shrinks, so the first timers need no memory later. */
 static int watch_waker(struct loop *loop)
 {
     const struct timeval any = {1, 0};
@@ -166,7 +166,7 @@ void loop_post(struct loop *loop, struct loop_task *task)
     waker_wake(&loop->waker);
 }
 
-/* Read once a round, by whoever asks first. */
+/* Reads the clock once a round, at the first call. */
 uint64_t loop_woken_ns(struct loop *loop)
 {
     loop_is_awake(loop);

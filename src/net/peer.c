@@ -1,4 +1,4 @@
-/* Peers' addresses: what was written becomes one, and one becomes what is shown. */
+/* Peers' addresses, from text and to text. */
 #include "net/peer.h"
 
 #include <arpa/inet.h>
@@ -27,7 +27,7 @@ static int parse_port(const char *text, size_t len)
     return port > 0 && port <= PORT_LAST ? port : -1;
 }
 
-/* Where the address ends that begins at `text`: before its bracket, or before the one colon of an
+/* The end of the address that begins at `text`: before its bracket, or before the one colon of an
  * IPv4 address with a port. */
 static const char *address_end(const char *text, const char *end, bool bracketed)
 {
@@ -58,7 +58,7 @@ int peer_parse(union peer *peer, const char *text, size_t len)
     if (!stop || address_parse(&address, at, (size_t)(stop - at)) != 0)
         return -1;
     if (bracketed && !memchr(at, ':', (size_t)(stop - at)))
-        return -1; /* [192.0.2.1] is nobody's way to write it */
+        return -1; /* nobody writes [192.0.2.1] */
     stop += bracketed;
     int port = 0;
     if (stop < end && (*stop != ':' || (port = parse_port(stop + 1, (size_t)(end - stop - 1))) < 0))

@@ -1,4 +1,4 @@
-/* Transports that hold nothing: the socket itself. */
+/* Transports that hold no bytes of their own: the socket itself. */
 #include "net/transport.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@ static ssize_t plain_read(struct transport *transport, char *bytes, size_t len, 
     return recv(transport->fd, bytes, len, MSG_DONTWAIT);
 }
 
-/* The kernel closes what there is no room for. */
+/* The kernel closes files for which there is no room. */
 static ssize_t unix_read(struct transport *transport, char *bytes, size_t len, int *file)
 {
     _Alignas(struct cmsghdr) char control[CMSG_LEN(sizeof(int))];

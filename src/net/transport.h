@@ -1,8 +1,8 @@
-/* What a connection's bytes go through: below conn, which knows no other way to its socket. A kind
- * is a table. Loop's thread that owns the connection.
+/* A transport: carries a connection's bytes, below conn, which knows no other way to its socket. A
+ * kind is a table. Runs on the thread of the loop that owns the connection.
  *
  * A transport may hold bytes of its own between its peer and conn: then there can be input that no
- * event tells of (pending), and a call may wait for the other direction (want). */
+ * event reports (pending), and a call may wait for the other direction (want). */
 #ifndef TALLYCAST_TRANSPORT_H
 #define TALLYCAST_TRANSPORT_H
 
@@ -13,20 +13,20 @@
 struct transport;
 
 struct transport_kind {
-    /* Takes up to `len` bytes of input. Returns how many; 0 at its end; -1 with errno, EAGAIN where
-     * there is none now. An open file that came with them goes to *file, which is left as it is
-     * where none did; it is the caller's. */
+    /* Takes up to `len` bytes of input. Returns how many; 0 at its end; -1 with errno, EAGAIN if
+     * there is none now. An open file that came with them goes to *file, and the caller owns it; if
+     * none came, *file is unchanged. */
     ssize_t (*read)(struct transport *transport, char *bytes, size_t len, int *file);
-    /* Gives `len` bytes of output. Returns how many were taken, or -1 with errno. What was not
-     * taken must come first next time. */
+    /* Gives `len` bytes of output. Returns how many were taken, or -1 with errno. The rest must
+     * come first next time. */
     ssize_t (*write)(struct transport *transport, const char *bytes, size_t len);
     /* Whether it holds input. NULL: never. */
     bool (*pending)(const struct transport *transport);
-    /* The events (EV_READ, EV_WRITE) that it needs, whatever conn waits for. NULL: none. */
+    /* The events (EV_READ, EV_WRITE) that it needs, whatever conn itself waits for. NULL: none. */
     short (*want)(const struct transport *transport);
     /* Tells the peer that no more output comes. */
     void (*shutdown)(struct transport *transport);
-    /* Lets go of everything, the descriptor too. */
+    /* Releases everything, including the descriptor. */
     void (*close)(struct transport *transport);
 };
 

@@ -26,8 +26,8 @@ struct poll *poll_new(const struct name *name, const struct settings *settings,
                       const struct name *choices, unsigned choice_count);
 void poll_free(struct poll *poll);
 
-/* The choice that a voter means: the one of that name, or else that number from 1. Returns its
- * place from 0, or -1. Any thread. */
+/* The choice that a voter means: the one with that name, or else with that number, from 1. Returns
+ * its place from 0, or -1. Any thread. */
 int poll_choice_find(const struct poll *poll, const struct name *name);
 
 static inline unsigned poll_setting(const struct poll *poll, enum setting setting)
@@ -45,8 +45,8 @@ struct poll_texts {
     } text[]; /* the title, then each choice's label */
 };
 
-/* A copy of `texts` with text `index` changed (`len` at most PROTO_TEXT_MAX); where `texts` is
- * NULL, of the poll's defaults, which are the names. The caller owns one reference. NULL if memory
+/* A copy of `texts` with text `index` changed (`len` at most PROTO_TEXT_MAX); if `texts` is NULL, a
+ * copy of the poll's defaults, which are the names. The caller owns one reference. NULL if memory
  * is short. */
 struct poll_texts *poll_texts_change(const struct poll *poll, const struct poll_texts *texts,
                                      unsigned index, const char *bytes, size_t len);

@@ -1,12 +1,11 @@
-/* Who a voter is: keyed hashes, and the file of the key. Hashing is pure and for any thread; the
- * key's file is read or made once, by the main thread at start.
+/* Voters as keyed hashes, and the key's file. Hashing is pure and for any thread; the key's file is
+ * read or made once, by the main thread at start.
  *
- * What is hashed: one byte for the kind, then for a voter or an id= the poll in 4 bytes,
+ * The hashed message: one byte for the kind, then for a voter or an id= the poll in 4 bytes,
  * big-endian, then the name's bytes. So no two kinds, polls or names give the same message. This is
  * durable: the database holds these hashes, and they must never change.
  *
- * The key's file can be missing, damaged, unreadable or unwritable; each is told with the file's
- * name. */
+ * The key's file can be missing, damaged, unreadable or unwritable; each error names the file. */
 #include "poll/voter.h"
 
 #include "base/file.h"
@@ -102,8 +101,8 @@ static ssize_t read_fully(int fd, char *buffer, size_t size)
     return (ssize_t)len;
 }
 
-/* The digits may have gone through an editor, or another system's: a byte order mark before them,
- * blanks and any end of line, or none, around them. */
+/* The digits may have gone through an editor, perhaps on another system: a byte order mark may
+ * stand before them, and blanks and any line ending around them. */
 static bool key_from_text(const char *text, size_t len, struct voter_key *key)
 {
     static const char mark[] = "\xef\xbb\xbf", blanks[] = " \t\r\n";
@@ -122,8 +121,8 @@ static bool key_from_text(const char *text, size_t len, struct voter_key *key)
            key_bytes == VOTER_KEY_BYTES && read_to == end;
 }
 
-/* Refuses what is not a file, and says so if others may read the key. Returns 0, or -1 with errno
- * set. */
+/* Refuses anything but a regular file, and warns if others may read the key. Returns 0, or -1 with
+ * errno set. */
 static int judge_file(int fd, const char *path)
 {
     struct stat status;
@@ -155,7 +154,7 @@ static ssize_t read_file(const char *path, char *text, size_t size)
 enum voter_key_result voter_key_read(const char *path, struct voter_key *key, char *why,
                                      size_t why_size)
 {
-    char text[KEY_TEXT_MAX + 1]; /* one more than there may be, to notice it */
+    char text[KEY_TEXT_MAX + 1]; /* one byte more than allowed, to notice it */
     ssize_t len = read_file(path, text, sizeof text);
     if (len < 0 && errno == ENOENT)
         return VOTER_KEY_MISSING;

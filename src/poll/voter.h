@@ -1,7 +1,7 @@
-/* Who a voter is: hashes under the server's key, and the key's file. The hash is SipHash-2-4 with
- * 128 bits (libsodium), a keyed pseudo-random function, over the kind, the poll and the name:
- * without the key nobody can search a database for a name, link a voter across polls, or make two
- * voters collide. */
+/* Voters as hashes under the server's key, and the key's file. The hash is SipHash-2-4 with 128
+ * bits (libsodium), a keyed pseudo-random function, over the kind, the poll and the name: without
+ * the key nobody can search a database for a name, link a voter across polls, or make two voters
+ * collide. */
 #ifndef TALLYCAST_VOTER_H
 #define TALLYCAST_VOTER_H
 
@@ -17,8 +17,8 @@ struct voter_key {
     unsigned char bytes[VOTER_KEY_BYTES];
 };
 
-/* What a hash stands for. A voter and an id= with the same text never have the same hash. The one
- * of a connection or browser is kept in memory alone. */
+/* The kinds of things that a hash stands for. A voter and an id= with the same text never have the
+ * same hash. The hash of a connection or browser is only kept in memory. */
 enum voter_hash_kind { VOTER_HASH_VOTER = 1, VOTER_HASH_KEY = 2, VOTER_HASH_OWN = 3 };
 
 /* The hash of a voter's name, of an id=, or of a connection or browser, in a poll. `len` is at most

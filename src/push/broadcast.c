@@ -1,15 +1,15 @@
-/* Topics: what a loop shows of each poll, and when. Runs on the broadcast loop's thread.
+/* Topics: which tally of each poll a loop shows, and when. Runs on the broadcast loop's thread.
  *
  * Happy path: broadcast_work takes snapshots off the feed → topic_update keeps the newest →
  * topic_publish (at once, or when the topic has cooled) begins fan-outs → slices of them visit the
- * subscriptions (subscriber.c), which send the topic's line to those that have not got it.
+ * subscriptions (subscriber.c), which send the topic's line to subscribers that lack it.
  *
  * Topics are listed by their last publication (publications.h): a `*` subscription catches up by
  * walking that list from where it stands.
  *
- * Memory that is short for a tally's JSON closes the readers of event streams; for a new poll's
- * topic refuses a SUBSCRIBE that asks for it, and ends the server where its first tally comes: all
- * who subscribed to `*` are owed that. */
+ * If memory is short for a tally's JSON, the readers of event streams are closed. If it is short
+ * for a new poll's topic, a SUBSCRIBE to it is refused; when the poll's first tally comes, the
+ * server ends, since every subscriber to `*` is owed that tally. */
 #include "push/broadcast_internal.h"
 
 #include "base/clock.h"
@@ -70,7 +70,7 @@ bool topic_has_news(const struct topic *topic)
     return false;
 }
 
-/* What a topic's forms show is published, as far as it is new. */
+/* Marks as published what is new in a topic's forms. */
 static void publish_forms(struct topic *topic)
 {
     for (enum encoding encoding = 0; encoding < ENCODING_COUNT; encoding++) {
@@ -84,8 +84,8 @@ static void publish_forms(struct topic *topic)
     }
 }
 
-/* Takes over the snapshot of a poll that has no topic yet. All that showing the poll will take is
- * allocated here: its subscribers are owed each last tally, and perhaps no later one comes. NULL if
+/* Takes over the snapshot of a poll that has no topic yet. All memory for showing the poll is
+ * allocated here: its subscribers are owed each last tally, and no later one may come. NULL if
  * memory is short. */
 static struct topic *topic_new(struct broadcast *broadcast, struct snapshot *snapshot)
 {
@@ -104,7 +104,7 @@ static struct topic *topic_new(struct broadcast *broadcast, struct snapshot *sna
     return topic;
 }
 
-/* A sampled ballot is in this snapshot, and in none that came before it. */
+/* This snapshot holds a sampled ballot that no earlier one holds. */
 static void topic_watch(struct broadcast *broadcast, struct topic *topic,
                         const struct snapshot *snapshot)
 {
@@ -137,7 +137,7 @@ static void topic_update(struct broadcast *broadcast, struct snapshot *snapshot)
     struct topic *topic = broadcast->topics[snapshot->poll->id - 1];
     if (!topic) {
         topic = topic_new(broadcast, snapshot);
-        if (!topic) /* subscribers of all polls are owed it */
+        if (!topic) /* subscribers to all polls are owed it */
             log_fatal("no memory to show a poll: stopping");
         if (snapshot->mark.last_seq == snapshot->seq)
             topic_watch(broadcast, topic, snapshot);
@@ -245,8 +245,8 @@ const struct push_watches *broadcast_watches(const struct broadcast *broadcast)
 
 /* ---- heartbeats ---- */
 
-/* What readers of event streams are sent where there is nothing else to tell. Where memory is short
- * there is none. */
+/* Makes the event that readers of event streams get when there is no news. If memory is short, they
+ * get none. */
 static void make_beat(struct broadcast *broadcast)
 {
     struct buffer *event = &broadcast->beat_event;

@@ -3,8 +3,8 @@
  *
  * Per poll a topic holds the newest snapshot and its line, encoded once. A change after a quiet
  * time is published at once, then at most once in the push interval, and the last change always.
- * Publishing starts a fan-out over the topic's subscriptions, done in slices; a newer snapshot that
- * comes meanwhile simply is what those not yet visited get.
+ * Publishing starts a fan-out over the topic's subscriptions, done in slices; if a newer snapshot
+ * comes meanwhile, the subscriptions not yet visited simply get that.
  *
  * A subscriber whose socket takes no more is parked: it costs one partly sent line, and no fan-out
  * looks at it. When its socket is writable again it is sent the newest of what it missed. */

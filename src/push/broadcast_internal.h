@@ -1,5 +1,5 @@
-/* What broadcast.c and subscriber.c share: the topics of a loop and the subscriptions to them.
- * Nobody else includes it. The loop's thread owns all of it. */
+/* The topics of a loop and the subscriptions to them, which broadcast.c and subscriber.c share. No
+ * other file includes it. The loop's thread owns all of it. */
 #ifndef TALLYCAST_BROADCAST_INTERNAL_H
 #define TALLYCAST_BROADCAST_INTERNAL_H
 
@@ -12,8 +12,8 @@
 #include "push/subscriber.h"
 
 enum {
-    GATHER_BYTES = 32 * 1024, /* tallies that are sent to one subscriber in one write; the longest
-                                 fits in any encoding */
+    GATHER_BYTES = 32 * 1024, /* tallies for one subscriber in one write; the longest fits in any
+                                 encoding */
 };
 
 struct subscription;
@@ -43,18 +43,18 @@ struct topic {
 };
 
 /* One SUBSCRIBE of one connection; or, with `except`, an UNSUBSCRIBE that `*` must not override.
- * `sent` says what the reader has: of a topic, the version of the tally last sent; of `*`, the
- * number of the publication up to which everything was sent. So what it still lacks is never
+ * `sent` says what the reader has: for a topic, the version of the tally last sent; for `*`, the
+ * number of the publication up to which everything was sent. So what the reader lacks is never
  * stored, only compared. */
 struct subscription {
     struct subscriber *subscriber;
     struct topic *topic; /* NULL for `*` */
     uint64_t sent;
-    uint64_t owed; /* of a subscriber that leaves: the version that it is owed at least */
+    uint64_t owed; /* if its subscriber leaves: the least version that it is owed */
     uint64_t not_before_ns;
     uint32_t every_ms;
     bool except;
-    struct event *pace_timer;           /* owned; NULL until it first had to wait */
+    struct event *pace_timer;           /* owned; NULL until it first has to wait */
     struct fanout_member member;        /* of the topic's fan-out or of `all`; not if `except` */
     TAILQ_ENTRY(subscription) own_link; /* subscriber.own */
 };
@@ -70,11 +70,11 @@ struct subscriber {
     uint32_t excepted;
     uint64_t *named; /* bits by poll id - 1 of the topics in own; NULL until there are some beside
                         `*` */
-    /* Its peer has half-closed and had its replies; it is owed what there was then. */
+    /* Its peer has half-closed and got its replies; it is owed the tallies as of then. */
     bool leaves;
-    bool owed_is_published; /* of `*`, all of that */
-    uint64_t end_number;    /* of the last publication then or, once owed_is_published, by when
-                               that was found */
+    bool owed_is_published; /* for `*`: all of that */
+    uint64_t end_number;    /* the last publication then or, once owed_is_published, when that was
+                               found */
 };
 
 struct broadcast {
@@ -90,9 +90,9 @@ struct broadcast {
     struct event cool_timer;
     struct fanout all; /* of the `*` subscriptions */
     struct fanout_queue busy;
-    bool last;           /* intervals count no more */
-    struct fanout beats; /* of subscribers to whom silence must be told from a dead connection */
-    struct event beat_timer; /* while there are some */
+    bool last;               /* intervals count no more */
+    struct fanout beats;     /* subscribers that must tell silence from a dead connection */
+    struct event beat_timer; /* set while there are some */
     struct buffer beat_event;
     struct push_watches watches;
     char gather[GATHER_BYTES]; /* for one subscriber's tallies */
@@ -106,7 +106,7 @@ const struct buffer *broadcast_form(const struct broadcast *broadcast, struct to
 /* Adds a subscriber to those that get heartbeats. */
 void broadcast_beat(struct broadcast *broadcast, struct subscriber *subscriber);
 
-/* Whether there is something newer than what was published, in any form. */
+/* Whether anything is newer than the last publication, in any form. */
 bool topic_has_news(const struct topic *topic);
 
 /* The topic of a poll; made from the tally if its first snapshot has not arrived. NULL if memory is
@@ -119,8 +119,8 @@ struct topic *broadcast_published_after(struct broadcast *broadcast, uint64_t nu
 /* Takes the snapshots that have arrived. */
 void broadcast_receive(struct broadcast *broadcast);
 
-/* Sends one subscription what it lacks, if its time and its socket allow; one whose socket does not
- * is parked. The connection may be gone afterwards. */
+/* Sends one subscription what it lacks, if its time and its socket allow; parks it if its socket
+ * does not. The connection may be gone afterwards. */
 fanout_visit subscription_visit;
 
 /* Sends a heartbeat, if the socket takes it. The connection may be gone afterwards. */

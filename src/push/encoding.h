@@ -1,7 +1,6 @@
-/* In which form a subscriber gets its tallies. Each tally is encoded once a loop and form, however
- * many subscribers there are. A form's version is that of the last entry that changed what it
- * shows.
- */
+/* The form in which a subscriber gets its tallies. Each tally is encoded once a loop and form,
+ * however many subscribers there are. A form's version is that of the last entry that changed what
+ * it shows. */
 #ifndef TALLYCAST_ENCODING_H
 #define TALLYCAST_ENCODING_H
 

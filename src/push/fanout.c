@@ -47,7 +47,7 @@ static void insert(struct fanout *fanout, struct fanout_member *member)
 {
     TAILQ_INSERT_TAIL(&fanout->members, member, link);
     fanout->count++;
-    /* The round goes past the new one too; its last member must not fall out of it. */
+    /* The round also passes the new member; its last member must not fall out. */
     if (fanout->is_busy)
         fanout->remaining++;
 }

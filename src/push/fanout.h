@@ -1,8 +1,8 @@
 /* A round over many members, a slice at a time: each publication owes every member one visit. A
- * round that is begun anew goes on where it stopped; one after a whole one begins further on, by
- * the golden section, which spreads the beginnings evenly. So nobody is always first, or always
- * last. A member that can't be served is parked: rounds pass it without a look, and so thousands of
- * them cost nothing, until it is taken back. One thread. */
+ * round that is begun anew goes on where it stopped. After a whole round, the next begins further
+ * on, by the golden section, which spreads the beginnings evenly. So no member is always first, or
+ * always last. A member that can't be served is parked until it is taken back: rounds pass it
+ * without a look, so thousands of them cost nothing. One thread. */
 #ifndef TALLYCAST_FANOUT_H
 #define TALLYCAST_FANOUT_H
 
@@ -10,13 +10,13 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-/* Embedded in what is visited. Owned by whoever made it; in one fan-out at most. */
+/* Embedded in the object that is visited. Owned by whoever made it; in one fan-out at most. */
 struct fanout_member {
     TAILQ_ENTRY(fanout_member) link; /* fanout.members; not while parked */
     bool parked;
 };
 
-/* What a visit to a member does. Any member may leave, or be parked, during it. */
+/* A visit to a member. Any member may leave, or be parked, during it. */
 typedef void fanout_visit(struct fanout_member *member);
 
 TAILQ_HEAD(fanout_members, fanout_member);
@@ -29,10 +29,10 @@ struct fanout {
     uint32_t parked;
     uint32_t remaining;           /* visits owed since the last publication */
     uint64_t visits;              /* ever */
-    uint32_t turn;                /* when so many are owed, the next one to visit is `start` */
+    uint32_t turn;                /* when so many visits are owed, the next one is to `start` */
     struct fanout_member *cursor; /* the next to visit; NULL means the first */
-    struct fanout_member *start;  /* the first of the next round; the same */
-    struct fanout_queue *busy;    /* those that owe visits */
+    struct fanout_member *start;  /* the first of the next round; NULL as above */
+    struct fanout_queue *busy;    /* the fan-outs that owe visits */
     TAILQ_ENTRY(fanout) busy_link;
     bool is_busy;
 };
@@ -52,7 +52,7 @@ void fanout_join(struct fanout *fanout, struct fanout_member *member);
 /* Parked or not. */
 void fanout_leave(struct fanout *fanout, struct fanout_member *member);
 
-/* No effect on one that is parked, or not, already. */
+/* No effect on a member that is parked, or not, already. */
 void fanout_park(struct fanout *fanout, struct fanout_member *member);
 void fanout_unpark(struct fanout *fanout, struct fanout_member *member);
 

@@ -1,5 +1,5 @@
-/* What was published when (see publications.h). On the broadcast loop's thread. Nothing can fail.
- */
+/* The order of publications (see publications.h). On the broadcast loop's thread. Nothing can
+   fail. */
 #include "push/publications.h"
 
 #include "base/log.h"
@@ -28,8 +28,8 @@ void publications_add(struct publications *publications, struct published *thing
     publications->entries[publications->count++] = (struct publication){thing->number, thing};
 }
 
-/* The place of the first entry with a greater number; the count if there is none. Looks from the
- * end on at twice the distance each time, then halves: most readers lack little. */
+/* The place of the first entry with a greater number; the count if there is none. Searches from the
+ * end with doubling distances, then halves: most readers lack little. */
 static uint32_t place_after(struct publications *publications, uint64_t number)
 {
     uint32_t distance = 1, high = publications->count, low = 0;

@@ -1,8 +1,8 @@
 /* The order in which things were last published, for readers that catch up: each goes on after the
- * number up to which it has everything. A thing that is published again goes to the end, and the
- * entry that it leaves behind is passed over; entries are as many as things, up to a factor. So
- * whoever walks from any number to the end looks at each thing a bounded number of times, and
- * finding where to begin costs the logarithm of how far that is from the end. One thread. */
+ * number up to which it has everything. A thing that is published again goes to the end, and
+ * readers pass over the entry that it leaves behind. The number of entries is that of the things,
+ * up to a factor. So a walk from any number to the end looks at each thing a bounded number of
+ * times, and finding its beginning costs the logarithm of its distance from the end. One thread. */
 #ifndef TALLYCAST_PUBLICATIONS_H
 #define TALLYCAST_PUBLICATIONS_H
 
@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-/* Embedded in what is published. */
+/* Embedded in the thing that is published. */
 struct published {
     uint64_t number; /* of its last publication; 0 for none */
 };
@@ -23,7 +23,7 @@ enum {
 /* All zero is an empty one. */
 struct publications {
     uint64_t last_number;
-    uint32_t things; /* that were ever published: POLLS_MAX at most */
+    uint32_t things; /* ever published: POLLS_MAX at most */
     uint32_t count;  /* of entries */
     uint64_t steps;  /* that publications_after took, ever */
     struct publication {

@@ -46,7 +46,7 @@ void push_watch_wait(struct push_watches *watches, struct push_watch **waiting, 
     *waiting = watch;
 }
 
-/* After its figures are counted: who sees the report sees them too. */
+/* Called after the figures are counted, so a reader of the report sees them too. */
 static void report(struct push_watches *watches, const struct push_watch *watch)
 {
     const struct push_report words = {
@@ -59,8 +59,8 @@ static void report(struct push_watches *watches, const struct push_watch *watch)
     seqlog_add(watch->mark.traced ? &watches->traced : &watches->sampled, &words, sizeof words);
 }
 
-/* Ends a watch without its pushes. Its ballots are reported all the same: who asks for one must not
- * wait for ever. */
+/* Ends a watch without its pushes. Its ballots are reported all the same, since a query for one
+ * must not wait for ever. */
 static void give_up(struct push_watches *watches, struct push_watch *watch)
 {
     watch->first_ns = watch->last_ns = 0;
@@ -76,8 +76,8 @@ static void watch_rounds(struct push_watch *watch, const struct fanout *const fa
     }
 }
 
-/* Nothing that shows the first watch's ballots has gone out yet: the same pushes will show those of
- * the second. */
+/* Merges two watches. Nothing that shows the first one's ballots has gone out yet, so the same
+ * pushes will show those of both. */
 static void merge(struct push_watch *watch, const struct push_watch *other,
                   const struct fanout *const fanouts[PUSH_FANOUTS])
 {
@@ -136,7 +136,7 @@ static void count(struct push_watches *watches, const struct push_watch *watch)
     journey_count(watches->stats, at_ns, JOURNEY_first_push, JOURNEY_last_push);
 }
 
-/* One look at the clock for the pushes of a slice, not one a push: "last" is exact to the time that
+/* Reads the clock once for the pushes of a slice, not once a push: "last" is exact to the time that
  * a slice takes. */
 void push_watches_look(struct push_watches *watches)
 {

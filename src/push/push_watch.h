@@ -1,11 +1,11 @@
 /* The last part of a ballot's journey, as one broadcast loop sees it: when a fan-out that shows a
  * sampled ballot wrote its first push, and its last. A watch begins with the mark of a snapshot
  * (tally.h), waits until the poll is published (a newer snapshot that replaces the marked one
- * meanwhile shows the ballot too), and ends when everyone who was owed a visit then has had it.
- * Readers that are parked, or that wait for their own interval, are not waited for.
+ * meanwhile shows the ballot too), and ends when every subscription that was owed a visit then has
+ * had it. It does not wait for readers that are parked, or that wait for their own interval.
  *
  * The loop's thread, but where said. A loop has a few watches and never waits for one: a ballot
- * that finds none free has no pushes, and one that was traced takes precedence. */
+ * that finds none free has no pushes, and a traced one takes precedence. */
 #ifndef TALLYCAST_PUSH_WATCH_H
 #define TALLYCAST_PUSH_WATCH_H
 
@@ -16,16 +16,16 @@
 enum { PUSH_WATCHES = 16, PUSH_FANOUTS = 2 };
 
 struct push_watch {
-    struct push_watch **place; /* where it is listed as active; NULL while it is not */
+    struct push_watch **place; /* where it is listed as active; NULL if it is not */
     uint32_t poll;
     bool pushed; /* something was written since last_ns */
     struct snapshot_mark mark;
     uint64_t first_ns, last_ns; /* of the pushes; 0 for none */
     const struct fanout *fanouts[PUSH_FANOUTS];
-    uint64_t until[PUSH_FANOUTS]; /* visits of each, at which it has seen everyone */
+    uint64_t until[PUSH_FANOUTS]; /* count of visits by which each has visited everyone */
 };
 
-/* What a loop reports: words for a seqlog. It is about every ballot of the poll from first_seq to
+/* A loop's report: words for a seqlog. It is about every ballot of the poll from first_seq to
  * last_seq. */
 struct push_report {
     uint64_t poll;
@@ -44,14 +44,14 @@ struct push_watches {
 
 void push_watches_init(struct push_watches *watches, struct journey_stats *stats);
 
-/* A snapshot with a mark that is news has come. *waiting is the poll's watch that waits for
- * publication, NULL if there is none; it may be filled. */
+/* A snapshot with a new mark has come. *waiting is the poll's watch that waits for publication,
+ * NULL if there is none; it may be filled. */
 void push_watch_wait(struct push_watches *watches, struct push_watch **waiting, uint32_t poll,
                      const struct snapshot_mark *mark);
 
-/* The poll was published, and these fan-outs have begun. *waiting becomes *active. If there is such
- * a one already, the two become one as long as nothing was pushed; else one of them is given up,
- * and reported without pushes. */
+/* The poll was published, and these fan-outs have begun. *waiting becomes *active. If one is active
+ * already, the two become one if nothing was pushed yet; otherwise one of them is given up, and
+ * reported without pushes. */
 void push_watch_begin(struct push_watches *watches, struct push_watch **waiting,
                       struct push_watch **active, const struct fanout *const fanouts[PUSH_FANOUTS]);
 

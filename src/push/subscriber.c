@@ -5,8 +5,9 @@
  * connection that takes no output parks its subscriptions, one by one as they are visited; when it
  * takes output again it catches up: one write with the newest tally of each topic that it lacks.
  *
- * Memory that is short refuses a SUBSCRIBE or UNSUBSCRIBE with LIMIT, lets a push come before its
- * interval is over, and closes a connection where a tally can't be encoded or its rest be kept. */
+ * If memory is short, a SUBSCRIBE or UNSUBSCRIBE is refused with LIMIT, a push comes before its
+ * interval is over, and a connection is closed if a tally can't be encoded or its rest can't be
+ * kept. */
 #include "push/broadcast_internal.h"
 
 #include "base/clock.h"
@@ -44,8 +45,8 @@ static void mark_sent(struct broadcast *broadcast, struct subscription *subscrip
     counter_add(&broadcast->counters->updates_sent, 1);
 }
 
-/* Sends what was gathered. Of what the kernel did not take, keeps only the rest of a tally that it
- * took the beginning of: the others are sent later, if they are the newest then. */
+/* Sends the gathered tallies. If the kernel took only the beginning of a tally, keeps its rest; the
+ * tallies after it are sent later, if they are still the newest. */
 static void gather_send(struct broadcast *broadcast, struct conn *conn,
                         const struct gathered *gathered)
 {
@@ -116,8 +117,8 @@ static bool set_pace(const struct broadcast *broadcast, struct subscription *sub
                                         event_add(subscription->pace_timer, &wait) == 0);
 }
 
-/* Whether a push must wait for the subscription's interval; it is then sent when that is over.
- * Where there is no memory for a timer it goes out at once: rather too early than never. */
+/* Whether a push must wait for the subscription's interval; it is then sent when that is over. If
+ * there is no memory for a timer, it goes out at once: too early is better than never. */
 static bool waits_for_interval(const struct broadcast *broadcast, struct subscription *subscription)
 {
     if (subscription->every_ms == 0 || broadcast->last || subscription->subscriber->conn->ended)
@@ -190,7 +191,7 @@ static void send_published(struct broadcast *broadcast, struct subscription *all
         }
         if (subscriber->conn->state != CONN_OPEN)
             return;
-        if (gathered.count == 0) { /* the rest is subscribed or excepted by name, or no news */
+        if (gathered.count == 0) { /* the others are subscribed or excepted by name, or no news */
             all->sent = passed;
             continue;
         }
@@ -212,14 +213,14 @@ static void send_topic(struct broadcast *broadcast, struct subscription *subscri
 
 /* ---- leaving ---- */
 
-/* Whether a poll that `*` must tell of cools since before the end, and has changed meanwhile:
+/* Whether a poll that `*` covers has been cooling since before the end, and has changed meanwhile:
  * perhaps before the end, too. */
 static bool awaits_cooling(const struct subscriber *subscriber)
 {
     const struct topic *topic;
     TAILQ_FOREACH (topic, &subscriber->broadcast->cooling, cooling_link) {
         if (topic->published.number > subscriber->end_number)
-            break; /* they are in the order of their publications */
+            break; /* they are in the order of publication */
         if (topic->forms[subscriber->encoding].published < version_of(topic, subscriber) &&
             !is_named(subscriber, topic))
             return true;
@@ -227,8 +228,8 @@ static bool awaits_cooling(const struct subscriber *subscriber)
     return false;
 }
 
-/* A reader that half-closed, and has had its replies, is owed the tallies of that instant: a poll
- * by name at once, though it cools; of `*`, when it is published. It is sent no more than that, or
+/* A reader that half-closed, and got its replies, is owed the tallies of that instant: of a poll by
+ * name at once, even while it cools; of `*`, when they are published. It gets no more than that, or
  * it would stay as long as there are ballots. */
 static void note_end(struct subscriber *subscriber)
 {
@@ -275,7 +276,7 @@ static bool is_due(const struct broadcast *broadcast, const struct subscription 
                                      : broadcast->publications.last_number);
 }
 
-/* Whether it is owed one already that the last one has replaced. */
+/* Whether it is still owed a tally that the newest one has replaced. */
 static bool has_missed(const struct broadcast *broadcast, const struct subscription *subscription)
 {
     const struct topic *topic = subscription->topic;
@@ -292,7 +293,7 @@ void subscription_visit(struct fanout_member *member)
     note_end(subscription->subscriber);
     if (!is_due(broadcast, subscription))
         return;
-    if (!conn_takes_push(conn)) { /* this tally may be sent yet, if no newer one comes before */
+    if (!conn_takes_push(conn)) { /* this tally may still be sent, if no newer one comes first */
         if (has_missed(broadcast, subscription))
             counter_add(&broadcast->counters->updates_conflated, 1);
         fanout_park(fanout_of(subscription), &subscription->member);
@@ -345,7 +346,7 @@ static void catch_up_own(struct subscriber *subscriber)
 void subscriber_catch_up(struct subscriber *subscriber)
 {
     struct broadcast *broadcast = subscriber->broadcast;
-    /* What a reply has just shown must not be followed by an older tally. */
+    /* An older tally must not follow what a reply has just shown. */
     broadcast_receive(broadcast);
     note_end(subscriber);
     if (!conn_takes_push(subscriber->conn))
@@ -476,7 +477,7 @@ static void add_own(struct subscriber *subscriber, struct subscription *own)
     set_named(subscriber, own->topic, true);
 }
 
-/* `*` takes the place of what was subscribed or excepted by name. */
+/* `*` replaces all subscriptions and exceptions by name. */
 static int add_all(struct subscriber *subscriber, uint32_t every_ms)
 {
     struct broadcast *broadcast = subscriber->broadcast;
@@ -509,7 +510,7 @@ int subscriber_add(struct subscriber *subscriber, const struct poll *poll, uint3
 {
     struct broadcast *broadcast = subscriber->broadcast;
     loop_assert_owner(broadcast->loop);
-    /* So that what was answered to this client before is in what it is sent. */
+    /* So that the tallies include all that this client was told before. */
     broadcast_receive(broadcast);
     struct topic *topic = poll ? broadcast_topic(broadcast, poll) : NULL;
     if (poll && !topic)

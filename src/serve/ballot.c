@@ -1,19 +1,19 @@
 /* Ballots as requests to the ledger. Runs on the worker's thread.
  *
- * Fails: memory that is short for the voter's name, in a poll that records names, refuses the
- * ballot with LIMIT. */
+ * Fails: if memory is short for the voter's name, in a poll that records names, the ballot is
+ * refused with LIMIT. */
 #include "serve/ballot.h"
 
 #include "poll/voter.h"
 
-/* Whether a poll's voters are known by more than what they say. */
+/* Whether a poll knows its voters by more than the names that they give. */
 static bool is_known(const struct poll *poll)
 {
     return poll_setting(poll, SETTING_VOTERS) != VOTERS_NAMED;
 }
 
-/* The key of a ballot: its id=; or, so that nobody is told of a ballot that somebody else has cast
- * under the same name, whose it is. */
+/* The key of a ballot: its id=, or else its claimant, so that nobody is told of a ballot that
+ * somebody else has cast under the same name. */
 static uint8_t find_key(const struct server *server, const struct ballot *ballot, struct hash *key)
 {
     const struct poll *poll = ballot->poll;

@@ -4,7 +4,7 @@
  * connection and greets it → a client that subscribes leaves, with its unread input, and arrives at
  * a broadcast worker → its connection closes, and it leaves admission.
  *
- * Memory that is short at an arrival closes that client alone. */
+ * If memory is short at an arrival, that client alone is closed. */
 #include "serve/client.h"
 
 #include "net/admission.h"
@@ -27,7 +27,7 @@ static void log_open(const struct client *client)
                   client_peer_text(client, peer), client_protocol(client)->kind(client));
 }
 
-/* The client's new worker takes it, with what it has not read yet. */
+/* The client's new worker takes it, with its unread input. */
 static void arrive(struct loop_task *task)
 {
     struct client *client = container_of(task, struct client, arrival);
@@ -97,7 +97,7 @@ void client_answered(struct client *client, uint32_t resume_at)
 bool client_may_read(struct conn *conn)
 {
     struct client *client = client_of(conn);
-    if (client->worker->stage >= WORKER_STOPPING) /* all that was read before is executed by now */
+    if (client->worker->stage >= WORKER_STOPPING) /* all earlier input is executed by now */
         client->refuses_input = true;
     if (!worker_ring_is_full(client->worker))
         return true;
@@ -111,7 +111,7 @@ bool client_is_busy(const struct conn *conn)
     return container_of(conn, const struct client, conn)->in_flight > 0;
 }
 
-/* A subscriber that half-closed is owed the tallies as they stood. */
+/* A subscriber that half-closed is owed the tallies as of that instant. */
 bool client_owes_pushes(const struct conn *conn)
 {
     const struct client *client = container_of(conn, const struct client, conn);

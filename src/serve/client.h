@@ -17,17 +17,17 @@
 
 struct client;
 
-/* What a protocol is made of. The handler is the connection's, so a client's protocol is found by
- * it. */
+/* A protocol's parts. The handler is the connection's, and leads to the client's protocol. */
 struct client_protocol {
     struct conn_handler handler; /* first */
     size_t size;                 /* of the object in which the client is embedded, in bytes */
-    bool peer_begins;            /* what it is to be told can depend on what it asks */
-    /* The client has come to its first worker: greets it, or tells it why it is refused. */
+    bool peer_begins;            /* the peer speaks first, so a refusal can depend on its request */
+    /* The client has arrived at its first worker: greets it, or tells it why it is refused. */
     void (*greet)(struct client *client);
     /* The ledger answered a request of this client. */
     void (*answer)(struct client *client, const struct answer *answer);
-    /* For a person: what the client is ("voter", "web"...), and who it says that it is, or NULL. */
+    /* For a person: the client's kind ("voter", "web"...), and the name that it gives itself, or
+     * NULL. */
     const char *(*kind)(const struct client *client);
     const char *(*voter)(const struct client *client);
 };
@@ -43,8 +43,8 @@ struct client {
     uint64_t id; /* as CLIENTS shows it; never reused while the server runs */
     uint32_t in_flight;
     bool admin : 1;
-    bool refused : 1;        /* one connection too many: told so, and closed */
-    bool refuses_input : 1;  /* the server stops: what is read now is not executed */
+    bool refused : 1;        /* one connection too many: it is told so, and closed */
+    bool refuses_input : 1;  /* the server stops: input read from now on is not executed */
     bool waits_for_ring : 1; /* on worker->waiting */
     uint64_t messages;       /* lines or requests that were executed */
     uint64_t opened_ns;
@@ -70,8 +70,8 @@ static inline const struct client_protocol *client_protocol(const struct client 
     return container_of(client->conn.handler, const struct client_protocol, handler);
 }
 
-/* Makes it a subscriber, whose tallies come in this encoding, unless it is one. Returns 0, or -1 if
- * memory is short. */
+/* Makes the client a subscriber, with its tallies in this encoding, unless it is one already.
+ * Returns 0, or -1 if memory is short. */
 int client_subscribe(struct client *client, enum encoding encoding)
     __attribute__((warn_unused_result));
 
@@ -88,7 +88,7 @@ void client_stop(struct conn *conn);
 void client_close(struct conn *conn);
 void client_free(struct conn *conn); /* last of all; frees the object */
 
-/* `connection:BOOT-ID:ID`, which no connection of this or another run has beside it. Returns its
+/* `connection:BOOT-ID:ID`: no other connection of this or another run has the same. Returns its
  * length; `words` has room for CLIENT_WORDS_MAX. */
 enum { CLIENT_WORDS_MAX = 64 };
 size_t client_own_words(const struct client *client, char *words);

@@ -1,4 +1,5 @@
-/* Who votes, by the poll's setting `voters`. Worker's thread; nothing is allocated. */
+/* Decides a ballot's identity by the poll's setting `voters`. Worker's thread; nothing is
+ * allocated. */
 #include "serve/identity.h"
 
 #include "base/log.h"
@@ -10,7 +11,7 @@ static int refuse(const char **why, const char *text)
     return ERR_BAD_ARGUMENT;
 }
 
-/* Takes what the source wrote. */
+/* Takes the words that the source wrote. */
 static int take_words(struct identity *identity, size_t len)
 {
     INVARIANT(len <= IDENTITY_WORDS_MAX);

@@ -1,7 +1,7 @@
-/* Who votes: one function for all protocols. A protocol fills a claim with what it knows of whoever
- * casts a ballot; the poll decides what of it counts; the words that the ballot is cast under come
- * back, or an error. Whatever else is to tell voters apart, or to weigh them, has its place here: a
- * member of the claim, and what comes of it in the identity. Worker's thread. */
+/* The identity under which a ballot is cast: one function for all protocols. A protocol fills a
+ * claim with what it knows of the voter; the poll decides which part counts; the result is the
+ * words that the ballot is cast under, or an error. Any other way to tell voters apart, or to weigh
+ * them, belongs here: as a member of the claim, and its result in the identity. Worker's thread. */
 #ifndef TALLYCAST_IDENTITY_H
 #define TALLYCAST_IDENTITY_H
 
@@ -10,39 +10,40 @@
 
 enum { IDENTITY_WORDS_MAX = PROTO_VOTER_MAX }; /* bytes */
 
-/* How a protocol tells what only some polls go by: it is asked only where it counts. Each writes
- * words and returns their length. */
+/* Functions by which a protocol tells what only some polls need: they are called only for such
+ * polls. Each writes words and returns their length. */
 struct claim_source {
-    /* The address that asks; 0 if that can't be told. */
+    /* The address that asks; 0 if it is unknown. */
     size_t (*address)(void *asker, char words[IDENTITY_WORDS_MAX]);
-    /* What no other connection, or browser, has. */
+    /* Words that no other connection, or browser, has. */
     size_t (*own)(void *asker, char words[IDENTITY_WORDS_MAX]);
-    /* The same, of what it has shown already: nothing new is given to it. */
+    /* The same, from what the asker has shown already: it is given nothing new. */
     size_t (*shown)(void *asker, char words[IDENTITY_WORDS_MAX]);
 };
 
 struct claim {
     struct span name;     /* the voter's, given with this ballot; at is NULL for none */
-    struct span standing; /* the one for all ballots of the connection that give none; or NULL */
+    struct span standing; /* the name for the connection's ballots that give none; or NULL */
     const struct claim_source *source;
     void *asker; /* handed to the source */
 };
 
-/* Who votes in a poll, for as long as the claim stays as it is. */
+/* A voter's identity in a poll. Valid while the claim is unchanged. */
 struct identity {
-    struct span words; /* that are hashed: of all spellings of a name the same */
-    struct span shown; /* that are recorded where the poll records names */
+    struct span words; /* to be hashed: the same for all spellings of a name */
+    struct span shown; /* to be recorded if the poll records names */
     char made[IDENTITY_WORDS_MAX];
     struct voter_name name;
 };
 
-/* Decides who votes. Returns 0; ERR_VOTER_REQUIRED where the poll's voters have names and none is
- * given; or ERR_BAD_ARGUMENT, with *why a static text for a person, for what is no name, a name in
- * another poll, or an address that can't be told. */
+/* Decides who votes. Returns 0; ERR_VOTER_REQUIRED if the poll's voters have names and none is
+ * given; or ERR_BAD_ARGUMENT, with *why a static text for a person, for an invalid name, a name in
+ * a poll without names, or an unknown address. */
 int identity_find(const struct poll *poll, const struct claim *claim, struct identity *identity,
                   const char **why) __attribute__((warn_unused_result));
 
-/* What tells whoever claims an identity from others that claim the same. Returns its length. */
+/* Writes words that tell this claimant of an identity from others that claim the same one. Returns
+ * their length. */
 size_t identity_claimant(const struct claim *claim, char words[IDENTITY_WORDS_MAX]);
 
 #endif

@@ -1,15 +1,15 @@
 /* Listening sockets. Runs on the main thread.
  *
  * Happy path: readable → accept a few → set the socket's options → client_open hands it to the
- * ingest worker with the fewest. One connection too many is handed over as well, to be told so;
- * where the peer speaks first, when it has (reserve.c), so that probes are answered.
+ * ingest worker with the fewest. One connection too many is handed over as well, to be told so. If
+ * its peer speaks first, that waits until it has (reserve.c), so that probes are answered.
  *
- * Workers are slower to welcome a connection than this thread is to accept it, and welcome all that
- * wait before they look at anybody else. So only a few may be on their way; the others wait in the
- * kernel's queue, and a flood of connections does not delay those who vote.
+ * Workers welcome a connection more slowly than this thread accepts it, and welcome all that wait
+ * before they look at any other. So only a few may be on their way. The others wait in the kernel's
+ * queue, and a flood of connections does not delay voters.
  *
- * EMFILE and ENFILE: accepting pauses for 100 ms, so that it neither spins nor loses who waits in
- * the kernel's queue. */
+ * EMFILE and ENFILE: accepting pauses for 100 ms, so that it neither spins nor loses the
+ * connections in the kernel's queue. */
 #include "serve/listener.h"
 
 #include "net/admission.h"
@@ -42,13 +42,13 @@ enum {
     ARRIVING_PAUSE_MS = 1,
     PAUSE_MS = 100,
     REFUSALS_TOLD_S = 60, /* between two lines in the log */
-    REFUSALS_OVER_S = 5,  /* without one, after which they are over */
+    REFUSALS_OVER_S = 5,  /* so long without a refusal, and they are over */
 };
 
 struct listening {
     struct listener *listener;
     int fd;
-    const struct client_protocol *protocol; /* that is spoken there */
+    const struct client_protocol *protocol; /* spoken there */
     bool admin;
     struct event event;
     char address[320];
@@ -61,10 +61,10 @@ struct listener {
     struct event pause_timer;
     struct reserve *reserve; /* of connections too many */
     struct {
-        bool told;        /* that some are turned away; until it is told that none are */
-        uint64_t told_ns; /* when, last */
-        uint64_t last_ns; /* when the last one was */
-        uint64_t count;   /* since it was told last */
+        bool told;        /* the log says that some are turned away, and not yet that none are */
+        uint64_t told_ns; /* when it last said so */
+        uint64_t last_ns; /* of the last refusal */
+        uint64_t count;   /* refusals since it last said so */
     } refusals;
     char admin_path[sizeof(
         ((struct sockaddr_un *)0)->sun_path)]; /* empty until the socket is ours */
@@ -79,7 +79,7 @@ struct listener {
 
 /* ---- accepting ---- */
 
-/* Whether the peer is a member of the group; its own one is among them. */
+/* Whether the peer is a member of the group, by its own group or a supplementary one. */
 static bool is_member(int fd, gid_t group)
 {
     static gid_t groups[NGROUPS_MAX]; /* the main thread accepts */
@@ -93,7 +93,7 @@ static bool is_member(int fd, gid_t group)
 }
 
 /* The admin socket is for the server's own user, root, and the group that the configuration names.
- * Its mode says so already; this holds where modes do not. */
+ * Its mode says so already; this also holds where modes have no effect. */
 static bool is_administrator(int fd, const struct config *config)
 {
     struct ucred peer;
@@ -125,7 +125,7 @@ static void admit_admin(struct listener *listener, int fd, const union peer *pee
     close(fd);
 }
 
-/* A line in the log when connections begin to be turned away, and once a minute while they are. */
+/* Logs a line when the server begins to turn connections away, and one a minute while it does. */
 static void note_refusal(struct listener *listener, const union peer *peer)
 {
     const struct config *config = listener->server->config;
@@ -146,7 +146,7 @@ static void note_refusal(struct listener *listener, const union peer *peer)
     listener->refusals.count = 0;
 }
 
-/* And one when a connection is taken some time after the last that was turned away. */
+/* Logs a line when a connection is taken some time after the last refusal. */
 static void note_admission(struct listener *listener)
 {
     uint64_t now_ns = clock_monotonic_ns();
@@ -202,7 +202,8 @@ static void stop_accepting(struct listener *listener)
         event_del(&listener->sockets[i].event);
 }
 
-/* Returns 0, or -1 with errno set; then some are accepted from, and some are not. */
+/* Returns 0, or -1 with errno set; then the server accepts from some sockets and not from
+ * others. */
 static int accept_again(struct listener *listener)
 {
     for (size_t i = 0; i < listener->count; i++)
@@ -299,8 +300,7 @@ static void format_address(char *out, size_t size, const char *host, unsigned po
     snprintf(out, size, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, port);
 }
 
-/* The address as it was asked for, with the port that was taken. Returns 0, or -1 with errno set.
- */
+/* The address as configured, with the port that was taken. Returns 0, or -1 with errno set. */
 static int describe_address(struct listening *listening, const struct config_address *wanted)
 {
     const union peer bound = peer_local(listening->fd);
@@ -318,7 +318,7 @@ static int bind_to(const struct addrinfo *info)
         return -1;
     socket_set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     if (info->ai_family ==
-        AF_INET6) /* so that 0.0.0.0:9000 and [::]:9000 may both be listened on */
+        AF_INET6) /* so that the server can listen on both 0.0.0.0:9000 and [::]:9000 */
         socket_set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
     if (bind(fd, info->ai_addr, info->ai_addrlen) == 0)
         return fd;
@@ -379,7 +379,7 @@ static int clear_stale_socket(const struct sockaddr_un *address, char *why)
     return -1;
 }
 
-/* Returns a socket that nobody else may connect to from its first instant, or -1 with errno set. */
+/* Returns a socket that nobody else can ever connect to, or -1 with errno set. */
 static int bind_path(const struct sockaddr_un *address)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -514,8 +514,8 @@ const char *listener_http_address(const struct listener *listener)
 
 /* ---- what the kernel knows ---- */
 
-/* The value in the column of that name of a pair of lines in /proc/self/net/netstat; 0 if it isn't
- * there. (/proc/net is not there for a service that sees its own processes only.) */
+/* The value in the named column of a pair of lines in /proc/self/net/netstat; 0 if it isn't there.
+ * (A service that sees only its own processes has no /proc/net.) */
 static uint64_t netstat_value(const char *group, const char *name)
 {
     FILE *file = fopen("/proc/self/net/netstat", "re");

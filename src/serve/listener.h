@@ -15,24 +15,24 @@ struct listener;
 
 enum { LISTENER_WHY_MAX = 512 };
 
-/* What is spoken where. Both outlive the listener. */
+/* The protocol of each kind of address. Both outlive the listener. */
 struct listener_protocols {
     const struct client_protocol *line; /* on --listen's addresses and on the admin socket */
     const struct client_protocol *http; /* on --http's */
 };
 
 /* Takes the public addresses, but does not listen yet. NULL, with one line for a person in `why`,
- * if one can't be had. */
+ * if an address can't be had. */
 struct listener *listener_new(struct server *server, struct event_base *base,
                               const struct listener_protocols *protocols,
                               char why[LISTENER_WHY_MAX]);
 
 /* Makes the admin socket, listens and accepts. The database must be this process's by now: then an
- * admin socket that nobody answers on is a dead server's. Returns 0, or -1 with `why` filled. */
+ * admin socket on which nobody answers is a dead server's. Returns 0, or -1 with `why` filled. */
 int listener_start(struct listener *listener, char why[LISTENER_WHY_MAX])
     __attribute__((warn_unused_result));
 
-/* Takes no more connections; what waits in the kernel's queue is reset. */
+/* Takes no more connections; those in the kernel's queue are reset. */
 void listener_stop(struct listener *listener);
 
 /* Closes the sockets and removes the admin socket's path. */

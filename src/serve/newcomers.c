@@ -1,7 +1,7 @@
 /* New voters by their address (see newcomers.h). Worker's thread; nothing can fail.
  *
- * Addresses share slots. One that comes takes its slot's place only when the others there have come
- * less often, so an address from which most come keeps its slot, and nothing is allocated for the
+ * Addresses share slots. A new address takes its slot only when the others there have come less
+ * often. So an address from which most voters come keeps its slot, and nothing is allocated for the
  * rest. */
 #include "serve/newcomers.h"
 

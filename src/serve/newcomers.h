@@ -1,6 +1,6 @@
-/* New voters by their address: whoever drops a cookie or a connection is a new voter, as often as
- * wanted, and nobody would see it. Counts the ballots of a minute that were their voter's first,
- * for the addresses that most come from, in bounded memory. One thread. */
+/* New voters by their address. A client that drops its cookie or connection is a new voter, any
+ * number of times, and nobody would see it. So this counts the ballots of a minute that were their
+ * voter's first, for the addresses that most come from, in bounded memory. One thread. */
 #ifndef TALLYCAST_NEWCOMERS_H
 #define TALLYCAST_NEWCOMERS_H
 
@@ -15,16 +15,16 @@ enum {
 
 /* All zero is an empty one. */
 struct newcomers {
-    uint64_t began_ns; /* the minute; monotonic */
+    uint64_t began_ns; /* start of the minute; monotonic */
     bool told;         /* in this minute */
     struct newcomers_slot {
         struct in6_addr address;
-        uint32_t count; /* how many more came from it than from others that share the slot */
+        uint32_t count; /* how many more came from it than from others in the slot */
     } slots[NEWCOMERS_SLOTS];
 };
 
-/* A new voter came from this address. Returns whether it is the one of which there are many, for
- * the first time in this minute. */
+/* A new voter came from this address. Returns whether it has just become one of which there are
+ * many, once a minute. */
 bool newcomers_note(struct newcomers *newcomers, const struct in6_addr *address, uint64_t now_ns);
 
 #endif

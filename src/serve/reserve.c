@@ -1,8 +1,7 @@
-/* Connections over the limit that have not spoken yet, in the order of their coming. Runs on the
- * main thread.
+/* Connections over the limit that have not spoken yet, in the order of arrival. Runs on the main
+ * thread.
  *
- * Where events can't be had for want of
- * memory, the connection is closed. */
+ * If memory is short for its events, a connection is closed. */
 #include "serve/reserve.h"
 
 #include <event2/event_struct.h>
@@ -46,7 +45,7 @@ struct reserve *reserve_new(struct event_base *base, reserve_ready *ready, void 
     return reserve;
 }
 
-/* The descriptor is the caller's afterwards. */
+/* The caller then owns the descriptor. */
 static int vacate(struct place *place)
 {
     struct reserve *reserve = place->reserve;

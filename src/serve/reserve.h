@@ -1,7 +1,7 @@
-/* The reserve: places for connections over the limit whose peers speak first. Whoever connects only
- * to be there must not shut out those who ask whether the server is well; so such a connection is
- * kept, for a second at most, until its peer has said something. When all places are taken, the
- * one that has been silent longest is closed. Main thread. */
+/* The reserve: places for connections over the limit whose peers speak first. Idle connections must
+ * not shut out a probe that asks whether the server is well. So such a connection is kept, for a
+ * second at most, until its peer has said something. When all places are taken, the one that has
+ * been silent longest is closed. Main thread. */
 #ifndef TALLYCAST_RESERVE_H
 #define TALLYCAST_RESERVE_H
 

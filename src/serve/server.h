@@ -1,5 +1,5 @@
-/* What every part of a running server may look up. main.c fills it before the threads start; the
- * pointers don't change after that, and what they point to says itself who may call. */
+/* The parts of a running server, for any of them to look up. main.c fills it before the threads
+ * start, and the pointers don't change after that. Each part's own header says who may call it. */
 #ifndef TALLYCAST_SERVER_H
 #define TALLYCAST_SERVER_H
 

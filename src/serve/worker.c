@@ -4,7 +4,8 @@
  * connection → resume those that waited for room in the ring → (broadcast) take snapshots, one
  * slice of the fan-outs.
  *
- * Answers of one connection come in runs, so the connection is settled, which writes, once a run.
+ * Answers of one connection come in runs, so the connection is settled, and thereby written to,
+ * once a run.
  *
  * The ring is full when PORT_SLOTS requests are in flight; then connections are not read,
  * and TCP slows their peers down. */
@@ -36,7 +37,7 @@ uint32_t worker_know_polls(struct worker *worker)
     uint32_t count = tally_poll_count(worker->server->tally);
     while (worker->directory.count < count) {
         const struct poll *poll = tally_poll(worker->server->tally, worker->directory.count + 1);
-        if (directory_add(&worker->directory, poll) != 0) /* to its voters it would not exist */
+        if (directory_add(&worker->directory, poll) != 0) /* for its voters it would not exist */
             log_fatal("no memory for the name of a poll: stopping");
     }
     return worker->directory.count;
@@ -111,7 +112,7 @@ static void resume_waiting(struct worker *worker)
 
 /* ---- answers ---- */
 
-/* Of an answer that carries a journey. */
+/* Notes an answer that carries a journey. */
 __attribute__((noinline)) static void note_journey(struct worker *worker, const struct conn *conn,
                                                    const struct answer *answer)
 {
@@ -133,8 +134,8 @@ static void settle(struct worker *worker, struct conn *conn)
                      conn && !conn_waits(conn, CONN_BLOCKED) ? conn->transport.fd : -1);
 }
 
-/* Of a ballot that was its voter's first; `client` is NULL if it is gone. A proxy's address is that
- * of all who come through it. */
+/* Notes a ballot that was its voter's first; `client` is NULL if it is gone. Proxies are left out:
+ * many people come from a proxy's address. */
 static void note_newcomer(struct worker *worker, const struct client *client)
 {
     counter_add(&worker->counters.new_voters, 1);
@@ -193,8 +194,8 @@ static bool any_conn_waits(const struct worker *worker)
     return false;
 }
 
-/* Whether some connection may still ask for something. Those that only wait for the peer to take
- * its last replies may do so until the very end. */
+/* Whether some connection may still ask for something. A connection that only waits for its peer to
+ * take the last replies may wait until the very end. */
 static bool any_conn_asks(const struct worker *worker)
 {
     for (uint32_t i = 0; i < worker->pool.slot_count; i++) {
@@ -205,8 +206,8 @@ static bool any_conn_asks(const struct worker *worker)
     return false;
 }
 
-/* A stopping worker is quiet when everything that was read is answered, and, if it is for ingest,
- * nobody is listened to. From then on it asks the ledger, and other workers, for nothing. */
+/* A stopping worker is quiet when it has answered all that it read and, if it is for ingest, reads
+ * no more. From then on it asks nothing of the ledger or of other workers. */
 static void note_quiet(struct worker *worker)
 {
     bool busy = worker->broadcast ? any_conn_waits(worker) : any_conn_asks(worker);
@@ -267,8 +268,8 @@ static void drop_conn(struct conn *conn)
     conn_settle(conn);
 }
 
-/* Drops a connection that still owes or is owed something; not a subscriber that only waits for the
- * last tallies, nor a peer that only has to take its last replies. */
+/* Drops a connection that still owes or is owed something, but neither a subscriber that only waits
+ * for the last tallies nor a peer that only has to take its last replies. */
 static void drop_unanswered_conn(struct conn *conn)
 {
     if (conn_is_answered(conn))

@@ -1,10 +1,10 @@
-/* A worker: one loop with its connections, its port to the ledger and what it knows of the polls.
- * There are two kinds with the same code: ingest workers take all new connections; broadcast
- * workers take those that subscribe.
+/* A worker: one loop with its connections, its port to the ledger and its directory of polls. There
+ * are two kinds with the same code: ingest workers take all new connections; broadcast workers take
+ * those that subscribe.
  *
- * What says "own thread" asserts it, but for what each ballot calls (a request, its journey,
- * whether the ring is full): there conn_settle has asserted it for the run of ballots that it ends.
- */
+ * A function marked "own thread" asserts it, except those that each ballot calls (a request, its
+ * journey, whether the ring is full): for these, conn_settle asserts it once for the run of ballots
+ * that it ends. */
 #ifndef TALLYCAST_WORKER_H
 #define TALLYCAST_WORKER_H
 
@@ -24,7 +24,7 @@
 enum worker_stage {
     WORKER_RUNNING,
     WORKER_STOPPING,  /* takes no more input */
-    WORKER_QUIET,     /* has told that it is quiet: no more requests or queries */
+    WORKER_QUIET,     /* has reported that it is quiet: no more requests or queries */
     WORKER_FINISHING, /* ends with its last connection */
 };
 
@@ -46,10 +46,10 @@ struct worker {
     _Atomic uint32_t load;       /* connections handed to it, arrived or not */
     enum worker_stage stage;
     bool overdue;              /* the deadline of the stop has passed */
-    uint64_t stop_deadline_ns; /* at which what is left is closed; set before the task is posted */
+    uint64_t stop_deadline_ns; /* when the rest is closed; set before the task is posted */
     uint64_t finish_deadline_ns;
     struct event stop_timer;
-    uint64_t stop_fires_ns; /* when it was to */
+    uint64_t stop_fires_ns; /* when it should fire */
     sem_t *quiet;           /* posted once, when quiet */
     struct loop_task stop_task;
     struct loop_task finish_task;
@@ -65,7 +65,7 @@ int worker_start(struct worker *worker) __attribute__((warn_unused_result));
 struct worker *worker_for_ingest(struct server *server);
 struct worker *worker_for_broadcast(struct server *server);
 
-/* Own thread: a connection that was counted to this worker is gone, or moved on. */
+/* Own thread: a connection counted to this worker is gone, or has moved on. */
 void worker_unload(struct worker *worker);
 
 /* Own thread: the poll of that name, or NULL. Takes no lock. */
@@ -78,7 +78,7 @@ uint32_t worker_know_polls(struct worker *worker);
  * round. */
 struct request *worker_request(struct worker *worker);
 
-/* Own thread: has a request that is filled, of this connection's ballot, take a journey's record
+/* Own thread: gives the filled request of this connection's ballot a journey's record to take
  * along. */
 void worker_begin_journey(struct worker *worker, const struct conn *conn, struct request *request,
                           bool traced) __attribute__((cold));
@@ -91,11 +91,11 @@ static inline void worker_sample(struct worker *worker, const struct conn *conn,
         worker_begin_journey(worker, conn, request, traced);
 }
 
-/* Own thread: resumes the client's connection, which has paused, when the ring has room again. */
+/* Own thread: resumes the client's paused connection when the ring has room again. */
 void worker_wait(struct worker *worker, struct client *client);
 bool worker_ring_is_full(const struct worker *worker);
 
-/* Own thread: forgets a client that goes. */
+/* Own thread: forgets a client that is leaving. */
 void worker_forget(struct worker *worker, struct client *client);
 
 /* Main thread: has the worker take no more input, answer what was read, and close all but

@@ -1,11 +1,12 @@
-/* Records of journeys, and what is kept and counted of them. A worker's thread, but where said.
+/* Records of journeys, and the copies and figures made of them. A worker's thread, except where
+ * noted.
  *
  * Happy path: a ballot is sampled when its request is filled → the request takes the record to the
  * ledger → the answer brings its number back → the answer is written, the figures are counted, and
  * the record is free again.
  *
- * Every traced journey is kept. Of the sampled ones, one a second is, with what the kernel tells of
- * its socket: asking for it takes longer than all the stamps. */
+ * Every traced journey is kept. Of the sampled ones, one a second is, with the kernel's state of
+ * its socket: reading that takes longer than all the stamps. */
 #include "trace/journey.h"
 
 #include "base/clock.h"
@@ -29,7 +30,7 @@ const struct journey_figure_info journey_figures[JOURNEY_FIGURES] = {
 
 const char *journey_stage_name(unsigned stage)
 {
-    /* Figures begin with the stages, without the first one. */
+    /* The first figures are the stages, without the first stage. */
     return stage == JOURNEY_readable ? "readable" : journey_figures[stage - 1].name;
 }
 
@@ -84,7 +85,7 @@ struct journey *journey_begin(struct journeys *journeys, uint64_t readable_ns, u
     journey->at_ns[JOURNEY_readable] = readable_ns;
     journey->at_ns[JOURNEY_read] = read_ns;
     journey->at_ns[JOURNEY_parsed] = clock_monotonic_ns();
-    INVARIANT(journeys->unsent_count < JOURNEY_POOL); /* none comes back before it was sent */
+    INVARIANT(journeys->unsent_count < JOURNEY_POOL); /* no record comes back before it was sent */
     journeys->unsent[journeys->unsent_count++] = number;
     counter_add(journeys->open, 1);
     return journey;

@@ -1,15 +1,15 @@
-/* The journey of a ballot: when it came to each stage between the voter's socket and the last
- * subscriber's. One ballot in JOURNEY_ONE_IN is sampled, and each that is sent with TRACE VOTE.
+/* The journey of a ballot: when it reached each stage between the voter's socket and the last
+ * subscriber's. One ballot in JOURNEY_ONE_IN is sampled, and every TRACE VOTE.
  *
- * A record has one owner at every instant, as the request has that it travels with:
+ * A record has one owner at every instant, like the request that it travels with:
  *
  *   worker   journey_begin → journeys_send          readable, read, parsed, queued
  *   ledger   from the request to its answer         judged, committed, counted
  *   worker   journey_answer → journeys_written      answered; or journey_drop
  *
  * Nothing is locked and nothing is allocated: records come from the worker's pool, and a ballot
- * that finds it empty is not sampled. A ballot that is refused, repeats an earlier one, or whose
- * connection goes before it is answered, leaves no figures.
+ * that finds it empty is not sampled. A ballot leaves no figures if it is refused, repeats an
+ * earlier one, or loses its connection before it is answered.
  *
  * The pushes are another thread's, and there may be several: snapshots carry a mark (tally.h), and
  * each broadcast loop reports for itself (push_watch.h). */
@@ -63,7 +63,7 @@ enum {
     JOURNEY_POOL = 192, /* records a worker: three times what 16,384 ballots in flight need */
 };
 
-/* What all workers and broadcast loops count into. */
+/* The figures into which all workers and broadcast loops count. */
 struct journey_stats {
     struct histogram figures_ns[JOURNEY_FIGURES];
 };
@@ -74,14 +74,14 @@ void journey_count(struct journey_stats *stats, const uint64_t at_ns[JOURNEY_STA
 
 /* A record. Its owner alone reads and writes it. */
 struct journey {
-    uint64_t at_ns[JOURNEY_STAGES]; /* monotonic clock; 0 where it has not been */
+    uint64_t at_ns[JOURNEY_STAGES]; /* monotonic clock; 0 for a stage not reached */
     uint64_t seq;                   /* once answered */
     uint32_t poll;
-    uint16_t number; /* its place in the pool, from 1: what an answer has room for */
+    uint16_t number; /* its place in the pool, from 1: an answer has room for that */
     bool traced;
 };
 
-/* A journey that ended, as it is kept: words for a seqlog. */
+/* A finished journey, as it is kept: words for a seqlog. */
 struct journey_kept {
     uint64_t seq;
     uint64_t poll;
@@ -89,7 +89,7 @@ struct journey_kept {
     uint64_t socket[SOCKET_STATE_COUNT]; /* of its connection, as it was answered */
 };
 
-/* A worker's journeys. Its thread's, but for what is kept and counted. */
+/* A worker's journeys. Its thread owns them, except what is kept and counted. */
 struct journeys {
     struct journey_stats *stats; /* the server's */
     _Atomic uint64_t *open;      /* the worker's count of records in use */
@@ -110,38 +110,39 @@ struct journeys {
 void journeys_init(struct journeys *journeys, struct journey_stats *stats, _Atomic uint64_t *open,
                    uint32_t seed);
 
-/* Whether this ballot is one that is sampled. Asked once for each. */
+/* Whether to sample this ballot. Called once for each. */
 static inline bool journeys_sample(struct journeys *journeys)
 {
     return --journeys->countdown == 0;
 }
 
-/* A ballot's request is filled, which came with a read at `read_ns` for which epoll returned at
- * `readable_ns`. The record, to be handed over with the request; NULL if the pool is empty. */
+/* A ballot's request is filled. The ballot came with a read at `read_ns`, for which epoll returned
+ * at `readable_ns`. Returns the record, to be handed over with the request; NULL if the pool is
+ * empty. */
 struct journey *journey_begin(struct journeys *journeys, uint64_t readable_ns, uint64_t read_ns,
                               uint32_t poll, bool traced);
 
 /* The requests that were filled are sent next. */
 void journeys_send(struct journeys *journeys);
 
-/* Ledger's thread: what the answer carries. */
+/* Ledger's thread: the record's number, for the answer to carry. */
 static inline uint16_t journey_number(const struct journey *journey)
 {
     return journey ? journey->number : 0;
 }
 
-/* The answer has come that carries a journey (its number, not 0); `seq` of a ballot that was
- * recorded. It is about to be written: journeys_written must follow. */
+/* An answer that carries a journey (by its number, not 0) has come; `seq` is the recorded ballot's.
+ * The answer is about to be written: journeys_written must follow. */
 void journey_answer(struct journeys *journeys, uint16_t number, uint64_t seq);
 
 /* The same, for a ballot that has no sequence of its own, or nobody to tell it to. */
 void journey_drop(struct journeys *journeys, uint16_t number);
 
-/* What was answered since the last call was written to this socket; or was not (fd is -1). */
+/* The answers since the last call were written to this socket; or were not, if fd is -1. */
 void journeys_written(struct journeys *journeys, int fd);
 
-/* Any thread: the last one that was kept, of those that were traced or not; of sequence `seq`, or
- * of any if that is 0. */
+/* Any thread: the last journey that was kept, of the traced or of the sampled ones; of sequence
+ * `seq`, or of any if that is 0. */
 bool journeys_find(const struct journeys *journeys, bool traced, uint64_t seq,
                    struct journey_kept *kept);
 

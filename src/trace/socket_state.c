@@ -1,5 +1,5 @@
-/* The kernel's side of a socket. Apart from other sources because <linux/tcp.h>, whose struct
- * tcp_info is the whole one, can't be included beside <netinet/tcp.h>. */
+/* The kernel's side of a socket. It is a file of its own because <linux/tcp.h>, which has the whole
+ * struct tcp_info, can't be included beside <netinet/tcp.h>. */
 #include "trace/socket_state.h"
 
 #include <linux/sockios.h>

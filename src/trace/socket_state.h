@@ -1,5 +1,4 @@
-/* What the kernel knows of a connected socket: its queues and, of TCP, how the path and the peer
- * do. */
+/* The kernel's state of a connected socket: its queues and, for TCP, the path and the peer. */
 #ifndef TALLYCAST_SOCKET_STATE_H
 #define TALLYCAST_SOCKET_STATE_H
 
@@ -20,9 +19,9 @@ struct socket_state_info {
 };
 extern const struct socket_state_info socket_state_info[SOCKET_STATE_COUNT];
 
-#define SOCKET_STATE_UNKNOWN UINT64_MAX /* what this kind of socket does not have */
+#define SOCKET_STATE_UNKNOWN UINT64_MAX /* a value that this kind of socket does not have */
 
-/* Fills the values, each in its unit. Any thread that owns the descriptor; three system calls. */
+/* Fills the values, each in its unit. Any thread that owns the descriptor. Three system calls. */
 void socket_state_read(int fd, uint64_t values[SOCKET_STATE_COUNT]);
 
 #endif

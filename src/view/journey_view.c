@@ -1,6 +1,5 @@
-/* Gathers what workers and broadcast loops keep of their parts of a journey. What is read was
- * written by other threads, each record as a whole; a ballot whose pushes are not reported yet is
- * shown without them. */
+/* Gathers the parts of a journey that workers and broadcast loops keep. Other threads write the
+ * records, each as a whole. A ballot whose pushes are not reported yet is shown without them. */
 #include "view/journey_view.h"
 
 #include "push/broadcast.h"
@@ -20,7 +19,7 @@ static void summarize(const struct journey_stats *stats, struct journey_view *vi
     }
 }
 
-/* The newest that any worker keeps. */
+/* The newest journey that any worker keeps. */
 static bool find_kept(const struct server *server, bool traced, uint64_t seq,
                       struct journey_kept *newest)
 {
@@ -92,8 +91,8 @@ void journey_look(const struct server *server, uint64_t seq, struct journey_view
         show_socket(view, &kept);
         show_ballot(server, view, &kept);
     }
-    /* A traced ballot comes over a Unix socket, of which there is little to tell. */
+    /* A traced ballot comes over a Unix socket, about which the kernel tells little. */
     if (has_sampled && sampled.socket[SOCKET_STATE_rtt] != SOCKET_STATE_UNKNOWN)
         show_socket(view, &sampled);
-    summarize(server->journey_stats, view); /* last: what is shown is in the figures */
+    summarize(server->journey_stats, view); /* last, so that the figures include the ballot shown */
 }

@@ -1,5 +1,5 @@
-/* Where the time of ballots goes, gathered to be shown: the percentiles of every stage, one
- * ballot's stamps, and the kernel's side. Any thread. */
+/* The times of ballots, gathered to be shown: the percentiles of every stage, one ballot's stamps,
+ * and the kernel's side. Any thread. */
 #ifndef TALLYCAST_JOURNEY_VIEW_H
 #define TALLYCAST_JOURNEY_VIEW_H
 
@@ -20,15 +20,15 @@ struct journey_view {
     bool complete;   /* every broadcast loop has told about its pushes */
     uint64_t seq;
     const char *poll;               /* its name; lives as long as the server */
-    uint64_t at_ns[JOURNEY_STAGES]; /* since it was readable; or JOURNEY_NOT_REACHED */
+    uint64_t at_ns[JOURNEY_STAGES]; /* time since it was readable; or JOURNEY_NOT_REACHED */
     uint64_t accept_queue;          /* connections that wait to be accepted */
-    bool has_socket;                /* of the ballot shown or, as only TCP tells much, of the newest
-                                       that came by TCP: */
+    bool has_socket;                /* of the ballot shown or, since only TCP tells much, of the
+                                       newest that came by TCP: */
     uint64_t socket[SOCKET_STATE_COUNT];
 };
 
-/* Fills the view with the ballot of sequence `seq` if that was traced lately; for 0, with the last
- * one that was traced or, if none was, sampled. */
+/* Fills the view with the ballot of sequence `seq` if it was traced lately; for 0, with the last
+ * traced one or, if there is none, the last sampled one. */
 void journey_look(const struct server *server, uint64_t seq, struct journey_view *view);
 
 #endif

@@ -1,5 +1,5 @@
-/* /metrics: each line of metrics.def in Prometheus' text format 0.0.4. Any thread: it reads what
- * STATS reads. Memory can be short; then nothing is shown. */
+/* /metrics: each line of metrics.def in Prometheus' text format 0.0.4. Any thread: it reads the
+ * same as STATS. Memory can be short; then nothing is shown. */
 #include "view/metrics.h"
 
 #include "base/clock.h"
@@ -99,7 +99,7 @@ static const uint64_t bounds_numbers[] = {1,   2,   4,    8,    16,   32,   64, 
 _Static_assert(sizeof bounds_ns / sizeof bounds_ns[0] <= BOUNDS_MAX, "there is room");
 _Static_assert(sizeof bounds_numbers / sizeof bounds_numbers[0] <= BOUNDS_MAX, "there is room");
 
-/* The values as they are. The sum may hold some that came after the buckets were read. */
+/* Puts the values unscaled. The sum may include some that came after the buckets were read. */
 static void put_numbers(struct writer *writer, const char *name, const char *help,
                         const struct histogram *histogram)
 {
@@ -115,7 +115,8 @@ static void put_numbers(struct writer *writer, const char *name, const char *hel
     put(writer, "%s_count %" PRIu64 "\n", name, total);
 }
 
-/* Durations, counted in units of so many ns. Bounds below one unit would tell nothing. */
+/* Puts durations that are counted in units of so many ns. Bounds below one unit would tell
+ * nothing. */
 static void put_durations(struct writer *writer, const char *name, const char *help,
                           const struct histogram *histogram, uint64_t unit_ns)
 {

@@ -1,4 +1,4 @@
-/* Gathers the workers' counters, the listeners' and what the kernel knows; STATS shows each row of
+/* Gathers the counters of the workers, the listeners and the kernel; STATS shows each row of
  * stats.def. Any thread: everything read is atomic, or the kernel's. */
 #include "view/stats.h"
 
@@ -35,7 +35,7 @@ static uint64_t count_descriptors(void)
     return count > 3 ? count - 3 : 0; /* `.`, `..` and the directory's own */
 }
 
-/* Since Linux 6.2 the directory's size is their number; to list ten thousand takes milliseconds. */
+/* Since Linux 6.2 the directory's size is their number; listing ten thousand takes milliseconds. */
 static uint64_t open_descriptors(void)
 {
     struct stat directory;

@@ -1,4 +1,4 @@
-/* What the parts of the server count, put together: for STATS, whose rows are stats.def, and for
+/* The counts of the server's parts, put together: for STATS, whose rows are stats.def, and for
  * /metrics, whose list is metrics.def. */
 #ifndef TALLYCAST_STATS_H
 #define TALLYCAST_STATS_H
@@ -28,7 +28,7 @@ struct stats {
     uint64_t fds_max;
 };
 
-/* Any thread: what is counted now. The values are of slightly different instants. */
+/* Any thread: the counts as of now. The values are of slightly different instants. */
 void stats_gather(const struct server *server, struct stats *stats);
 
 /* Any thread: calls `row` for each row of STATS, in order. */
