@@ -1,5 +1,6 @@
 // The list of polls: each card follows its poll, and a poll that is created gets a card.
 
+import { filter } from "./filter.js";
 import { follow } from "./live.js";
 import { at } from "./place.js";
 import { renewer } from "./renew.js";
@@ -11,8 +12,10 @@ const cardOf = (poll) => document.querySelector(`.card[data-poll="${CSS.escape(p
 const isWhole = () => "whole" in document.querySelector("main").dataset;
 
 const latest = new Map(); // tallies by their polls
+const showFilter = filter();
 
 const renew = renewer(location.href, () => {
+    showFilter();
     for (const card of document.querySelectorAll(".card")) {
         const tally = latest.get(card.dataset.poll);
         if (mayBeNewer(card, tally)) {
@@ -32,4 +35,5 @@ function show(tally) {
     }
 }
 
+showFilter();
 follow({ events: at("events"), tallies: at("polls") }, { onTally: show, onLink: showLink, onOdd: renew });

@@ -20,13 +20,30 @@ function offerFullscreen() {
     button.addEventListener("click", () => document.documentElement.requestFullscreen());
 }
 
+// Below a path of another site the server can't know where it is, and this page does: its address is put right, and a QR code
+// that leads nowhere is left out.
+function checkAddress() {
+    const link = main.querySelector(".address a");
+    const here = new URL(at(`p/${poll}`));
+    if (link && new URL(link.href).pathname !== here.pathname) {
+        link.href = here.href;
+        link.textContent = here.host + here.pathname;
+        main.querySelector(".qr").remove();
+    }
+}
+
+function prepare() {
+    offerFullscreen();
+    checkAddress();
+    fit(main);
+}
+
 const renew = renewer(location.href, () => {
     main = document.querySelector("main");
     if (mayBeNewer(main, latest)) {
         showRows(main, latest);
     }
-    offerFullscreen();
-    fit(main);
+    prepare();
 });
 
 // What is asked of the room differs with the state: the whole page does.
@@ -41,8 +58,7 @@ function show(tally) {
     }
 }
 
-offerFullscreen();
-fit(main);
+prepare();
 follow(
     { events: at(`polls/${poll}/events`), tallies: at(`polls/${poll}`) },
     { onTally: show, onLink: showLink, onOdd: renew },

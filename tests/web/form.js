@@ -1,7 +1,7 @@
 // Without JavaScript: vote, see, reload.
 
 import assert from "node:assert/strict";
-import { shoot, test, untilText } from "./harness.js";
+import { shoot, test, until, untilText } from "./harness.js";
 
 const plain = { javaScriptEnabled: false };
 const text = (page, selector) => page.locator(selector).innerText();
@@ -97,3 +97,33 @@ test("without JavaScript the big screen and the list show how it stands", async 
     const list = await open(server, "/", plain);
     assert.equal(await text(list, ".total"), "1 ballot");
 });
+
+for (const javaScriptEnabled of [true, false]) {
+    const how = javaScriptEnabled ? "with" : "without";
+    test(`below a path of another site all pages work, ${how} JavaScript`, async ({ start, open, proxy: through }) => {
+        const server = await start("--poll", "lunch=pizza,sushi");
+        await server.command("CREATE board yes no ballots=once");
+        const proxy = await through(server, "/vote");
+        const page = await open(proxy, "/", { javaScriptEnabled, tolerate: /status of 404/ });
+        await page.click("text=lunch");
+        await page.waitForURL("**/vote/p/lunch");
+        await page.click('button[value="sushi"]');
+        await untilText(page, "#notice", "Your vote for sushi is recorded.");
+        await page.click("text=Big screen");
+        await page.waitForURL("**/vote/screen/lunch");
+        await untilText(page, '[data-choice="sushi"] [data-count]', "1");
+        if (javaScriptEnabled) {
+            await untilText(page, ".link", "Live");
+            assert.equal(await page.locator(".address a").getAttribute("href"), proxy.url("/p/lunch"));
+            assert.equal(await page.locator(".qr").count(), 0); // it would lead elsewhere
+        }
+        await page.goto(proxy.url("/p/board"));
+        await page.click('button[value="yes"]');
+        await page.click(".yes");
+        await until(page, () => /^Your vote/.test(document.getElementById("notice")?.textContent));
+        await page.goto(proxy.url("/p/none"));
+        await page.click(".back");
+        await page.waitForURL("**/vote/");
+        assert.deepEqual(proxy.missed, []);
+    });
+}

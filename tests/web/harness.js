@@ -7,7 +7,7 @@
 
 import { mkdir } from "node:fs/promises";
 import { chromium } from "playwright-core";
-import { Proxy } from "./proxy.js";
+import { PathProxy, Proxy } from "./proxy.js";
 import { Server } from "./server.js";
 
 const TEST_MS = 60000;
@@ -71,8 +71,8 @@ async function runOne(browser, { run }) {
             await server.start();
             return server;
         },
-        proxy: async (server) => {
-            const proxy = new Proxy(server.address);
+        proxy: async (server, path) => {
+            const proxy = path ? new PathProxy(server.address, path) : new Proxy(server.address);
             servers.push(proxy);
             await proxy.start();
             return proxy;

@@ -349,6 +349,27 @@ test("a long list goes on, and each part shows its own polls", async ({ start, o
     assert.equal(await page.locator(".card").count(), 1);
 });
 
+test("a list of some dozens can be searched, and new polls are found, too", async ({ start, open }) => {
+    const server = await start();
+    for (let i = 1; i <= 30; i++) {
+        await server.command(`CREATE poll-${i} yes no`);
+    }
+    await server.command("TITLE poll-7 Où déjeuner à Zürich ?");
+    const page = await open(server, "/");
+    const shown = () => page.locator(".card:visible").evaluateAll((cards) => cards.map((card) => card.dataset.poll));
+    await untilLink(page, "live");
+    await page.getByLabel("Find a poll").fill("zurich dej");
+    assert.deepEqual(await shown(), ["poll-7"]);
+    assert.equal(await page.locator(".found").innerText(), "1 of 30 polls");
+    await shoot(page, "found");
+    await server.command("CREATE dejeuner-zurich yes no");
+    await untilText(page, ".found", "2 of 31 polls");
+    assert.deepEqual(await shown(), ["dejeuner-zurich", "poll-7"]);
+    assert.equal(await page.evaluate(() => document.activeElement.id), "find");
+    await page.getByLabel("Find a poll").fill("");
+    assert.equal((await shown()).length, 31);
+});
+
 test("a list without polls gets its first card", async ({ start, open }) => {
     const server = await start();
     const page = await open(server, "/");
@@ -357,4 +378,5 @@ test("a list without polls gets its first card", async ({ start, open }) => {
     await server.command("CREATE board yes no");
     await until(page, () => document.querySelectorAll(".card").length === 1);
     assert.equal(await page.getByText("No poll yet.").count(), 0);
+    assert.ok(await page.getByLabel("Find a poll").isHidden());
 });

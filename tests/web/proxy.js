@@ -1,6 +1,7 @@
-// A TCP proxy before a server, which does what networks do: loses answers, holds all back, is slow, cuts.
+// Proxies before a server. `Proxy` works on TCP, and does what networks do: loses answers, forgets connections, cuts. `PathProxy` puts the server below a path of another site.
 
 import { once } from "node:events";
+import { createServer as createHttpServer, request } from "node:http";
 import { connect, createServer } from "node:net";
 
 export class Proxy {
@@ -50,5 +51,49 @@ export class Proxy {
 
     url(path, host = "127.0.0.1") {
         return `http://${host}:${this.address.split(":")[1]}${path}`;
+    }
+}
+
+export class PathProxy {
+    missed = []; // what was asked for beside the path
+    #target;
+    #path;
+
+    constructor(target, path) {
+        this.#target = target;
+        this.#path = path;
+    }
+
+    async start() {
+        this.listener = createHttpServer((ask, answer) => this.#pass(ask, answer));
+        this.listener.listen(0, "127.0.0.1");
+        await once(this.listener, "listening");
+    }
+
+    #pass(ask, answer) {
+        if (!ask.url.startsWith(`${this.#path}/`)) {
+            this.missed.push(ask.url);
+            answer.writeHead(404).end();
+            return;
+        }
+        const [host, port] = this.#target.split(":");
+        const { method, headers } = ask;
+        const on = request({ host, port, method, headers, path: ask.url.slice(this.#path.length) }, (from) => {
+            answer.writeHead(from.statusCode, from.headers);
+            from.pipe(answer);
+        });
+        on.on("error", () => answer.destroy());
+        answer.on("close", () => on.destroy());
+        ask.pipe(on);
+    }
+
+    async end() {
+        this.listener.closeAllConnections();
+        this.listener.close();
+        await once(this.listener, "close");
+    }
+
+    url(path) {
+        return `http://127.0.0.1:${this.listener.address().port}${this.#path}${path}`;
     }
 }
