@@ -287,6 +287,8 @@ START_TEST(the_screen_says_where_phones_get_to)
         ck_assert_msg((strstr(page, "Phones can’t open this address") != NULL) == cases[i].warns,
                       "%s", cases[i].url);
     }
+    struct snapshot *closed = make_poll("L", false, BALLOTS_ONCE, VOTERS_CONNECTION);
+    assert_lacks(screen_page(closed, cases[0].url), "Phones");
 }
 END_TEST
 
