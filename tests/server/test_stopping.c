@@ -281,12 +281,17 @@ START_TEST(subscribers_that_vote_get_the_last_tally_too)
 }
 END_TEST
 
-enum { SLEEPER_BALLOTS = 3000, SLEEPS_MS = 1500 }; /* longer than a connection lingers by itself */
+/* Longer than a connection lingers by itself. */
+enum { SLEEPS_MS = 1500 };
+#define SLEEPER_BALLOTS 20000
+#define TEXT(number)    TEXT_OF(number)
+#define TEXT_OF(number) #number
 
-/* A voter that gets no processor for a while, and whose machine has no room for all its replies. */
+/* A voter that gets no processor for a while, and whose machine has no room for all its replies:
+ * they are three times the window that a connection begins with. */
 START_TEST(a_voter_that_sleeps_gets_all_its_replies)
 {
-    int room = 1; /* as little as the kernel gives */
+    int room = 1; /* as little as the kernel gives, beyond the window that it has promised */
     struct pollfd end = {.fd = server.out, .events = POLLIN};
     client_ask(admin, "CREATE q yes no ballots=unlimited", "+OK 1");
     client_close(admin);
@@ -296,7 +301,7 @@ START_TEST(a_voter_that_sleeps_gets_all_its_replies)
     client_send(voter, "SHUTDOWN"); /* which is not for everyone; the last that is answered */
     struct client *watcher = server_client(&server);
     client_send(watcher, "SUBSCRIBE q");
-    while (!strstr(client_line(watcher), " yes=3000 "))
+    while (!strstr(client_line(watcher), " yes=" TEXT(SLEEPER_BALLOTS) " "))
         ;
     client_close(watcher);
     server_signal(&server, SIGTERM);
