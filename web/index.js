@@ -35,5 +35,8 @@ function show(tally) {
     }
 }
 
+// What the page shows already is not told again.
+const { since } = document.querySelector("main").dataset;
+
 showFilter();
-follow({ events: at("events"), tallies: at("polls") }, { onTally: show, onLink: showLink, onOdd: renew });
+follow({ events: at(`events?since=${since}`), tallies: at("polls") }, { onTally: show, onLink: showLink, onOdd: renew });

@@ -50,6 +50,7 @@ struct subscription {
     struct subscriber *subscriber;
     struct topic *topic; /* NULL for `*` */
     uint64_t sent;
+    uint64_t seen; /* of `*`: no version up to this is sent */
     uint64_t owed; /* if its subscriber leaves: the least version that it is owed */
     uint64_t not_before_ns;
     uint32_t every_ms;

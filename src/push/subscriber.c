@@ -168,10 +168,11 @@ static struct fanout *fanout_of(struct subscription *subscription)
 }
 
 /* Whether a topic was published, in the form that the reader gets, since its `*` subscription last
- * took something. */
+ * took something, and is not what it had before that. */
 static bool is_news(const struct subscription *all, const struct topic *topic)
 {
-    return topic->forms[all->subscriber->encoding].number > all->sent;
+    return topic->forms[all->subscriber->encoding].number > all->sent &&
+           version_of(topic, all->subscriber) > all->seen;
 }
 
 /* Sends a `*` subscription what was published since it last took something. */
@@ -475,6 +476,13 @@ static void add_own(struct subscriber *subscriber, struct subscription *own)
 {
     TAILQ_INSERT_TAIL(&subscriber->own, own, own_link);
     set_named(subscriber, own->topic, true);
+}
+
+void subscriber_has_seen(struct subscriber *subscriber, uint64_t seq)
+{
+    loop_assert_owner(subscriber->broadcast->loop);
+    INVARIANT(subscriber->all);
+    subscriber->all->seen = seq;
 }
 
 /* `*` replaces all subscriptions and exceptions by name. */

@@ -24,6 +24,10 @@ void subscriber_free(struct subscriber *subscriber);
  * or ERR_LIMIT. */
 int subscriber_add(struct subscriber *subscriber, const struct poll *poll, uint32_t every_ms);
 
+/* For one that has just subscribed to all: its reader has seen what the tally showed up to the
+ * entry `seq`, and is sent only what has changed since. */
+void subscriber_has_seen(struct subscriber *subscriber, uint64_t seq);
+
 /* Ends a subscription. Returns the number of polls still subscribed, or ERR_LIMIT if memory is
  * short. */
 int subscriber_remove(struct subscriber *subscriber, const struct poll *poll);

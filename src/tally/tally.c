@@ -42,6 +42,7 @@ struct feed {
 struct tally {
     pthread_mutex_t mutex; /* guards polls[] and stale bits */
     _Atomic uint32_t poll_count;
+    _Atomic uint64_t seq; /* of the last entry that is shown, with all before it */
     struct shown_poll {
         const struct poll *poll; /* set before poll_count covers it, and then for good */
         struct snapshot *snapshot;
@@ -313,8 +314,13 @@ static void publish_chunk(struct tally *tally, struct snapshot *const *snapshots
 
 void tally_publish(struct tally *tally, struct snapshot *const *snapshots, size_t count)
 {
+    uint64_t seq = atomic_load_explicit(&tally->seq, memory_order_relaxed);
+    for (size_t i = 0; i < count; i++)
+        if (snapshot_version(snapshots[i]) > seq)
+            seq = snapshot_version(snapshots[i]);
     for (size_t done = 0; done < count; done += CHUNK)
         publish_chunk(tally, snapshots + done, count - done < CHUNK ? count - done : CHUNK);
+    atomic_store_explicit(&tally->seq, seq, memory_order_release);
     for (unsigned i = 0; i < tally->feed_count && count > 0; i++)
         if (tally->feeds[i].waker)
             waker_wake(tally->feeds[i].waker);
@@ -323,6 +329,11 @@ void tally_publish(struct tally *tally, struct snapshot *const *snapshots, size_
 const struct snapshot *tally_peek(const struct tally *tally, uint32_t poll)
 {
     return tally->polls[poll - 1].snapshot;
+}
+
+uint64_t tally_seq(const struct tally *tally)
+{
+    return atomic_load_explicit(&tally->seq, memory_order_acquire);
 }
 
 uint32_t tally_poll_count(const struct tally *tally)

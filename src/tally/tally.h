@@ -118,6 +118,10 @@ void tally_publish(struct tally *tally, struct snapshot *const *snapshots, size_
  * next tally_publish. */
 const struct snapshot *tally_peek(const struct tally *tally, uint32_t poll);
 
+/* Any thread: the number of an entry such that every snapshot that is taken from now on shows what
+ * all entries up to it have changed. */
+uint64_t tally_seq(const struct tally *tally);
+
 /* Any thread: the number of polls, without the mutex; polls have the ids 1 to this. */
 uint32_t tally_poll_count(const struct tally *tally);
 

@@ -239,11 +239,11 @@ static const struct rendering *card_of(struct span card, const struct page_place
 }
 
 static int append_cards(struct buffer *out, struct span card, const struct page_place *place,
-                        struct snapshot *const *snapshots, size_t count)
+                        const struct page_list *list)
 {
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < list->count; i++) {
         int result;
-        const struct rendering *made = card_of(card, place, snapshots[i], &result);
+        const struct rendering *made = card_of(card, place, list->snapshots[i], &result);
         if (!made)
             return result;
         if (buffer_append(out, made->bytes, made->len) != 0)
@@ -252,19 +252,18 @@ static int append_cards(struct buffer *out, struct span card, const struct page_
     return 0;
 }
 
-int page_index(struct buffer *out, const struct page_place *place,
-               struct snapshot *const *snapshots, size_t count, const char *next)
+int page_index(struct buffer *out, const struct page_place *place, const struct page_list *list)
 {
     size_t len = out->len;
     struct template_parts parts;
-    json_t *data =
-        json_pack("{s:s, s:b, s:s?}", "root", place->root, "polls", count > 0, "next", next);
+    json_t *data = json_pack("{s:s, s:b, s:s, s:s?}", "root", place->root, "polls", list->count > 0,
+                             "since", list->since, "next", list->next);
     int result =
         data ? template_split(asset_template("index.html"), "polls", &parts) : TEMPLATE_NO_MEMORY;
     if (result == 0)
         result = template_render(out, parts.before, data);
     if (result == 0)
-        result = append_cards(out, parts.inside, place, snapshots, count);
+        result = append_cards(out, parts.inside, place, list);
     if (result == 0)
         result = template_render(out, parts.after, data);
     json_decref(data);

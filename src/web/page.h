@@ -20,11 +20,17 @@ struct page_place {
     const char *ledger; /* the identity of the ledger (tally_ledger) */
 };
 
-/* All polls, or a part of them. `next` is the query that leads to the next part, or NULL. The page
- * is at the server's own address, so `root` is always the same, which a poll's card relies on: it
- * is made once. */
-int page_index(struct buffer *out, const struct page_place *place,
-               struct snapshot *const *snapshots, size_t count, const char *next)
+/* Polls, or a part of them. */
+struct page_list {
+    struct snapshot *const *snapshots;
+    size_t count;
+    const char *since; /* what its reader has seen, for GET /events */
+    const char *next;  /* the query that leads to the next part, or NULL */
+};
+
+/* The list of polls. The page is at the server's own address, so `root` is always the same, which a
+ * poll's card relies on: it is made once. */
+int page_index(struct buffer *out, const struct page_place *place, const struct page_list *list)
     __attribute__((warn_unused_result));
 
 /* A poll's page's data about its reader. */

@@ -26,17 +26,19 @@ static enum web_result reply_stream(struct web_session *session, const char *bod
     return web_reply(session, &response);
 }
 
-/* Subscribes the client to a poll, or to all if `poll` is NULL. On a broadcast worker. Returns 0 or
- * ERR_LIMIT. */
-static int subscribe(struct web_session *session, const struct poll *poll)
+/* Subscribes the client to a poll, or to all if `poll` is NULL, of which it has seen what changed
+ * up to the entry `seen`. On a broadcast worker. Returns 0 or ERR_LIMIT. */
+static int subscribe(struct web_session *session, const struct poll *poll, uint64_t seen)
 {
     if (client_subscribe(&session->client, ENCODING_EVENT) != 0 ||
         subscriber_add(session->client.subscriber, poll, 0) < 0)
         return ERR_LIMIT;
+    if (!poll)
+        subscriber_has_seen(session->client.subscriber, seen);
     return 0;
 }
 
-static enum web_result stream(struct web_session *session, const struct poll *poll)
+static enum web_result stream(struct web_session *session, const struct poll *poll, uint64_t seen)
 {
     char retry[sizeof "retry: 5000\n\n"];
     struct conn *conn = &session->client.conn;
@@ -47,7 +49,7 @@ static enum web_result stream(struct web_session *session, const struct poll *po
         conn_leave(conn);
         return WEB_WAITS;
     }
-    if (subscribe(session, poll) != 0) {
+    if (subscribe(session, poll, seen) != 0) {
         session->closes_for = CLOSE_MEMORY;
         return web_refuse(session, ERR_LIMIT, 0, NULL);
     }
@@ -60,11 +62,11 @@ static enum web_result stream(struct web_session *session, const struct poll *po
 enum web_result web_events(struct web_session *session, const struct web_call *call)
 {
     const struct poll *poll = web_find_poll(session, call);
-    return poll ? stream(session, poll) : web_refuse(session, ERR_NO_SUCH_POLL, 0, NULL);
+    return poll ? stream(session, poll, 0) : web_refuse(session, ERR_NO_SUCH_POLL, 0, NULL);
 }
 
 enum web_result web_all_events(struct web_session *session, const struct web_call *call)
 {
-    (void)call;
-    return stream(session, NULL);
+    const struct tally *tally = session->client.worker->server->tally;
+    return stream(session, NULL, web_read_since(tally, call->request->query));
 }

@@ -64,7 +64,9 @@ struct index {
 static int render_index(struct buffer *out, const void *context)
 {
     const struct index *index = context;
-    return page_index(out, &index->place, index->list->snapshots, index->list->count, index->next);
+    const struct page_list list = {index->list->snapshots, index->list->count, index->list->since,
+                                   index->next};
+    return page_index(out, &index->place, &list);
 }
 
 enum web_result web_index(struct web_session *session, const struct web_call *call)

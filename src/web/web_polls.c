@@ -91,6 +91,24 @@ bool web_read_number(struct span query, const char *wanted, uint64_t least, uint
     return true;
 }
 
+void web_since(const struct tally *tally, char since[WEB_SINCE_SIZE])
+{
+    snprintf(since, WEB_SINCE_SIZE, "%s-%" PRIu64, tally_ledger(tally), tally_seq(tally));
+}
+
+uint64_t web_read_since(const struct tally *tally, struct span query)
+{
+    struct span name, value;
+    uint64_t seq;
+    while (http_next_pair(&query, &name, &value)) {
+        if (!span_is(name, "since"))
+            continue;
+        bool is_own = span_is(span_cut(&value, '-'), tally_ledger(tally));
+        return is_own && number_parse(value.at, value.len, UINT64_MAX, &seq) ? seq : 0;
+    }
+    return 0;
+}
+
 bool web_list_add(struct web_list *list, const struct tally *tally, uint32_t poll)
 {
     list->polls[list->count++] = poll;
@@ -100,6 +118,7 @@ bool web_list_add(struct web_list *list, const struct tally *tally, uint32_t pol
 
 void web_list_read(struct web_list *list, struct tally *tally)
 {
+    web_since(tally, list->since); /* first: of what is taken after it nothing is missed */
     tally_snapshots(tally, list->polls, list->count, list->snapshots);
 }
 
@@ -149,6 +168,8 @@ static int render_list(struct buffer *out, const void *context)
     for (size_t i = 0; i < listing->list->count; i++)
         poll_json_write(&json, listing->list->snapshots[i], listing->ledger);
     json_write_close(&json, ']');
+    json_write_name(&json, "since");
+    json_write_string(&json, listing->list->since);
     json_write_name(&json, "next");
     if (listing->next)
         json_write_string(&json, listing->next);

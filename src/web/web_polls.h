@@ -4,6 +4,7 @@
 
 #include "web/web_route.h"
 
+#include "proto/number.h"
 #include "tally/tally.h"
 
 /* The poll that a call names, or NULL. */
@@ -23,11 +24,20 @@ enum {
  * WEB_VERSION_PARTS. */
 uint64_t web_version(const struct tally *tally, const uint64_t *parts, size_t count);
 
+/* What a reader has seen who is shown polls now: `LEDGER-SEQ`, for GET /events. */
+enum { WEB_SINCE_SIZE = 16 + 1 + NUMBER_DIGITS_MAX + 1 };
+void web_since(const struct tally *tally, char since[WEB_SINCE_SIZE]);
+
+/* The entry up to which a reader has seen everything, by what a query says; 0 if it does not, or
+ * not of this ledger. */
+uint64_t web_read_since(const struct tally *tally, struct span query);
+
 /* Some polls, in the order in which they are listed. To begin with, all is zero but `limit`. */
 struct web_list {
     size_t limit; /* of polls */
     size_t count;
-    size_t choices; /* of all its polls */
+    size_t choices;             /* of all its polls */
+    char since[WEB_SINCE_SIZE]; /* set by web_list_read */
     uint32_t polls[WEB_LIST_MAX];
     struct snapshot *snapshots[WEB_LIST_MAX]; /* owned references */
 };

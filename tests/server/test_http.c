@@ -141,26 +141,14 @@ END_TEST
 START_TEST(what_is_not_there)
 {
     static const char *const paths[] = {
-        "/nothing",
-        "/polls/",
-        "/polls/none",
-        "/polls/lunch/",
-        "//polls",
-        "/p/none",
-        "/p/",
-        "/screen/none",
-        "/web/",
-        "/web/none",
-        "/web/../main",
-        "/web/%2e%2e/x",
-        "/polls/%00",
-        "/polls/%",
-        "/Polls",
-        "/hello/",
-        "/polls/none/events",
-        "/events/",
-        "/web/%00",
-        "/polls/lunch%2fevents",
+        "/nothing",      "/polls/",
+        "/polls/none",   "//polls",
+        "/p/none",       "/p/",
+        "/screen/none",  "/web/",
+        "/web/none",     "/web/../main",
+        "/web/%2e%2e/x", "/polls/%00",
+        "/polls/%",      "/polls/none/events",
+        "/web/%00",      "/polls/lunch%2fevents",
     };
     START();
     struct client *client = web_client(&server);
@@ -175,6 +163,43 @@ START_TEST(what_is_not_there)
     web_ask(client, "GET", "/p/none", HTML);
     ck_assert_str_eq(web_field(web_expect(client, 404), "Content-Type"),
                      "text/html; charset=utf-8");
+}
+END_TEST
+
+/* What is almost a path of the server leads there, and nowhere else. */
+START_TEST(paths_that_are_almost_right)
+{
+    static const struct {
+        const char *path, *location;
+    } rows[] = {
+        {"/p/lunch/", "../../p/lunch"},
+        {"/P/lunch", "../p/lunch"},
+        {"/P/Lunch//", "../../../p/Lunch"},
+        {"/lunch", "p/lunch"},
+        {"/LUNCH/?x=y", "../p/LUNCH?x=y"},
+        {"/Polls", "polls"},
+        {"/polls/lunch/?a=1&b=%20", "../../polls/lunch?a=1&b=%20"},
+        {"/POLLS/lunch/Ballots/Mine", "../../../polls/lunch/ballots/mine"},
+        {"/hello/", "../hello"},
+        {"/Screen/none", "../screen/none"},
+        {"/Web/TallyCast.css", "../web/TallyCast.css"},
+    };
+    START();
+    struct client *client = web_client(&server);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        web_ask(client, "GET", rows[i].path, "");
+        const struct web_reply *reply = web_expect(client, 308);
+        ck_assert_str_eq(web_field(reply, "Location"), rows[i].location);
+        ck_assert_uint_eq(reply->len, 0);
+        web_ask(client, "HEAD", rows[i].path, "");
+        ck_assert_int_eq(web_head(client)->status, 308);
+    }
+    web_post(client, "/polls/lunch/ballots/", JSON, "", VOTE);
+    web_expect(client, 404);
+    char longer[1024];
+    snprintf(longer, sizeof longer, "/P/%0700d", 0);
+    web_ask(client, "GET", longer, "");
+    web_expect(client, 404);
 }
 END_TEST
 
@@ -1791,6 +1816,7 @@ SERVER_MAIN("http",
                        {head_of_every_route},
                        {options_and_other_methods},
                        {what_is_not_there},
+                       {paths_that_are_almost_right},
                        {entity_tags},
                        {etag_changes_with_a_ballot_and_a_title},
                        {compressed_files}}},

@@ -141,8 +141,94 @@ START_TEST(parts_of_a_list)
 }
 END_TEST
 
+/* The token that a list gives its reader, for the events since. */
+static void take_since(const struct web_reply *reply, const char *before, char since[64])
+{
+    const char *at = strstr(reply->body, before);
+    ck_assert_ptr_nonnull(at);
+    ck_assert_int_eq(sscanf(at + strlen(before), "%63[0-9a-f-]", since), 1);
+}
+
+/* The poll of the next event. */
+static const char *told_poll(struct client *reader)
+{
+    static char name[64];
+    const char *line;
+    do
+        line = client_line(reader);
+    while (strncmp(line, "data: ", 6) != 0);
+    ck_assert_int_eq(sscanf(line, "data: {\"poll\":\"%63[^\"]\"", name), 1);
+    return name;
+}
+
+/* A poll is told of: perhaps behind others that have changed, but never one that has not. */
+static void expect_told(struct client *reader, const char *poll)
+{
+    const char *told;
+    do {
+        told = told_poll(reader);
+        ck_assert_str_ne(told, "poll3");
+        ck_assert_str_ne(told, "poll4");
+    } while (strcmp(told, poll) != 0);
+}
+
+static struct client *read_events(const char *since)
+{
+    struct client *reader = web_client(&server);
+    char target[128];
+    snprintf(target, sizeof target, "/events%s%s", since ? "?since=" : "", since ? since : "");
+    web_ask(reader, "GET", target, "");
+    ck_assert_int_eq(web_head(reader)->status, 200);
+    return reader;
+}
+
+/* Whoever has a list is told what changes, and not again what is in it: a ballot, a title, a poll
+ * that is made; and so is whoever comes back. */
+START_TEST(events_since_a_list)
+{
+    static const char *const before[] = {"data-since=\"", "\"since\":\""};
+    struct client *client = start(5), *admin = server_admin(&server);
+    char since[64];
+    take_since(ask(client, lists[_i], ""), before[_i], since);
+    client_ask_number(admin, "VOTE lunch pizza");
+    struct client *reader = read_events(since);
+    expect_told(reader, "lunch");
+    client_ask_number(admin, "TITLE poll2 Supper");
+    expect_told(reader, "poll2");
+    client_ask_number(admin, "CREATE new a b");
+    expect_told(reader, "new");
+    client_close(reader);
+
+    reader = read_events(since);
+    expect_told(reader, "new"); /* which was the last to change */
+    client_ask_number(admin, "VOTE poll1 a");
+    expect_told(reader, "poll1");
+}
+END_TEST
+
+/* Of another ledger, or what is none: everything is told. */
+START_TEST(events_since_something_else)
+{
+    static const char *const others[] = {
+        NULL, "", "7", "-", "0123456789abcdef-99", "0123456789abcdef"};
+    struct client *client = start(2);
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        struct client *reader = read_events(others[i]);
+        told_poll(reader);
+        told_poll(reader);
+        client_close(reader);
+    }
+    char since[64];
+    take_since(ask(client, "/polls", ""), "\"since\":\"", since);
+    strcpy(strchr(since, '-'), "-x");
+    told_poll(read_events(since));
+}
+END_TEST
+
 SERVER_MAIN("http_lists", {"lists", .set_up = set_up, .tear_down = tear_down,
                            .tests = {{a_list_is_compressed_for_who_takes_it, .loops = 2},
                                      {a_list_is_never_old, .loops = 2},
                                      {a_list_that_is_known, .loops = 2},
-                                     {parts_of_a_list}}})
+                                     {parts_of_a_list},
+                                     {events_since_a_list, .loops = 2},
+                                     {events_since_something_else}}})

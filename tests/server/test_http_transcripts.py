@@ -32,6 +32,7 @@ VARYING = (
     (r"(?m)^Date: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT$", "Date: DATE"),
     (r"tallycast_voter=[\w-]{22}\.[\w-]{22};", "tallycast_voter=COOKIE;"),
     (r'"(\d+)-[0-9a-f]{16}"', r'"\1-HASH"'),
+    (r'"since":"[0-9a-f]{16}-', '"since":"LEDGER-'),
     (r'"ledger":"[0-9a-f]{16}"', '"ledger":"LEDGER"'),
     (r"(?m)^retry: [2-5]\d{3}$", "retry: MS"),
 )

@@ -101,7 +101,8 @@ static const char *screen_page(struct snapshot *snapshot, const char *url)
 
 static const char *index_page(struct snapshot *snapshot, const char *next)
 {
-    return finish(page_index(&out, &place, &snapshot, snapshot ? 1 : 0, next), snapshot);
+    const struct page_list list = {&snapshot, snapshot ? 1 : 0, "0123456789abcdef-42", next};
+    return finish(page_index(&out, &place, &list), snapshot);
 }
 
 static void assert_has(const char *page, const char *text)
@@ -317,6 +318,7 @@ START_TEST(the_index_lists_polls)
     assert_has(page, "<a href=\"../p/lunch\" dir=\"auto\">Lunch?</a>");
     assert_has(page, "href=\"../screen/lunch\"");
     assert_has(page, "<a href=\".././?from=100\">More polls</a>");
+    assert_has(page, "data-since=\"0123456789abcdef-42\"");
     assert_lacks(page, "data-whole");
     assert_lacks(page, "No poll yet");
     page = index_page(make_hidden_poll(), NULL);
@@ -330,7 +332,8 @@ END_TEST
 START_TEST(a_card_is_made_once)
 {
     struct snapshot *poll = make_poll("Lunch?", true, BALLOTS_ONCE, VOTERS_CONNECTION);
-    ck_assert_int_eq(page_index(&out, &place, &poll, 1, NULL), 0);
+    const struct page_list list = {&poll, 1, "0123456789abcdef-42", NULL};
+    ck_assert_int_eq(page_index(&out, &place, &list), 0);
     const struct rendering *card = snapshot_rendering(poll, RENDERING_CARD);
     ck_assert_ptr_nonnull(card);
     ck_assert_ptr_nonnull(memmem(out.bytes, out.len, card->bytes, card->len));
@@ -534,7 +537,8 @@ static int make_page(int which, struct snapshot *poll, const struct journey_view
     case 1:
         return page_screen(&out, &place, poll, "http://localhost:3000/p/lunch");
     case 2:
-        return page_index(&out, &place, &poll, 1, "?from=100");
+        return page_index(&out, &place,
+                          &(struct page_list){&poll, 1, "0123456789abcdef-42", "?from=100"});
     case 3:
         return page_journey(&out, &place, journey);
     case 4:
