@@ -95,6 +95,11 @@ async function runOne(browser, { run }) {
 export async function runAll(wanted = "") {
     let passed = 0;
     let failed = 0;
+    // Of a request that a test has not waited for: the run goes on, and ends its servers.
+    process.on("unhandledRejection", (error) => {
+        failed++;
+        console.log(`FAIL behind a test\n     ${error?.stack ?? error}`);
+    });
     await mkdir(screenshots, { recursive: true });
     const browser = await chromium.launch({
         executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
