@@ -79,6 +79,12 @@ static size_t put_place(const struct reader *reader, char *out, size_t size)
     return len < 0 ? 0 : (size_t)len < size ? (size_t)len : size - 1;
 }
 
+/* How much an error shows of so many bytes. */
+static int shown_len(size_t len)
+{
+    return len < SHOWN_MAX ? (int)len : SHOWN_MAX;
+}
+
 /* Writes the error. Returns -1, for the caller to return. */
 __attribute__((format(printf, 2, 3))) static int fail(struct reader *reader, const char *format,
                                                       ...)
@@ -333,7 +339,7 @@ static int read_choices(struct reader *reader, const char *list, struct config_p
     for (unsigned i = 0; i < poll->choice_count; i++) {
         size_t len = strcspn(list, ",");
         if (!name_parse(list, len, &poll->choices[i]))
-            return fail(reader, "'%.*s' can't be a choice's name", (int)(len % SHOWN_MAX), list);
+            return fail(reader, "'%.*s' can't be a choice's name", shown_len(len), list);
         for (unsigned j = 0; j < i; j++)
             if (same_name(&poll->choices[i], &poll->choices[j]))
                 return fail(reader, "the choice %s is there twice", poll->choices[i].text);
@@ -465,7 +471,7 @@ static const struct option *guess_option(const char *name, size_t len)
 static int fail_unknown(struct reader *reader, const char *dashes, const char *name, size_t len)
 {
     const struct option *guess = guess_option(name, len);
-    int shown = len < SHOWN_MAX ? (int)len : SHOWN_MAX;
+    int shown = shown_len(len);
     if (guess == NULL)
         return fail(reader, "there is no option '%s%.*s' (tallycast --help lists them)", dashes,
                     shown, name);

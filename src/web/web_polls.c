@@ -9,7 +9,6 @@
 #include "web/template.h"
 #include "web/web_document.h"
 #include "web/web_reply.h"
-#include "proto/number.h"
 
 #include <inttypes.h>
 #include <sodium.h>

@@ -371,6 +371,11 @@ START_TEST(help_fits_a_terminal_and_names_everything)
 }
 END_TEST
 
+/* As many as an error shows. */
+#define LETTERS_80                             \
+    "0123456789abcdefghijklmnopqrstuvwxyz++++" \
+    "0123456789abcdefghijklmnopqrstuvwxyz++++"
+
 static const struct {
     const char *arguments[3];
     const char *error;
@@ -435,6 +440,8 @@ static const struct {
     {{"--poll=lunch=pizza"}, "--poll: a poll has 2 to 256 choices"},
     {{"--poll=lunch=pizza,"}, "--poll: '' can't be a choice's name"},
     {{"--poll=lunch=pizza,a b"}, "--poll: 'a b' can't be a choice's name"},
+    {{"--poll=lunch=pizza," LETTERS_80}, "--poll: '" LETTERS_80 "' can't be a choice's name"},
+    {{"--poll=lunch=pizza," LETTERS_80 "b"}, "--poll: '" LETTERS_80 "' can't be a choice's name"},
     {{"--poll=lunch=pizza,sushi,Pizza"}, "--poll: the choice pizza is there twice"},
     {{"--poll=a=x,y", "--poll=A=z,y"}, "--poll: the poll a is there twice"},
     {{"--config=/nonexistent"}, "can't open /nonexistent: No such file or directory"},

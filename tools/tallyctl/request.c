@@ -3,7 +3,6 @@
 #include "tools/tallyctl/request.h"
 
 #include "proto/line.h"
-#include "proto/line.h"
 #include "tools/tallyctl/output.h"
 
 #include <stdio.h>

@@ -7,7 +7,6 @@
 #include "tools/tallyctl/interrupt.h"
 #include "tools/tallyctl/output.h"
 #include "proto/number.h"
-#include "proto/number.h"
 
 #include <getopt.h>
 #include <stdlib.h>
