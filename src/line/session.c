@@ -256,7 +256,7 @@ static ptrdiff_t take_telnet(struct session *session, const char *bytes, size_t 
     if (session->skips_line)
         return 0;
     ptrdiff_t telnet = telnet_command_len(bytes, up_to_max(session, len));
-    if (telnet < 0 && len >= line_max(session))
+    if (telnet < 0 && len >= line_max(session) && !pauses_for_answers(session, 0))
         end_session(session, ERR_LINE_TOO_LONG, "an option without an end; closing");
     return telnet;
 }

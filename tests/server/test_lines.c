@@ -563,6 +563,20 @@ START_TEST(an_option_of_telnet_without_an_end_closes)
 }
 END_TEST
 
+/* The ballot before it, in the same packet, is answered first. */
+START_TEST(an_option_without_an_end_waits_for_the_answers_before_it)
+{
+    static const char vote[] = "VOTE lunch pizza\n\xff\xfa";
+    char bytes[sizeof vote - 1 + PROTO_LINE_MAX - 2] = {0};
+    memcpy(bytes, vote, sizeof vote - 1);
+    struct client *client = server_client(&server);
+    client_write(client, bytes, sizeof bytes);
+    client_expect(client, "+OK 2");
+    client_expect_error(client, "LINE-TOO-LONG");
+    client_expect_end(client);
+}
+END_TEST
+
 static const char *const not_foreign[] = {"get / there",      "GET",           "POSTAL code",
                                           "PING HTTP/1.1 ok", "PING http/1.1", "PING HTTP/11"};
 
@@ -612,5 +626,6 @@ SERVER_MAIN("lines",
                        {a_real_tls_client_votes_for_nothing},
                        {options_of_telnet_are_passed_over},
                        {an_option_of_telnet_without_an_end_closes},
+                       {an_option_without_an_end_waits_for_the_answers_before_it},
                        {what_only_resembles_another_protocol_does_not_close,
                         .loops = UNIT_COUNT(not_foreign)}}})
