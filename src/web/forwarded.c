@@ -5,8 +5,9 @@
  * have written what stands before an address that is no proxy of ours. So the last such item
  * decides; and none of our proxies wrote an item that is no address (`unknown`, or nothing at all).
  *
- * In the other two, the first value is what the browser asked for. A browser that lies in them
- * harms only itself.
+ * In the other two, the first value is what the browser asked for. They may lie: it is the page in
+ * a browser that may set them, and a proxy may pass on what it set. Links go by them; a page gets
+ * nothing by a lie, as long as Host and each value of X-Forwarded-Host are judged.
  *
  * Forwarded (RFC 7239) is not read: a proxy that writes one of the two kinds passes on what a
  * stranger wrote in the other, and the server can't tell which kind a proxy writes. */
@@ -73,6 +74,21 @@ bool forwarded_is_https(const struct http_request *request, const struct network
 {
     struct span proto = first_value(request, HTTP_HEADER_X_FORWARDED_PROTO, proxies, peer);
     return proto.at && span_is_nocase(proto, "https");
+}
+
+bool forwarded_hosts_are(const struct http_request *request, const struct networks *proxies,
+                         const union peer *peer, forwarded_host_test *test, const void *context)
+{
+    struct span host = request->headers[HTTP_HEADER_HOST], line = {0}, item;
+    if (host.at && !test(context, host))
+        return false;
+    if (!is_trusted(proxies, peer))
+        return true;
+    while (http_next_line(request, HTTP_HEADER_X_FORWARDED_HOST, &line))
+        for (struct span rest = line; http_next_item(&rest, &item);)
+            if (item.len > 0 && !test(context, item))
+                return false;
+    return true;
 }
 
 struct span forwarded_host(const struct http_request *request, const struct networks *proxies,

@@ -25,4 +25,12 @@ bool forwarded_is_https(const struct http_request *request, const struct network
 struct span forwarded_host(const struct http_request *request, const struct networks *proxies,
                            const union peer *peer);
 
+/* Whether a host, with its port, passes a test. */
+typedef bool forwarded_host_test(const void *context, struct span host);
+
+/* Whether all hosts that the request names pass: Host, and each value of X-Forwarded-Host. A
+ * request that names none passes. */
+bool forwarded_hosts_are(const struct http_request *request, const struct networks *proxies,
+                         const union peer *peer, forwarded_host_test *test, const void *context);
+
 #endif

@@ -77,22 +77,31 @@ static bool is_machine(struct span host)
     return is_name(host, name);
 }
 
+/* Whether the server goes by a host, with its port. */
+static bool is_own_host(const void *context, struct span host)
+{
+    const struct config *config = context;
+    host = host_name(host);
+    if (is_literal(host))
+        return true;
+    host = without_dot(host);
+    if (is_name(host, "localhost"))
+        return true;
+    for (size_t i = 0; i < config->http_host_count; i++)
+        if (is_name(host, config->http_hosts[i]) || strcmp(config->http_hosts[i], "*") == 0)
+            return true;
+    return is_name(host, config->http.host) || is_machine(host);
+}
+
+/* No page can forge its browser's Host, but it may write X-Forwarded-Host, which many a proxy
+ * passes on. So what a proxy tells is judged besides Host, not in its place. HTTP/1.0, which no
+ * browser speaks, may name no host. */
 int web_guard_host(const struct web_session *session, const struct http_request *request,
                    const char **why)
 {
-    const struct config *config = session->client.worker->server->config;
-    struct span host = host_name(web_guard_asked_host(session, request));
-    if (!host.at) /* HTTP/1.0, which no browser speaks */
-        return 0;
-    if (is_literal(host))
-        return 0;
-    host = without_dot(host);
-    if (is_name(host, "localhost"))
-        return 0;
-    for (size_t i = 0; i < config->http_host_count; i++)
-        if (is_name(host, config->http_hosts[i]) || strcmp(config->http_hosts[i], "*") == 0)
-            return 0;
-    if (is_name(host, config->http.host) || is_machine(host))
+    const struct client *client = &session->client;
+    const struct config *config = client->worker->server->config;
+    if (forwarded_hosts_are(request, &config->proxies, &client->conn.peer, is_own_host, config))
         return 0;
     *why = "the server does not go by that name; --http-host adds one";
     return 421;

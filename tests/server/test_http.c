@@ -535,7 +535,37 @@ START_TEST(the_screen_behind_a_proxy)
     struct client *other = web_client(&server);
     web_send(other, ask);
     ck_assert(page_has(web_take(other), "\"http://localhost/p/lunch\""));
-    web_send(proxy, "GET / HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-Host: evil.example\r\n\r\n");
+}
+END_TEST
+
+/* A page under a rebound name may write the field, but not its browser's Host; so each counts. */
+START_TEST(each_host_that_a_proxy_tells_is_judged)
+{
+    static const struct {
+        const char *host, *forwarded;
+        int status;
+    } told[] = {
+        {"localhost", "X-Forwarded-Host: vote.example:8443, 127.0.0.1\r\n", 200},
+        {"localhost", "X-Forwarded-Host:\r\n", 200},
+        {"localhost", "X-Forwarded-Host: evil.example\r\n", 421},
+        {"evil.example", "X-Forwarded-Host: localhost\r\n", 421},
+        {"evil.example", "X-Forwarded-Host: 127.0.0.1\r\n", 421},
+        {"evil.example", "", 421},
+        {"localhost", "X-Forwarded-Host: localhost, evil.example\r\n", 421},
+        {"localhost", "X-Forwarded-Host: localhost,,evil.example\r\n", 421},
+        {"localhost", "X-Forwarded-Host: localhost\r\nX-Forwarded-Host: evil.example\r\n", 421},
+        {"localhost", "X-Forwarded-Host: evil.example\r\nX-Forwarded-Host: localhost\r\n", 421},
+    };
+    START("--trusted-proxy=127.0.0.2", "--http-host=vote.example");
+    struct client *proxy = server_connect_http(&server, "127.0.0.2");
+    char request[256];
+    for (size_t i = 0; i < UNIT_COUNT(told); i++) {
+        snprintf(request, sizeof request, "GET / HTTP/1.1\r\nHost: %s\r\n%s\r\n", told[i].host,
+                 told[i].forwarded);
+        web_send(proxy, request);
+        web_expect(proxy, told[i].status);
+    }
+    web_send(proxy, "GET / HTTP/1.0\r\nX-Forwarded-Host: evil.example\r\n\r\n");
     web_expect(proxy, 421);
 }
 END_TEST
@@ -1413,7 +1443,7 @@ START_TEST(trusted_proxy)
     refuse_from(client, "X-Forwarded-For:\r\n");
     /* a proxy that says nothing would make one voter of all */
     refuse_from(client, "");
-    ck_assert(server_logged(&server, "the trusted proxy 127.0.0.1 does not say"));
+    server_await_log(&server, "the trusted proxy 127.0.0.1 does not say");
     /* several lines are one list */
     vote_from(client, "X-Forwarded-For: 192.0.2.4\r\nX-Forwarded-For: 127.0.0.3\r\n", NEW_VOTER);
     vote_from(server_connect_http(&server, "127.0.0.2"), "X-Forwarded-For: 192.0.2.77\r\n",
@@ -1852,6 +1882,7 @@ SERVER_MAIN("http",
                        {named_ballots_come_in_any_order},
                        {the_screen_tells_where_to_vote},
                        {the_screen_behind_a_proxy},
+                       {each_host_that_a_proxy_tells_is_judged},
                        {a_ballots_journey}}},
             {"malformed", .set_up = set_up, .tear_down = tear_down,
              .tests = {{malformed}, {told_to_go_on}, {chunks}, {nul}, {too_long}}},

@@ -118,6 +118,38 @@ START_TEST(what_is_asked_for)
 }
 END_TEST
 
+static const struct {
+    const char *from, *fields;
+    const char *hosts; /* that are asked about, up to the one that fails */
+} named[] = {
+    {"127.0.0.1", "", "inner:3000;"},
+    {"127.0.0.1", "X-Forwarded-Host: a, b:1\r\nVia: x\r\nx-forwarded-host:c\r\n",
+     "inner:3000;a;b:1;c;"},
+    {"127.0.0.1", "X-Forwarded-Host:\r\nX-Forwarded-Host: ,a,\r\n", "inner:3000;a;"},
+    {"127.0.0.1", "X-Forwarded-Host: a, evil, b\r\n", "inner:3000;a;evil;"},
+    {"192.0.2.1", "X-Forwarded-Host: evil\r\n", "inner:3000;"},
+};
+
+static char hosts[256];
+
+static bool add_host(const void *evil, struct span host)
+{
+    size_t len = strlen(hosts);
+    snprintf(hosts + len, sizeof hosts - len, "%.*s;", (int)host.len, host.at);
+    return !span_is(host, evil);
+}
+
+START_TEST(every_host_is_judged)
+{
+    ask(named[_i].from, named[_i].fields);
+    hosts[0] = '\0';
+    bool passes = forwarded_hosts_are(&request, &proxies, &peer, add_host, "evil");
+    ck_assert_str_eq(hosts, named[_i].hosts);
+    ck_assert_int_eq(passes, !strstr(named[_i].hosts, "evil"));
+}
+END_TEST
+
 UNIT_MAIN("forwarded", {"forwarded", .set_up = set_up,
                         .tests = {{who_asks, .loops = UNIT_COUNT(asked)},
-                                  {what_is_asked_for, .loops = UNIT_COUNT(wanted)}}})
+                                  {what_is_asked_for, .loops = UNIT_COUNT(wanted)},
+                                  {every_host_is_judged, .loops = UNIT_COUNT(named)}}})
