@@ -33,6 +33,7 @@ enum call {
     ACCEPT,
     FOPEN,
     UNLINK,
+    CHOWN,
     CALLOC,
     EVENT_ADD,
     SESSION,
@@ -79,6 +80,7 @@ WRAP(int, accept4, ACCEPT, (int fd, struct sockaddr *peer, socklen_t *len, int f
      (fd, peer, len, flags), -1)
 WRAP(FILE *, fopen, FOPEN, (const char *path, const char *mode), (path, mode), NULL)
 WRAP(int, unlink, UNLINK, (const char *path), (path), -1)
+WRAP(int, chown, CHOWN, (const char *path, uid_t owner, gid_t group), (path, owner, group), -1)
 WRAP(void *, calloc, CALLOC, (size_t count, size_t size), (count, size), NULL)
 WRAP(int, event_add, EVENT_ADD, (struct event * event, const struct timeval *timeout),
      (event, timeout), -1)
@@ -510,6 +512,27 @@ static void leave_stale_socket(void)
     close(fd);
 }
 
+START_TEST(a_group_that_the_socket_has_needs_no_call)
+{
+    config.has_admin_group = true;
+    config.admin_group = getegid();
+    fail_call(CHOWN, 0, EPERM);
+    start_well();
+    struct stat status;
+    ck_assert_int_eq(stat(admin, &status), 0);
+    ck_assert_uint_eq(status.st_mode & 0777, 0660);
+}
+END_TEST
+
+START_TEST(a_group_that_the_socket_can_not_have_is_refused)
+{
+    config.has_admin_group = true;
+    config.admin_group = getegid() + 1;
+    fail_call(CHOWN, 0, EPERM);
+    refuses_to_start("of which the server's user has to be a member: Operation not permitted");
+}
+END_TEST
+
 START_TEST(a_dead_servers_socket_is_replaced)
 {
     leave_stale_socket();
@@ -566,6 +589,8 @@ UNIT_MAIN("listener",
                      {a_start_that_is_refused_says_why, .loops = UNIT_COUNT(refusals)},
                      {an_address_that_is_none_is_refused},
                      {a_path_that_is_too_long_is_refused},
+                     {a_group_that_the_socket_has_needs_no_call},
+                     {a_group_that_the_socket_can_not_have_is_refused},
                      {a_dead_servers_socket_is_replaced},
                      {a_socket_that_may_be_in_use_is_kept},
                      {a_live_servers_socket_is_kept},
