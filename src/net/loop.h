@@ -65,9 +65,9 @@ void loop_post(struct loop *loop, struct loop_task *task);
  * need not wake it. */
 void loop_is_awake(struct loop *loop);
 
-/* Loop's thread, in an event's callback (tells wakers as well): when the first of this round's
- * events was handled, on the monotonic clock. That is when epoll returned, but for the time to get
- * here. */
+/* Loop's thread, in an event's callback or the source's work (tells wakers as well): when the first
+ * of this round's events was handled, on the monotonic clock. That is when epoll returned, but for
+ * the time to get here. Work of a round without such an event gets the time of its first call. */
 uint64_t loop_woken_ns(struct loop *loop);
 
 /* Loop's thread: sets a timer of the server's own, made with evtimer_assign, to `wait_ns` from now.

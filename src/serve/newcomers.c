@@ -22,7 +22,7 @@ static struct newcomers_slot *slot_of(struct newcomers *newcomers, const struct 
 
 bool newcomers_note(struct newcomers *newcomers, const struct in6_addr *address, uint64_t now_ns)
 {
-    if (now_ns - newcomers->began_ns >= MINUTE_S * (uint64_t)NS_PER_S)
+    if (now_ns >= newcomers->began_ns + MINUTE_S * (uint64_t)NS_PER_S)
         *newcomers = (struct newcomers){.began_ns = now_ns};
     struct newcomers_slot *slot = slot_of(newcomers, address);
     if (slot->count > 0 && memcmp(&slot->address, address, sizeof *address) != 0) {

@@ -24,7 +24,7 @@ struct newcomers {
 };
 
 /* A new voter came from this address. Returns whether it has just become one of which there are
- * many, once a minute. */
+ * many, once a minute. A time before the minute's start belongs to that minute. */
 bool newcomers_note(struct newcomers *newcomers, const struct in6_addr *address, uint64_t now_ns);
 
 #endif

@@ -144,7 +144,7 @@ static void note_newcomer(struct worker *worker, const struct client *client)
     const struct in6_addr address = peer_address(&client->conn.peer);
     char text[ADDRESS_TEXT_MAX];
     if (networks_have(&worker->server->config->proxies, &address) ||
-        !newcomers_note(&worker->newcomers, &address, client->conn.read_ns))
+        !newcomers_note(&worker->newcomers, &address, loop_woken_ns(&worker->loop)))
         return;
     address_text(&address, text);
     log_warning("many new voters from one address in a minute address=%s voters=%d", text,

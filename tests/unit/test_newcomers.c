@@ -39,6 +39,15 @@ START_TEST(many_are_told_once_a_minute)
 }
 END_TEST
 
+/* A time from before the minute began neither ends it nor is lost. */
+START_TEST(an_earlier_time_is_of_the_same_minute)
+{
+    ck_assert_uint_eq(come(1, NEWCOMERS_MANY - 2, 200), 0);
+    ck_assert_uint_eq(come(1, 1, 199), 0);
+    ck_assert_uint_eq(come(1, 1, 201), 1);
+}
+END_TEST
+
 START_TEST(few_of_many_addresses_are_not_told)
 {
     for (uint32_t number = 0; number < 100000; number++)
@@ -59,5 +68,6 @@ END_TEST
 
 UNIT_MAIN("newcomers", {"addresses", .set_up = setup,
                         .tests = {{many_are_told_once_a_minute},
+                                  {an_earlier_time_is_of_the_same_minute},
                                   {few_of_many_addresses_are_not_told},
                                   {one_among_many_is_found}}})
