@@ -7,6 +7,7 @@
 // Where a connection has fallen silent, those that the browser keeps for later may be dead as well, and it would use them
 // one after the other: so the next are tried at once, and given up soon.
 
+import { at } from "./place.js";
 import { openStream } from "./stream.js";
 import { turns } from "./turns.js";
 
@@ -16,28 +17,41 @@ const ASK_MS = 3000;
 const ANSWER_MS = 10000;
 const SOON_MS = 3000;
 const SPARE = 6; // connections that a browser keeps
+const PARTS_MOST = 10; // of a list, each time that it is asked for
 
 export function backoff(attempt, random = Math.random) {
     return Math.round(random() * Math.min(MOST_MS, FIRST_MS * 2 ** attempt));
 }
 
-// The tallies that the server tells of at `url`: one poll's, or a list's. Throws if it doesn't.
-async function ask(url) {
+// What the server tells at `url`, or null if it, or what is before it, answers with something else. Throws if nothing comes.
+async function askOnce(url) {
     const limit = new AbortController();
     const timer = setTimeout(() => limit.abort(), ANSWER_MS);
     try {
         const response = await fetch(url, { redirect: "error", signal: limit.signal });
-        if (!response.ok) {
-            throw new Error(`${response.status}`);
-        }
-        const told = await response.json();
-        return told.polls ?? [told];
+        return response.ok ? await response.json() : null;
     } finally {
         clearTimeout(timer);
     }
 }
 
-// Calls onTally with each tally; onLink with "live", "lost", or "none" while the page is not looked at; and onOdd when the
+// The tallies at `url`, one poll's or a list's, and whether these are all; or null, as above.
+async function ask(url) {
+    const tallies = [];
+    let next = url;
+    for (let parts = 0; next && parts < PARTS_MOST; parts++) {
+        const told = await askOnce(next);
+        if (!told) {
+            return null;
+        }
+        tallies.push(...(told.polls ?? [told]));
+        next = told.next ? at(`.${told.next}`) : null;
+    }
+    return { tallies, isAll: !next };
+}
+
+// Calls onTally with each tally; onLink with "live", "lost", or "none" while the page is not looked at
+// or shows a list that is too long to be asked for; and onOdd when the
 // server, or what is before it, answers with something else, which may be because the poll is gone. `events` is a
 // stream's address, `tallies` that at which the same can be asked for.
 export function follow({ events, tallies }, { onTally, onLink, onOdd }) {
@@ -60,9 +74,9 @@ export function follow({ events, tallies }, { onTally, onLink, onOdd }) {
         wait(suspects > 0 ? 0 : backoff(attempt++), connect);
     }
 
-    function isLive() {
+    function isHeard(link) {
         suspects = 0;
-        onLink("live");
+        onLink(link);
     }
 
     function show(tally) {
@@ -72,7 +86,14 @@ export function follow({ events, tallies }, { onTally, onLink, onOdd }) {
 
     function stream() {
         const patience = suspects > 0 ? SOON_MS : ANSWER_MS;
-        close = openStream(events, patience, { onOpen: isLive, onTally: show, onEnd: lost });
+        close = openStream(events, patience, { onOpen: () => isHeard("live"), onTally: show, onEnd: lost });
+    }
+
+    // A page whose tallies may be missing does not claim to be live.
+    function showAll({ tallies: all, isAll }) {
+        isHeard(isAll ? "live" : "none");
+        all.forEach(show);
+        wait(ASK_MS, connect);
     }
 
     function poll() {
@@ -80,13 +101,7 @@ export function follow({ events, tallies }, { onTally, onLink, onOdd }) {
         close = () => (closed = true);
         turn.ask();
         ask(tallies).then(
-            (all) => {
-                if (!closed) {
-                    isLive();
-                    all.forEach(show);
-                    wait(ASK_MS, connect);
-                }
-            },
+            (told) => closed || (told ? showAll(told) : lost("refused")),
             () => closed || lost("broken"),
         );
     }

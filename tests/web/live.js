@@ -139,6 +139,41 @@ test("eight pages of a browser that are looked at follow, and vote", async ({ st
     await Promise.all(pages.slice(3).map((page) => untilText(page, "[data-total]", "2")));
 });
 
+// A page of a browser whose other pages hold as many streams as it can bear.
+async function openFourth(open, server, path, options) {
+    const first = await open(server, "/screen/lunch");
+    for (let i = 0; i < 2; i++) {
+        await open(server, "/screen/lunch", { beside: first });
+    }
+    const page = await open(server, path, { ...options, beside: first });
+    await untilStreams(server, 3);
+    await untilLink(page, "live");
+    return page;
+}
+
+test("a page without a stream asks for all of a list, or does not say that it is live", async ({ start, open }) => {
+    const server = await start(...lunch);
+    for (let i = 1; i <= 101; i++) {
+        await server.command(`CREATE poll-${i} yes no`);
+    }
+    const page = await openFourth(open, server, "/");
+    await server.command("VOTE poll-101 yes");
+    await untilText(page, '[data-poll="poll-101"] [data-total]', "1");
+    await untilLink(page, "live");
+    await page.route(/\/polls(\?|$)/, (route) => route.fulfill({ json: { polls: [], next: "/polls?after=1" } }));
+    await untilLink(page, "none");
+});
+
+test("a page without a stream learns that its poll is gone", async ({ start, open }) => {
+    const server = await start(...lunch);
+    const page = await openFourth(open, server, "/p/lunch", { tolerate: /status of 404/ });
+    await page.route("**/p/lunch", async (route) => {
+        await route.fulfill({ response: await route.fetch({ url: server.url("/p/gone") }) });
+    });
+    await page.route("**/polls/lunch", (route) => route.fulfill({ status: 404, json: {} }));
+    await untilText(page, ".status", "404");
+});
+
 test("a connection that is dead without an end is noticed, and replaced", async ({ start, open, proxy: through }) => {
     const server = await start(...lunch);
     const proxy = await through(server);
