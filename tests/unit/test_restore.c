@@ -35,8 +35,8 @@ static const char *in_directory(const char *name)
 
 static void teardown(void)
 {
-    static const char *const names[] = {"a",   "a-wal", "a-journal",  "b",  "b-wal",
-                                        "old", "kept",  "backup-wal", "bak"};
+    static const char *const names[] = {"a",   "a-wal", "a-journal",  "b",   "b-wal",
+                                        "old", "kept",  "backup-wal", "bak", "link"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         unlink(in_directory(names[i]));
     ck_assert_int_eq(rmdir(directory), 0); /* nothing is left behind */
@@ -179,6 +179,38 @@ START_TEST(its_own_log_is_taken)
 }
 END_TEST
 
+/* SQLite keeps the log beside the file that a link leads to. */
+START_TEST(a_link_leads_to_the_log_too)
+{
+    live("a", 2, STOPPED);
+    back_up("a", "bak");
+    live("a", 3, KILLED);
+    ck_assert_int_eq(symlink(_i ? in_directory("a") : "a", in_directory("link")), 0);
+    ck_assert_uint_eq(ballots_in("link"), 5);
+    live("link", 3, KILLED);
+    copy("bak", "a");
+    struct store *store;
+    ck_assert_int_eq(store_open(&store, in_directory("link"), true, why), -1);
+    ck_assert_msg(strstr(why, "/a-wal: not the log") != NULL, "%s", why);
+    ck_assert_int_eq(store_open_to_read(&store, in_directory("link"), why), -1);
+}
+END_TEST
+
+START_TEST(a_link_is_followed_to_what_is_moved)
+{
+    static const char *const moved[] = {"a", "a-wal", "link"};
+    live("a", 2, STOPPED);
+    ck_assert_int_eq(symlink("a", in_directory("link")), 0);
+    struct store *store = start("link");
+    ck_assert_ptr_null(store_whereabouts(store));
+    move(moved[_i], "b");
+    ck_assert_ptr_nonnull(store_whereabouts(store));
+    move("b", moved[_i]);
+    ck_assert_ptr_null(store_whereabouts(store));
+    store_close(store);
+}
+END_TEST
+
 /* Each number of ballots leaves a log of another length, up to several times the file's. */
 START_TEST(the_log_of_later_does_not_undo_a_restore)
 {
@@ -307,6 +339,8 @@ UNIT_MAIN("restore",
           {"logs", .set_up = setup, .tear_down = teardown, .timeout_s = 60,
            .tests = {{its_own_log_is_taken},
                      {the_log_of_later_does_not_undo_a_restore, .loops = 3},
+                     {a_link_leads_to_the_log_too, .loops = 2},
+                     {a_link_is_followed_to_what_is_moved, .loops = 3},
                      {another_databases_log_is_refused},
                      {a_log_of_another_time_is_refused},
                      {a_log_without_its_database_is_no_reason_for_a_new_one},

@@ -321,6 +321,21 @@ static int open_to_read(struct store *store, char why[STORE_WHY_MAX])
     return 0;
 }
 
+/* Where SQLite keeps the log: beside the file itself, where the path is a symbolic link to it.
+ * Links among the directories lead to the same place. To be freed; NULL with errno set. */
+static char *name_log(const char *path)
+{
+    struct stat status;
+    bool is_link = lstat(path, &status) == 0 && S_ISLNK(status.st_mode);
+    char *target = is_link ? realpath(path, NULL) : NULL, *name = NULL;
+    if (is_link && !target && errno != ENOENT) /* one that leads nowhere is refused later */
+        return NULL;
+    if (asprintf(&name, "%s-wal", target ? target : path) < 0)
+        name = NULL;
+    free(target);
+    return name;
+}
+
 static struct store *store_new(const char *path, char why[STORE_WHY_MAX])
 {
     struct store *store = calloc(1, sizeof *store);
@@ -331,9 +346,9 @@ static struct store *store_new(const char *path, char why[STORE_WHY_MAX])
     owner_take(&store->owner);
     store->file = -1;
     store->path = strdup(path);
-    if (!store->path || asprintf(&store->log_path, "%s-wal", path) < 0) {
+    store->log_path = name_log(path);
+    if (!store->path || !store->log_path) {
         fail_errno(path, why);
-        store->log_path = NULL;
         store_close(store);
         return NULL;
     }

@@ -17,7 +17,7 @@ struct store_row {
 struct store {
     struct owner owner; /* of all of it, but for what any thread may read */
     char *path;         /* owned */
-    char *log_path;     /* owned: path with "-wal" */
+    char *log_path;     /* owned: the file's own name, links resolved, with "-wal" */
     /* The database file, read-only. Opened before SQLite opens it and closed after: closing any
      * descriptor of a file drops all of the process's locks on it (fcntl(2)), SQLite's too. */
     int file;

@@ -7,6 +7,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/stat.h>
 
 /* False only if it is certain: the file that was opened has another name now, or none. */
@@ -21,8 +22,11 @@ static bool is_in_place(const char *path, dev_t device, ino_t inode)
 void store_watch(struct store *store)
 {
     struct stat file, log;
-    if (fstat(store->file, &file) != 0 || stat(store->log_path, &log) != 0)
+    if (fstat(store->file, &file) != 0 || stat(store->log_path, &log) != 0) {
+        log_warning("the database is not watched for being moved file=%s error=%s", store->path,
+                    strerror(errno));
         return;
+    }
     store->device = file.st_dev;
     store->inode = file.st_ino;
     store->log_device = log.st_dev;
