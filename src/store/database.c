@@ -17,11 +17,13 @@ static int set_new_key(struct store *store, const struct voter_key *key, char wh
     return store_set_key_check(store, voter_key_check(key), why);
 }
 
-static bool is_recorded(const struct store *store, const struct voter_key *key)
+/* 1, 0, or -1 with `why` filled. */
+static int is_recorded(const struct store *store, const struct voter_key *key,
+                       char why[STORE_WHY_MAX])
 {
     struct hash recorded, mine = voter_key_check(key);
-    return store_key_check(store, &recorded) && recorded.high == mine.high &&
-           recorded.low == mine.low;
+    int found = store_key_check(store, &recorded, why);
+    return found == 1 ? recorded.high == mine.high && recorded.low == mine.low : found;
 }
 
 static int refuse_key(const char *database, char why[STORE_WHY_MAX])
@@ -31,19 +33,34 @@ static int refuse_key(const char *database, char why[STORE_WHY_MAX])
     return -1;
 }
 
-/* A key that was read must be the one that the ballots' voters were hashed with. */
-static int judge_key(struct store *store, const struct voter_key *key, const char *database,
+/* A key that was read must be the one that the ballots' voters were hashed with. Returns 1 if it
+ * is, 0 if another one may be recorded, or -1 with `why` filled. */
+static int judge_key(const struct store *store, const struct voter_key *key, const char *database,
                      char why[STORE_WHY_MAX])
 {
-    if (is_recorded(store, key))
-        return 0;
-    return store_has_ballots(store) ? refuse_key(database, why) : set_new_key(store, key, why);
+    int recorded = is_recorded(store, key, why);
+    if (recorded != 0)
+        return recorded;
+    int ballots = store_has_ballots(store, why);
+    return ballots > 0 ? refuse_key(database, why) : ballots;
+}
+
+static int take_key(struct store *store, const struct voter_key *key, const char *database,
+                    char why[STORE_WHY_MAX])
+{
+    int judged = judge_key(store, key, database, why);
+    if (judged != 0)
+        return judged > 0 ? 0 : -1;
+    return set_new_key(store, key, why);
 }
 
 static int make_key(struct store *store, struct voter_key *key, const char *path,
                     char why[STORE_WHY_MAX])
 {
-    if (!store_has_ballots(store))
+    int ballots = store_has_ballots(store, why);
+    if (ballots < 0)
+        return -1;
+    if (ballots == 0)
         return voter_key_create(path, key, why, STORE_WHY_MAX) == 0 ? set_new_key(store, key, why)
                                                                     : -1;
     snprintf(why, STORE_WHY_MAX,
@@ -70,7 +87,7 @@ static int load_key(struct store *store, struct voter_key *key, const char *data
     failpoint(FAILPOINT_START_DATABASE);
     switch (voter_key_read(path, key, why, STORE_WHY_MAX)) {
     case VOTER_KEY_READ:
-        return judge_key(store, key, database, why);
+        return take_key(store, key, database, why);
     case VOTER_KEY_MISSING:
         return make_key(store, key, path, why);
     case VOTER_KEY_FAILED:
@@ -100,15 +117,20 @@ static int judge_key_to_read(const struct store *store, struct voter_key *key, c
 {
     char path[PATH_MAX];
     struct hash recorded;
+    int found;
     *key = (struct voter_key){0};
     if (name_key(database, path, why) != 0)
         return -1;
     switch (voter_key_read(path, key, why, STORE_WHY_MAX)) {
     case VOTER_KEY_READ:
-        return is_recorded(store, key) || !store_has_ballots(store) ? 0 : refuse_key(database, why);
+        return judge_key(store, key, database, why) < 0 ? -1 : 0;
     case VOTER_KEY_MISSING:
-        if (store_key_check(store, &recorded) || !store_has_ballots(store))
-            return 0;
+        found = store_key_check(store, &recorded, why);
+        if (found != 0)
+            return found > 0 ? 0 : -1;
+        found = store_has_ballots(store, why);
+        if (found <= 0)
+            return found;
         snprintf(why, STORE_WHY_MAX, "%.*s: damaged: it does not tell the key of its voters",
                  PATH_MAX, database);
         return -1;

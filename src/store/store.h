@@ -43,9 +43,12 @@ void store_take(struct store *store);
 /* Closes it without touching what is in the log; the next start takes it from there. */
 void store_close(struct store *store);
 
-/* The check value of the key that the voters were hashed with. Returns whether there is one yet. */
-bool store_key_check(const struct store *store, struct hash *check);
-bool store_has_ballots(const struct store *store);
+/* The check value of the key that the voters were hashed with, and whether there are ballots: 1, 0
+ * if there is none yet, or -1 with `why` filled if that can't be read. */
+int store_key_check(const struct store *store, struct hash *check, char why[STORE_WHY_MAX])
+    __attribute__((warn_unused_result));
+int store_has_ballots(const struct store *store, char why[STORE_WHY_MAX])
+    __attribute__((warn_unused_result));
 
 /* Records the key's check value, durably. Returns 0, or -1 with `why` filled. */
 int store_set_key_check(struct store *store, struct hash check, char why[STORE_WHY_MAX])

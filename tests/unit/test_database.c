@@ -53,7 +53,7 @@ static void refuses(const char *path, const char *expected)
 static void assert_check_is_the_keys(void)
 {
     struct hash recorded, mine = voter_key_check(&key);
-    ck_assert(store_key_check(store, &recorded));
+    ck_assert_int_eq(store_key_check(store, &recorded, why), 1);
     ck_assert(recorded.high == mine.high && recorded.low == mine.low);
 }
 

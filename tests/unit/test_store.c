@@ -355,20 +355,20 @@ START_TEST(the_keys_check_value_is_kept)
 {
     struct store *store = open_store();
     struct hash check;
-    ck_assert(!store_key_check(store, &check));
-    ck_assert(!store_has_ballots(store));
+    ck_assert_int_eq(store_key_check(store, &check, why), 0);
+    ck_assert_int_eq(store_has_ballots(store, why), 0);
     ck_assert_int_eq(store_set_key_check(store, (struct hash){7, 8}, why), 0);
     ck_assert_int_eq(store_set_key_check(store, (struct hash){9, 10}, why), 0);
     store_close(store);
     store = open_store();
-    ck_assert(store_key_check(store, &check));
+    ck_assert_int_eq(store_key_check(store, &check, why), 1);
     ck_assert_uint_eq(check.high, 9);
     ck_assert_uint_eq(check.low, 10);
     ck_assert_int_eq(store_checkpoint_all(store, why), 0);
     store_close(store);
     run_sql(path, "UPDATE server SET key_check = x'00'"); /* no hash is that short */
     store = open_store();
-    ck_assert(!store_key_check(store, &check));
+    ck_assert_int_eq(store_key_check(store, &check, why), 0);
     store_close(store);
 }
 END_TEST
@@ -383,7 +383,15 @@ START_TEST(what_the_system_refuses_is_no_size_and_no_check_value)
     ck_assert_int_eq(store_set_key_check(store, (struct hash){7, 8}, why), -1);
     ck_assert_msg(strstr(why, "can't be written"), "said: %s", why);
     struct hash check;
-    ck_assert(!store_key_check(store, &check));
+    ck_assert_int_eq(store_key_check(store, &check, why), 0);
+    for (long call = 0; call < 2;
+         call++) { /* preparing, stepping: neither says that none is there */
+        calls_left = call;
+        ck_assert_int_eq(store_key_check(store, &check, why), -1);
+        calls_left = call;
+        ck_assert_int_eq(store_has_ballots(store, why), -1);
+        ck_assert_msg(strstr(why, "can't be read"), "said: %s", why);
+    }
     store_close(store);
 }
 END_TEST
@@ -691,7 +699,7 @@ START_TEST(making_a_database_fails_cleanly)
             ck_assert_int_le(count_files(), 2);
         }
         store = open_store();
-        ck_assert(!store_has_ballots(store));
+        ck_assert_int_eq(store_has_ballots(store, why), 0);
         store_close(store);
         remove_file("");
         remove_file("-wal");
@@ -707,7 +715,7 @@ START_TEST(a_database_that_another_server_made_meanwhile_is_opened)
 {
     has_rival = true;
     struct store *store = open_store();
-    ck_assert(!store_has_ballots(store));
+    ck_assert_int_eq(store_has_ballots(store, why), 0);
     store_close(store);
     ck_assert_int_eq(count_files(), 2); /* it, and its log */
     struct stat status;

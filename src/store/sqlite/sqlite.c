@@ -202,6 +202,15 @@ static bool query_row(const struct store *store, const char *sql, sqlite3_stmt *
            sqlite3_step(*statement) == SQLITE_ROW;
 }
 
+/* The same, and tells no row from a failure: 1, 0, or -1 with `why` filled. */
+static int try_row(const struct store *store, const char *sql, sqlite3_stmt **statement,
+                   char why[STORE_WHY_MAX])
+{
+    if (query_row(store, sql, statement))
+        return 1;
+    return sqlite3_errcode(store->db) == SQLITE_DONE ? 0 : store_fail(store, why, "can't be read");
+}
+
 /* SQLite stays in another mode without an error where it can't have this one. */
 static bool is_in_wal_mode(const struct store *store)
 {
@@ -406,21 +415,22 @@ void store_close(struct store *store)
 
 /* ---- the key's check value ---- */
 
-bool store_key_check(const struct store *store, struct hash *check)
+int store_key_check(const struct store *store, struct hash *check, char why[STORE_WHY_MAX])
 {
     sqlite3_stmt *statement;
-    bool found = query_row(store, "SELECT key_check FROM server", &statement) &&
-                 sqlite3_column_bytes(statement, 0) == HASH_BYTES;
-    if (found)
+    int found = try_row(store, "SELECT key_check FROM server", &statement, why);
+    if (found == 1 && sqlite3_column_bytes(statement, 0) != HASH_BYTES)
+        found = 0;
+    if (found == 1)
         *check = hash_from_bytes(sqlite3_column_blob(statement, 0));
     sqlite3_finalize(statement);
     return found;
 }
 
-bool store_has_ballots(const struct store *store)
+int store_has_ballots(const struct store *store, char why[STORE_WHY_MAX])
 {
     sqlite3_stmt *statement;
-    bool found = query_row(store, "SELECT 1 FROM ballot LIMIT 1", &statement);
+    int found = try_row(store, "SELECT 1 FROM ballot LIMIT 1", &statement, why);
     sqlite3_finalize(statement);
     return found;
 }
