@@ -68,8 +68,10 @@ bool judge_identity(const struct poll *poll, const struct hash *voter, bool has_
 bool judge_proof(const struct poll *poll, const struct hash *voter, bool has_key,
                  const struct hash *key, struct hash *proof)
 {
+    if (!has_key || poll_setting(poll, SETTING_BALLOTS) == BALLOTS_UNLIMITED)
+        return false;
     *proof = (struct hash){.high = voter->high ^ key->high, .low = voter->low ^ key->low};
-    return has_key && poll_setting(poll, SETTING_BALLOTS) != BALLOTS_UNLIMITED;
+    return true;
 }
 
 void judge_count(struct snapshot *snapshot, struct vote before, unsigned choice, uint64_t seq)

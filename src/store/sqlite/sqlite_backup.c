@@ -63,7 +63,8 @@ static int copy_database(int from, int to, uint64_t size, const atomic_bool *can
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0 || atomic_load(cancelled)) {
-            errno = n < 0 ? errno : ECANCELED;
+            if (n >= 0)
+                errno = n == 0 ? EIO : ECANCELED; /* shorter than it was */
             result = -1;
             break;
         }

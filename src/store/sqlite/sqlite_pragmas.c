@@ -1,4 +1,4 @@
-/* SQLite's settings (see store_pragmas.h). Any thread that owns the connection. */
+/* SQLite's settings (see sqlite_pragmas.h). Any thread that owns the connection. */
 #include "store/sqlite/sqlite_pragmas.h"
 
 #include <stdio.h>
