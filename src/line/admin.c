@@ -100,13 +100,13 @@ int execute_backup(struct session *session, const struct command *command, const
     if (command->text.at[0] == '/')
         return ask_with(session, command, REQUEST_BACKUP, 0, 0,
                         request_text_new(command->text.at, command->text.len));
-    if (session->file < 0) {
+    if (!session->has_file) {
         *why = "no open file came with the line";
         return ERR_BAD_ARGUMENT;
     }
     int error = ask(session, command, REQUEST_BACKUP, (uint32_t)session->file, 0, NULL);
     if (error == 0)
-        session->file = -1;
+        session->has_file = false;
     return error;
 }
 

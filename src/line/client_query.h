@@ -30,7 +30,7 @@ int client_query_start(struct session *session, enum client_query_kind kind, uin
  * it is under way. */
 void client_query_resume(struct session *session);
 
-/* Session's thread: the session ends, and its query with it. */
+/* Session's thread: the session ends, and its query with it. Its connection is still attached. */
 void client_query_forget(struct session *session);
 
 #endif

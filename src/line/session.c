@@ -360,20 +360,32 @@ static void on_writable(struct conn *conn)
         subscriber_catch_up(session->client.subscriber);
 }
 
+static void drop_file(struct session *session)
+{
+    if (session->has_file)
+        close(session->file);
+    session->has_file = false;
+}
+
 /* The file stays for the command that wants it; an earlier one is of no more use. */
 static void on_file(struct conn *conn, int file)
 {
     struct session *session = session_of(conn);
-    if (session->file >= 0)
-        close(session->file);
+    drop_file(session);
     session->file = file;
+    session->has_file = true;
 }
 
+static void on_close(struct conn *conn)
+{
+    client_query_forget(session_of(conn)); /* found by the place in the pool, soon another's */
+    client_close(conn);
+}
+
+/* It may never have arrived: then it was not greeted, and all is zero. */
 static void on_free(struct conn *conn)
 {
-    if (session_of(conn)->file >= 0)
-        close(session_of(conn)->file);
-    client_query_forget(session_of(conn));
+    drop_file(session_of(conn));
     free(session_of(conn)->voter);
     client_free(conn);
 }
@@ -383,7 +395,6 @@ static void on_free(struct conn *conn)
 static void greet(struct client *client)
 {
     struct session *session = session_of(&client->conn);
-    session->file = -1;
     if (client->refused) {
         session_reply_error(session, ERR_TOO_MANY_CONNECTIONS, 0, NULL);
         conn_finish(&client->conn, CLOSE_REFUSED);
@@ -420,7 +431,7 @@ const struct client_protocol session_protocol = {
             .stop = client_stop,
             .busy = client_is_busy,
             .owes_pushes = client_owes_pushes,
-            .close = client_close,
+            .close = on_close,
             .free = on_free,
         },
     .size = sizeof(struct session),

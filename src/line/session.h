@@ -23,8 +23,9 @@ struct session {
     bool past_first_line : 1; /* has sent a line that is not empty, and may go on */
     bool skips_line : 1;      /* drops the rest of a line that is too long */
     bool drops_input : 1;     /* the peer knows that the server stops: more input is dropped */
-    int file;                 /* owned: the open file that came last with the input; -1 for none */
-    char *voter;              /* owned; the name given by AS; NULL for none */
+    bool has_file : 1;
+    int file;    /* owned if has_file: the open file that came last with the input */
+    char *voter; /* owned; the name given by AS; NULL for none */
 };
 
 extern const struct client_protocol session_protocol;

@@ -240,8 +240,10 @@ int __wrap_shutdown(int fd, int how)
 
 int __wrap_close(int fd)
 {
-    if (fd < FD_FIRST)
+    if (fd < FD_FIRST) {
+        REQUIRE(fd > STDERR_FILENO); /* not the server's: it opened no such one */
         return __real_close(fd);
+    }
     struct kernel_socket *socket = open_socket(fd);
     if (fuzz_traces)
         fprintf(stderr, "closed %d\n", fd - FD_FIRST);
