@@ -7,8 +7,8 @@
  *
  * Stop (SIGTERM, SIGINT, SHUTDOWN), within 10 s: stop accepting → ingest workers answer what was
  * read and close → broadcast workers answer what was read → the ledger ends, so every tally there
- * will be is published → broadcast workers push the last ones and close → the database's log is
- * moved into its file. */
+ * will be is published → broadcast workers push the last ones and close, and meanwhile the
+ * database's log is moved into its file: readers that stall take no time from a slow disk. */
 #include "net/admission.h"
 #include "base/clock.h"
 #include "config/config.h"
@@ -305,8 +305,17 @@ static void quiesce(struct server *server, unsigned from, unsigned to, uint64_t 
     sem_destroy(&quiet);
 }
 
-/* If the server never took connections, only the threads end, and nothing is logged. */
-/* Returns whether all threads have ended. */
+/* Moves the database's log into its file. */
+static void empty_log(struct store *store)
+{
+    char why[STORE_WHY_MAX];
+    failpoint(FAILPOINT_STOP_CHECKPOINT);
+    if (store_checkpoint_all(store, why) != 0)
+        log_warning("the database's log stays until the next start: %s", why);
+}
+
+/* If the server never took connections, only the threads end, and nothing is logged. Returns
+ * whether all threads have ended. */
 static bool stop(struct server *server, bool started)
 {
     uint64_t began_ns = clock_monotonic_ns();
@@ -324,12 +333,9 @@ static bool stop(struct server *server, bool started)
     bool all_ended = ledger_stop(server->ledger);
     for (unsigned i = 0; i < server->worker_count; i++)
         worker_finish(&server->workers[i], began_ns + (uint64_t)STOP_ALL_MS * NS_PER_MS);
+    empty_log(server->store);
     for (unsigned i = 0; i < server->worker_count; i++)
         loop_join(&server->workers[i].loop);
-    char why[STORE_WHY_MAX];
-    failpoint(FAILPOINT_STOP_CHECKPOINT);
-    if (store_checkpoint_all(server->store, why) != 0)
-        log_warning("the database's log stays until the next start: %s", why);
     if (started)
         log_info("stopped seq=%" PRIu64 " ms=%" PRIu64,
                  counter_get(&ledger_stats(server->ledger)->seq),
