@@ -154,14 +154,24 @@ function sayRecorded({ choice }) {
     say("done", `Your vote for ${labels.get(choice) ?? choice} is recorded.`);
 }
 
+// The answer may have been overtaken by news of a later ballot, from this browser's other pages: then that is the one that
+// counts.
+function showRecorded(ballot, { seq }) {
+    if (hasOwn) {
+        own.heard({ ledger: main.dataset.ledger, seq, choice: ballot.choice });
+    }
+    if (hasOwn && own.seq !== seq) {
+        recall();
+    } else {
+        markVoted(ballot.choice);
+        sayRecorded(ballot);
+    }
+}
+
 async function tell(ballot, result) {
     showSending();
     if (result.outcome === "recorded") {
-        if (hasOwn) {
-            own.heard({ ledger: main.dataset.ledger, seq: result.seq, choice: ballot.choice });
-        }
-        markVoted(ballot.choice);
-        sayRecorded(ballot);
+        showRecorded(ballot, result);
     } else if (result.outcome === "refused") {
         say("error", await refusalText(result));
     } else {

@@ -159,6 +159,28 @@ test("two tabs of a voter agree", async ({ start, open }) => {
     assert.equal(await page.locator(".voted").getAttribute("data-choice"), "pizza");
 });
 
+test("an answer that comes late does not hide the ballot of another tab", async ({ start, open }) => {
+    const server = await start(...lunch);
+    const page = await open(server, "/p/lunch");
+    const tab = await open(server, "/p/lunch", { beside: page, tolerate: /status of 409/ });
+    let release;
+    const released = new Promise((resolve) => (release = resolve));
+    await page.route("**/ballots", async (route) => {
+        const response = await route.fetch();
+        await released;
+        await route.fulfill({ response });
+    });
+    await page.click(`${row("sushi")} button`);
+    await untilText(tab, `${row("sushi")} [data-count]`, "1"); // recorded, but the page does not know
+    await tab.click(`${row("pizza")} button`);
+    await assertVoted(tab, "pizza");
+    await until(page, () => document.querySelector(".voted")?.dataset.choice === "pizza");
+    release();
+    await until(page, () => document.querySelector("form").ariaBusy === "false");
+    await untilText(page, "#notice", "Your vote is for pizza.");
+    assert.equal(await page.locator(".voted").getAttribute("data-choice"), "pizza");
+});
+
 test("a poll that closes takes no more ballots, until it opens", async ({ start, open }) => {
     const server = await start(...lunch);
     const page = await open(server, "/p/lunch");
