@@ -12,7 +12,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 static void *backup_run(void *context)
 {
@@ -30,10 +29,10 @@ static void *backup_run(void *context)
     return NULL;
 }
 
-static void drop_target(struct request_text *path, int file)
+static void drop_target(const struct store *store, struct request_text *path, int file)
 {
     if (!path)
-        close(file);
+        store_drop_file(store, file);
     free(path);
 }
 
@@ -70,7 +69,7 @@ void backup_begin(struct backup *backup, struct store *store, struct ports *port
     if (error == 0)
         return;
     ports_answer(ports, port, (struct answer){.to = request->from, .error = (int16_t)error});
-    drop_target(request->detail, request->file);
+    drop_target(store, request->detail, request->file);
 }
 
 bool backup_is_done(const struct backup *backup)
@@ -99,7 +98,7 @@ void backup_destroy(struct backup *backup)
     if (!backup->running)
         return;
     pthread_join(backup->thread, NULL);
-    drop_target(backup->path, backup->file);
+    drop_target(backup->store, backup->path, backup->file);
 }
 
 void backup_finish(struct backup *backup)
@@ -113,5 +112,5 @@ void backup_finish(struct backup *backup)
     ports_answer(backup->ports, backup->port,
                  (struct answer){
                      .to = backup->to, .number = backup->bytes, .error = (int16_t)backup->error});
-    drop_target(backup->path, backup->file);
+    drop_target(backup->store, backup->path, backup->file);
 }

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "proto/line.h"
 #include "proto/telnet.h"
+#include "store/store.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -16,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 /* Bytes of a line, its LF included. */
 static size_t line_max(const struct session *session)
@@ -363,7 +363,7 @@ static void on_writable(struct conn *conn)
 static void drop_file(struct session *session)
 {
     if (session->has_file)
-        close(session->file);
+        store_drop_file(session->client.worker->server->store, session->file);
     session->has_file = false;
 }
 

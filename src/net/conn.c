@@ -238,7 +238,9 @@ void conn_init(struct conn *conn, const struct conn_handler *handler, int fd,
                const union peer *peer)
 {
     *conn = (struct conn){.handler = handler, .state = CONN_OPEN, .peer = *peer};
-    conn->transport.kind = peer->family == AF_UNIX ? &transport_unix : &transport_plain;
+    /* Without a handler for them the kernel drops files that are passed. */
+    conn->transport.kind =
+        peer->family == AF_UNIX && handler->file ? &transport_unix : &transport_plain;
     conn->transport.fd = fd;
 }
 
@@ -488,15 +490,6 @@ static void note_read(struct conn *conn, uint64_t readable_ns)
     conn->readable_for_ns = readable_for_ns < UINT32_MAX ? (uint32_t)readable_for_ns : UINT32_MAX;
 }
 
-/* Gives a file that came with input to the handler, which may not want any. */
-static void pass_file(struct conn *conn, int file)
-{
-    if (file >= 0 && conn->handler->file && conn->state == CONN_OPEN)
-        conn->handler->file(conn, file);
-    else if (file >= 0)
-        close(file);
-}
-
 static ssize_t receive(struct conn *conn, char *bytes, size_t len)
 {
     int file = -1;
@@ -504,7 +497,8 @@ static ssize_t receive(struct conn *conn, char *bytes, size_t len)
     counter_add(&conn->pool->counters->read_calls, 1);
     if (n > 0)
         counter_add(&conn->pool->counters->bytes_in, (uint64_t)n);
-    pass_file(conn, file);
+    if (file >= 0)
+        conn->handler->file(conn, file);
     return n;
 }
 

@@ -88,8 +88,8 @@ struct conn_handler {
     void (*writable)(struct conn *conn);
     /* The peer has not sent the rest of a message in time. The handler owes it no reply now. */
     void (*overdue)(struct conn *conn);
-    /* The peer passed an open file with the input that comes next, over a Unix socket. Takes it
-     * over. NULL: such a file is dropped. */
+    /* The peer passed an open file over a Unix socket, with the input that comes next or with input
+     * that is dropped. Takes it over, in every state. NULL: such a file is never received. */
     void (*file)(struct conn *conn, int file);
     /* conn_leave was called, and all that could be sent was sent: conn_detach the connection and
        take it where it goes. */

@@ -171,10 +171,15 @@ int store_backup_begin(struct store *store) __attribute__((warn_unused_result));
 int store_backup_copy(const struct store *store, const char *path, const atomic_bool *cancelled,
                       uint64_t *bytes) __attribute__((warn_unused_result));
 
-/* The same into a regular file that is open for writing and empty, and stays the caller's; with
- * ERR_BAD_ARGUMENT if it is not. */
+/* The same into a regular file that is open for writing and empty, from its beginning, and stays
+ * the caller's; with ERR_BAD_ARGUMENT if it is not, or is the database's log. */
 int store_backup_fill(const struct store *store, int file, const atomic_bool *cancelled,
                       uint64_t *bytes) __attribute__((warn_unused_result));
+
+/* Any thread: closes a file that somebody passed; all such are to be closed by this. One that is
+ * the database itself stays open for good: closing any descriptor of it would drop the process's
+ * locks on it (fcntl(2)), and another server could begin. */
+void store_drop_file(const struct store *store, int file);
 
 /* Lets checkpoints go on. */
 void store_backup_end(struct store *store);

@@ -807,7 +807,20 @@ static const struct {
     {"empty", O_RDONLY | O_CREAT, "Bad file descriptor"},
     {".", O_RDONLY | O_DIRECTORY, "Invalid argument"},
     {"log", O_WRONLY, "File exists"},
+    {"votes.db", O_RDWR, "File exists"},
+    {"votes.db-wal", O_RDWR, "File exists"},
 };
+
+/* By whom the database is locked; 0 for nobody. */
+static pid_t database_owner(void)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    int file = open(server.database, O_RDWR | O_CLOEXEC);
+    ck_assert_int_ge(file, 0);
+    ck_assert_int_eq(fcntl(file, F_GETLK, &lock), 0);
+    close(file);
+    return lock.l_type == F_UNLCK ? 0 : lock.l_pid;
+}
 
 START_TEST(backup_refuses_files_that_are_unfit)
 {
@@ -816,6 +829,41 @@ START_TEST(backup_refuses_files_that_are_unfit)
     client_expect(admin, "-BAD-ARGUMENT %s", unfit_files[_i].why);
     close(file);
     client_ask(admin, "BACKUP -", "-BAD-ARGUMENT no open file came with the line");
+    ck_assert_int_eq(database_owner(), server.pid);
+    client_ask(client, "VOTE lunch pizza", "+OK 2");
+}
+END_TEST
+
+/* Whether it is used, followed by another, or comes with the last line, or after it. */
+START_TEST(the_database_that_is_passed_is_not_unlocked)
+{
+    static const char *const lines[] = {"BACKUP -\n", "PING\n", "QUIT\n", "QUIT\n"};
+    int file = open_file("votes.db", O_RDWR);
+    ck_assert_int_eq(database_owner(), server.pid);
+    send_files(lines[_i], &file, 1);
+    if (_i == 1)
+        send_files("PING\n", &file, 1);
+    (void)client_line(admin);
+    if (_i == 3)
+        send_files("PING\n", &file, 1);
+    client_close(admin);
+    admin = server_admin(&server);
+    client_ask(admin, "PING", "+OK");
+    ck_assert_int_eq(database_owner(), server.pid);
+    close(file);
+}
+END_TEST
+
+START_TEST(a_backup_begins_at_the_files_beginning)
+{
+    int file = open_file("passed", O_WRONLY | O_CREAT);
+    ck_assert_int_eq(lseek(file, 4096, SEEK_SET), 4096);
+    send_files("BACKUP -\n", &file, 1);
+    const char *reply = client_line(admin);
+    struct stat status;
+    ck_assert_int_eq(fstat(file, &status), 0);
+    ck_assert_uint_eq((uint64_t)status.st_size, strtoull(reply + 4, NULL, 10));
+    close(file);
 }
 END_TEST
 
@@ -956,6 +1004,8 @@ SERVER_MAIN("commands",
                        {backup_into_nowhere},
                        {backup_writes_a_file_that_is_passed},
                        {the_last_file_that_was_passed_is_taken},
+                       {the_database_that_is_passed_is_not_unlocked, .loops = 4},
+                       {a_backup_begins_at_the_files_beginning},
                        {backup_refuses_files_that_are_unfit, .loops = UNIT_COUNT(unfit_files)},
                        {backup_tells_why_there_is_none, .loops = 2},
                        {many_backups_at_once},

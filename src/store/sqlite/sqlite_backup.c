@@ -163,8 +163,14 @@ int store_backup_copy(const struct store *store, const char *path, const atomic_
     return result;
 }
 
+/* The log is empty just now. */
+static bool is_log(const struct store *store, const struct stat *status)
+{
+    return status->st_dev == store->log_device && status->st_ino == store->log_inode;
+}
+
 /* Whether a descriptor is what a copy may be written to. If not, errno says why. */
-static bool is_empty_file(int file)
+static bool is_fit(const struct store *store, int file)
 {
     struct stat status;
     if (fstat(file, &status) != 0)
@@ -173,10 +179,10 @@ static bool is_empty_file(int file)
         errno = EINVAL;
     else if ((fcntl(file, F_GETFL) & O_ACCMODE) == O_RDONLY)
         errno = EBADF;
-    else if (status.st_size > 0)
+    else if (status.st_size > 0 || is_log(store, &status))
         errno = EEXIST;
     else
-        return true;
+        return lseek(file, 0, SEEK_SET) == 0;
     return false;
 }
 
@@ -184,9 +190,28 @@ int store_backup_fill(const struct store *store, int file, const atomic_bool *ca
                       uint64_t *bytes)
 {
     static const char name[] = "(passed)";
-    if (!is_empty_file(file)) {
+    if (!is_fit(store, file)) {
         refuse(name);
         return ERR_BAD_ARGUMENT;
     }
     return fill(store, file, name, cancelled, bytes) == 0 ? 0 : ERR_STORAGE;
+}
+
+/* When in doubt, it is. */
+static bool is_database(const struct store *store, int file)
+{
+    struct stat passed, own;
+    return fstat(file, &passed) != 0 || fstat(store->file, &own) != 0 ||
+           (passed.st_dev == own.st_dev && passed.st_ino == own.st_ino);
+}
+
+void store_drop_file(const struct store *store, int file)
+{
+    static atomic_flag warned = ATOMIC_FLAG_INIT;
+    if (!is_database(store, file))
+        close(file);
+    else if (!atomic_flag_test_and_set(&warned))
+        log_warning("the database itself was passed by an administrator; such descriptors stay "
+                    "open, since closing one would drop the lock on it file=%s",
+                    store->path);
 }
