@@ -21,7 +21,8 @@ static void compact(struct publications *publications)
 void publications_add(struct publications *publications, struct published *thing)
 {
     if (thing->number == 0)
-        INVARIANT(++publications->things <= POLLS_MAX);
+        publications->things++;
+    INVARIANT(publications->things <= POLLS_MAX);
     thing->number = ++publications->last_number;
     if (publications->count == 2 * publications->things - 1 + PUBLICATIONS_SLACK)
         compact(publications);
