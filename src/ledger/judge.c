@@ -102,7 +102,8 @@ static void record_ballot(struct ledger *ledger, const struct request *request, 
 /* How a ballot is known: by its entry in the electorate and, in a poll where the same identity may
  * be claimed by others, by a second one that is the proof. */
 struct known {
-    bool identified, proven; /* has the entry */
+    bool identified;  /* has the first entry */
+    bool needs_proof; /* has the second, and is its voter's only if that agrees */
     struct hash identity, proof;
 };
 
@@ -112,15 +113,16 @@ static struct known know_ballot(const struct poll *poll, const struct request *r
     bool has_id = request->key_kind == REQUEST_KEY_ID;
     known.identified =
         judge_identity(poll, &request->voter, has_id, &request->key, &known.identity);
-    known.proven = judge_proof(poll, &request->voter, request->key_kind >= REQUEST_KEY_ID,
-                               &request->key, &known.proof);
+    known.needs_proof = judge_proof(poll, &request->voter, request->key_kind >= REQUEST_KEY_ID,
+                                    &request->key, &known.proof);
     return known;
 }
 
 /* Whether the ballot that counts was cast by whoever casts this one. */
 static bool is_own(const struct ledger *ledger, const struct known *known, struct vote before)
 {
-    return !known->proven || electorate_find(ledger->electorate, known->proof).seq == before.seq;
+    return !known->needs_proof ||
+           electorate_find(ledger->electorate, known->proof).seq == before.seq;
 }
 
 /* Sets an entry of the electorate, to be undone with the batch. Returns 0, or -1 if memory is
@@ -140,7 +142,7 @@ static int set_entries(struct ledger *ledger, const struct known *known, struct 
 {
     if (known->identified && set_entry(ledger, known->identity, vote) != 0)
         return -1;
-    if (!known->proven || set_entry(ledger, known->proof, vote) == 0)
+    if (!known->needs_proof || set_entry(ledger, known->proof, vote) == 0)
         return 0;
     if (known->identified)
         batch_undo_last(&ledger->batch, ledger->electorate);
