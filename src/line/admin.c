@@ -17,39 +17,37 @@
 
 /* ---- requests to the ledger ---- */
 
-/* Sends a request. Takes over `detail` on success. */
-static int ask(struct session *session, const struct command *command, enum request_kind kind,
-               uint32_t poll, uint16_t choice, void *detail)
+/* Sends a request, of which `what` tells everything but whom to answer. Takes over its detail on
+ * success. */
+static int ask(struct session *session, const struct command *command, const struct request *what)
 {
     struct request *request = worker_request(session->client.worker);
     if (!request)
         return ERR_LIMIT;
-    *request = (struct request){.from = session->client.conn.ref,
-                                .kind = (uint8_t)kind,
-                                .poll = poll,
-                                .choice = choice,
-                                .detail = detail};
+    *request = *what;
+    request->from = session->client.conn.ref;
     session->asked = (uint8_t)command->id;
     session->client.in_flight++;
     return 0;
 }
 
 /* The same with a detail that was just allocated; frees it on failure. */
-static int ask_with(struct session *session, const struct command *command, enum request_kind kind,
-                    uint32_t poll, uint16_t choice, void *detail)
+static int ask_with(struct session *session, const struct command *command,
+                    const struct request *what)
 {
-    int error = detail ? ask(session, command, kind, poll, choice, detail) : ERR_LIMIT;
+    int error = what->detail ? ask(session, command, what) : ERR_LIMIT;
     if (error != 0)
-        free(detail);
+        free(what->detail);
     return error;
 }
 
 int execute_create(struct session *session, const struct command *command, const char **why)
 {
     (void)why;
-    return ask_with(
-        session, command, REQUEST_CREATE, 0, 0,
-        poll_new(&command->poll, &command->settings, command->choices, command->choice_count));
+    const struct request create = {.kind = REQUEST_CREATE,
+                                   .detail = poll_new(&command->poll, &command->settings,
+                                                      command->choices, command->choice_count)};
+    return ask_with(session, command, &create);
 }
 
 int execute_title(struct session *session, const struct command *command, const char **why)
@@ -58,8 +56,10 @@ int execute_title(struct session *session, const struct command *command, const 
     const struct poll *poll = commands_find_poll(session, command);
     if (!poll)
         return ERR_NO_SUCH_POLL;
-    return ask_with(session, command, REQUEST_TITLE, poll->id, 0,
-                    request_text_new(command->text.at, command->text.len));
+    const struct request title = {.kind = REQUEST_TITLE,
+                                  .poll = poll->id,
+                                  .detail = request_text_new(command->text.at, command->text.len)};
+    return ask_with(session, command, &title);
 }
 
 int execute_label(struct session *session, const struct command *command, const char **why)
@@ -71,15 +71,20 @@ int execute_label(struct session *session, const struct command *command, const 
     int choice = poll_choice_find(poll, &command->choice);
     if (choice < 0)
         return ERR_NO_SUCH_CHOICE;
-    return ask_with(session, command, REQUEST_LABEL, poll->id, (uint16_t)choice,
-                    request_text_new(command->text.at, command->text.len));
+    const struct request label = {.kind = REQUEST_LABEL,
+                                  .poll = poll->id,
+                                  .choice = (uint16_t)choice,
+                                  .detail = request_text_new(command->text.at, command->text.len)};
+    return ask_with(session, command, &label);
 }
 
 static int change_state(struct session *session, const struct command *command,
                         enum request_kind kind)
 {
     const struct poll *poll = commands_find_poll(session, command);
-    return poll ? ask(session, command, kind, poll->id, 0, NULL) : ERR_NO_SUCH_POLL;
+    if (!poll)
+        return ERR_NO_SUCH_POLL;
+    return ask(session, command, &(struct request){.kind = (uint8_t)kind, .poll = poll->id});
 }
 
 int execute_open(struct session *session, const struct command *command, const char **why)
@@ -97,14 +102,17 @@ int execute_close(struct session *session, const struct command *command, const 
 /* A path, or the open file that the administrator's program passed along with the line. */
 int execute_backup(struct session *session, const struct command *command, const char **why)
 {
-    if (command->text.at[0] == '/')
-        return ask_with(session, command, REQUEST_BACKUP, 0, 0,
-                        request_text_new(command->text.at, command->text.len));
+    struct request backup = {.kind = REQUEST_BACKUP};
+    if (command->text.at[0] == '/') {
+        backup.detail = request_text_new(command->text.at, command->text.len);
+        return ask_with(session, command, &backup);
+    }
     if (!session->has_file) {
         *why = "no open file came with the line";
         return ERR_BAD_ARGUMENT;
     }
-    int error = ask(session, command, REQUEST_BACKUP, (uint32_t)session->file, 0, NULL);
+    backup.file = session->file;
+    int error = ask(session, command, &backup);
     if (error == 0)
         session->has_file = false;
     return error;
