@@ -139,15 +139,18 @@ function unknownText(label) {
         : `It is not known yet whether your vote for ${label} is counted. Tap it again: it counts once.`;
 }
 
-// Of a final ballot the server says which one counts, if it knows whose it is.
+// Where a voter has one ballot the server says which one counts, if it knows whose it is. Where it can be changed, others of
+// the same voter have come before this one each time that it was sent.
 async function refusalText({ code, detail }) {
     const isSecond = code === "ALREADY-VOTED" && hasOwn;
     if (isSecond) {
         await own.ask();
     }
-    return isSecond && labels.has(own.choice)
-        ? `Not counted: your vote for ${labels.get(own.choice)} was recorded before, and is final.`
-        : `Not counted: ${detail}.`;
+    if (!isSecond || !labels.has(own.choice)) {
+        return `Not counted: ${detail}.`;
+    }
+    const counts = `Not counted: your vote for ${labels.get(own.choice)} was recorded before`;
+    return replaces ? `${counts}. Tap again to change it.` : `${counts}, and is final.`;
 }
 
 function sayRecorded({ choice }) {

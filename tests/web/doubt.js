@@ -148,6 +148,22 @@ test("the last choice counts, though the one that was given up was recorded befo
     assert.match(await server.tally("lunch"), /^open \d+ 1 pizza=0 sushi=1 tacos=0$/);
 });
 
+test("a ballot that others overtake each time is not counted, and what counts can be changed", async ({ start, open }) => {
+    const server = await start(...lunch);
+    const page = await open(server, "/p/lunch", expected);
+    await page.click(button("pizza"));
+    await untilText(page, "#notice", "Your vote for pizza is recorded.");
+    await page.route("**/ballots", async (route) => {
+        const seq = route.request().postDataJSON().after + 1;
+        await route.fulfill(problem(409, { code: "ALREADY-VOTED", detail: "a later one was recorded", seq }));
+    }, { times: 5 });
+    await page.click(button("sushi"));
+    await untilText(page, "#notice", "Not counted: your vote for pizza was recorded before. Tap again to change it.");
+    await page.click(button("sushi"));
+    await untilText(page, "#notice", "Your vote for sushi is recorded.");
+    assert.match(await server.tally("lunch"), /^open \d+ 1 pizza=0 sushi=1 tacos=0$/);
+});
+
 // In a room: by a name that is not loopback, a browser does not say where a request comes from.
 for (const javaScriptEnabled of [true, false]) {
     const how = javaScriptEnabled ? "with" : "without";
