@@ -25,8 +25,10 @@ enum { STORE_WHY_MAX = PATH_MAX + 512 };
 
 /* Opens the database, or makes it if there is none, and takes it for this process alone. With
  * `sync`, a commit is on stable storage when it returns; without, it survives the process but not
- * the machine. Nothing of an existing file is changed. Returns 0, or -1 with `why` filled: the file
- * is in use, damaged, of a newer version, not ours, or can't be reached. */
+ * the machine. Nothing of an existing file is changed, but
+ * that a backup is put into WAL mode, and notes that it is not the file it was copied from. Returns
+ * 0, or -1 with `why` filled: the file is in use, damaged, of a newer version, not ours, or can't
+ * be reached. */
 int store_open(struct store **store, const char *path, bool sync, char why[STORE_WHY_MAX])
     __attribute__((warn_unused_result));
 

@@ -3,6 +3,7 @@
  * another's place is another ledger. */
 #include "store/store.h"
 
+#include "tests/support/capture.h"
 #include "tests/support/temporary.h"
 #include "tests/support/unit.h"
 
@@ -294,6 +295,31 @@ START_TEST(a_file_of_an_earlier_version_is_taken_with_its_log)
 }
 END_TEST
 
+static void start_and_log(char log[1024])
+{
+    struct capture capture = capture_begin();
+    struct store *store = start("a");
+    capture_end(&capture, log, 1024);
+    store_close(store);
+}
+
+START_TEST(names_of_an_earlier_version_are_warned_of)
+{
+    static const char *const voters[] = {"named", "address"};
+    char sql[128], log[1024];
+    live("a", 3, STOPPED);
+    snprintf(sql, sizeof sql,
+             "INSERT INTO poll VALUES(1, 'p', 'once', '%s', 'live', 'pseudonym');"
+             "DROP TABLE spelling",
+             voters[_i]);
+    run_sql("a", sql);
+    start_and_log(log);
+    ck_assert_int_eq(strstr(log, "names are folded") != NULL, _i == 0);
+    start_and_log(log);
+    ck_assert_ptr_null(strstr(log, "names are folded"));
+}
+END_TEST
+
 /* ---- identities ---- */
 
 START_TEST(a_ledger_is_the_same_over_its_lives)
@@ -318,9 +344,15 @@ START_TEST(a_restored_backup_is_another_ledger)
     read_file("bak", &content);
     ck_assert_uint_eq(fwrite(content.bytes, 1, content.len, file), content.len);
     fclose(file);
+    for (int i = 0; i < _i; i++) { /* starts that end before they have adopted it */
+        struct store *store;
+        ck_assert_int_eq(store_open(&store, in_directory("a"), true, why), 0);
+        store_close(store);
+    }
     uint64_t restored = live("a", 0, STOPPED);
     ck_assert_uint_ne(restored, identity);
     ck_assert_uint_eq(live("a", 0, STOPPED), restored);
+    ck_assert_uint_eq(ballots_in("a"), 2);
 }
 END_TEST
 
@@ -345,8 +377,9 @@ UNIT_MAIN("restore",
                      {a_log_of_another_time_is_refused},
                      {a_log_without_its_database_is_no_reason_for_a_new_one},
                      {a_log_that_is_in_the_file_already_is_taken},
-                     {a_file_of_an_earlier_version_is_taken_with_its_log}}},
+                     {a_file_of_an_earlier_version_is_taken_with_its_log},
+                     {names_of_an_earlier_version_are_warned_of, .loops = 2}}},
           {"identities", .set_up = setup, .tear_down = teardown, .timeout_s = 60,
            .tests = {{a_ledger_is_the_same_over_its_lives},
-                     {a_restored_backup_is_another_ledger},
+                     {a_restored_backup_is_another_ledger, .loops = 3},
                      {a_cold_copy_is_another_ledger}}})

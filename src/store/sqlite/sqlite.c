@@ -225,7 +225,10 @@ static int configure(struct store *store, bool sync, char why[STORE_WHY_MAX])
 {
     /* Somebody may be reading the file for a moment; a server that has it keeps it. */
     sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
-    int code = store_set_pragmas(store->db, sync);
+    /* First, since WAL mode hides that it was one. */
+    int code = store->was_backup ? store_disown(store) : SQLITE_OK;
+    if (code == SQLITE_OK)
+        code = store_set_pragmas(store->db, sync);
     if ((code & 0xff) == SQLITE_BUSY) {
         snprintf(why, STORE_WHY_MAX, "%s: in use by another process", store->path);
         return -1;

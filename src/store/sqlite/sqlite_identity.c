@@ -16,10 +16,13 @@
  * was first written.
  *
  * The identity is drawn at the first start of a file: of a new one, of a backup, of one that was
- * copied, which its birth (or its inode) tells. If that errs, what others remember of the ledger is
- * forgotten, and no harm is done. The main thread runs all of this, at start. */
+ * copied, which its birth (or its inode) tells. That it was a backup is lost with WAL mode, in
+ * which it is opened; so before that its row is noted as no file's. If that errs, what others
+ * remember of the ledger is forgotten, and no harm is done. The main thread runs all of this, at
+ * start. */
 #include "store/sqlite/sqlite_internal.h"
 
+#include "base/log.h"
 #include "proto/schema_sql.h"
 
 #include <fcntl.h>
@@ -126,6 +129,7 @@ int store_judge_log(struct store *store, char why[STORE_WHY_MAX])
 /* ---- the identity ---- */
 
 #define EIGHT_BYTES (INT64_C(1) << 62) /* SQLite stores a number with this bit in as many */
+#define NO_FILE     EIGHT_BYTES        /* for store_row.file: no file was born at 0 */
 
 static int64_t draw(void)
 {
@@ -189,6 +193,28 @@ static int write_row(struct store *store, const struct store_row *row)
                      values);
 }
 
+int store_disown(struct store *store)
+{
+    const int64_t no_file = NO_FILE;
+    if (!store->file_row.origin) /* it has no row, and will be given one */
+        return SQLITE_OK;
+    return run_once(store->db, "UPDATE ledger SET file = ?", &no_file);
+}
+
+/* Names were told apart by case before there was the table for their spellings. */
+static void warn_of_spellings(const struct store *store)
+{
+    if (run_once(store->db, "SELECT 1 FROM sqlite_schema WHERE name = 'spelling'", NULL) ==
+            SQLITE_OK &&
+        run_once(store->db,
+                 "SELECT 1 FROM ballot WHERE poll IN (SELECT id FROM poll WHERE voters = 'named') "
+                 "LIMIT 1",
+                 NULL) == SQLITE_ROW)
+        log_warning("voters' names are folded since this version: in polls with voters=named that "
+                    "are open, who voted under a name with capitals may vote once more file=%s",
+                    store->path);
+}
+
 int store_adopt(struct store *store, char why[STORE_WHY_MAX])
 {
     OWNER_ASSERT(&store->owner);
@@ -206,6 +232,7 @@ int store_adopt(struct store *store, char why[STORE_WHY_MAX])
             return store_fail(store, why, "can't be written");
         store->row = row;
     }
+    warn_of_spellings(store);
     /* A file of an earlier tallycast has no such table. */
     if (run_once(store->db, strstr(schema_sql, "CREATE TABLE IF NOT EXISTS spelling"), NULL) !=
             SQLITE_OK ||

@@ -67,6 +67,10 @@ int store_read_file_row(struct store *store, char why[STORE_WHY_MAX])
 int store_judge_log(struct store *store, char why[STORE_WHY_MAX])
     __attribute__((warn_unused_result));
 
+/* Notes in the row of `ledger`, durably, that it is of no file, so that an identity will be drawn.
+ * Returns an SQLite code. */
+int store_disown(struct store *store) __attribute__((warn_unused_result));
+
 /* Judges the schema of a database that is open for reading as strictly as one that is written to
  * is. Returns 0, or -1 with `why` filled. */
 int store_judge_schema(const struct store *store, char why[STORE_WHY_MAX])
