@@ -15,6 +15,7 @@
 #include "store/database.h"
 #include "base/deadline.h"
 #include "base/failpoint.h"
+#include "base/file.h"
 #include "ledger/ledger.h"
 #include "line/session.h"
 #include "ledger/ports.h"
@@ -380,20 +381,6 @@ static int serve(struct server *server, struct event_base *base)
     return result;
 }
 
-/* If the parent closed a descriptor of 0 to 2, a socket or the database would get its number, and
- * then the log. Without /dev/null, a descriptor that can be neither read nor written will do. */
-static void fill_standard_descriptors(void)
-{
-    int fd;
-    do {
-        fd = open("/dev/null", O_RDWR);
-        if (fd < 0)
-            fd = open("/", O_PATH);
-    } while (fd >= 0 && fd <= STDERR_FILENO);
-    if (fd > STDERR_FILENO)
-        close(fd);
-}
-
 static void on_libevent_log(int severity, const char *message)
 {
     if (severity >= EVENT_LOG_WARN)
@@ -450,7 +437,7 @@ static int print(const char *text)
 
 int main(int argc, char **argv)
 {
-    fill_standard_descriptors();
+    file_fill_standard(O_RDWR);
     failpoint_begin();
     signals_begin();
     log_find_journal();

@@ -1,9 +1,14 @@
 /* What must be right wherever a file is made: whole writes, and names that last and replace
- * nothing. Any thread. */
+ * nothing. Any thread, if not said otherwise. */
 #ifndef TALLYCAST_FILE_H
 #define TALLYCAST_FILE_H
 
 #include <stddef.h>
+
+/* Opens /dev/null for each of the descriptors 0 to 2 that the parent closed: the next file or
+ * socket would get its number, and then what is printed. O_RDWR throws that away; with O_PATH
+ * reading and writing fail (EBADF), as they do on a closed one. Main thread, first of all. */
+void file_fill_standard(int flags);
 
 /* Writes all of it. Returns 0, or -1 with errno set and part of it written. */
 int file_write(int fd, const char *bytes, size_t len) __attribute__((warn_unused_result));

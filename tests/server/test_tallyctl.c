@@ -40,6 +40,7 @@ enum outlet {
     TO_TERMINAL,
     TO_CONSOLE, /* a terminal whose keyboard is its standard input */
     TO_FULL_DISK,
+    TO_NOTHING, /* closed */
 };
 
 /* Bytes that it printed, NUL-terminated. */
@@ -105,6 +106,8 @@ static void become_ctl(const char *const *arguments, enum outlet outlet, int out
     signal(SIGPIPE, SIG_DFL); /* which tests ignore */
     set_input(outlet, out);
     dup2(out, STDOUT_FILENO);
+    if (outlet == TO_NOTHING)
+        close(STDOUT_FILENO);
     dup2(err, STDERR_FILENO);
     execv(all[0], all);
     perror(all[0]);
@@ -1541,14 +1544,20 @@ START_TEST(a_server_that_stands_still_is_not_waited_for)
 }
 END_TEST
 
+static const struct {
+    enum outlet outlet;
+    const char *why;
+} losses[] = {{TO_FULL_DISK, "No space left"}, {TO_NOTHING, "Bad file descriptor"}};
+
 START_TEST(output_that_is_lost_is_an_error)
 {
-    run(TO_FULL_DISK, STATUS_REFUSED, ARGUMENTS("--help"));
-    run(TO_FULL_DISK, STATUS_REFUSED, ARGUMENTS("polls", "--help"));
-    run(TO_FULL_DISK, STATUS_REFUSED, ARGUMENTS("-V"));
-    run(TO_FULL_DISK, STATUS_REFUSED, ARGUMENTS("polls"));
-    ck_assert_ptr_nonnull(strstr(ctl.err.bytes, "No space left"));
-    run(TO_FULL_DISK, STATUS_REFUSED, ARGUMENTS("export", "lunch"));
+    enum outlet outlet = losses[_i].outlet;
+    run(outlet, STATUS_REFUSED, ARGUMENTS("--help"));
+    run(outlet, STATUS_REFUSED, ARGUMENTS("polls", "--help"));
+    run(outlet, STATUS_REFUSED, ARGUMENTS("-V"));
+    run(outlet, STATUS_REFUSED, ARGUMENTS("polls"));
+    ck_assert_ptr_nonnull(strstr(ctl.err.bytes, losses[_i].why));
+    run(outlet, STATUS_REFUSED, ARGUMENTS("export", "lunch"));
 }
 END_TEST
 
@@ -1600,7 +1609,7 @@ SERVER_MAIN("tallyctl",
                        {the_option_goes_before_the_environment},
                        {what_answers_is_another, .loops = UNIT_COUNT(greetings)},
                        {a_server_that_stands_still_is_not_waited_for},
-                       {output_that_is_lost_is_an_error}}},
+                       {output_that_is_lost_is_an_error, .loops = UNIT_COUNT(losses)}}},
             {"database", .set_up = set_up, .tear_down = tear_down,
              .tests = {{backup_writes_a_file},
                        {backup_takes_a_path_from_where_one_is},

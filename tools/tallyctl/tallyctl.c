@@ -4,10 +4,12 @@
 #include "tools/tallyctl/tallyctl.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "tools/tallyctl/interrupt.h"
 #include "tools/tallyctl/output.h"
 #include "proto/number.h"
 
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -339,6 +341,7 @@ static enum status run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    file_fill_standard(O_PATH); /* output that is lost is an error */
     output_init();
     enum status status = run(argc, argv);
     enum status flushed = output_flush();
