@@ -37,6 +37,15 @@ static bool has_terminal(void)
     return fd >= 0;
 }
 
+/* For the time in which nothing is to be put in order. The default would do, but the kernel keeps
+ * it from a container's first process. */
+static void end_at_once(int number)
+{
+    enum { SIGNALLED = 128 }; /* as a shell tells it */
+    raise(number);            /* the default: see below */
+    _exit(SIGNALLED + number);
+}
+
 static bool is_ignored(int number)
 {
     struct sigaction action;
@@ -53,7 +62,9 @@ void signals_begin(void)
     for (size_t i = 0; i < WATCHED; i++) {
         stays_ignored[i] = watched[i].may_stay_ignored && is_ignored(watched[i].number);
         bool ignore = stays_ignored[i] || (watched[i].number == SIGHUP && !began_in_terminal);
-        signal(watched[i].number, ignore ? SIG_IGN : SIG_DFL);
+        const struct sigaction action = {.sa_handler = ignore ? SIG_IGN : end_at_once,
+                                         .sa_flags = (int)SA_RESETHAND | SA_NODEFER};
+        sigaction(watched[i].number, &action, NULL);
     }
     sigset_t none;
     sigemptyset(&none);

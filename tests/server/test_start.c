@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -182,6 +183,25 @@ START_TEST(a_blocked_signal_stops_it_all_the_same)
 }
 END_TEST
 
+/* Only the signals that it handles reach it. It starts until its configuration, a pipe, ends. */
+START_TEST(the_first_process_of_a_container_can_be_stopped_while_it_starts)
+{
+    if (unshare(CLONE_NEWPID) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWPID) != 0) {
+        puts("a container's first process is not tested: the kernel lets this user make none");
+        return;
+    }
+    char path[SERVER_PATH_MAX + 8];
+    snprintf(path, sizeof path, "%s/pipe", server.directory);
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    server_launch(&server, "--config", path, NULL);
+    int fd = open(path, O_WRONLY | O_CLOEXEC); /* waits for the server, which reads */
+    ck_assert_int_ge(fd, 0);
+    server_signal(&server, SIGTERM);
+    close(fd);
+    ck_assert_int_eq(server_wait(&server), 128 + SIGTERM);
+}
+END_TEST
+
 /* ---- who may administer ---- */
 
 enum { NOBODY = 65534, GROUP = 1 /* daemon; in every Debian */ };
@@ -251,4 +271,5 @@ SERVER_MAIN("start",
                  {signals_without_a_meaning_are_ignored, .loops = UNIT_COUNT(without_meaning)},
                  {hangup_asks_for_what_it_can_not_do},
                  {the_end_of_its_terminal_stops_it},
-                 {a_blocked_signal_stops_it_all_the_same}}})
+                 {a_blocked_signal_stops_it_all_the_same},
+                 {the_first_process_of_a_container_can_be_stopped_while_it_starts}}})

@@ -249,6 +249,14 @@ void server_start(struct server *server, ...)
     parse_ready(server, line);
 }
 
+void server_launch(struct server *server, ...)
+{
+    va_list more;
+    va_start(more, server);
+    launch(server, more);
+    va_end(more);
+}
+
 int server_run(struct server *server, ...)
 {
     va_list more;

@@ -75,6 +75,9 @@ void server_init(struct server *server);
  * one of an earlier start. */
 void server_start(struct server *server, ...) __attribute__((sentinel));
 
+/* Starts it, and waits for nothing. */
+void server_launch(struct server *server, ...) __attribute__((sentinel));
+
 /* Starts one that is expected to end by itself, and returns its exit status. */
 int server_run(struct server *server, ...) __attribute__((sentinel));
 
