@@ -1550,7 +1550,7 @@ START_TEST(one_connection_too_many)
     ck_assert_ptr_nonnull(web_field(reply, "Retry-After"));
     client_expect_end(third);
     server_stop(&server);
-    ck_assert(server_logged(&server, "too many connections: turning away limit=max-connections"));
+    server_await_log(&server, "too many connections: turning away limit=max-connections");
 }
 END_TEST
 
