@@ -22,9 +22,10 @@ AC_DEFUN([TALLYCAST_TRY_LINK], [
 
 # TALLYCAST_LLHTTP
 # Finds llhttp by pkg-config, or else its sources, which Debian has in the package node-llhttp: then
-# LLHTTP_SOURCE says where they are. Of the releases that have two modes (8 and before) the strict one is built.
+# LLHTTP_SOURCE says where they are. Releases up to 8 have two modes, of which the strict one is built here; how a library
+# of them was built can't be told, so one must be of 9 or later, which is strict unless a parser is told otherwise.
 AC_DEFUN([TALLYCAST_LLHTTP], [
-  PKG_CHECK_MODULES([LLHTTP], [libllhttp >= 8.1], [LLHTTP_SOURCE=], [
+  PKG_CHECK_MODULES([LLHTTP], [libllhttp >= 9], [LLHTTP_SOURCE=], [
     LLHTTP_SOURCE=$with_llhttp_source/share/llhttp
     tallycast_include=$with_llhttp_source/share/include/llhttp
     AC_MSG_CHECKING([for the sources of llhttp])
@@ -33,7 +34,7 @@ AC_DEFUN([TALLYCAST_LLHTTP], [
       [AC_MSG_RESULT([$LLHTTP_SOURCE])],
       [AC_MSG_RESULT([no])
        AC_MSG_ERROR([
-  llhttp was not found, neither libllhttp >= 8.1 by pkg-config nor its sources; tallycast needs it for HTTP.
+  llhttp was not found, neither libllhttp >= 9 by pkg-config nor its sources; tallycast needs it for HTTP.
   On Debian or Ubuntu: apt-get install node-llhttp
   If its share directory is elsewhere: --with-llhttp-source=PREFIX])])
     LLHTTP_CFLAGS="-isystem $tallycast_include -DLLHTTP_STRICT_MODE=1"

@@ -122,16 +122,26 @@ static int on_chunk(llhttp_t *parser, const char *at, size_t len)
     return 0;
 }
 
-static int on_whole(llhttp_t *parser)
+/* Behind the last chunk's size. What follows is not left to llhttp, which takes trailers, and ends
+ * their lines with an LF alone. */
+static int on_size(llhttp_t *parser)
 {
-    (void)parser;
-    return HPE_PAUSED;
+    return parser->content_length == 0 ? HPE_PAUSED : HPE_OK;
 }
 
 static const llhttp_settings_t joining_settings = {
     .on_body = on_chunk,
-    .on_message_complete = on_whole,
+    .on_chunk_header = on_size,
 };
+
+/* Whether the bytes from `at` are a CRLF: 1, 0 if they may become one, or -1. */
+static int is_line_end(const char *at, size_t len)
+{
+    static const char line_end[] = {'\r', '\n'};
+    if (memcmp(at, line_end, len < sizeof line_end ? len : sizeof line_end) != 0)
+        return -1;
+    return len >= sizeof line_end;
+}
 
 ptrdiff_t http_chunks_join(const char *at, size_t len, char *body, size_t *body_len,
                            const char **why)
@@ -144,8 +154,12 @@ ptrdiff_t http_chunks_join(const char *at, size_t len, char *body, size_t *body_
     *body_len = joining.len;
     if (error == HPE_OK)
         return 0;
-    if (error == HPE_PAUSED)
-        return llhttp_get_error_pos(&parser) - at;
-    *why = llhttp_get_error_reason(&parser);
-    return -1;
+    const char *end = llhttp_get_error_pos(&parser);
+    if (error != HPE_PAUSED) {
+        *why = llhttp_get_error_reason(&parser);
+        return -1;
+    }
+    *why = "an empty line must follow the last chunk";
+    int ends = is_line_end(end, (size_t)(at + len - end));
+    return ends > 0 ? end + 2 - at : ends;
 }

@@ -31,8 +31,8 @@ struct http_head {
 
 /* Puts a chunked body together. The `len` bytes begin with a head that http_head_parse has found
  * whole, and that says `chunked`; the body goes to `body`, which has room for as many bytes as come
- * behind that head. Returns how many bytes the request has, head, body and trailers, with *body_len
- * set; 0 if it is not whole; or -1 if it is malformed, with *why a static text. */
+ * behind that head. Returns how many bytes the request has, head and body, with *body_len set; 0 if
+ * it is not whole; or -1 if it is malformed or has trailers, with *why a static text. */
 ptrdiff_t http_chunks_join(const char *at, size_t len, char *body, size_t *body_len,
                            const char **why);
 

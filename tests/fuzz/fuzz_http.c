@@ -128,7 +128,7 @@ static void require_headers(const struct http_request *request, const char *begi
 }
 
 /* Chunks, each a line with its length in hexadecimal digits, and perhaps more behind a `;`, and so
- * many bytes; a chunk without any; and lines up to an empty one. */
+ * many bytes; a chunk without any; and an empty line. Each line ends in CRLF. */
 static void require_chunks(const struct http_request *request, const char *at, const char *end)
 {
     struct span body = request->body;
@@ -137,7 +137,7 @@ static void require_chunks(const struct http_request *request, const char *at, c
         char *stop;
         unsigned long len = strtoul(at, &stop, 16);
         const char *data = (const char *)memchr(at, '\n', (size_t)(end - at)) + 1;
-        require(stop > at && strchr(";\r \t", *stop) && len <= body.len);
+        require(stop > at && strchr(";\r \t", *stop) && len <= body.len && data[-2] == '\r');
         at = data;
         if (len == 0)
             break;
@@ -146,8 +146,7 @@ static void require_chunks(const struct http_request *request, const char *at, c
         body.len -= len;
         at += len + 2;
     }
-    require(body.len == 0 && memcmp(end - 2, "\r\n", 2) == 0);
-    require(at + 2 == end || memcmp(end - 4, "\r\n\r\n", 4) == 0);
+    require(body.len == 0 && at + 2 == end && memcmp(at, "\r\n", 2) == 0);
 }
 
 static void require_body(const struct http_request *request, const char *head_end, const char *end)

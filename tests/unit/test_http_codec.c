@@ -627,7 +627,7 @@ START_TEST(chunked_bodies)
         {CHUNKED "A\r\n0123456789\r\n0\r\n\r\n", "0123456789"},
         {CHUNKED "8\r\na\r\n\r\nb\r\n\r\n0\r\n\r\n", "a\r\n\r\nb\r\n"},
         {CHUNKED "3;x=y\r\nabc\r\n0\r\n\r\n", "abc"},
-        {CHUNKED "3\r\nabc\r\n0\r\nX-Trailer: y\r\n\r\n", "abc"},
+        {CHUNKED "3\r\nabc\r\n000;x=y\r\n\r\n", "abc"},
         {POST "transfer-encoding: \tCHUNKED\r\n\r\n1\r\na\r\n0\r\n\r\n", "a"},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -649,7 +649,21 @@ START_TEST(faulty_chunks)
         {CHUNKED "1\r\nab\r\n0\r\n\r\n", 400},
         {CHUNKED "2\r\na\r\n0\r\n\r\n", 400},
         {CHUNKED "1\r\na0\r\n\r\n", 400},
-        {CHUNKED "1\r\na\r\n0\r\nX: y\n\r\n", 400},
+        {CHUNKED "1\r\na\n0\r\n\r\n", 400},
+        {CHUNKED "1\r\na\r\n0\n\r\n", 400},
+        {CHUNKED "1;x=y\na\r\n0\r\n\r\n", 400},
+        {CHUNKED "0;x=y\n\r\n", 400},
+        {CHUNKED "0;x=\"y\n\"\r\n\r\n", 400},
+        {CHUNKED "0;x\ry\r\n\r\n", 400},
+        /* behind the last chunk: no trailers, and no other end of the line */
+        {CHUNKED "0\r\n\n", 400},
+        {CHUNKED "0\r\n\r\r\n", 400},
+        {CHUNKED "0\r\n\rX\r\n\r\n", 400},
+        {CHUNKED "0\r\nX: y\n\r\n", 400},
+        {CHUNKED "0\r\nX: y\r\n\n", 400},
+        {CHUNKED "0\r\nX: y\r\n\r\n", 400},
+        {CHUNKED "0\r\n X: y\r\n\r\n", 400},
+        {CHUNKED "1\r\na\r\n0;x=y\r\nX: y\r\n\r\n", 400},
         {CHUNKED "10000000000000000\r\na\r\n0\r\n\r\n", 400},
     };
     assert_refusals(rows, COUNT_OF(rows));
