@@ -84,6 +84,8 @@ test("the time between tries grows, is random, and is bounded", async ({ start, 
     assert.ok(times.random > 10);
 });
 
+const isForEvents = (request) => new URL(request.url()).pathname.endsWith("/events");
+
 // Waits until that many readers of events are connected to the server.
 const untilStreams = (server, count) =>
     server.until(async () => (await server.command("CLIENTS")).filter((row) => / kind=events /.test(row)).length === count);
@@ -98,7 +100,7 @@ test("a page in the background lets go of its connection", async ({ start, open 
     assert.equal(await page.locator(".link").innerText(), ""); // it does not know
     await server.command("VOTE lunch tacos");
     const connections = [];
-    page.on("request", (request) => request.url().endsWith("/events") && connections.push(request));
+    page.on("request", (request) => isForEvents(request) && connections.push(request));
     await setHidden(page, false);
     await untilText(page, count("tacos"), "1");
     assert.equal(connections.length, 1); // and made one only when it was looked at again
@@ -110,7 +112,7 @@ for (const path of ["/", "/p/lunch", "/screen/lunch"]) {
         const page = await open(server, null);
         await page.addInitScript(makeHidden, true);
         const connections = [];
-        page.on("request", (request) => request.url().endsWith("/events") && connections.push(request));
+        page.on("request", (request) => isForEvents(request) && connections.push(request));
         await page.goto(server.url(path));
         await setHidden(page, true);
         assert.equal(connections.length, 0);

@@ -140,8 +140,9 @@ for (const javaScriptEnabled of [true, false]) {
         await page.fill("#voter", "ann");
         await page.press("#voter", "Enter");
         await page.focus(`${row("no")} button`);
+        const answered = page.waitForResponse("**/ballots");
         await page.keyboard.press("Enter");
-        await page.waitForResponse("**/ballots");
+        await answered;
         assert.equal(asked, 1);
         assert.match(await server.tally("board"), /^open \d+ 1 yes=0 no=1$/);
     });
