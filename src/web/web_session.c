@@ -43,7 +43,6 @@ static void begin(struct web_session *session, const struct http_request *reques
 
 static void refuse_one_too_many(struct web_session *session)
 {
-    session->head = false;
     session->closes_for = CLOSE_REFUSED;
     web_refuse(session, ERR_TOO_MANY_CONNECTIONS, 0, NULL);
 }

@@ -1549,6 +1549,10 @@ START_TEST(one_connection_too_many)
     assert_match(reply->body, "TOO-MANY-CONNECTIONS");
     ck_assert_ptr_nonnull(web_field(reply, "Retry-After"));
     client_expect_end(third);
+    third = web_client(&server);
+    web_ask(third, "HEAD", "/hello", "");
+    ck_assert_int_eq(web_head(third)->status, 503);
+    client_expect_end(third);
     server_stop(&server);
     server_await_log(&server, "too many connections: turning away limit=max-connections");
 }
