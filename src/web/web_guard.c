@@ -187,6 +187,12 @@ bool web_guard_is_cors(const struct web_session *session, const struct http_requ
 
 /* ---- what proxies tell ---- */
 
+bool web_guard_is_proxy(const struct web_session *session)
+{
+    const struct in6_addr address = peer_address(&session->client.conn.peer);
+    return networks_have(&session->client.worker->server->config->proxies, &address);
+}
+
 struct span web_guard_asked_host(const struct web_session *session,
                                  const struct http_request *request)
 {

@@ -17,6 +17,9 @@ enum { WEB_GUARD_TEXT_MAX = 512 };
 void web_guard_describe_origin(const struct web_session *session,
                                const struct http_request *request, char text[WEB_GUARD_TEXT_MAX]);
 
+/* Whether the peer is a trusted proxy, whose connection carries many browsers' requests. */
+bool web_guard_is_proxy(const struct web_session *session);
+
 /* The host and port that the browser asked for, and whether it asked by https, as Host or a trusted
  * proxy tells. Links, cookies and QR codes go by this. at is NULL if neither tells. */
 struct span web_guard_asked_host(const struct web_session *session,

@@ -19,11 +19,13 @@ static bool has_cookie(struct web_session *session, const struct http_request *r
     return false;
 }
 
-/* Whether the browser has a cookie of this server; if so, takes the voter from it. */
+/* Whether the browser has a cookie of this server; if so, takes the voter from it. By https the
+ * plain name counts for nothing: another host of the domain, or anybody on the way of a plain
+ * request, may have set it. */
 static bool is_known(struct web_session *session, const struct http_request *request)
 {
     return has_cookie(session, request, VOTER_COOKIE_HTTPS_NAME) ||
-           has_cookie(session, request, VOTER_COOKIE_NAME);
+           (!session->https && has_cookie(session, request, VOTER_COOKIE_NAME));
 }
 
 void web_know_voter(struct web_session *session, const struct http_request *request,
@@ -52,16 +54,19 @@ static size_t browser_words(void *context, char words[IDENTITY_WORDS_MAX])
     return voter_cookie_words(&asker->session->voter, words);
 }
 
-/* For a browser with neither cookie nor token, the connection's words: it is given no cookie that
- * it does not need. */
+/* For a browser without a cookie, the connection's words: it is given no cookie that it does not
+ * need. A proxy's connections are many browsers', so there nobody has the words. */
 static size_t shown_words(void *context, char words[IDENTITY_WORDS_MAX])
 {
     const struct web_asker *asker = context;
     struct web_session *session = asker->session;
-    if (is_known(session, asker->request) ||
-        voter_cookie_read(&session->client.worker->server->key, asker->token, &session->voter))
+    struct voter_cookie nobody;
+    if (is_known(session, asker->request))
         return voter_cookie_words(&session->voter, words);
-    return client_own_words(&session->client, words);
+    if (!web_guard_is_proxy(session))
+        return client_own_words(&session->client, words);
+    voter_cookie_make(&session->client.worker->server->key, &nobody);
+    return voter_cookie_words(&nobody, words);
 }
 
 struct claim web_reader_claim(struct web_asker *asker)
