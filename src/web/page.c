@@ -290,13 +290,14 @@ int page_confirm(struct buffer *out, const struct page_place *place,
                  const char *voter)
 {
     const struct poll *poll = snapshot->poll;
-    return page_render(
-        out, "confirm.html",
-        json_pack("{s:s, s:s, s:o, s:s, s:o, s:o, s:s?}", "root", place->root, "poll",
-                  poll->name.text, "title", text_data(snapshot_title(snapshot)), "choice",
-                  poll->choices[choice].text, "label",
-                  text_data(snapshot_label(snapshot, (unsigned)choice)), "voter",
-                  text_data((struct span){voter, strlen(voter)}), "token", reader->token));
+    return page_render(out, "confirm.html",
+                       json_pack("{s:s, s:s, s:o, s:s, s:o, s:o, s:s?, s:s?}", "root", place->root,
+                                 "poll", poll->name.text, "title",
+                                 text_data(snapshot_title(snapshot)), "choice",
+                                 poll->choices[choice].text, "label",
+                                 text_data(snapshot_label(snapshot, (unsigned)choice)), "voter",
+                                 text_data((struct span){voter, strlen(voter)}), "token",
+                                 reader->token, "id", reader->id));
 }
 
 /* The QR code of a text as a data: URL, which an <img> shows without the page having to trust it.

@@ -144,11 +144,11 @@ static enum web_result reply_poll(struct web_session *session, int status,
     return reply_page(session, status, &body, result);
 }
 
-/* An id for the next ballot, so that it counts once, in a poll where each ballot counts; otherwise
- * NULL. */
+/* An id for the next ballot, so that it counts once, in a poll where each ballot counts; and where
+ * voters are named, so that a form that is sent twice is known as one person's. Otherwise NULL. */
 static const char *make_id(const struct web_session *session, struct voter_cookie *random)
 {
-    if (poll_setting(session->poll, SETTING_BALLOTS) != BALLOTS_UNLIMITED)
+    if (web_reader_can_look_up(session->poll))
         return NULL;
     voter_cookie_make(&session->client.worker->server->key, random);
     return random->id;

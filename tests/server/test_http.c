@@ -1234,6 +1234,35 @@ START_TEST(a_form_sent_twice)
 }
 END_TEST
 
+static void take_id(const struct web_reply *reply, char id[TOKEN_SIZE])
+{
+    const char *at = strstr(reply->body, "name=\"id\" value=\"");
+    ck_assert_ptr_nonnull(at);
+    ck_assert_int_eq(sscanf(at, "name=\"id\" value=\"%45[^\"]\"", id), 1);
+}
+
+/* Where voters are named the form, also that of a final ballot, proves that a repeat is one's own:
+ * over a connection that is not the first one's, too. */
+START_TEST(a_named_form_sent_twice)
+{
+    static const char *const forms[] = {"/p/friday", "/p/board?voter=ann&choice=yes"};
+    static const char *const targets[] = {"/polls/friday/ballots", "/polls/board/ballots"};
+    char id[TOKEN_SIZE], body[128];
+    START();
+    administer("CREATE friday yes no voters=named");
+    administer("CREATE board yes no voters=named ballots=once");
+    for (size_t i = 0; i < UNIT_COUNT(forms); i++) {
+        take_id(web_get(web_client(&server), forms[i]), id);
+        snprintf(body, sizeof body, "choice=yes&voter=ann&id=%s", id);
+        for (int sent = 0; sent < 2; sent++) {
+            struct client *client = web_client(&server);
+            web_post(client, targets[i], FORM, "", body);
+            expect_vote(client, sent == 0 ? NEW_VOTER : KNOWN_VOTER);
+        }
+    }
+}
+END_TEST
+
 /* Where every ballot counts, a form does so once. */
 START_TEST(a_form_of_an_unlimited_poll)
 {
@@ -1242,9 +1271,7 @@ START_TEST(a_form_of_an_unlimited_poll)
     administer("CREATE clap ballots=unlimited voters=address loud louder");
     struct client *client = web_client(&server);
     for (int i = 0; i < 2; i++) {
-        const char *at = strstr(web_get(client, "/p/clap")->body, "name=\"id\" value=\"");
-        ck_assert_ptr_nonnull(at);
-        ck_assert_int_eq(sscanf(at, "name=\"id\" value=\"%45[^\"]\"", id[i]), 1);
+        take_id(web_get(client, "/p/clap"), id[i]);
         snprintf(body, sizeof body, "choice=loud&id=%s", id[i]);
         web_post(client, "/polls/clap/ballots", FORM, "", body);
         expect_vote(client, NEW_VOTER);
@@ -1947,6 +1974,7 @@ SERVER_MAIN("http",
                        {cookies},
                        {a_cookie_with_the_page},
                        {a_form_sent_twice},
+                       {a_named_form_sent_twice},
                        {a_form_of_an_unlimited_poll},
                        {cookies_by_https},
                        {cookie_with_the_ballot},

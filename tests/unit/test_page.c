@@ -161,8 +161,9 @@ END_TEST
 START_TEST(a_final_ballot_is_asked_for)
 {
     struct snapshot *poll = make_poll("L", true, BALLOTS_ONCE, VOTERS_NAMED);
-    const struct page_reader reader = {.voted = -1};
+    const struct page_reader reader = {.voted = -1, .id = "I-1"};
     const char *page = finish(page_confirm(&out, &place, poll, &reader, 0, "ann\">"), poll);
+    assert_has(page, "<input type=\"hidden\" name=\"id\" value=\"I-1\" autocomplete=\"off\">");
     assert_has(page, "Vote for <b dir=\"auto\">Pizza &amp; more</b>?");
     assert_has(page, "<form class=\"question\" method=\"post\" action=\"../polls/lunch/ballots\">");
     assert_has(page, "<input type=\"hidden\" name=\"voter\" value=\"ann&quot;&gt;\">");
