@@ -41,16 +41,21 @@ static struct tally *tally_of(const struct web_session *session)
 }
 
 /* Lists polls from place `from` of all, the open ones before the others, the newest first. Returns
- * the place at which the list ends. */
+ * the place at which the list ends. Whether a poll is open may change meanwhile, so it is read
+ * once: then the poll is listed once. */
 static size_t list_polls(struct web_list *list, const struct tally *tally, size_t from)
 {
     const uint32_t count = tally_poll_count(tally);
+    bool was_open[POLLS_MAX + 1];
     size_t place = 0;
-    for (int open = 1; open >= 0; open--)
-        for (uint32_t poll = count; poll > 0; poll--)
-            if (tally_is_open(tally, poll) == open && place++ >= from &&
-                !web_list_add(list, tally, poll))
-                return place;
+    for (uint32_t poll = count; poll > 0; poll--) {
+        was_open[poll] = tally_is_open(tally, poll);
+        if (was_open[poll] && place++ >= from && !web_list_add(list, tally, poll))
+            return place;
+    }
+    for (uint32_t poll = count; poll > 0; poll--)
+        if (!was_open[poll] && place++ >= from && !web_list_add(list, tally, poll))
+            return place;
     return place;
 }
 
