@@ -6,7 +6,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-enum { V4_AT = 12 }; /* where in a mapped address the IPv4 one begins, in bytes */
+enum { V4_AT = 12 }; /* offset of the IPv4 address in a mapped one, in bytes */
 
 static const struct in6_addr v4_mapped = {.s6_addr = {[10] = 0xff, [11] = 0xff}};
 

@@ -1,4 +1,4 @@
-/* An IP address, as one kind: IPv6, in which IPv4 is IPv4-mapped (::ffff:192.0.2.1). So an IPv4
+/* An IP address, always as IPv6; an IPv4 address is IPv4-mapped (::ffff:192.0.2.1). So an IPv4
  * address is the same whichever way it was written or came in. Any thread. */
 #ifndef TALLYCAST_ADDRESS_H
 #define TALLYCAST_ADDRESS_H
@@ -9,8 +9,8 @@
 
 enum { ADDRESS_TEXT_MAX = INET6_ADDRSTRLEN }; /* bytes, the NUL included */
 
-/* Takes an address that is written without port or brackets; no names, and no zone (%eth0). Returns
- * 0, or -1 if it is none. */
+/* Parses an address without port or brackets; names and zones (%eth0) are refused. Returns 0, or -1
+ * if it is no address. */
 int address_parse(struct in6_addr *address, const char *text, size_t len)
     __attribute__((warn_unused_result));
 

@@ -1,5 +1,5 @@
-/* Growable bytes. Grows by doubling from 64, so that what a connection keeps of a partial line
- * stays small. */
+/* Growable bytes. Grows by doubling from 64, so that the partial line that a connection keeps stays
+ * small. */
 #include "base/buffer.h"
 
 #include <stdlib.h>
@@ -24,7 +24,7 @@ char *buffer_reserve(struct buffer *buffer, size_t more)
 int buffer_append(struct buffer *buffer, const char *bytes, size_t len)
 {
     if (len == 0)
-        return 0; /* an empty buffer has no room to show for it */
+        return 0; /* an empty buffer may have no memory */
     char *room = buffer_reserve(buffer, len);
     if (!room)
         return -1;

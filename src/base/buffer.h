@@ -11,8 +11,8 @@ struct buffer {
     size_t capacity; /* bytes allocated */
 };
 
-/* Room for `more` bytes after those held; the caller writes them and adds to `len`. NULL if memory
- * is short, and then nothing has changed. */
+/* Room for `more` bytes after those held; the caller writes them and adds to `len`. NULL, with
+ * nothing changed, if memory is short. */
 char *buffer_reserve(struct buffer *buffer, size_t more);
 
 /* Appends a copy. Returns 0, or -1 if memory is short. */

@@ -1,4 +1,4 @@
-/* The two clocks: monotonic for durations and deadlines, real time for what is recorded. */
+/* The two clocks: monotonic for durations and deadlines, real time for records. */
 #ifndef TALLYCAST_CLOCK_H
 #define TALLYCAST_CLOCK_H
 

@@ -1,4 +1,4 @@
-/* What each worker counts (counters.def). One writer, the worker's thread; any reader. */
+/* The counters of each worker (counters.def). One writer, the worker's thread; any reader. */
 #ifndef TALLYCAST_COUNTERS_H
 #define TALLYCAST_COUNTERS_H
 

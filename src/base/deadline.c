@@ -1,6 +1,6 @@
-/* The deadline's thread sleeps, says why, and ends the process: other threads may hang in a call,
- * on a disk or a file system that does not answer, and can't be waited for. If there can be no
- * thread, SIGALRM ends the process without a word. */
+/* The deadline's thread sleeps, logs the reason, and ends the process. It can't wait for other
+ * threads: they may hang in a call, on a disk or file system that does not answer. If the thread
+ * can't be made, SIGALRM ends the process without a message. */
 #include "base/deadline.h"
 
 #include "base/clock.h"

@@ -2,8 +2,8 @@
 #ifndef TALLYCAST_DEADLINE_H
 #define TALLYCAST_DEADLINE_H
 
-/* Has the process end, with exit status 1 and `message` as the last line of its log, when so much
- * time has passed and it has not ended by itself. The text must stay. Main thread, once. */
+/* Ends the process, with exit status 1 and `message` as the last line of its log, if it has not
+ * ended by itself after so much time. The text must stay valid. Main thread, once. */
 void deadline_begin(unsigned after_ms, const char *message);
 
 #endif

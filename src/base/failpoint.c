@@ -1,5 +1,5 @@
-/* Dying at a chosen point. Any thread passes points; what was chosen does not change after the
- * start, and only the count is written then. */
+/* Dying at a chosen point. Any thread passes points; the choice does not change after the start,
+ * and only the count is written then. */
 #include "base/failpoint.h"
 
 #include <signal.h>
@@ -19,7 +19,7 @@ static enum failpoint chosen = FAILPOINT_COUNT; /* FAILPOINT_COUNT for none */
 static unsigned long chosen_passage;            /* from 1 */
 static atomic_ulong passages;                   /* of the chosen point, so far */
 
-/* Takes `POINT:PASSAGE` apart. Returns 0, or -1 if it is not that. */
+/* Takes `POINT:PASSAGE` apart. Returns 0, or -1 if the text has another form. */
 static int choose(const char *text)
 {
     const char *colon = strchr(text, ':');
@@ -49,5 +49,5 @@ void failpoint(enum failpoint point)
         return;
     kill(getpid(), SIGKILL);
     for (;;)
-        pause(); /* in case that the signal finds another thread first */
+        pause(); /* in case the signal reaches another thread first */
 }

@@ -1,8 +1,8 @@
-/* Points in the code at which a test may kill the server. They are there in builds that were
- * configured with --enable-test-hooks, and nothing otherwise.
+/* Points in the code at which a test may kill the server. They exist only in builds that were
+ * configured with --enable-test-hooks.
  *
- * The environment chooses one: TALLYCAST_FAILPOINT=after-commit:17 has the process end itself with
- * SIGKILL at the 17th passage of that point, counted over all threads. */
+ * The environment chooses one: TALLYCAST_FAILPOINT=after-commit:17 makes the process end itself
+ * with SIGKILL at the 17th passage of that point, counted over all threads. */
 #ifndef TALLYCAST_FAILPOINT_H
 #define TALLYCAST_FAILPOINT_H
 

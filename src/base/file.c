@@ -44,7 +44,8 @@ int file_write(int fd, const char *bytes, size_t len)
     return 0;
 }
 
-/* Whether an errno says that the file system has no such thing, rather than that it failed. */
+/* Whether an errno says that the file system does not offer the operation, rather than that it
+ * failed. */
 static bool is_not_offered(int error)
 {
     return error == EINVAL || error == ENOSYS || error == ENOTSUP || error == EOPNOTSUPP;
@@ -52,8 +53,8 @@ static bool is_not_offered(int error)
 
 /* ---- names ---- */
 
-/* Undone if the process dies between the two: an empty file is left then, which is told from a
- * database, a key and a backup. */
+/* If the process dies between the two calls, an empty file is left, which nobody takes for a
+ * database, a key or a backup. */
 static int take_name(const char *first_name, const char *path)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -116,7 +117,7 @@ static int sync_file_system(int fd)
     return syncfs(fd) == 0 || is_not_offered(errno) ? 0 : -1;
 }
 
-/* One that may be written to, and not read. */
+/* Syncs a directory that may be written to, but not read. */
 static int sync_unreadable(const char *path)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -1,5 +1,5 @@
-/* A 128-bit keyed hash, as voters are known by. Made by voter.c; uniform, so its bits may index a
- * table. */
+/* A 128-bit keyed hash, by which voters are known. Made by voter.c; uniform, so its bits may index
+ * a table. */
 #ifndef TALLYCAST_HASH_H
 #define TALLYCAST_HASH_H
 

@@ -34,13 +34,13 @@ uint64_t histogram_max(const struct histogram *histogram);
 /* Any thread: the sum of the values that were counted, exactly, modulo 2^64. */
 uint64_t histogram_sum(const struct histogram *histogram);
 
-/* Any thread: the value below or at which `quantile` (0 to 1) of the values lie, within 3%, never
- * above the maximum; 0 if there are none. */
+/* Any thread: the value at or below which the share `quantile` (0 to 1) of the values lies, within
+ * 3%, never above the maximum; 0 if there are none. */
 uint64_t histogram_quantile(const struct histogram *histogram, double quantile);
 
-/* Any thread: how many values are at or below each of `count` bounds, which rise; a value up to 3%
- * above a bound may be counted as below it. Returns the number of all values, of the same instant:
- * no less than any at_most[i]. */
+/* Any thread: how many values are at or below each of `count` rising bounds; a value up to 3% above
+ * a bound may be counted as below it. Returns the number of all values, of the same instant: no
+ * less than any at_most[i]. */
 uint64_t histogram_cumulate(const struct histogram *histogram, const uint64_t *bounds, size_t count,
                             uint64_t *at_most);
 

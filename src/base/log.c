@@ -1,11 +1,11 @@
 /* The log: one line an event on standard error, for any thread. A line is put together on the
  * stack; an event that is too long is cut.
  *
- * Whoever reads standard error may stall, and the file that it is may hang. Neither may hold up a
- * voter, so once log_start has been called a thread of its own writes: lines gather in one batch
- * while it writes the other. A line that finds the batch full is lost and counted, and so is one
- * that can't be written; how many is told as soon as lines get through again. Before log_start, and
- * in programs that don't call it, each line is written at once. */
+ * The reader of standard error may stall, and a file there may hang. Neither may hold up a voter,
+ * so after log_start a thread of its own writes: lines gather in one batch while it writes the
+ * other. A line that finds the batch full, or that can't be written, is lost and counted; the log
+ * tells the count as soon as lines get through again. Before log_start, and in programs that don't
+ * call it, each line is written at once. */
 #include "base/log.h"
 
 #include "base/clock.h"
@@ -40,7 +40,7 @@ static const char *const level_names[] = {
 };
 enum { LEVEL_COUNT = sizeof level_names / sizeof level_names[0] };
 
-/* What sd-daemon(3) has a line begin with, by the levels of syslog. */
+/* The prefixes of lines by sd-daemon(3), after the levels of syslog. */
 static const char *const journal_prefixes[] = {
     [LOG_LEVEL_DEBUG] = "<7>",
     [LOG_LEVEL_INFO] = "<6>",
@@ -57,15 +57,15 @@ struct batch {
     char bytes[BATCH_MAX];
 };
 
-/* Guarded by the mutex, but for the batch that is being written, which is the writer's. */
+/* Guarded by the mutex, except the batch that is being written, which the writer owns. */
 static struct {
     pthread_mutex_t mutex;
     pthread_cond_t filled;  /* the writer waits for it */
-    pthread_cond_t written; /* who flushes waits for it; by the monotonic clock */
+    pthread_cond_t written; /* log_flush waits for it; by the monotonic clock */
     bool started;           /* the writer runs */
     bool writing;
     unsigned filling; /* the batch to which lines are added */
-    uint64_t lost;    /* lines that are not told of yet */
+    uint64_t lost;    /* lost lines that the log has not told yet */
     struct batch batches[2];
 } queue = {.mutex = PTHREAD_MUTEX_INITIALIZER, .filled = PTHREAD_COND_INITIALIZER};
 
@@ -92,7 +92,7 @@ const char *log_level_name(enum log_level level)
     return level_names[level];
 }
 
-/* systemd says in JOURNAL_STREAM which socket leads to the journal. */
+/* JOURNAL_STREAM, which systemd sets, names the socket that leads to the journal. */
 static bool is_journal(const char *stream)
 {
     struct stat status;
@@ -130,7 +130,7 @@ static char *put_time(char *to)
 }
 
 /* Everything but printable ASCII goes out as \xHH, and a backslash twice: a terminal gets nothing
- * to act on, and what stands in the log can be undone. */
+ * to act on, and the escaping can be undone. */
 static char *put_escaped(char *to, const char *event)
 {
     static const char digits[] = "0123456789abcdef";
@@ -200,8 +200,8 @@ __attribute__((format(printf, 2, 3))) static bool write_now(enum log_level level
     return write_all(line, (size_t)(end - line));
 }
 
-/* Writes a batch, and then how many lines found it full. Returns how many lines are still to be
- * told as lost. */
+/* Writes a batch, and then the number of lost lines. Returns how many lost lines are not told
+ * yet. */
 static uint64_t write_batch(const struct batch *batch, uint64_t lost)
 {
     if (!write_all(batch->bytes, batch->used))
@@ -238,7 +238,8 @@ static void *write_batches(void *unused)
     return NULL;
 }
 
-/* Returns whether the line is the writer's to write, or lost. */
+/* Returns false if the caller must write the line itself; otherwise the writer will, or it is
+ * lost. */
 static bool enqueue(const char *line, size_t len)
 {
     pthread_mutex_lock(&queue.mutex);

@@ -6,7 +6,8 @@
 
 enum { ADDRESS_BITS = 128, V4_BITS = 32 };
 
-/* The decimal number of one to three digits. Returns it, or -1 if it is none, or above `most`. */
+/* The decimal number of one to three digits. Returns it, or -1 if the text is no number, or one
+ * above `most`. */
 static int parse_bits(const char *text, size_t len, int most)
 {
     int bits = 0;
@@ -20,7 +21,7 @@ static int parse_bits(const char *text, size_t len, int most)
     return bits <= most ? bits : -1;
 }
 
-/* The bits of a prefix that fall into byte `i` of an address. */
+/* The mask of a prefix in byte `i` of an address. */
 static uint8_t mask_of(unsigned bits, unsigned i)
 {
     unsigned rest = bits > 8 * i ? bits - 8 * i : 0;

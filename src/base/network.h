@@ -12,7 +12,7 @@ enum {
 
 struct network {
     struct in6_addr address; /* 0 behind the prefix */
-    uint8_t bits;            /* of the prefix; of IPv4, as of the IPv4-mapped address: 96 more */
+    uint8_t bits;            /* of the prefix; for IPv4, of the IPv4-mapped address: 96 more */
 };
 
 struct networks {
@@ -20,8 +20,8 @@ struct networks {
     struct network list[NETWORKS_MAX];
 };
 
-/* Takes a network, or an address, which is a network of itself. What stands behind the prefix does
- * not count. Returns 0, or -1 if it is neither. */
+/* Takes a network, or an address, which is a network of itself. Bits behind the prefix are ignored.
+ * Returns 0, or -1 if it is neither. */
 int network_parse(struct network *network, const char *text, size_t len)
     __attribute__((warn_unused_result));
 
@@ -30,8 +30,8 @@ bool network_has(const struct network *network, const struct in6_addr *address);
 /* Whether one of them has the address. */
 bool networks_have(const struct networks *networks, const struct in6_addr *address);
 
-/* Writes it as network_parse takes it, the length of a prefix only where that is not the whole
- * address. Returns `text`. */
+/* Writes it as network_parse takes it, with the prefix length unless that is the whole address.
+ * Returns `text`. */
 const char *network_text(const struct network *network, char text[NETWORK_TEXT_MAX]);
 
 #endif

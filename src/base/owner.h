@@ -1,5 +1,5 @@
-/* The one thread that may touch a thing. Functions that others call assert it in their first line:
- * a call from a thread that is not the owner is a bug of ours, and ends the process. */
+/* The one thread that may touch an object. Functions that others call assert this in their first
+ * line: a call from a thread that is not the owner is a bug of ours, and ends the process. */
 #ifndef TALLYCAST_OWNER_H
 #define TALLYCAST_OWNER_H
 
@@ -11,8 +11,8 @@ struct owner {
     pthread_t thread;
 };
 
-/* The calling thread owns it from now on. The one that did has handed it over: it has started this
- * one, or has ended. */
+/* The calling thread owns it from now on. The earlier owner has handed it over: it has started this
+ * thread, or has ended. */
 static inline void owner_take(struct owner *owner)
 {
     owner->thread = pthread_self();

@@ -1,5 +1,5 @@
-/* The arithmetic of histograms whose buckets are a power of two's equal parts: 1 << sub_bits of
- * them in each. Values below 1 << sub_bits have a bucket each. Pure. */
+/* The arithmetic of histograms that divide each power of two into 1 << sub_bits equal buckets.
+ * Values below 1 << sub_bits have a bucket each. Pure. */
 #ifndef TALLYCAST_QUANTILE_H
 #define TALLYCAST_QUANTILE_H
 
@@ -10,7 +10,8 @@ static inline unsigned quantile_bucket(uint64_t value, unsigned sub_bits)
     if (value < UINT64_C(1) << sub_bits)
         return (unsigned)value;
     unsigned shift = 63 - (unsigned)__builtin_clzll(value) - sub_bits;
-    /* The value's leading one is the top bit of value >> shift: it adds one more row of buckets. */
+    /* The value's leading one is the top bit of value >> shift: it stands for one more row of
+     * buckets. */
     return (shift << sub_bits) + (unsigned)(value >> shift);
 }
 
@@ -24,7 +25,8 @@ static inline uint64_t quantile_middle(unsigned bucket, unsigned sub_bits)
     return low + ((UINT64_C(1) << shift) >> 1);
 }
 
-/* Which of `count` sorted values, from 1, stands at the quantile: quantile * count, rounded up. */
+/* The rank, from 1, at which the quantile of `count` sorted values stands: quantile * count,
+ * rounded up. */
 static inline uint64_t quantile_rank(double quantile, uint64_t count)
 {
     if (!(quantile > 0))

@@ -3,7 +3,7 @@
  * The producer writes slots, then stores `tail` with release; the consumer loads it with acquire
  * and so sees the slots whole. The consumer hands slots back the same way through `head`. Indices
  * count slots since the start and wrap around at 2^64 without harm, since only their differences
- * and low bits are used. Nothing here fails but ring_init. */
+ * and low bits are used. Only ring_init can fail. */
 #include "base/ring.h"
 
 #include "base/log.h"
@@ -52,8 +52,8 @@ void ring_destroy(struct ring *ring)
     ring->slots = NULL;
 }
 
-/* Producer: free slots, as far as it has to know: a fresh look at `head` only when there seem to be
- * none. */
+/* Producer: free slots, at least one if there is any: it reads `head` anew only when there seem to
+ * be none. */
 static size_t free_slots(struct ring *ring)
 {
     if (ring->filled - ring->head_seen == ring->capacity)

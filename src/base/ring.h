@@ -46,7 +46,7 @@ struct ring {
 int ring_init(struct ring *ring, size_t capacity, size_t slot_bytes)
     __attribute__((warn_unused_result));
 
-/* Frees the slots. What they hold is the caller's to release first. */
+/* Frees the slots. The caller must first release what they hold. */
 void ring_destroy(struct ring *ring);
 
 /* The next free slot for the producer to fill, or NULL if the ring is full. The consumer sees it
@@ -63,7 +63,7 @@ size_t ring_push(struct ring *ring, const void *slots, size_t count);
  * They stay valid until ring_consume. */
 const void *ring_peek(struct ring *ring, size_t *count);
 
-/* Gives back the `count` oldest slots to the producer; at most as many as ring_peek gave. */
+/* Gives back the `count` oldest slots to the producer; at most as many as ring_peek returned. */
 void ring_consume(struct ring *ring, size_t count);
 
 /* Copies out and consumes up to `max` slots. Returns how many. */

@@ -1,6 +1,6 @@
 /* Sequence locks without fences, which thread sanitizers don't know: every word is stored with
- * release, so none can be seen before the 0 that was stored first; and loaded with acquire, so the
- * number that is looked at last is not older than any of them. */
+ * release, so none can be seen before the 0 that was stored first; every word is loaded with
+ * acquire, so the number that is read last is not older than any of them. */
 #include "base/seqlog.h"
 
 #include "base/log.h"

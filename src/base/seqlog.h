@@ -20,11 +20,11 @@ struct seqlog {
 };
 
 /* Writer: adds a record of `bytes`, a multiple of 8 and at most SEQLOG_WORDS words. The oldest one
- * goes. */
+ * is dropped. */
 void seqlog_add(struct seqlog *log, const void *record, size_t bytes);
 
-/* Any thread: copies out the record that `age` others came after; 0 is the newest. Returns whether
- * there is such a one. */
+/* Any thread: copies out the record that `age` others followed; 0 is the newest. Returns whether
+ * there is one. */
 bool seqlog_read(const struct seqlog *log, unsigned age, void *record, size_t bytes);
 
 #endif

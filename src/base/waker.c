@@ -2,9 +2,9 @@
  *
  * Every write to the flag is an exchange with acquire and release, and must stay one: then all of
  * them form one chain in which each synchronizes with those before it. If a waker's exchange comes
- * before the sleeper's, the sleeper sees the work; if it comes after, it reads `true` and writes
- * the eventfd. A plain store anywhere would cut the chain. A wake may be late or surplus, never
- * lost. Only waker_init can fail. */
+ * before the sleeper's, the sleeper sees the work; if it comes after, the waker reads `true` and
+ * writes the eventfd. A plain store anywhere would cut the chain. A wake may be late or surplus,
+ * never lost. Only waker_init can fail. */
 #include "base/waker.h"
 
 #include "base/log.h"
@@ -48,8 +48,8 @@ void waker_cancel(struct waker *waker)
 void waker_finish(struct waker *waker)
 {
     set_asleep(waker, false);
-    /* Even if the flag was still set: a late write for an earlier sleep would else stay readable
-     * for good. */
+    /* Even if the flag was still set: otherwise a late write for an earlier sleep would stay
+     * readable for good. */
     uint64_t wakes;
     ssize_t n;
     do

@@ -33,8 +33,7 @@ void waker_cancel(struct waker *waker);
 /* Sleeper: is awake again; empties the eventfd. Harmless if nobody woke it. */
 void waker_finish(struct waker *waker);
 
-/* Sleeper: blocks until woken (a thread with no loop of its own), after waker_prepare; and
- * finishes. */
+/* Sleeper: after waker_prepare, blocks until woken, and finishes; for a thread without a loop. */
 void waker_sleep(struct waker *waker);
 
 /* The same, but blocks for at most so long. */

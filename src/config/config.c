@@ -1,9 +1,9 @@
 /* The configuration. Main thread, before the others start.
  *
- * The command line is read twice: first for what decides how to go on (--help, --config), then,
- * after the file, for everything else, so that it wins. A list replaces one that came from a lesser
- * source instead of adding to it. A mistake anywhere, a file that can't be read or a lack of memory
- * ends the reading with one line that names the option, and the file's line if it stood there. */
+ * The command line is read twice: first for the options that decide how to go on (--help,
+ * --config), then, after the file, for everything else, so that it wins. A list replaces one from a
+ * lesser source instead of adding to it. A mistake anywhere, an unreadable file or a lack of memory
+ * ends the reading with one line, which names the option, and the file's line if it stood there. */
 #include "config/config.h"
 
 #include "base/failpoint.h"
@@ -26,10 +26,10 @@ enum {
     ADMIN_PATH_MAX = sizeof((struct sockaddr_un){0}).sun_path - 1,
 };
 
-/* In rising order of who wins. */
+/* In order of rising precedence. */
 enum source { FROM_DEFAULTS, FROM_FILE, FROM_COMMAND_LINE };
 
-/* How many options there are. */
+/* The number of options. */
 enum {
     OPTION_COUNT = 0
 #define OPTION(id, name, value, help)                            +1
@@ -49,7 +49,7 @@ static const struct config_address default_http = {"127.0.0.1", 3000};
 struct reader {
     struct config *config;
     enum source source;
-    enum source listen_source; /* of what is in the list now */
+    enum source listen_source; /* source of the list as it is now */
     enum source http_host_source;
     enum source proxy_source;
     enum source poll_source;
@@ -64,7 +64,7 @@ struct reader {
     bool help;
     bool version;
     bool check;
-    char *text; /* takes the error */
+    char *text; /* receives the error */
 };
 
 /* Says where in the input the reader stands, as a prefix of an error. Returns its length. */
@@ -113,7 +113,7 @@ static unsigned default_ingest_threads(void)
     return threads_for(sysconf(_SC_NPROCESSORS_ONLN));
 }
 
-/* Half the processors, so that a storm of pushes leaves some to those who vote. */
+/* Half the processors, so that a storm of pushes leaves some to voters. */
 static unsigned default_broadcast_threads(void)
 {
     return threads_for(sysconf(_SC_NPROCESSORS_ONLN) / 2);
@@ -182,7 +182,7 @@ static bool is_digits(const char *text)
     return text[0] != '\0' && strspn(text, "0123456789") == strlen(text);
 }
 
-/* Takes a host apart from its brackets; one with colons of its own has some. */
+/* Takes the brackets off a host; a host with colons of its own must have them. */
 static bool parse_host(const char *host, size_t len, struct config_address *address)
 {
     if (len >= 2 && host[0] == '[' && host[len - 1] == ']') {
@@ -207,7 +207,7 @@ static bool parse_port(const char *digits, struct config_address *address)
     return true;
 }
 
-/* HOST:PORT. What is left out stays as it is in `address`: 9000 and :9000 are a port. */
+/* HOST:PORT. A part that is left out is unchanged in `address`; 9000 and :9000 are ports. */
 static bool parse_address(const char *value, struct config_address *address)
 {
     const char *bracket = strrchr(value, ']');
@@ -251,7 +251,7 @@ static void forget_http_hosts(struct config *config)
     config->http_host_count = 0;
 }
 
-/* A host as it stands in a browser's address line, without its port. */
+/* A host as in a browser's address line, without its port. */
 static int set_http_host(struct reader *reader, const char *value)
 {
     struct config *config = reader->config;
@@ -452,7 +452,7 @@ static const struct option *find_option(const char *name, size_t len)
     return NULL;
 }
 
-/* The option that was meant, if one is near enough. */
+/* The option that was probably meant, if one is near enough. */
 static const struct option *guess_option(const char *name, size_t len)
 {
     const struct option *nearest = NULL;
@@ -467,7 +467,7 @@ static const struct option *guess_option(const char *name, size_t len)
     return nearest;
 }
 
-/* `dashes` is what an option begins with where it stands. */
+/* `dashes` is the prefix of an option in its source. */
 static int fail_unknown(struct reader *reader, const char *dashes, const char *name, size_t len)
 {
     const struct option *guess = guess_option(name, len);
@@ -479,7 +479,7 @@ static int fail_unknown(struct reader *reader, const char *dashes, const char *n
                 guess->name);
 }
 
-/* Whether the option is read before the file is; it can't stand there. */
+/* Whether the option is read before the file; it can't stand in the file. */
 static bool is_early(const struct option *option)
 {
     return option->kind == OPTION_FLAG || option->set == set_config;
@@ -502,8 +502,8 @@ static void note_repeated(struct reader *reader, const char *name)
     snprintf(noted + len, CONFIG_REPEATED_MAX - len, "%s--%s", len > 0 ? " " : "", name);
 }
 
-/* What is given twice, and is no list, is a mistake in a file. On a command line, which a script
- * may have put together, the last one counts, and that is told. */
+/* An option given twice that is no list is a mistake in a file. On a command line, which a script
+ * may have put together, the last one counts, and a warning says so. */
 static int note_given(struct reader *reader, const struct option *option)
 {
     size_t i = (size_t)(option - options);
@@ -568,7 +568,7 @@ static const struct option *next_option(struct reader *reader, char **argv, int 
     return option;
 }
 
-/* Applies the arguments that are early, or those that are not. */
+/* Applies the early arguments, or all others. */
 static int read_arguments(struct reader *reader, int argc, char **argv, bool early)
 {
     reader->source = FROM_COMMAND_LINE;
@@ -600,7 +600,7 @@ static char *trim(char *text)
     return text;
 }
 
-/* Other formats let values stand in quotes, and comments follow them. Here both would become part
+/* Other formats let values stand in quotes, and comments follow values. Here both would become part
  * of the value: of a file's name, for instance. */
 static int check_value(struct reader *reader, const struct option *option, const char *value)
 {
@@ -694,7 +694,7 @@ static int set_defaults(struct reader *reader)
     return set_database(reader, "tallycast.db");
 }
 
-/* Derives what was not given, and checks what only the whole can tell. */
+/* Derives settings that were not given, and checks settings against each other. */
 static int complete(struct reader *reader)
 {
     struct config *config = reader->config;
@@ -718,7 +718,8 @@ static int complete(struct reader *reader)
 
 enum { HELP_COLUMNS = 80, HELP_INDENT = 27 };
 
-/* A text being written, with its bound. It is cut, never overrun; the tests see that nothing is. */
+/* A text being written, with its bound. It is cut, never overrun; the tests check that nothing is
+ * cut. */
 struct output {
     char *at;
     char *end;
@@ -737,7 +738,7 @@ __attribute__((format(printf, 2, 3))) static size_t put(struct output *output, c
     return written;
 }
 
-/* Writes words from the indent on, in as many lines as they need. */
+/* Writes words from the indent on, on as many lines as they need. */
 static void put_words(struct output *output, const char *words)
 {
     size_t column = HELP_INDENT;

@@ -48,7 +48,7 @@ struct config {
     char *database;          /* owned */
     char *admin;             /* owned; the database's path with .sock appended unless given */
     bool has_admin_group;
-    gid_t admin_group; /* whose members may use the admin socket too */
+    gid_t admin_group; /* its members may use the admin socket too */
     enum durability durability;
     unsigned ingest_threads;
     unsigned broadcast_threads;
@@ -63,8 +63,8 @@ struct config {
     struct config_poll *polls; /* owned */
     size_t poll_count;
     enum log_level log_level;
-    /* What the command line has twice though it is no list, as in "--admin --http"; of each the
-     * last counts. Empty for none. */
+    /* Options that the command line has twice though they are no lists, as in "--admin --http"; the
+     * last of each counts. Empty for none. */
     char repeated[CONFIG_REPEATED_MAX];
 };
 
@@ -72,13 +72,13 @@ enum config_outcome {
     CONFIG_RUN,     /* start the server */
     CONFIG_CHECKED, /* --check-config, and the configuration is good */
     CONFIG_HELP,    /* --help or --version: text holds what to print on standard output, as it is */
-    CONFIG_ERROR,   /* text holds one line for standard error, without the program's name and LF */
+    CONFIG_ERROR,   /* text holds one line for standard error, without program name and LF */
 };
 
 enum { CONFIG_HELP_MAX = 8192 };
 
-/* Reads the command line and the file that it names. On every outcome `config` must be freed by
- * config_free. `text` takes what there is to print: at most CONFIG_ERROR_MAX bytes of an error, NUL
+/* Reads the command line and the file that it names. On every outcome, config_free must free
+ * `config`. `text` receives the text to print: an error has at most CONFIG_ERROR_MAX bytes, NUL
  * included. */
 enum config_outcome config_load(struct config *config, int argc, char **argv,
                                 char text[CONFIG_HELP_MAX]);

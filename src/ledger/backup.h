@@ -11,7 +11,7 @@
 struct ports;
 struct store;
 
-/* The ledger's thread owns it, but where noted. All zero: none is under way. */
+/* The ledger's thread owns it, except where noted. All zero: none is under way. */
 struct backup {
     bool running;
     pthread_t thread;
@@ -22,26 +22,26 @@ struct backup {
     struct store *store;
     struct ports *ports;
     const atomic_bool *cancelled; /* set by any thread */
-    atomic_bool done;             /* the copying thread has set what follows */
+    atomic_bool done;             /* the copying thread has set the members below */
     int error;
     uint64_t bytes;
 };
 
-/* Starts a copy, which takes over the request's path or file; or puts the answer why not in its
- * port, where ports_flush sends it. The copy ends early once *cancelled, and none is begun. */
+/* Starts a copy, which takes over the request's path or file; or else puts an answer with the error
+ * in its port, for ports_flush to send. Once *cancelled, the copy ends early, and none is begun. */
 void backup_begin(struct backup *backup, struct store *store, struct ports *ports, unsigned port,
                   const struct request *request, const atomic_bool *cancelled);
 
 /* Whether a copy waits for backup_finish. */
 bool backup_is_done(const struct backup *backup);
 
-/* Waits until no copy is under way that is not done, but at most so long. */
+/* Waits until a copy under way is done, if there is one, but at most so long. */
 void backup_await(const struct backup *backup, unsigned timeout_ms);
 
-/* Puts the answer of a copy that is done in its port. */
+/* Puts the answer of a finished copy in its port. */
 void backup_finish(struct backup *backup);
 
-/* Waits for a copy that nobody finished, however long it takes. */
+/* Waits for a copy without a backup_finish, however long it takes. */
 void backup_destroy(struct backup *backup);
 
 #endif

@@ -1,4 +1,4 @@
-/* The memory of a batch. The ledger's thread, or the main thread before that is started. Only
+/* The memory of a batch. The ledger's thread, or the main thread before that starts. Only
  * batch_init can fail. */
 #include "ledger/batch.h"
 

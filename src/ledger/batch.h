@@ -1,6 +1,6 @@
-/* A batch: the requests that are judged, committed and answered together, what was decided about
- * each, and what it changes about the polls before anybody is shown it. Owned by the ledger's
- * thread; before that is started, by the main thread. */
+/* A batch: the requests that are judged, committed and answered together, the verdict on each, and
+ * the batch's changes to the polls before they are shown. Owned by the ledger's thread; before that
+ * starts, by the main thread. */
 #ifndef TALLYCAST_BATCH_H
 #define TALLYCAST_BATCH_H
 
@@ -15,7 +15,7 @@
 
 enum { BATCH_MAX = 16384 }; /* requests a commit */
 
-/* What was decided about a request. */
+/* The decision about a request. */
 struct verdict {
     int16_t error;
     uint16_t choice; /* for the answer */
@@ -25,7 +25,7 @@ struct verdict {
     uint64_t rests_on; /* the entry without which the verdict would not be true; 0 for none */
 };
 
-/* What a batch changes about a poll, before it is shown. */
+/* A batch's changes to a poll, before they are shown. */
 struct draft {
     struct snapshot *snapshot;
     bool touched; /* listed in batch.touched */
@@ -37,7 +37,7 @@ struct undo {
     struct vote before;
 };
 
-/* Arrays of BATCH_MAX but where noted. */
+/* Arrays have BATCH_MAX elements, except where noted. */
 struct batch {
     struct request *requests;
     uint16_t *request_ports;
@@ -64,25 +64,25 @@ struct batch {
     size_t lines_capacity;
 };
 
-/* Makes an empty batch of one that is all zero. Returns 0, or -1 if memory is short; batch_destroy
- * is due in any case. */
+/* Makes an empty batch of one that is all zero. Returns 0, or -1 if memory is short; the caller
+ * must call batch_destroy in any case. */
 int batch_init(struct batch *batch) __attribute__((warn_unused_result));
 void batch_destroy(struct batch *batch);
 
-/* Forgets the requests and all that was decided about them, but for the drafts. */
+/* Forgets the requests and their verdicts, but keeps the drafts. */
 void batch_reset(struct batch *batch);
 
-/* Takes back the last change of the electorate that is noted. */
+/* Takes back the last noted change of the electorate. */
 void batch_undo_last(struct batch *batch, struct electorate *electorate);
 
 /* The draft of a poll, listed as touched. */
 struct draft *batch_draft(struct batch *batch, uint32_t poll);
 
-/* Empties the drafts: releasing what they hold, or as somebody else's now. */
+/* Empties the drafts. Releases what they hold, unless somebody else owns it now. */
 void batch_drop_drafts(struct batch *batch);
 void batch_forget_drafts(struct batch *batch);
 
-/* Lists what the drafts change, in `changes`, for the tally. Returns how many. */
+/* Lists the drafts' snapshots in `changes`, for the tally. Returns how many. */
 size_t batch_list_changes(struct batch *batch);
 
 #endif

@@ -1,6 +1,6 @@
 /* Committing a batch: the accepted entries, and the tallies that they lead to, in one transaction;
- * then the drafts are what everyone is shown. A refused transaction undoes all of judging, and
- * every verdict that rested on it. */
+ * then everyone is shown the drafts. A refused transaction undoes all of judging, and every verdict
+ * that rested on it. */
 #include "ledger/commit.h"
 
 #include "base/clock.h"
@@ -152,7 +152,7 @@ bool commit_batch(struct ledger *ledger)
     return true;
 }
 
-/* Marks the drafts that hold sampled ballots, for whoever pushes them. */
+/* Marks the drafts that hold sampled ballots, for the threads that push them. */
 static void mark_drafts(struct ledger *ledger)
 {
     for (size_t i = 0; i < ledger->batch.sampled_count; i++) {
@@ -167,7 +167,7 @@ static void mark_drafts(struct ledger *ledger)
     }
 }
 
-/* The tally that was just shown is the ledger's to look at until it publishes again. */
+/* The ledger may look at the tally that it has just shown until it publishes again. */
 static void stamp_journeys(struct ledger *ledger)
 {
     for (size_t i = 0; i < ledger->batch.sampled_count; i++) {

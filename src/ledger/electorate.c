@@ -2,13 +2,13 @@
  * electorate.h). The ledger thread runs all of it.
  *
  * The top bits of hash.high pick the segment; hash.low picks where in it the search begins (linear
- * probing). A full segment is split in two, after the directory was doubled if it told no halves
- * apart. Hashes are keyed, so their bits are uniform and segments fill evenly; should they not be,
- * the directory stays small all the same: it is doubled only while it has few pointers a segment,
- * and past that the crowded segment itself grows.
+ * probing). A full segment is split in two; if only one pointer leads to it, the directory is
+ * doubled first. Hashes are keyed, so their bits are uniform and segments fill evenly. Should they
+ * not be, the directory still stays small: it is doubled only while it has few pointers a segment;
+ * beyond that, the crowded segment itself grows.
  *
- * Memory is the only thing that can fail, and everything that an insert needs is allocated before
- * it changes what can be found. */
+ * Only memory can fail, and an insert allocates all that it needs before it changes anything
+ * visible. */
 #include "ledger/electorate.h"
 
 #include "base/log.h"
@@ -22,10 +22,10 @@ enum {
     SEGMENT_SLOTS = 4096,  /* of a new segment; a power of two */
     BLOCK_BYTES = 2 << 20, /* a huge page: without, most lookups in a large table miss the TLB too,
                               which took half of the time of loading 10 million ballots */
-    POINTERS_PER_SEGMENT =
-        16,                 /* that the directory may have on average; uniform hashes need 2 to 4 */
-    DEPTH_MIN = 1,          /* so that a shift by 64 - depth is always defined */
-    DEPTH_OF_HINT_MAX = 16, /* what electorate_new reserves at most: 6 GiB would be a wrong hint */
+    POINTERS_PER_SEGMENT = 16, /* the most that the directory may have on average; uniform
+                                * hashes need 2 to 4 */
+    DEPTH_MIN = 1,             /* so that a shift by 64 - depth is always defined */
+    DEPTH_OF_HINT_MAX = 16, /* most that electorate_new reserves: a hint of 6 GiB would be wrong */
     FORGOTTEN = UINT16_MAX, /* the choice of an entry whose seq is 0; an empty slot's is 0 */
 };
 
@@ -38,12 +38,12 @@ _Static_assert(sizeof(struct entry) == 24, "an entry is 24 bytes");
 struct segment {
     unsigned depth; /* top bits of the hash that all of its entries share */
     size_t slots;   /* a power of two */
-    size_t used;    /* entries, those forgotten included */
+    size_t used;    /* entries, including forgotten ones */
     struct entry entries[];
 };
 
 struct electorate {
-    struct owner owner;         /* asserted where it grows: per ballot would cost */
+    struct owner owner;         /* asserted where it grows: once a ballot would cost too much */
     unsigned depth;             /* the directory has 2^depth pointers */
     size_t segment_count;       /* distinct ones */
     size_t count;               /* entries in all segments */
@@ -147,8 +147,9 @@ static void segment_insert(struct segment *segment, const struct entry *entry)
     segment->used++;
 }
 
-/* Copies the entries of `from` that count to `zero` or `one`, by the first bit of the hash that
- * `from` doesn't decide. They may be the same segment. The forgotten ones stay behind. */
+/* Copies the entries of `from` that count to `zero` or `one`, by the first bit of the hash that the
+ * depth of `from` leaves open. `zero` and `one` may be the same segment. Forgotten entries stay
+ * behind. */
 static void segment_deal(const struct segment *from, struct segment *zero, struct segment *one)
 {
     for (size_t i = 0; i < from->slots; i++) {
@@ -160,7 +161,7 @@ static void segment_deal(const struct segment *from, struct segment *zero, struc
     }
 }
 
-/* Makes `segment` the one that `count` pointers from `first` on lead to. */
+/* Makes `count` pointers, from `first` on, lead to `segment`. */
 static void directory_fill(struct electorate *electorate, size_t first, size_t count,
                            struct segment *segment)
 {
@@ -232,8 +233,8 @@ static int segment_grow(struct electorate *electorate, struct segment *segment, 
     return 0;
 }
 
-/* Makes room in the voter's segment, which is full. One step may not be enough if all went to one
- * half. */
+/* Makes room in the voter's segment, which is full. One step may not be enough: all entries may go
+ * to one half. */
 static int make_room(struct electorate *electorate, struct segment *segment, struct hash voter)
 {
     OWNER_ASSERT(&electorate->owner);
@@ -246,8 +247,9 @@ static int make_room(struct electorate *electorate, struct segment *segment, str
     return segment_split(electorate, segment, voter);
 }
 
-/* The least depth at which so many entries fill the segments to five eighths, where three quarters
- * split them: chance does not fill one of thousands by so much more than the others. */
+/* The least depth at which so many entries fill the segments to at most five eighths. Segments
+ * split at three quarters, and chance does not fill one of thousands by so much more than the
+ * others. */
 static unsigned depth_for(size_t expected)
 {
     unsigned depth = DEPTH_MIN;
@@ -304,7 +306,7 @@ void electorate_free(struct electorate *electorate)
 void electorate_prefetch(const struct electorate *electorate, struct hash voter)
 {
     const struct segment *segment = electorate->directory[directory_index(electorate, voter)];
-    /* As if the segment had not grown by itself: to read its size would be a miss of its own. */
+    /* This assumes a segment of the usual size: reading its size would be another cache miss. */
     __builtin_prefetch(&segment->entries[voter.low & (SEGMENT_SLOTS - 1)]);
 }
 

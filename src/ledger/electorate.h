@@ -1,5 +1,5 @@
-/* The electorate: which voter has which ballot. A hash table from a 128-bit hash (which covers the
- * poll too) to the ballot that counts. Owned by the ledger thread; no other may call.
+/* The electorate: the ballot of each voter. A hash table from a 128-bit hash (which covers the poll
+ * too) to the ballot that counts. Owned by the ledger thread; no other may call.
  *
  * It grows in steps: extendible hashing. A directory of 2^n pointers is indexed by the hash's top n
  * bits; each points to a segment, an open-addressing table of 4,096 entries. A full segment is
@@ -33,7 +33,7 @@ struct electorate;
 struct electorate *electorate_new(size_t expected);
 void electorate_free(struct electorate *electorate);
 
-/* Makes the calling thread the one that uses it, as store_take does. */
+/* Makes the calling thread its user, as store_take does. */
 void electorate_take(struct electorate *electorate);
 
 /* Asks the processor to load what electorate_find or _set will read for this hash. */
@@ -42,13 +42,13 @@ void electorate_prefetch(const struct electorate *electorate, struct hash voter)
 /* The voter's ballot; seq is 0 if there is none. */
 struct vote electorate_find(const struct electorate *electorate, struct hash voter);
 
-/* Records, replaces or (with seq 0) forgets the voter's ballot, and gives the one before in *before
- * if that is not NULL. Returns 0, or -1 if memory is short: then nothing has changed. Forgetting
+/* Records, replaces or (with seq 0) forgets the voter's ballot, and returns the earlier one in
+ * *before unless that is NULL. Returns 0, or -1 with nothing changed if memory is short. Forgetting
  * never fails. */
 int electorate_set(struct electorate *electorate, struct hash voter, struct vote vote,
                    struct vote *before) __attribute__((warn_unused_result));
 
-/* Entries in use, those forgotten included. */
+/* Entries in use, including forgotten ones. */
 size_t electorate_count(const struct electorate *electorate);
 
 #endif

@@ -1,9 +1,8 @@
-/* Judging: goes through a batch in order and decides on each request. What it changes it changes in
- * private: drafts are copies of the polls' snapshots that nobody sees before they are
- * durable, and each entry of the electorate that is changed is noted in a journal, so that
- * commit_batch can take it back.
+/* Judging: goes through a batch in order and decides on each request. All changes are private:
+ * drafts are copies of the polls' snapshots that nobody sees before they are durable, and a journal
+ * notes each changed entry of the electorate, so that commit_batch can take it back.
  *
- * Fails: memory that is short refuses the one request with LIMIT. */
+ * Fails: if memory is short, the one request is refused with LIMIT. */
 #include "ledger/judge.h"
 
 #include "base/clock.h"
@@ -40,8 +39,8 @@ static struct verdict refused(enum error error, uint64_t rests_on)
     return (struct verdict){.error = (int16_t)error, .number = rests_on, .rests_on = rests_on};
 }
 
-/* A ballot of the same voter was cast by somebody else: not even its number is told, by which the
- * tallies that were shown would tell its choice. */
+/* Somebody else cast a ballot for the same voter. Not even its number is told: with that, the
+ * tallies that were shown would give away its choice. */
 static struct verdict refused_untold(uint64_t rests_on)
 {
     return (struct verdict){.error = ERR_ALREADY_VOTED, .rests_on = rests_on};
@@ -99,8 +98,8 @@ static void record_ballot(struct ledger *ledger, const struct request *request, 
     };
 }
 
-/* How a ballot is known: by its entry in the electorate and, in a poll where the same identity may
- * be claimed by others, by a second one that is the proof. */
+/* How a ballot is known: by its entry in the electorate and, in a poll where others may claim the
+ * same identity, by a second entry as proof. */
 struct known {
     bool identified;  /* has the first entry */
     bool needs_proof; /* has the second, and is its voter's only if that agrees */
@@ -118,7 +117,7 @@ static struct known know_ballot(const struct poll *poll, const struct request *r
     return known;
 }
 
-/* Whether the ballot that counts was cast by whoever casts this one. */
+/* Whether the voter's counting ballot and this one were cast by the same client. */
 static bool is_own(const struct ledger *ledger, const struct known *known, struct vote before)
 {
     return !known->needs_proof ||
@@ -149,8 +148,8 @@ static int set_entries(struct ledger *ledger, const struct known *known, struct 
     return -1;
 }
 
-/* Nobody learns from the answer what somebody else has cast under the same name: the same choice is
- * answered as any other would be. */
+/* The answer tells nobody what somebody else has cast under the same name: the same choice gets the
+ * same answer as any other. */
 static struct verdict judge_ballot(struct ledger *ledger, const struct request *request)
 {
     const struct snapshot *now = poll_now(ledger, request->poll);
@@ -181,8 +180,8 @@ static struct verdict judge_ballot(struct ledger *ledger, const struct request *
     return verdict;
 }
 
-/* What a later request of the batch may undo is no reason to wait: the answer comes when the batch
- * is durable, as all do. */
+/* Later requests of the batch may change this, but there is no need to wait: the answer, like all,
+ * comes when the batch is durable. */
 static struct verdict judge_lookup(const struct ledger *ledger, const struct request *request)
 {
     struct vote vote = electorate_find(ledger->electorate, request->voter);
@@ -215,7 +214,7 @@ static struct verdict judge_create(struct ledger *ledger, struct request *reques
         return refused(ERR_POLL_EXISTS,
                        existing->id > ledger->directory.count ? ledger->batch.first_seq : 0);
     uint32_t id = ledger->directory.count + ledger->batch.created_count + 1;
-    if (id > POLLS_MAX) /* perhaps by polls of this batch, which may be undone */
+    if (id > POLLS_MAX) /* perhaps only by this batch's polls, which may be undone */
         return refused(ERR_LIMIT, ledger->batch.created_count > 0 ? ledger->batch.first_seq : 0);
     poll->id = id;
     struct snapshot *snapshot = snapshot_new(poll);
@@ -292,7 +291,8 @@ static void prefetch(const struct ledger *ledger, const struct request *request)
         electorate_prefetch(ledger->electorate, request->key);
 }
 
-/* Lists the ballots whose journeys go on. One in 256: kept out of the loop over all. */
+/* Lists a ballot whose journey goes on. It is one in 256, so this is kept out of the loop over
+ * all. */
 __attribute__((noinline)) static void note_journey(struct ledger *ledger, size_t place)
 {
     const struct verdict *verdict = &ledger->batch.verdicts[place];

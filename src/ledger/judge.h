@@ -1,4 +1,4 @@
-/* Judging: what a batch would change. */
+/* Judging: decides what a batch changes. */
 #ifndef TALLYCAST_JUDGE_H
 #define TALLYCAST_JUDGE_H
 
@@ -18,15 +18,15 @@ void judge_batch(struct ledger *ledger);
 bool judge_identity(const struct poll *poll, const struct hash *voter, bool has_key,
                     const struct hash *key, struct hash *identity);
 
-/* Whether a ballot in this poll, which has a key, has a second entry in the electorate by which its
- * caster is known, and which: of the voter and the key together. Its vote is the voter's own where
- * both have the same sequence. Both hashes are keyed, so their sum is as good as one. Any thread.
- */
+/* Whether a ballot with a key has, in this poll, a second entry in the electorate by which its
+ * caster is known, and which: a hash of the voter and the key together. The voter's vote is the
+ * caster's own if both entries have the same sequence. Both hashes are keyed, so their sum is as
+ * good as one. Any thread. */
 bool judge_proof(const struct poll *poll, const struct hash *voter, bool has_key,
                  const struct hash *key, struct hash *proof);
 
-/* Counts a ballot in place of the voter's earlier one, if there was one (before.seq is not 0). The
- * snapshot's owner. */
+/* Counts a ballot in place of the voter's earlier one, if there was one (before.seq is not 0).
+ * Called by the snapshot's owner. */
 void judge_count(struct snapshot *snapshot, struct vote before, unsigned choice, uint64_t seq);
 
 #endif

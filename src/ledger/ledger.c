@@ -4,8 +4,8 @@
  * updates the electorate, and changes drafts (private copies of the polls' snapshots); commit
  * records the accepted entries and the drafts' tallies in one transaction; publish hands the drafts
  * to the tally, which shows them; answer sends each request's verdict back. While a batch is being
- * synced the next one gathers in the rings: group commit. Only while a backlog of subscribers is
- * being told the last tally do batches wait for more to gather, and at most BACKLOG_GAP_MAX_NS.
+ * synced the next one gathers in the rings: group commit. Batches wait for more to gather only
+ * while a backlog of subscribers is being sent the last tally, and at most BACKLOG_GAP_MAX_NS.
  *
  * A refused commit (ERR_STORAGE) undoes all of it: the electorate from a journal, the drafts by
  * dropping them, the sequence by going back. A verdict that rests on an entry of the failed batch
@@ -34,9 +34,9 @@
 #include <string.h>
 
 enum {
-    BACKUP_END_MS = 1000,  /* for which a stop waits for a copy, which may hang in a call */
+    BACKUP_END_MS = 1000,  /* how long a stop waits for a copy, which may hang in a call */
     IDLE_CHECKPOINT = 100, /* pages of log that are worth a checkpoint before the thread sleeps */
-    BACKLOG_GAP_NS = 1000, /* from batch to batch, for each in a backlog that is being told */
+    BACKLOG_GAP_NS = 1000, /* from batch to batch, for each subscriber in a backlog */
     BACKLOG_GAP_MAX_NS = 8 * NS_PER_MS,
 };
 
@@ -135,10 +135,10 @@ static void wait_for_work(struct ledger *ledger)
     commit_check_place(ledger, clock_monotonic_ns());
 }
 
-/* A commit takes as much of a processor as some thirty pushes, however few ballots are in it. Where
- * subscribers wait for theirs, ballots that come one by one must not take it for a commit each:
- * some six commits are made in the time that telling all of them takes. Who votes after a pause
- * waits for nothing. */
+/* A commit takes as much processor time as some thirty pushes, however few ballots are in it. While
+ * subscribers wait for pushes, ballots that come one by one must not take a commit each: the ledger
+ * makes some six commits in the time that telling all subscribers takes. A voter who votes after a
+ * pause does not wait. */
 static void await_gap(const struct ledger *ledger, uint64_t began_ns)
 {
     uint64_t gap_ns = (uint64_t)tally_backlog(ledger->tally) * BACKLOG_GAP_NS;
@@ -150,7 +150,7 @@ static void await_gap(const struct ledger *ledger, uint64_t began_ns)
         ;
 }
 
-/* The calling thread owns it, and what is its own. */
+/* The calling thread takes ownership of the ledger and its parts. */
 static void take_over(struct ledger *ledger)
 {
     owner_take(&ledger->owner);
@@ -164,19 +164,19 @@ static void *ledger_run(void *context)
     take_over(ledger);
     uint64_t began_ns = 0; /* of the last batch */
     for (;;) {
-        /* Read before gathering: what was sent before the stop is then found below. */
+        /* Read before gathering: the requests sent before the stop are then found below. */
         bool stopping = atomic_load_explicit(&ledger->stopping, memory_order_acquire);
         await_gap(ledger, began_ns);
         bool gathered = gather_batch(ledger);
         if (gathered) {
             began_ns = clock_monotonic_ns();
             process_batch(ledger);
-            /* A full disk may refuse entries for want of the room that the log itself takes. */
+            /* A full disk may refuse entries for want of the room that the log takes. */
             bool refusing = atomic_load_explicit(&ledger->stats.refusing, memory_order_relaxed);
             store_checkpoint(ledger->store, refusing ? 1 : LEDGER_BUSY_CHECKPOINT);
         }
         backup_finish(&ledger->backup);
-        ports_flush(ledger->ports); /* a backup's: that ended, or could not begin */
+        ports_flush(ledger->ports); /* the answer of a backup that ended, or could not begin */
         if (stopping && !gathered)
             break;
         if (!gathered)
@@ -217,7 +217,7 @@ fail:
     return NULL;
 }
 
-/* A poll that was loaded but never shown belongs to its draft still. */
+/* A poll that was loaded but never shown still belongs to its draft. */
 static void free_unshown_polls(struct ledger *ledger)
 {
     for (size_t i = 0; i < ledger->batch.touched_count; i++) {
@@ -241,7 +241,7 @@ void ledger_free(struct ledger *ledger)
 
 int ledger_check(struct store *store, char why[STORE_WHY_MAX])
 {
-    /* Who voted is told apart by any key, in polls that record names; the others hold hashes. */
+    /* Any key tells voters apart in polls that record names; the other polls hold hashes. */
     static const struct voter_key any_key;
     struct tally *tally = tally_new(0);
     struct ledger *ledger = NULL;

@@ -25,10 +25,9 @@ struct ledger *ledger_new(struct store *store, struct tally *tally, const struct
                           struct ports *ports, char why[STORE_WHY_MAX]);
 void ledger_free(struct ledger *ledger);
 
-/* Loads what the store holds as ledger_new does, and forgets it: 0 if a server would start on it,
- * or -1 with `why` filled. For tools, with a store that is open for reading; any thread that has
- * it.
- */
+/* Loads what the store holds as ledger_new does, and frees it again. Returns 0 if a server would
+ * start on it, or -1 with `why` filled. For tools, with a store that is open for reading; any
+ * thread that owns the store. */
 int ledger_check(struct store *store, char why[STORE_WHY_MAX]) __attribute__((warn_unused_result));
 
 /* Before ledger_start: makes a poll durably, unless its name is in use. Takes over `poll`. Returns
@@ -39,12 +38,12 @@ int ledger_create_poll(struct ledger *ledger, struct poll *poll)
 /* Starts the thread. Returns 0, or -1 with errno set. */
 int ledger_start(struct ledger *ledger) __attribute__((warn_unused_result));
 
-/* Any thread: has a backup that is under way end, and none begin any more. */
+/* Any thread: ends a backup under way, and lets no other begin. */
 void ledger_end_backups(struct ledger *ledger);
 
 /* Has the thread answer everything that is in the ports, and waits for its end. The loops must have
  * stopped sending. Returns false if a backup hangs in a call and was left behind, without an
- * answer: then ledger_free would wait for it, and nothing that it uses may be freed before. */
+ * answer. Then ledger_free would wait for it, and nothing that it uses may be freed first. */
 bool ledger_stop(struct ledger *ledger);
 
 /* Any thread. */
@@ -60,17 +59,18 @@ struct ledger_stats {
 };
 const struct ledger_stats *ledger_stats(const struct ledger *ledger);
 
-/* Any thread: NULL if an entry would be recorded, as far as is known; else why not, as static text
- * for people. After a batch was refused for want of storage it says so for LEDGER_DOUBT_NS, unless
- * one was recorded since. Not for longer: who waits for this before he sends ballots would wait for
- * ever. That the database was moved or removed it says until it is back. */
+/* Any thread: NULL if an entry would be recorded, as far as is known; otherwise the reason why not,
+ * as static text for people. After a batch was refused for want of storage, it says so for
+ * LEDGER_DOUBT_NS, unless one was recorded since. Not for longer: a client that waits for this
+ * before it sends ballots would wait for ever. If the database was moved or removed, it says so
+ * until it is back. */
 const char *ledger_health(const struct ledger *ledger);
 
-/* Any thread: whether there is nothing that ledger_health says. */
+/* Any thread: whether ledger_health is NULL. */
 bool ledger_is_writable(const struct ledger *ledger);
 
 /* Any thread: a random number that tells this ledger from others, and from itself before a backup
- * was restored. It stays as it is while the server runs. */
+ * was restored. It does not change while the server runs. */
 uint64_t ledger_identity(const struct ledger *ledger);
 
 #endif

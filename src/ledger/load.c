@@ -1,8 +1,7 @@
-/* Loading: polls, then their events, then ballots in order, each counted as it was when it was
- * cast; last, the tallies that were shown must be the ones that this gives. Runs on the main
- * thread, before the ledger's starts. While loading, each poll's draft is its snapshot to be. The
- * store has made sure that each number is in its range (sqlite_load.c); here remains what rows say
- * of each other. */
+/* Loading: polls, then their events, then ballots in order, each counted as when it was cast; last,
+ * the result must equal the tallies that were shown. Runs on the main thread, before the ledger's
+ * starts. While loading, each poll's draft is its future snapshot. The store has checked that each
+ * number is in its range (sqlite_load.c); this checks the rows against each other. */
 #include "ledger/load.h"
 
 #include "base/failpoint.h"
@@ -16,19 +15,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Ballots that were read but not counted yet: by then the processor has fetched what counting them
- * needs, which for a large electorate is most of the time that loading takes. */
+/* Ballots that were read but not counted yet. Meanwhile the processor fetches what counting them
+ * needs; for a large electorate, waiting for that would be most of the time of loading. */
 enum { GATHER_MAX = 32 };
 
 struct loading {
     struct ledger *ledger;
-    uint32_t tallies; /* that were compared */
-    size_t count;     /* gathered */
+    uint32_t tallies; /* tallies compared so far */
+    size_t count;     /* ballots gathered */
     struct loaded {
         uint64_t seq;
         uint32_t poll;
         uint16_t choice;
-        bool identified, proven; /* has the entry in the electorate */
+        bool identified, proven; /* has such an entry in the electorate */
         struct hash identity, proof;
     } gathered[GATHER_MAX];
 };
@@ -99,7 +98,7 @@ static int count_loaded(struct ledger *ledger, const struct loaded *loaded, char
         snprintf(why, STORE_WHY_MAX, "out of memory for the electorate");
         return -1;
     }
-    if (before.seq && before.choice >= snapshot->poll->choice_count) /* another poll's voter */
+    if (before.seq && before.choice >= snapshot->poll->choice_count) /* the voter of another poll */
         return damaged(why, "ballot", loaded->seq);
     uint64_t seq = loaded->seq > snapshot->seq ? loaded->seq : snapshot->seq;
     judge_count(snapshot, before, loaded->choice, seq);

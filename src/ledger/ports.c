@@ -1,4 +1,4 @@
-/* The rings between the loops and the ledger, and whom to wake (see ports.h). Only making them can
+/* The rings between the loops and the ledger, and their wakers (see ports.h). Only making them can
  * fail. */
 #include "ledger/ports.h"
 
@@ -35,7 +35,7 @@ struct ports *ports_new(unsigned count, struct waker *const *loops)
     ports->count = count;
     bool made = waker_init(&ports->ledger) == 0;
     if (made)
-        errno = ENOMEM; /* which is what a ring can lack */
+        errno = ENOMEM; /* a ring can only lack memory */
     for (unsigned i = 0; i < count && made; i++) {
         struct port *port = &ports->each[i];
         port->loop = loops[i];

@@ -40,12 +40,12 @@ unsigned ports_count(const struct ports *ports);
 /* Whether any port has a request. */
 bool ports_has_request(const struct ports *ports);
 
-/* The next requests of a port that lie side by side, and how many; ports_consume frees so many of
+/* The next requests of a port that lie side by side, and how many; ports_consume frees that many of
  * their slots. */
 const struct request *ports_peek(struct ports *ports, unsigned port, size_t *count);
 void ports_consume(struct ports *ports, unsigned port, size_t count);
 
-/* Puts an answer in a port's ring; ports_flush sends what was put in all of them, with one wake a
+/* Puts an answer in a port's ring; ports_flush sends the answers in all rings, with one wake a
  * loop. */
 void ports_answer(struct ports *ports, unsigned port, struct answer answer);
 void ports_flush(struct ports *ports);

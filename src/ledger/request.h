@@ -1,4 +1,4 @@
-/* What crosses between a loop and the ledger: requests there, answers back. */
+/* The messages between a loop and the ledger: requests there, answers back. */
 #ifndef TALLYCAST_REQUEST_H
 #define TALLYCAST_REQUEST_H
 
@@ -13,8 +13,8 @@ struct journey;
 
 enum request_kind {
     REQUEST_BALLOT,
-    REQUEST_LOOKUP, /* which ballot of the voter counts, in a poll where he has one; records nothing
-                     */
+    REQUEST_LOOKUP, /* which ballot of the voter counts, in a poll where one does; records
+                       nothing */
     REQUEST_CREATE, /* detail: a struct poll */
     REQUEST_TITLE,  /* detail: a struct request_text */
     REQUEST_LABEL,  /* detail: a struct request_text; choice */
@@ -32,17 +32,17 @@ struct request_text {
 /* A copy of `len` bytes. NULL if memory is short. Freed by free(). Any thread. */
 struct request_text *request_text_new(const char *bytes, size_t len);
 
-/* What a ballot's key is. In polls with ballots=unlimited it is the ballot's identity.
- * In others it is a proof: whoever repeats a ballot is told so only with the key that it was cast
- * with, or where both have none. */
+/* The kinds of a ballot's key. In polls with ballots=unlimited it is the ballot's identity. In
+ * others it is a proof: a repeated ballot is answered as a repeat only if both have the same key,
+ * or neither has one. */
 enum request_key {
     REQUEST_KEY_NONE,
-    REQUEST_KEY_AFTER, /* no key: where voters may change their ballot and are known by more than a
-                          name, the number of the voter's last one; if a later one of his counts,
+    REQUEST_KEY_AFTER, /* no key, but the number of the voter's last ballot, if voters may change
+                          their ballot and are known by more than a name; if a later one counts,
                           this one is refused */
     REQUEST_KEY_ID,    /* the hash of id=; recorded */
-    REQUEST_KEY_OWN,   /* that of what no other connection or browser has; not recorded, never where
-                        ballots=unlimited */
+    REQUEST_KEY_OWN,   /* the hash of words that no other connection or browser has; not recorded,
+                          and never if ballots=unlimited */
 };
 
 /* One slot of the ring to the ledger: 64 bytes, a cache line. */
@@ -50,7 +50,7 @@ struct request {
     struct conn_ref from;
     union {
         uint32_t poll;
-        int32_t file; /* owned: BACKUP's, open and empty, where it has no path */
+        int32_t file; /* owned: BACKUP's file, open and empty, if it has no path */
     };
     uint16_t choice;  /* from 0 */
     uint8_t kind;     /* enum request_kind */
@@ -69,10 +69,10 @@ struct request {
 struct answer {
     struct conn_ref to;
     uint64_t number; /* the sequence (of the entry, or of the earlier ballot; 0 if a LOOKUP found
-                        none); BACKUP: bytes, or the errno that says why there are none, 0 where
-                        none does */
+                        none); BACKUP: bytes, or the errno that explains the failure, 0 if none
+                        does */
     int16_t error;   /* 0, or an enum error */
-    uint16_t choice; /* LOOKUP: what the ballot is for, from 0 */
+    uint16_t choice; /* LOOKUP: the ballot's choice, from 0 */
     bool duplicate;
     bool first;       /* a ballot was accepted, and its voter had none in the poll before */
     uint16_t journey; /* the number of the request's; 0 for none */

@@ -1,5 +1,5 @@
-/* The ledger's data: what judging, committing and loading have in common. The ledger's thread owns
- * all of it; before that is started, the main thread does. */
+/* The ledger's data, shared by judging, committing and loading. The ledger's thread owns all of it;
+ * before that starts, the main thread does. */
 #ifndef TALLYCAST_LEDGER_STATE_H
 #define TALLYCAST_LEDGER_STATE_H
 
@@ -25,12 +25,12 @@ struct ledger {
     struct batch batch;
     struct backup backup;
     uint64_t place_checked_ns;       /* when the store was last asked where its files are */
-    _Atomic(const char *) misplaced; /* what it said; NULL while they are in place */
+    _Atomic(const char *) misplaced; /* its answer; NULL while they are in place */
     struct ledger_stats stats;       /* read by any thread */
     pthread_t thread;
     atomic_bool stopping;   /* set by the main thread, as is: */
-    atomic_bool no_backups; /* one that is under way ends, and none is begun */
-    unsigned first_port;    /* where the next gathering starts, so that no loop always comes last */
+    atomic_bool no_backups; /* a backup under way ends, and none is begun */
+    unsigned first_port;    /* the next gathering starts here, so that no loop always comes last */
 };
 
 #endif

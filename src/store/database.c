@@ -2,8 +2,8 @@
  *
  * Happy path: the key is read, and its check value is the one that the database holds. A start that
  * died may have left a database without a key, or a key whose check value was not recorded: as long
- * as there are no ballots nothing is lost, and the start is made good. With ballots, a key that is
- * missing or another one is an error: who voted could not be known again. */
+ * as there are no ballots nothing is lost, and the start is made good. With ballots, a missing or
+ * different key is an error: no voter could be recognized again. */
 #include "store/database.h"
 
 #include "base/failpoint.h"
@@ -33,8 +33,8 @@ static int refuse_key(const char *database, char why[STORE_WHY_MAX])
     return -1;
 }
 
-/* A key that was read must be the one that the ballots' voters were hashed with. Returns 1 if it
- * is, 0 if another one may be recorded, or -1 with `why` filled. */
+/* The key must be the one that the ballots' voters were hashed with. Returns 1 if it is, 0 if
+ * another one may be recorded, or -1 with `why` filled. */
 static int judge_key(const struct store *store, const struct voter_key *key, const char *database,
                      char why[STORE_WHY_MAX])
 {
@@ -110,8 +110,8 @@ int database_open(struct store **store, struct voter_key *key, const char *path,
     return 0;
 }
 
-/* Without ballots any key will do; with some and no key there must be a check value still, by which
- * a start would know it. */
+/* Without ballots any key will do; with ballots and no key, there must still be a check value, by
+ * which a start would recognize the key. */
 static int judge_key_to_read(const struct store *store, struct voter_key *key, const char *database,
                              char why[STORE_WHY_MAX])
 {

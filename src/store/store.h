@@ -1,7 +1,7 @@
-/* The store: what must survive. A small interface with SQLite behind it (sqlite/, format in
+/* The store: durable storage for what must survive. A small interface to SQLite (sqlite/, format in
  * proto/schema.sql); nothing outside that folder knows which database it is.
  *
- * The main thread opens and loads it; from then on the ledger thread alone uses it, but for
+ * The main thread opens and loads it; from then on only the ledger thread uses it, except for
  * store_backup_copy. */
 #ifndef TALLYCAST_STORE_H
 #define TALLYCAST_STORE_H
@@ -32,17 +32,16 @@ enum { STORE_WHY_MAX = PATH_MAX + 512 };
 int store_open(struct store **store, const char *path, bool sync, char why[STORE_WHY_MAX])
     __attribute__((warn_unused_result));
 
-/* Opens a database that nobody uses, to be loaded and nothing else, and judges it as store_open
- * does. Neither the file nor its log is changed, and none is locked: a server that starts meanwhile
- * goes before. Returns 0, or -1 with `why` filled. */
+/* Opens a database that nobody uses, only to load it, and judges it as store_open does. It changes
+ * and locks neither the file nor its log: a server that starts meanwhile has precedence. Returns 0,
+ * or -1 with `why` filled. */
 int store_open_to_read(struct store **store, const char *path, char why[STORE_WHY_MAX])
     __attribute__((warn_unused_result));
 
-/* Makes the calling thread the one that uses it. The one that did has ended, or has started this.
- */
+/* Makes the calling thread its user. The earlier user has ended, or has started this thread. */
 void store_take(struct store *store);
 
-/* Closes it without touching what is in the log; the next start takes it from there. */
+/* Closes it without touching the log; the next start reads the log. */
 void store_close(struct store *store);
 
 /* The check value of the key that the voters were hashed with, and whether there are ballots: 1, 0
@@ -57,15 +56,14 @@ int store_set_key_check(struct store *store, struct hash check, char why[STORE_W
     __attribute__((warn_unused_result));
 
 enum store_event_kind {
-    STORE_CREATE, /* `choice` is unused, `text` the poll's first state; the poll itself comes with
-                     it */
+    STORE_CREATE, /* `choice` is unused, `text` the poll's first state; the poll comes with it */
     STORE_OPEN,
     STORE_CLOSE,
     STORE_TITLE,
     STORE_LABEL, /* of choice `choice`, from 0 */
 };
 
-/* What an administrator did. Nothing is owned. */
+/* An administrator's act. Nothing is owned. */
 struct store_event {
     uint64_t seq;
     enum store_event_kind kind;
@@ -81,20 +79,21 @@ struct store_ballot {
     uint32_t poll;
     uint16_t choice; /* from 0 */
     bool has_key;
-    struct hash voter;      /* where name is NULL */
-    struct hash key;        /* of its id=, where has_key */
-    const char *voter_name; /* where the poll records names; NULL otherwise */
+    struct hash voter;      /* if name is NULL */
+    struct hash key;        /* of its id=, if has_key */
+    const char *voter_name; /* if the poll records names; NULL otherwise */
     size_t voter_name_len;
 };
 
-/* The line of a poll's tally as it will be shown, without an end of line. */
+/* The line of a poll's tally as it will be shown, without its LF. */
 struct store_tally {
     uint32_t poll;
     const char *line;
     size_t len;
 };
 
-/* What one transaction records, all or nothing. Each array is in the order of its sequences. */
+/* The contents of one transaction, recorded all or not at all. Each array is in the order of its
+ * sequences. */
 struct store_batch {
     uint64_t time_ns; /* since 1970 */
     const struct store_event *events;
@@ -107,14 +106,14 @@ struct store_batch {
 
 /* Records a batch. Returns 0 once it is durable. Returns ERR_STORAGE if the database refused it
  * (full, read-only): nothing was recorded, and the next batch may go through; *why then points to
- * static text. If the outcome can't be known, the process aborts before anyone is answered: what is
- * on disk decides at the next start. */
+ * static text. If the outcome can't be known, the process aborts before anyone is answered: the
+ * next start goes by what is on disk. */
 int store_commit(struct store *store, const struct store_batch *batch, const char **why)
     __attribute__((warn_unused_result));
 
-/* Takes what store_load finds. Each returns 0, or -1 if it can't be: `why` is then to be filled by
- * it. Polls come first, in the order of their ids (the visitor owns each), then events, ballots and
- * tallies, each in the order of their sequences. Spans are valid during the call. */
+/* Takes what store_load finds. Each function returns 0, or -1 with `why` filled for an impossible
+ * row. Polls come first, in the order of their ids (the visitor owns each), then events, ballots
+ * and tallies, each in the order of their sequences. Spans are valid during the call. */
 struct store_visitor {
     void *context;
     int (*poll)(void *context, struct poll *poll, char why[STORE_WHY_MAX]);
@@ -131,17 +130,17 @@ uint64_t store_voter_estimate(const struct store *store);
 int store_load(struct store *store, const struct store_visitor *visitor, char why[STORE_WHY_MAX])
     __attribute__((warn_unused_result));
 
-/* Takes over what was opened, and loaded without a fault: draws an identity if the file has none of
- * its own yet (a new one, a backup that was put in place, a copy), and moves the whole log into the
- * file, as store_checkpoint_all. Before ballots are taken; main thread. Returns 0, or -1 with `why`
- * filled. */
+/* Adopts a database that was opened and loaded without a fault: draws an identity if the file has
+ * none of its own yet (a new file, a restored backup, a copy), and moves the whole log into the
+ * file, as store_checkpoint_all does. Before ballots are taken; main thread. Returns 0, or -1 with
+ * `why` filled. */
 int store_adopt(struct store *store, char why[STORE_WHY_MAX]) __attribute__((warn_unused_result));
 
 /* Any thread, after store_adopt: a random number that tells this ledger from others, and from
  * itself before a backup was restored. */
 uint64_t store_identity(const struct store *store);
 
-/* Whether the files are still in their place: NULL, or what happened to them, as static text. It
+/* NULL if the files are still in their place, or static text that says what happened to them. It
  * asks the file system. Ledger's thread. */
 const char *store_whereabouts(const struct store *store);
 
@@ -151,9 +150,9 @@ const char *store_whereabouts(const struct store *store);
 int store_checkpoint_all(struct store *store, char why[STORE_WHY_MAX])
     __attribute__((warn_unused_result));
 
-/* Moves the log into the database file as far as it is committed, if the log has `pages` pages or
- * more. A failure is harmless (the log stays, and is tried again when it has grown by as much) and
- * is only logged. */
+/* Moves the committed part of the log into the database file, if the log has `pages` pages or more.
+ * A failure is harmless and only logged: the log stays, and is tried again when it has grown by as
+ * much. */
 void store_checkpoint(struct store *store, uint64_t pages);
 
 /* Any thread: the sizes of the database and of its log, in bytes. */

@@ -33,7 +33,7 @@ enum {
 struct feed {
     struct ring snapshots; /* of struct snapshot *, ledger thread → broadcast loop */
     struct waker *waker;
-    size_t staged;               /* snapshots of a chunk that are dealt with; ledger thread */
+    size_t staged;               /* snapshots of a chunk dealt with so far; ledger thread */
     _Atomic uint32_t backlog;    /* set by the feed's thread */
     _Atomic bool any_stale;      /* some bit below is set */
     uint64_t stale[STALE_WORDS]; /* by poll id - 1; guarded by the mutex */
@@ -44,9 +44,9 @@ struct tally {
     _Atomic uint32_t poll_count;
     _Atomic uint64_t seq; /* of the last entry that is shown, with all before it */
     struct shown_poll {
-        const struct poll *poll; /* set before poll_count covers it, and then for good */
+        const struct poll *poll; /* set before poll_count covers it, then never changed */
         struct snapshot *snapshot;
-        _Atomic bool open; /* as the snapshot says */
+        _Atomic bool open; /* as in the snapshot */
     } polls[POLLS_MAX];    /* by poll id - 1 */
     struct tally_stats stats;
     uint64_t identity;
@@ -213,7 +213,7 @@ void tally_free(struct tally *tally)
         ring_destroy(&tally->feeds[i].snapshots);
     }
     for (uint32_t i = 0; i < tally->poll_count; i++) {
-        /* The definition's const is for its readers; its life ends here, with every thread. */
+        /* The const is for the poll's readers; all threads have ended, and so does the poll. */
         struct poll *poll = (struct poll *)(uintptr_t)tally->polls[i].poll;
         snapshot_unref(tally->polls[i].snapshot);
         poll_free(poll);
@@ -227,7 +227,7 @@ void tally_feed_attach(struct tally *tally, unsigned feed, struct waker *waker)
     tally->feeds[feed].waker = waker;
 }
 
-/* When the mutex was asked for and had. */
+/* The instants at which a thread asked for the mutex and got it. */
 struct held {
     uint64_t asked_ns;
     uint64_t had_ns;
@@ -260,7 +260,7 @@ static void feed_stage(struct feed *feed, struct snapshot *const *snapshots, siz
     }
 }
 
-/* Publishes what was staged, and marks the polls stale that the ring had no room for. */
+/* Publishes the staged snapshots, and marks the polls stale for which the ring had no room. */
 static void feed_publish_locked(struct tally *tally, struct feed *feed,
                                 struct snapshot *const *snapshots, size_t count)
 {
@@ -273,7 +273,7 @@ static void feed_publish_locked(struct tally *tally, struct feed *feed,
     }
 }
 
-/* Puts a snapshot in place. Returns what it replaces, or NULL. */
+/* Puts a snapshot in place. Returns the replaced one, or NULL. */
 static struct snapshot *snapshot_show_locked(struct tally *tally, struct snapshot *snapshot,
                                              uint64_t now_ns)
 {
@@ -291,9 +291,9 @@ static struct snapshot *snapshot_show_locked(struct tally *tally, struct snapsho
     return before;
 }
 
-/* What can be done before the mutex is held or after it was is done there: inside are the swaps and
- * one store a feed. Both are inside so that whoever takes a snapshot under the mutex finds it,
- * or a newer one, on its ring too. */
+/* All that can be done before or after holding the mutex is done there. Inside are only the swaps
+ * and one store a feed. Both are inside so that a thread that takes a snapshot under the mutex also
+ * finds it, or a newer one, on its ring. */
 static void publish_chunk(struct tally *tally, struct snapshot *const *snapshots, size_t count)
 {
     struct snapshot *replaced[CHUNK];

@@ -2,7 +2,7 @@
  * ballot's way.
  *
  * The ledger thread prepares new snapshots outside the mutex and publishes them: in one short
- * critical section it swaps pointers and publishes what it put on each feed's ring. Everyone else
+ * critical section it swaps pointers and publishes the new slots of each feed's ring. Everyone else
  * takes references. Nothing is allocated, freed, written or woken while the mutex is held. */
 #ifndef TALLYCAST_TALLY_H
 #define TALLYCAST_TALLY_H
@@ -18,21 +18,22 @@
 struct tally;
 struct waker;
 
-/* Which sampled ballots (journey.h) a snapshot is the first to show: those of one batch, the last
- * one with any. A newer snapshot has the mark of the one before unless it has its own, so that a
- * receiver to which one is lost still finds it; the sequences tell it what it knows already. */
+/* The mark of a snapshot: the sampled ballots (journey.h) that it is the first to show, those of
+ * the last batch with any. A newer snapshot keeps the mark of the one before unless it has its own,
+ * so that a receiver that misses a snapshot still finds its mark. By the sequences, a receiver
+ * tells which marks it knows already. */
 struct snapshot_mark {
     uint64_t first_seq;    /* of the batch */
     uint64_t last_seq;     /* of the snapshot; 0 where there is no mark */
     uint64_t committed_ns; /* monotonic clock */
     uint64_t counted_ns;   /* set by tally_publish */
-    bool traced;           /* some of them is */
+    bool traced;           /* some of them is traced */
 };
 
-/* What is made of a snapshot once, by whoever first needs it, and is everybody's then, so that
- * thousands who ask for the same cost as much as one. It lives as long as the snapshot. */
+/* A rendering of a snapshot. The first thread that needs it makes it, and then all share it, so
+ * that thousands of equal requests cost as much as one. It lives as long as the snapshot. */
 enum rendering_kind {
-    RENDERING_JSON, /* the poll, as HTTP tells it */
+    RENDERING_JSON, /* the poll as JSON, for HTTP */
     RENDERING_CARD, /* its part of the page that lists polls */
     RENDERINGS,
 };
@@ -42,20 +43,20 @@ struct rendering {
     char bytes[];
 };
 
-/* One poll's counts and texts at one point of the ledger. Immutable once published, and
+/* One poll's counts and texts at one point of the ledger. Immutable once published;
  * reference-counted. */
 struct snapshot {
     _Atomic unsigned refs;
     bool open;
-    bool opened; /* is open, or was */
+    bool opened; /* is open, or has been */
     const struct poll *poll;
-    struct poll_texts *texts; /* owned reference; NULL while they are the poll's names */
+    struct poll_texts *texts; /* owned reference; NULL while the texts are the poll's names */
     uint64_t seq;             /* of the last entry that changed the tally */
     uint64_t texts_seq;       /* of the last entry that changed a text; 0 for none */
     uint64_t state_seq;       /* of the entry that opened or closed the poll */
-    uint64_t ballots;         /* that count */
+    uint64_t ballots;         /* ballots that count */
     struct snapshot_mark mark;
-    _Atomic(struct rendering *) renderings[RENDERINGS]; /* owned; NULL until somebody made them */
+    _Atomic(struct rendering *) renderings[RENDERINGS]; /* owned; NULL until made */
     uint64_t counts[];                                  /* by choice, poll->choice_count of them */
 };
 
@@ -81,25 +82,25 @@ int snapshot_set_text(struct snapshot *snapshot, unsigned index, const char *byt
 const struct rendering *snapshot_rendering(const struct snapshot *snapshot,
                                            enum rendering_kind kind);
 
-/* Keeps a copy of `len` bytes as the rendering, unless somebody else has been first with the same.
- * Returns what is kept; NULL if memory is short. Any thread. */
+/* Keeps a copy of `len` bytes as the rendering, unless another thread was first with the same.
+ * Returns the kept one; NULL if memory is short. Any thread. */
 const struct rendering *snapshot_keep_rendering(struct snapshot *snapshot, enum rendering_kind kind,
                                                 const char *bytes, size_t len);
 
-/* What people read: the title, or a label; the name where none was given. Points into the snapshot.
- */
+/* The text for people: the title, or a label; the name if none was given. Points into the
+   snapshot. */
 struct span snapshot_title(const struct snapshot *snapshot);
 struct span snapshot_label(const struct snapshot *snapshot, unsigned choice);
 
 /* "open"; "closed"; or "waiting", before the poll is first opened. */
 const char *snapshot_state(const struct snapshot *snapshot);
 
-/* What the codec needs to encode it. Points into the snapshot. `hidden` is set while the poll's
- * results are. */
+/* The codec's view of a snapshot, for encoding. Points into the snapshot. `hidden` is set while the
+ * poll's results are hidden. */
 void snapshot_view(const struct snapshot *snapshot, struct tally_view *view);
 
-/* Writes a snapshot's tally as it will be shown once the poll may be seen, without an end of line;
- * `out` has room for tally_line_max bytes. Returns its length. */
+/* Writes a snapshot's tally as it will be shown once it is not hidden, without its LF; `out` has
+ * room for tally_line_max bytes. Returns its length. */
 size_t snapshot_encode_line(const struct snapshot *snapshot, char *out);
 
 /* `feeds` is the number of broadcast loops. NULL if memory is short. */
@@ -135,12 +136,12 @@ bool tally_is_open(const struct tally *tally, uint32_t poll);
 /* Any thread: a reference to the newest snapshot of a poll that exists. The caller owns it. */
 struct snapshot *tally_snapshot(struct tally *tally, uint32_t poll);
 
-/* The same for many polls, a few at a time: one of them may be newer than another. */
+/* The same for many polls, a few at a time, so they may be of different instants. */
 void tally_snapshots(struct tally *tally, const uint32_t *polls, size_t count,
                      struct snapshot **snapshots);
 
-/* The identity of the ledger that the tallies are of: another one has another, and so has one that
- * was restored. Set before the threads start; tally_ledger has it as 16 hexadecimal digits. */
+/* The identity of the tallies' ledger: every other ledger has another one, and so has a restored
+ * one. Set before the threads start; tally_ledger returns it as 16 hexadecimal digits. */
 void tally_set_ledger(struct tally *tally, uint64_t identity);
 uint64_t tally_identity(const struct tally *tally);
 const char *tally_ledger(const struct tally *tally);
@@ -153,13 +154,14 @@ size_t tally_receive(struct tally *tally, unsigned feed, struct snapshot **snaps
 /* Feed's thread: whether tally_receive would find something. */
 bool tally_feed_is_empty(struct tally *tally, unsigned feed);
 
-/* Feed's thread: among how many subscribers some have yet to be told the newest; 0 if none. */
+/* Feed's thread: the number of subscribers among whom some lack the newest tally; 0 if none do. */
 void tally_feed_set_backlog(struct tally *tally, unsigned feed, uint32_t backlog);
 
 /* Ledger thread: the same, over all feeds. */
 uint32_t tally_backlog(const struct tally *tally);
 
-/* Any thread: how long threads waited for the mutex and held it, in ns, and what passed. */
+/* Any thread: how long threads waited for the mutex and held it, in ns, and how many snapshots
+ * passed. */
 struct tally_stats {
     struct histogram lock_wait_ns;
     struct histogram lock_hold_ns;

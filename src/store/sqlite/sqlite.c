@@ -6,14 +6,14 @@
  * (wal_autocheckpoint=0), between commits.
  *
  * A commit that fails before COMMIT, or in COMMIT because a write to the log was refused, is rolled
- * back: ERR_STORAGE. Refused are SQLITE_FULL, which is ENOSPC, and SQLITE_IOERR_WRITE with EDQUOT,
- * of a quota, EROFS, of a file system that became read-only, or EFBIG, of a limit on the size of
- * files: none wrote anything, and the frame that makes a transaction valid is the last one written:
- * without it, whole, a reader of the log ignores the others. A failed sync is none of these
+ * back: ERR_STORAGE. Refusals are SQLITE_FULL, which is ENOSPC, and SQLITE_IOERR_WRITE with EDQUOT
+ * (a quota), EROFS (a file system that became read-only) or EFBIG (a limit on the size of files).
+ * None of them wrote anything. The frame that makes a transaction valid is written last, and
+ * without all of it a reader of the log ignores the other frames. A failed sync is none of these
  * (os_unix.c, unixSync: SQLITE_IOERR_FSYNC).
  *
- * A COMMIT that fails in any other way (a write, an fsync) leaves unknown what the disk holds, and
- * a second fsync would tell nothing: the process aborts.
+ * If a COMMIT fails in any other way (a write, an fsync), nobody knows what the disk holds, and a
+ * second fsync would tell nothing: the process aborts.
  *
  * A failed checkpoint is harmless: SQLite counts pages as moved only after it has synced the
  * database file, so the next one writes them all again.
@@ -60,7 +60,7 @@ int store_fail(const struct store *store, char why[STORE_WHY_MAX], const char *w
     return -1;
 }
 
-/* The same for a failure of the system's, whose reason SQLite keeps behind a word of its own. */
+/* The same for a system failure, whose reason SQLite hides behind an error code of its own. */
 static int fail_system(const struct store *store, char why[STORE_WHY_MAX], const char *what)
 {
     int error = sqlite3_system_errno(store->db);
@@ -94,7 +94,7 @@ static int create_schema(const char *path, char why[STORE_WHY_MAX])
     return code == SQLITE_OK ? 0 : -1;
 }
 
-/* Only a database that has been served has a log. SQLite would take whatever lies there for it. */
+/* Only a database that has been served has a log. SQLite would take any file there for its log. */
 static int check_no_log(const struct store *store, const char *what, char why[STORE_WHY_MAX])
 {
     struct stat log;
@@ -105,7 +105,7 @@ static int check_no_log(const struct store *store, const char *what, char why[ST
     return -1;
 }
 
-/* Another server may have made it meanwhile: then that one is opened, and found in use. */
+/* Another server may have made it meanwhile: then that file is opened, and found in use. */
 static int place_database(const char *partial, const char *path, char why[STORE_WHY_MAX])
 {
     bool named = file_give_name(partial, path) == 0;
@@ -173,7 +173,7 @@ static int check_header(struct store *store, char why[STORE_WHY_MAX])
                  store->path, version, schema_version);
         return -1;
     }
-    /* Of others SQLite would only read. */
+    /* SQLite would only read a file with other modes. */
     if (header[HEADER_MODE_AT] < 1 || header[HEADER_MODE_AT] > 2 ||
         header[HEADER_MODE_AT + 1] < 1 || header[HEADER_MODE_AT + 1] > 2) {
         snprintf(why, STORE_WHY_MAX, "%s: damaged: header", store->path);
@@ -211,7 +211,7 @@ static int try_row(const struct store *store, const char *sql, sqlite3_stmt **st
     return sqlite3_errcode(store->db) == SQLITE_DONE ? 0 : store_fail(store, why, "can't be read");
 }
 
-/* SQLite stays in another mode without an error where it can't have this one. */
+/* If SQLite can't have WAL mode, it stays in another one without an error. */
 static bool is_in_wal_mode(const struct store *store)
 {
     sqlite3_stmt *row;
@@ -223,7 +223,7 @@ static bool is_in_wal_mode(const struct store *store)
 
 static int configure(struct store *store, bool sync, char why[STORE_WHY_MAX])
 {
-    /* Somebody may be reading the file for a moment; a server that has it keeps it. */
+    /* Another process may be reading the file for a moment; a server would keep it. */
     sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
     /* First, since WAL mode hides that it was one. */
     int code = store->was_backup ? store_disown(store) : SQLITE_OK;
@@ -289,9 +289,9 @@ static int open_file(struct store *store, int access_mode, char why[STORE_WHY_MA
 
 static int open_existing(struct store *store, bool sync, char why[STORE_WHY_MAX])
 {
-    /* For writing, though only SQLite writes: it would open a file that can't be written for
-     * reading, and fail later with less to say; and where a file is copied when it is first written
-     * to (an overlay), this is then the same one. */
+    /* Opened for writing, though only SQLite writes: SQLite would open an unwritable file for
+     * reading, and fail later with less to say. And if the first opening for writing copies the
+     * file (an overlay), both descriptors then have the same copy. */
     if (open_file(store, O_RDWR, why) != 0)
         return -1;
     if (sqlite3_open_v2(store->path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
@@ -305,7 +305,7 @@ static int open_existing(struct store *store, bool sync, char why[STORE_WHY_MAX]
     return 0;
 }
 
-/* Without a log all is in the file. With one SQLite must read both: the VFS without locks and the
+/* Without a log, all is in the file. With one, SQLite must read both: the VFS without locks and the
  * exclusive locking mode keep the log's index in memory. */
 static int open_immutable_or_with_log(struct store *store)
 {
@@ -318,7 +318,7 @@ static int open_immutable_or_with_log(struct store *store)
                : code;
 }
 
-/* The statements are compiled as for a server, which finds out whether the schema is theirs. */
+/* Compiles the statements as a server would, which shows whether the schema fits them. */
 static int open_to_read(struct store *store, char why[STORE_WHY_MAX])
 {
     if (open_file(store, O_RDONLY, why) != 0)
@@ -513,7 +513,7 @@ static int record_event(struct store *store, uint64_t time_ns, const struct stor
     return run(statement);
 }
 
-/* Only the first spelling is kept, and of one that is the folded name nothing. */
+/* Only the first spelling is kept, and none that equals the folded name. */
 static int record_spelling(struct store *store, const struct store_ballot *ballot)
 {
     char folded[PROTO_VOTER_MAX];
@@ -559,7 +559,7 @@ static void roll_back(struct store *store)
 }
 
 /* The kernel's reason why the last write to the log failed. sqlite3_system_errno would be that of
- * whatever SQLite called last. */
+ * SQLite's last call. */
 static int log_errno(const struct store *store)
 {
     sqlite3_file *log = NULL;
@@ -603,7 +603,7 @@ int store_commit(struct store *store, const struct store_batch *batch, const cha
     }
     *why = code == SQLITE_IOERR_WRITE ? strerror(log_errno(store)) : sqlite3_errstr(code);
     roll_back(store);
-    store->retry_pages = 0; /* if the disk is full, an emptied log is room */
+    store->retry_pages = 0; /* if the disk is full, an emptied log makes room */
     return ERR_STORAGE;
 }
 

@@ -1,15 +1,14 @@
 /* Backups: a copy of the database file, made while ballots go on.
  *
- * With the log emptied and checkpoints held back the file stands still: every page that it should
- * have is in it, and all that is new goes to the log. So a plain copy is the database as of that
- * moment. The copy is taken out of WAL mode (two bytes of the header,
+ * With the log emptied and checkpoints held back, the file stands still: it holds all its pages,
+ * and everything new goes to the log. So a plain copy is the database as of that moment. The copy
+ * is taken out of WAL mode (two bytes of the header,
  * https://www.sqlite.org/fileformat.html#file_format_version_numbers), so that it is one file which
  * any tool may open read-only.
  *
- * It is written under a name of its own, synced, and only then given the name that was asked for: a
- * file of that name is always a whole one, and never one that was there before. The first
- * name is new each time, so what a killed server left is in nobody's way: in a container every
- * server has the same PID. */
+ * It is written under a temporary name, synced, and only then given its final name: a file of that
+ * name is always whole, and never replaces an earlier one. The temporary name is new each time, so
+ * a killed server's leftover is in nobody's way: in a container every server has the same PID. */
 #include "store/sqlite/sqlite_internal.h"
 
 #include "base/file.h"
@@ -81,7 +80,7 @@ static int copy_database(int from, int to, uint64_t size, const atomic_bool *can
     return result;
 }
 
-/* Logs errno, and leaves it as it is. */
+/* Logs errno, and preserves it. */
 static int fail(const char *file)
 {
     int reason = errno;
@@ -110,7 +109,7 @@ static int make_partial(const char *path, char partial[PATH_MAX])
     return mkostemp(partial, O_CLOEXEC);
 }
 
-/* Fills the new file `to`, which `name` stands for in the log. Returns 0, or -1 with errno set. */
+/* Fills the new file `to`; the log calls it `name`. Returns 0, or -1 with errno set. */
 static int fill(const struct store *store, int to, const char *name, const atomic_bool *cancelled,
                 uint64_t *bytes)
 {
@@ -129,7 +128,7 @@ static int give_name(const char *partial, const char *path)
         fail(path);
         return ERR_BAD_ARGUMENT;
     }
-    if (file_sync_directory(path) != 0) { /* its name might not outlast the machine */
+    if (file_sync_directory(path) != 0) { /* its name might not survive a crash of the machine */
         fail(path);
         int reason = errno;
         unlink(path);
@@ -150,7 +149,7 @@ int store_backup_copy(const struct store *store, const char *path, const atomic_
         return ERR_BAD_ARGUMENT;
     }
     int result = fill(store, to, path, cancelled, bytes) == 0 ? 0 : ERR_STORAGE;
-    if (close(to) != 0 && result == 0) { /* what some file systems tell only now */
+    if (close(to) != 0 && result == 0) { /* some file systems report a failure only now */
         fail(path);
         result = ERR_STORAGE;
     }
@@ -169,7 +168,7 @@ static bool is_log(const struct store *store, const struct stat *status)
     return status->st_dev == store->log_device && status->st_ino == store->log_inode;
 }
 
-/* Whether a descriptor is what a copy may be written to. If not, errno says why. */
+/* Whether a copy may be written to a descriptor. If not, errno says why. */
 static bool is_fit(const struct store *store, int file)
 {
     struct stat status;

@@ -2,8 +2,8 @@
  * copies into the table `ballot`. It does in one statement what would otherwise take a bind, step
  * and reset for each row.
  *
- * Ledger thread. A cursor reads store->batch, which store_commit sets around the statement. Nothing
- * can fail but the allocation of the table and the cursor. (Interface:
+ * Ledger thread. A cursor reads store->batch, which store_commit sets around the statement. Only
+ * the allocation of the table and the cursor can fail. (Interface:
  * https://www.sqlite.org/vtab.html) */
 #include "store/sqlite/sqlite_internal.h"
 
@@ -28,7 +28,7 @@ struct batch_cursor {
     sqlite3_vtab_cursor base;
     const struct store_batch *batch;
     size_t row;
-    /* Where hashes are turned to bytes; SQLite reads them before the cursor moves on. */
+    /* Buffers for hashes as bytes; SQLite reads them before the cursor moves on. */
     unsigned char voter[HASH_BYTES];
     unsigned char key[HASH_BYTES];
     char folded[PROTO_VOTER_MAX];

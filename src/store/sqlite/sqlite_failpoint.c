@@ -1,10 +1,10 @@
 /* Points within SQLite: each write and sync of the database file and of its log. In builds with
  * test hooks only.
  *
- * A VFS (https://www.sqlite.org/vfs.html) that is the system's own but for xOpen. That opens the
- * file as ever, and then gives it a table of methods which is a copy of its own table with two
- * entries replaced: they pass a point and go on to what they replaced. So SQLite's files, locks and
- * calls stay what they are in other builds.
+ * A VFS (https://www.sqlite.org/vfs.html) that is the system's own except for xOpen. Its xOpen
+ * opens the file as usual, and then gives it a copy of its table of methods with two entries
+ * replaced: they pass a point and then call the original method. So SQLite's files, locks and calls
+ * are the same as in other builds.
  *
  * Registered by the main thread before the first database is opened; the two tables are filled with
  * the same values at each open. */
@@ -12,7 +12,7 @@
 
 #include "base/failpoint.h"
 
-/* The methods of one kind of file: what they were, and with the points. */
+/* The methods of one kind of file: the original ones, and those with points. */
 struct methods {
     const sqlite3_io_methods *system;
     sqlite3_io_methods watched;
@@ -75,7 +75,7 @@ void store_failpoints(void)
         return;
     system_vfs = sqlite3_vfs_find(NULL);
     if (!system_vfs)
-        return; /* memory is short, as the opening will find too */
+        return; /* memory is short, and the opening will fail too */
     watched = *system_vfs;
     watched.zName = "tallycast-watched";
     watched.pNext = NULL;

@@ -1,19 +1,19 @@
-/* Which ledger a file is, and whether the log beside it is its own.
+/* A file's identity: which ledger it is, and whether the log beside it is its own.
  *
- * SQLite takes whatever lies beside FILE as FILE-wal for its log, by the name alone. So a log that
- * was forgotten when a backup was put in place would undo the restore, and another database's would
- * replace this one. Two things tell:
+ * SQLite takes any file named FILE-wal beside FILE for its log. So a log that was left there when a
+ * backup was put in place would undo the restore, and another database's log would replace this
+ * database. Two things tell a foreign log:
  *
  * - A backup is not in WAL mode, and neither is a new database: neither has a log.
  * - The first transaction of each log counts up `log` in the table `ledger`. So the row is in every
  *   log, and it is the file's own, or one more, if the log is the file's: at most one log was begun
  *   since the file got all of the one before. `origin` tells databases apart.
  *
- * The row of the file alone is read by opening it as immutable, which looks for no log and takes no
- * lock. A checkpoint may have been writing to it when the power was cut; the row keeps its size, so
- * it is updated in place, within one sector, and is whole. A file of an earlier tallycast has no
- * row, and its log can't be judged; neither can that of a file that was cut short just as the row
- * was first written.
+ * To read the row of the file alone, the file is opened as immutable: SQLite then looks for no log
+ * and takes no lock. A checkpoint may have been writing to it when the power was cut; the row keeps
+ * its size, so it is updated in place, within one sector, and is whole. A file of an earlier
+ * tallycast has no row, so its log can't be judged; nor can the log of a file if the power was cut
+ * just as the row was first written.
  *
  * The identity is drawn at the first start of a file: of a new one, of a backup, of one that was
  * copied, which its birth (or its inode) tells. That it was a backup is lost with WAL mode, in
@@ -70,7 +70,7 @@ static char *immutable_uri(const char *path)
     return uri;
 }
 
-/* Whether SQLite failed for what is in a file, not for want of something. */
+/* Whether SQLite failed because of the file's content, not for want of a resource. */
 static bool is_of_content(int code)
 {
     switch (code & 0xff) {
@@ -128,7 +128,7 @@ int store_judge_log(struct store *store, char why[STORE_WHY_MAX])
 
 /* ---- the identity ---- */
 
-#define EIGHT_BYTES (INT64_C(1) << 62) /* SQLite stores a number with this bit in as many */
+#define EIGHT_BYTES (INT64_C(1) << 62) /* SQLite stores a number with this bit in eight bytes */
 #define NO_FILE     EIGHT_BYTES        /* for store_row.file: no file was born at 0 */
 
 static int64_t draw(void)
@@ -138,7 +138,7 @@ static int64_t draw(void)
     return (bits & INT64_MAX) | EIGHT_BYTES;
 }
 
-/* When the file was made, in nanoseconds, or 0 where that is not known. */
+/* The file's birth time in nanoseconds, or 0 if that is unknown. */
 static int64_t birth_ns(int file)
 {
 #ifdef HAVE_STATX
@@ -151,8 +151,8 @@ static int64_t birth_ns(int file)
     return 0;
 }
 
-/* Tells the file from a copy of it. A birth tells more than an inode: some file systems number
- * their inodes anew with each mount. */
+/* A number that tells the file from a copy of it. A birth time tells more than an inode: some file
+ * systems number their inodes anew with each mount. */
 static int64_t file_number(const struct store *store)
 {
     int64_t born_ns = birth_ns(store->file);
@@ -176,8 +176,8 @@ static int run_once(sqlite3 *db, const char *sql, const int64_t *values)
     return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
-/* Writes the row: over the one that is there, or the first, and makes its table for that in a file
- * of an earlier tallycast. */
+/* Writes the row, over an existing one or as the first. In a file of an earlier tallycast, makes
+ * its table first. */
 static int write_row(struct store *store, const struct store_row *row)
 {
     const int64_t values[] = {row->identity, row->origin, row->log, row->file};
@@ -224,7 +224,7 @@ int store_adopt(struct store *store, char why[STORE_WHY_MAX])
         row.identity = draw();
         if (!row.origin) {
             row.origin = draw();
-            row.log = draw() - EIGHT_BYTES / 2; /* with room to be counted up */
+            row.log = draw() - EIGHT_BYTES / 2; /* leaves room to count up */
         } else if (row.log == store->file_row.log) {
             row.log++; /* this is the log's first transaction */
         }

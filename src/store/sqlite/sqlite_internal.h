@@ -1,4 +1,4 @@
-/* What the sqlite*.c files share. Nobody else includes it. */
+/* The declarations that the sqlite*.c files share. No other file includes it. */
 #ifndef TALLYCAST_STORE_INTERNAL_H
 #define TALLYCAST_STORE_INTERNAL_H
 
@@ -9,13 +9,13 @@
 #include <sqlite3.h>
 #include <sys/types.h>
 
-/* What the one row of the table `ledger` says. All zero where there is none. */
+/* The one row of the table `ledger`. All zero if there is none. */
 struct store_row {
     int64_t identity, origin, log, file;
 };
 
 struct store {
-    struct owner owner; /* of all of it, but for what any thread may read */
+    struct owner owner; /* of all members, except those that any thread may read */
     char *path;         /* owned */
     char *log_path;     /* owned: the file's own name, links resolved, with "-wal" */
     /* The database file, read-only. Opened before SQLite opens it and closed after: closing any
@@ -26,17 +26,17 @@ struct store {
     sqlite3_stmt *begin_log;       /* NULL before store_adopt */
     sqlite3_stmt *insert_spelling; /* NULL before store_adopt */
     sqlite3_stmt *insert_poll, *insert_choice, *insert_event, *insert_ballots, *replace_tally;
-    struct store_row file_row; /* as the file alone had it when it was opened */
+    struct store_row file_row; /* as in the file alone when it was opened */
     struct store_row row;
     bool was_backup; /* when it was opened: not in WAL mode, as a backup or a new database is */
-    bool log_begun;  /* the log has told which it is */
+    bool log_begun;  /* the log has its identity */
     bool watched;    /* the files can be told by their inodes, which are: */
     dev_t device, log_device;
     ino_t inode, log_inode;
-    const struct store_batch *batch; /* what the table `batch` shows; NULL between commits */
+    const struct store_batch *batch; /* the table `batch` shows this; NULL between commits */
     uint64_t log_pages;              /* in the log since it was last moved to the database file */
-    uint64_t retry_pages;    /* no checkpoint before the log has as many: set after a failed one */
-    bool checkpoint_failing; /* the last one did */
+    uint64_t retry_pages;    /* no checkpoint before the log has so many: set after a failed one */
+    bool checkpoint_failing; /* the last checkpoint failed */
     unsigned backups;        /* under way: checkpoints are held back */
     _Atomic uint64_t log_bytes;
 };
@@ -54,7 +54,7 @@ struct span store_folded_name(const struct store_ballot *ballot, char folded[PRO
 int store_fail(const struct store *store, char why[STORE_WHY_MAX], const char *what);
 
 /* Opens a database file for reading, as if there were no log, without a lock. Returns an SQLite
- * code; *db is to be closed however this ends. */
+ * code; the caller must close *db however this ends. */
 int store_open_immutable(const char *path, sqlite3 **db);
 
 /* Reads the row of `ledger` from the database file alone, as if there were no log, into
@@ -62,8 +62,8 @@ int store_open_immutable(const char *path, sqlite3 **db);
 int store_read_file_row(struct store *store, char why[STORE_WHY_MAX])
     __attribute__((warn_unused_result));
 
-/* Reads it as file and log together have it, into store->row, and judges by both whether the log
- * belongs to the file. Returns 0, or -1 with `why` filled. */
+/* Reads the row as of file and log together, into store->row, and judges by both rows whether the
+ * log belongs to the file. Returns 0, or -1 with `why` filled. */
 int store_judge_log(struct store *store, char why[STORE_WHY_MAX])
     __attribute__((warn_unused_result));
 
@@ -71,17 +71,16 @@ int store_judge_log(struct store *store, char why[STORE_WHY_MAX])
  * Returns an SQLite code. */
 int store_disown(struct store *store) __attribute__((warn_unused_result));
 
-/* Judges the schema of a database that is open for reading as strictly as one that is written to
- * is. Returns 0, or -1 with `why` filled. */
+/* Judges the schema of a database that is open for reading as strictly as if it were open for
+ * writing. Returns 0, or -1 with `why` filled. */
 int store_judge_schema(const struct store *store, char why[STORE_WHY_MAX])
     __attribute__((warn_unused_result));
 
 /* Notes which files the store has open, for store_whereabouts. */
 void store_watch(struct store *store);
 
-/* Has every database that is opened from now on pass the points of failpoint.h when it writes and
- * syncs.
- */
+/* Makes every database opened from now on pass the points of failpoint.h when it writes and
+ * syncs. */
 #ifdef TALLYCAST_TEST_HOOKS
 void store_failpoints(void);
 #else

@@ -1,6 +1,6 @@
-/* Loading: every row is checked to be one that store_commit could have written before the visitor
- * gets it. Main thread, before the ledger's starts. Fails: a row that can't be, or what SQLite
- * finds damaged; `why` then names the file. */
+/* Loading: before the visitor gets a row, it is checked to be one that store_commit could have
+ * written. Main thread, before the ledger's starts. Fails: an impossible row, or damage that SQLite
+ * finds; `why` then names the file. */
 #include "store/sqlite/sqlite_internal.h"
 
 #include "proto/line.h"
@@ -126,7 +126,7 @@ static bool value_hash(sqlite3_value *value, struct hash *hash)
     return true;
 }
 
-/* What a row of `ballot` says. Returns NULL, or which part of it can't be. */
+/* Reads a row of `ballot`. Returns NULL, or the name of the part that is impossible. */
 static const char *read_ballot(sqlite3_value **row, struct store_ballot *ballot)
 {
     int64_t seq = sqlite3_value_int64(row[0]);
@@ -180,9 +180,9 @@ static void visit_done(sqlite3_context *context)
     (void)context;
 }
 
-/* The ballots are most of what there is, so they are visited by an aggregate function of ours
- * inside one step of one statement: it spares the step and the column calls of each row, which took
- * a third of the time of loading 10 million. */
+/* Most rows are ballots, so an aggregate function of ours visits them inside one step of one
+ * statement. This saves the step and column calls for each row, which took a third of the time of
+ * loading 10 million. */
 static int load_ballots(struct store *store, const struct store_visitor *visitor, char *why)
 {
     struct ballots ballots = {store, visitor, why, 0, false};
@@ -194,7 +194,7 @@ static int load_ballots(struct store *store, const struct store_visitor *visitor
                             NULL, NULL);
     if (code != SQLITE_OK && !ballots.failed)
         store_fail(store, why, "damaged");
-    /* Without it the function would outlive what it points to. */
+    /* Otherwise the function would outlive what it points to. */
     sqlite3_create_function_v2(store->db, "visit_ballot", 5, SQLITE_UTF8, NULL, NULL, NULL, NULL,
                                NULL);
     return code == SQLITE_OK ? 0 : -1;

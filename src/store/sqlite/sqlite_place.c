@@ -1,7 +1,7 @@
-/* Whether the files that the store writes are still the ones of their names. A file that is moved
- * or removed under a server goes on to take writes, and tells nobody: what is acknowledged is then
- * where no restart finds it, and a second server can begin on the name. The ledger's thread asks
- * now and then. */
+/* Whether the store's open files still have their names. A file that is moved or removed under a
+ * server goes on taking writes without an error. Acknowledged ballots are then where no restart
+ * finds them, and a second server can start under the name. The ledger's thread checks now and
+ * then. */
 #include "store/sqlite/sqlite_internal.h"
 
 #include "base/log.h"
@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* False only if it is certain: the file that was opened has another name now, or none. */
+/* False only if it is certain that the opened file has another name now, or none. */
 static bool is_in_place(const char *path, dev_t device, ino_t inode)
 {
     struct stat status;

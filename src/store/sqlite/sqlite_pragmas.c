@@ -4,13 +4,13 @@
 #include <stdio.h>
 
 enum {
-    LOG_LIMIT_BYTES = 64 * 1 << 20, /* a log that a burst made larger is cut back to this */
+    LOG_LIMIT_BYTES = 64 * 1 << 20, /* a log that grew larger in a burst is cut back to this */
     CACHE_KIB = 2 * 1024,           /* rows are only appended: the pages in use are few */
 };
 
 /* The exclusive lock comes before WAL mode is asked for: then the log's index is in this process's
- * memory and no shared memory file is made (https://www.sqlite.org/wal.html#noshm). The first read
- * is what takes the lock. */
+ * memory, and no shared memory file is made (https://www.sqlite.org/wal.html#noshm). The first read
+ * takes the lock. */
 int store_set_pragmas(sqlite3 *db, bool sync)
 {
     char pragmas[256];

@@ -1,9 +1,9 @@
 /* Judging the schema of a database that is opened for reading.
  *
- * SQLite takes a schema less strictly for one who can't write: it passes over CHECK constraints,
- * which a server's start stumbles over if they are damaged. So each CREATE is run once more, in an
- * empty database in memory, where it can do no harm. And the row by which a start adopts the file
- * must be one that can be written. Main thread. */
+ * SQLite judges a schema less strictly for a reader: it ignores CHECK constraints, while a server's
+ * start fails on damaged ones. So each CREATE is run once more, in an empty database in memory,
+ * where it can do no harm. And a start must be able to write the row by which it adopts the file.
+ * Main thread. */
 #include "store/sqlite/sqlite_internal.h"
 
 #include <stdio.h>
@@ -17,7 +17,7 @@ static int damaged(const struct store *store, char why[STORE_WHY_MAX], const cha
     return -1;
 }
 
-/* Runs one CREATE of the schema. What stands behind it is not run. */
+/* Runs one CREATE of the schema, and nothing that follows it. */
 static int create(const struct store *store, sqlite3 *empty, const char *name, const char *sql,
                   char why[STORE_WHY_MAX])
 {
