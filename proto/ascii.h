@@ -15,7 +15,7 @@ static inline bool ascii_is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* What separates words: a space or TAB. */
+/* Whether a character separates words: a space or TAB. */
 static inline bool ascii_is_blank(char c)
 {
     return c == ' ' || c == '\t';

@@ -1,12 +1,12 @@
-/* The codec's first half: what a client typed. Pure functions, for any thread.
+/* The codec's first half: a client's commands. Pure functions, for any thread.
  *
  * A line passes line_is_text(), then command_parse(): its first word is looked up in commands.def,
  * and the rest is taken word by word into the members of struct command that the command uses. VOTE
  * is the hot path; it stands first in the list, so finding it costs one comparison, and only the
  * bytes of its line and of its two names are touched.
  *
- * What can fail is the line: a step that can't take its word returns false, having set `why` where
- * it knows better than the command's usage. */
+ * Only the line can be at fault: a step that can't take its word returns false, and sets `why` if
+ * it knows a better reason than the command's usage. */
 #include "proto/command.h"
 
 #include "proto/ascii.h"
@@ -34,9 +34,9 @@ static const char *const usages[CMD_COUNT] = {
 
 /* ---- Words ---- */
 
-/* A parse on its way. */
+/* A parse under way. */
 struct parse {
-    const char *at; /* what is still to be read */
+    const char *at; /* the unread rest */
     const char *end;
     struct command *command;
     const char *why; /* NULL: the command's usage says it */
@@ -145,7 +145,7 @@ static bool is_voter_name(struct span text)
 }
 
 /* A name with spaces stands in quotation marks, which no name holds: if `value`, the end of the
- * word that was just taken, begins with one, it goes on to the next. */
+ * word that was just taken, begins with one, the value goes on to the next one. */
 static bool take_quoted(struct parse *parse, struct span *value)
 {
     if (value->len == 0 || value->at[0] != '"')

@@ -19,11 +19,11 @@ enum command_id {
     CMD_COUNT
 };
 
-/* Who may: everyone, or an administrator; what he does by COMMAND_ACT changes something and is
- * logged. */
+/* A command's access: for everyone, or for administrators; a COMMAND_ACT of theirs changes
+ * something and is logged. */
 enum command_access { COMMAND_EVERYONE, COMMAND_ADMIN, COMMAND_ACT };
 
-/* What a person is told about a command. */
+/* A command's description for a person. */
 struct command_info {
     const char *word;
     const char *usage;
@@ -32,8 +32,8 @@ struct command_info {
 };
 extern const struct command_info command_info[CMD_COUNT];
 
-/* One parsed command. Only the members that the comment beside each names are set for a command;
- * the rest is left as it was, since the struct is too big to clear for each ballot. */
+/* One parsed command. Each member's comment names the commands that set it; for others it is left
+ * as it was, since the struct is too big to clear for each ballot. */
 struct command {
     enum command_id id;
     bool all;           /* SUBSCRIBE and UNSUBSCRIBE: the poll was `*` */
@@ -53,10 +53,10 @@ struct command {
 
 /* Parses a line (without its LF and CR, not empty, and text by line_is_text) into `command`, whose
  * spans point into `line`. Returns 0, ERR_UNKNOWN_COMMAND or ERR_BAD_ARGUMENT, with *why set to a
- * static text for a person, which is the caller's to show and nobody's to free. `command->id` is
- * set with ERR_BAD_ARGUMENT too, so that a command which isn't allowed here needs no lesson in its
- * arguments. Names are checked for form only. On a line that isn't text it still stays within the
- * line, but the text that it yields isn't either. */
+ * static text for a person, never to be freed. `command->id` is set with ERR_BAD_ARGUMENT too, so
+ * that the caller can refuse a command that isn't allowed here without a word on its arguments.
+ * Names are checked for form only. If the line isn't text, the parser still stays within it, but
+ * the spans aren't text either. */
 int command_parse(const char *line, size_t len, struct command *command, const char **why)
     __attribute__((warn_unused_result));
 

@@ -11,8 +11,8 @@ enum error_ordinal {
     ERROR_COUNT
 };
 
-/* What a person is told where ALREADY_VOTED may not say of which ballot: it has no sequence then.
- */
+/* The text for a person when ALREADY_VOTED may not tell which ballot it was: the error then has no
+   sequence. */
 #define ALREADY_VOTED_UNTOLD "a ballot was recorded for this voter before"
 
 /* Returned by fallible functions: 0, or one of these. */
@@ -31,7 +31,7 @@ const char *error_text(enum error error);
 /* Whether the error counts towards TOO-MANY-ERRORS. */
 bool error_blames_client(enum error error);
 
-/* The status with which an HTTP client is told of it: 4xx or 503. */
+/* The HTTP status of the error: 4xx or 503. */
 int error_status(enum error error);
 
 /* The default text for a person at a browser or a program that speaks HTTP. */

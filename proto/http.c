@@ -1,16 +1,17 @@
-/* The HTTP codec: what of HTTP the server takes. Any thread.
+/* The HTTP codec: the part of HTTP that the server takes. Any thread.
  *
  * A request's head is looked at three times, each look narrower than the one before. First its
  * bytes, without any grammar: where the head ends, and what no head may hold (control characters,
  * bare CR or LF, folded lines, more than the limits). Then llhttp parses what passed. Then the
- * rules: exactly one Host, one length, a target that is a path. Whatever a proxy in front could
- * read differently is refused rather than interpreted, because two readings of where a request ends
- * are a way to smuggle another one past the proxy.
+ * rules: exactly one Host, one length, a target that is a path. A request that a proxy in front
+ * could read differently is refused rather than interpreted: if the two disagree on where it ends,
+ * another request can be smuggled past the proxy.
  *
- * The first fault from the left decides, so that the answer does not depend on how the bytes came
- * split: a part of a request is refused only if, and only as, the whole is. The rules about fields
- * wait for the end of the head. A head that comes in pieces is looked at from its beginning each
- * time, but not with each piece: 8 KiB of short fields take 80 us, and would with every byte. */
+ * The first fault from the left decides, so that the answer does not depend on how the bytes were
+ * split: a part of a request is refused only if the whole is, and in the same way. The rules about
+ * fields wait for the end of the head. A head that comes in pieces is looked at from its beginning
+ * each time, but not with each piece: 8 KiB of short fields take 80 us, which every byte would cost
+ * again. */
 #include "proto/number.h"
 #include "proto/http.h"
 
@@ -22,15 +23,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A parse on its way. */
+/* A parse under way. */
 struct parse {
     const char *at;  /* where the request line begins */
-    const char *end; /* of the head if it is whole, else of what may be a part of one */
+    const char *end; /* of the head if it is whole, otherwise of a possible part of one */
     bool whole;
     int status; /* of the refusal that stands at `end`, or 0 */
     const char *why;
     struct http_request *request;
-    const char *field_fault; /* of the first field that is none or must not repeat; else NULL */
+    const char *field_fault; /* of the first field that is malformed or must not repeat; or NULL */
 };
 
 static int refuse(struct parse *parse, int status, const char *why)
@@ -53,7 +54,7 @@ static bool is_text(char c)
     return (byte >= ' ' && byte != 0x7f) || byte == '\t';
 }
 
-/* What parse->end is shortened to holds no fault that is visible without a grammar. */
+/* Shortens parse->end to the part that holds no fault visible without a grammar. */
 static const char *stop(struct parse *parse, const char *at, const char *why)
 {
     parse->end = at;
@@ -81,7 +82,7 @@ static const char *scan_line(struct parse *parse, const char *line)
     return at + 2;
 }
 
-/* Finds the end of the head, or what stops it. */
+/* Finds the end of the head, or a fault before it. */
 static void scan(struct parse *parse)
 {
     const char *line = parse->at, *next;
@@ -100,7 +101,7 @@ static void scan(struct parse *parse)
     }
 }
 
-/* Stops a target that is too long, whether or not its end came. */
+/* Stops at a target that is too long, whether or not its end has come. */
 static void limit_target(struct parse *parse)
 {
     const char *blank = memchr(parse->at, ' ', (size_t)(parse->end - parse->at));
@@ -158,7 +159,7 @@ static struct span value_of(struct span name, struct span value)
     return (struct span){at, 0};
 }
 
-/* llhttp tells of a field. */
+/* llhttp found a field. */
 static void on_field(void *context, struct span name, struct span value)
 {
     struct parse *parse = context;
@@ -176,8 +177,8 @@ static void on_field(void *context, struct span name, struct span value)
     }
 }
 
-/* A method that llhttp does not know is a word as good as any, or it is no word, and then so is
- * what follows. As long as only the beginning is there, there's no telling. */
+/* Judges a method that llhttp does not know: another word, or no word at all. While only its
+ * beginning is there, nobody can tell which. */
 static int judge_method(struct parse *parse)
 {
     static const char marks[] = "!#$%&'*+-.^_`|~";
@@ -203,7 +204,8 @@ static int judge_version(struct parse *parse, const struct http_head *head)
 }
 
 /* The request line is a method, a target and a version with a space between each; llhttp takes more
- * spaces, and other protocols. That it and the scan agree on where the head ends is checked too. */
+ * spaces, and other protocols. This also checks that llhttp and the scan agree on where the head
+ * ends. */
 static bool line_is_exact(const struct parse *parse, const struct http_head *head)
 {
     const char *blank = memchr(parse->at, ' ', (size_t)(parse->end - parse->at));
@@ -334,7 +336,7 @@ static int judge_head(struct parse *parse, const struct http_head *head)
     return refusal == 0 ? judge_body(parse) : refusal;
 }
 
-/* The fields' lines: what is between the request line and the empty one. */
+/* The fields' lines, between the request line and the empty one. */
 static struct span fields_of(const struct parse *parse)
 {
     const char *line_end = memchr(parse->at, '\n', (size_t)(parse->end - parse->at));
@@ -451,7 +453,7 @@ bool http_next_line(const struct http_request *request, enum http_header header,
 
 /* ---- Requests in pieces ---- */
 
-enum { SHORT_HEAD = 256 }; /* bytes: up to there each piece is looked at, and faults told at once */
+enum { SHORT_HEAD = 256 }; /* bytes: so far, each piece is looked at, and faults are told at once */
 
 static bool holds_head_end(const char *bytes, size_t len, size_t searched)
 {
@@ -461,7 +463,7 @@ static bool holds_head_end(const char *bytes, size_t len, size_t searched)
     return from < len && memmem(bytes + from, len - from, head_end, end_len);
 }
 
-/* What a look at these bytes has shown, which are not a whole request. */
+/* The result of a look at the bytes of an incomplete request. */
 static struct http_part part_of(const char *bytes, size_t len, const struct http_request *request)
 {
     struct span body = request->body;
@@ -506,7 +508,7 @@ const char *http_reason(int status)
     for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
         if (reasons[i].status == status)
             return reasons[i].reason;
-    abort(); /* a status that the list lacks */
+    abort(); /* the list lacks this status */
 }
 
 char *http_put_status(char *at, int status)

@@ -38,38 +38,39 @@ struct http_request {
     struct span fields;    /* the lines of all header fields, whole */
     struct span
         headers[HTTP_HEADER_COUNT]; /* values without the blanks around them; may be empty */
-    uint32_t repeated; /* a bit for each header that came in several lines: this is the last one */
+    uint32_t repeated; /* a bit for each header that came in several lines: `headers` has the last
+                        * one */
     char joined[HTTP_BODY_MAX]; /* a chunked body; never cleared */
 };
 
-/* The lines of a field that may come in several, in their order: *line becomes the value of the one
- * after it, or of the first if line->at is NULL. Returns false, with *line as it was, after the
- * last. */
+/* Goes through the lines of a field that may have several, in order: *line becomes the value of the
+ * next line, or of the first if line->at is NULL. After the last, returns false with *line
+ * unchanged. */
 bool http_next_line(const struct http_request *request, enum http_header header, struct span *line);
 
 /* The request at the beginning of the bytes. Returns its length in bytes, 0 if it is not whole, or
  * minus the status of its refusal (400, 413, 414, 417, 431, 501, 505), with *why set to a static
- * text for a person; then there is no telling where the next request begins, and the connection
- * must end after the reply. The same bytes may be offered again with more behind them: a request
- * that is whole or refused stays so, and what is behind it makes no difference. `request` is
- * undefined unless a request is returned; but after 0 its `body` is there, and `expects_continue`
- * is set, if the head was found whole and the body was not; else neither is. */
+ * text for a person; then nobody can tell where the next request begins, and the connection must
+ * end after the reply. The same bytes may be offered again with more behind them: a request that is
+ * whole or refused stays so, whatever is behind it. `request` is undefined unless a request is
+ * returned; but after 0 its `body` is there, and `expects_continue` is set, if the head was found
+ * whole and the body was not; else neither is. */
 int http_request_parse(const char *bytes, size_t len, struct http_request *request,
                        const char **why) __attribute__((warn_unused_result));
 
-/* What the last look has shown of a request that was not whole; all 0 before the first. */
+/* The result of the last look at an incomplete request; all 0 before the first. */
 struct http_part {
     uint16_t searched; /* bytes without the end of the head, or of the chunks, in them; or
                           HTTP_PART_HEAD_FOUND */
-    uint16_t enough;   /* bytes that are worth another look, whatever they hold */
+    uint16_t enough;   /* so many bytes are worth another look, whatever they hold */
 };
 
 enum { HTTP_PART_HEAD_FOUND = UINT16_MAX };
 
-/* The same for a request that comes in pieces; each call offers all of it that has come. It is
- * looked at again once it may be whole, or its head has doubled, so that a head that comes byte by
- * byte costs a few looks, not one for each byte; a refusal may come so much later. Where nothing
- * more will come, http_request_parse is to have the last word. */
+/* The same for a request that comes in pieces; each call offers all bytes so far. It is looked at
+ * again once it may be whole, or its head has doubled, so that a head that comes byte by byte costs
+ * a few looks, not one for each byte; so a refusal may come later. When nothing more will come,
+ * call http_request_parse for the final result. */
 int http_request_resume(const char *bytes, size_t len, struct http_part *part,
                         struct http_request *request, const char **why)
     __attribute__((warn_unused_result));
@@ -77,8 +78,8 @@ int http_request_resume(const char *bytes, size_t len, struct http_part *part,
 /* "Created". The status is one of http_status.def. */
 const char *http_reason(int status);
 
-/* The head of a reply: each appends a line to `at`, and a NUL, and returns where that stands: the
- * next line or the body goes there. The caller keeps the head, its NUL included, within
+/* The head of a reply: each function appends a line and a NUL at `at`, and returns the NUL's place,
+ * where the next line or the body goes. The caller keeps the head, its NUL included, within
  * HTTP_REPLY_HEAD_MAX bytes, and control characters out of names and values. */
 char *http_put_status(char *at, int status); /* HTTP/1.1 201 Created */
 char *http_put_field(char *at, const char *name, const char *value);

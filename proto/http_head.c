@@ -5,7 +5,7 @@
 
 #include <llhttp.h>
 
-/* ---- What llhttp tells ---- */
+/* ---- llhttp's callbacks ---- */
 
 struct gathering {
     struct http_head *head;
@@ -58,10 +58,10 @@ static const llhttp_settings_t settings = {
     .on_headers_complete = on_end,
 };
 
-/* ---- What its errors mean ---- */
+/* ---- llhttp's errors ---- */
 
-/* Whether a version that llhttp refused, read up to `stop`, is one that the server does not speak:
- * it read the digits, then. Of HTTP/1.0 and 1.1 what came after them was refused. */
+/* Whether llhttp, which stopped at `stop`, refused a version that the server does not speak: then
+ * it had read the digits. With HTTP/1.0 and 1.1, it refused what came after them. */
 static bool is_other_version(const struct http_head *head, const char *stop)
 {
     enum { VERSION_LEN = sizeof " HTTP/1.1" - 1 };

@@ -1,5 +1,5 @@
-/* Values of requests, taken apart. Any thread. Nothing can fail but what the comments in the header
- * say: what is malformed is skipped, or matches nothing. */
+/* Values of requests, taken apart. Any thread. Only the failures named in the header can happen: a
+ * malformed part is skipped, or matches nothing. */
 #include "proto/http_value.h"
 
 #include "proto/ascii.h"
@@ -8,7 +8,7 @@
 
 /* ---- Pieces ---- */
 
-/* As span_cut, but a mark inside of quotes is none. In a quoted string `\` keeps the next character
+/* Like span_cut, but ignores marks inside quotes. In a quoted string `\` keeps the next character
  * from ending it; in an entity tag it is a character like any other. */
 static struct span cut_quoted(struct span *rest, char mark, bool backslash_quotes)
 {
@@ -114,7 +114,7 @@ bool http_next_item(struct span *rest, struct span *item)
 
 enum { WEIGHT_WHOLE = 1000 }; /* q=1 */
 
-/* A weight in thousandths: 0.5 is 500. One that is malformed says nothing, and is whole. */
+/* A weight in thousandths: 0.5 is 500. A malformed one counts as 1. */
 static int read_weight(struct span weight)
 {
     int thousandths = 0;
@@ -131,7 +131,7 @@ static int read_weight(struct span weight)
     return thousandths;
 }
 
-/* What the parameters behind an item make it weigh. */
+/* The weight that its parameters give an item. */
 static int weight_of(struct span parameters)
 {
     while (parameters.len > 0) {
@@ -143,7 +143,7 @@ static int weight_of(struct span parameters)
     return WEIGHT_WHOLE;
 }
 
-/* Whether an item is the group of a type and a star: `text/` and a star, of text/html. */
+/* Whether an item is a type's group and a star: `text/` and a star, of text/html. */
 static bool is_group(struct span item, const char *type, size_t group_len)
 {
     if (item.len != group_len + 1 || item.at[group_len] != '*')
@@ -169,11 +169,11 @@ static int exactness(struct span item, const char *type)
 
 /* How a list takes a type. */
 struct acceptance {
-    int exact;  /* by which item: exactness */
-    int weight; /* in thousandths; 0 where it is refused, or not listed */
+    int exact;  /* exactness of the item that decides */
+    int weight; /* in thousandths; 0 if it is refused, or not listed */
 };
 
-/* What names the type most exactly decides; of two items that name it alike, the first. */
+/* The item that names the type most exactly decides; of two equally exact items, the first. */
 static struct acceptance find_acceptance(struct span list, const char *type)
 {
     struct acceptance best = {0};

@@ -1,6 +1,6 @@
 /* The values that requests carry: forms, cookies, and the lists of header fields (RFC 9110, 6265).
- * Pure functions for any thread; nothing is allocated, and the spans that come out point into those
- * that went in. */
+ * Pure functions for any thread; nothing is allocated, and result spans point into the argument
+ * spans. */
 #ifndef TALLYCAST_PROTO_HTTP_VALUE_H
 #define TALLYCAST_PROTO_HTTP_VALUE_H
 
@@ -12,12 +12,12 @@ bool http_next_pair(struct span *rest, struct span *name, struct span *value);
 
 /* Decodes %XX, and `+` as a space if plus_is_space, into `out`, and ends it with a NUL. Returns its
  * length in bytes; -1, with `out` undefined, if a % is not followed by two hexadecimal digits, if
- * it does not fit into `size` bytes with its NUL, or if it holds a NUL itself. Whether it is text
- * is for the caller to see (line_is_text). */
+ * it does not fit into `size` bytes with its NUL, or if it holds a NUL itself. The caller must
+ * check whether it is text (line_is_text). */
 int http_decode(struct span raw, bool plus_is_space, char *out, size_t size);
 
-/* Takes what is before the next cookie of that name, case and all, off `rest` of a Cookie field,
- * and the cookie. Returns false, with `value` as it was, if there is none. */
+/* Takes the next cookie of that name (case matters), and all before it, off `rest` of a Cookie
+ * field. Returns false, with `value` unchanged, if there is none. */
 bool http_next_cookie(struct span *rest, const char *name, struct span *value);
 
 /* Takes the next item of a list, which has commas between its items and no quotes, off `rest`,
@@ -25,13 +25,13 @@ bool http_next_cookie(struct span *rest, const char *name, struct span *value);
  * with rest->at NULL, behind the last. */
 bool http_next_item(struct span *rest, struct span *item);
 
-/* Whether an Accept or Accept-Encoding field takes `type`, "text/html" or "gzip" in lower case:
- * what names it most exactly decides, and q=0 refuses. An absent Accept takes everything, an absent
+/* Whether an Accept or Accept-Encoding field takes `type`, "text/html" or "gzip" in lower case: the
+ * most exact item decides, and q=0 refuses. An absent Accept takes everything, an absent
  * Accept-Encoding no coding. */
 bool http_accepts(struct span header, const char *type);
 
-/* Whether an Accept field names text/html itself, as that of a browser's navigation does, and likes
- * nothing less than JSON. */
+/* Whether an Accept field names text/html itself, as a browser's navigation does, and prefers it to
+ * JSON. */
 bool http_prefers_html(struct span accept);
 
 /* Whether a Content-Type is `type` (in lower case), whatever its parameters. */

@@ -9,9 +9,10 @@
 
 /* ---- characters ---- */
 
-/* Whether eight bytes are printable ASCII. A byte is not when its top bit is set in itself, in
- * itself less 0x20 (below the space), or in itself plus 1 (DEL). A carry or borrow starts only at a
- * byte that is already one of these, so it can't make eight good bytes look bad. */
+/* Whether eight bytes are printable ASCII. A byte is not printable if the top bit is set in the
+ * byte, in the byte less 0x20 (below the space), or in the byte plus 1 (DEL). A carry or borrow
+ * starts only at a byte that is already one of these, so it can't make eight good bytes look
+ * bad. */
 static bool is_printable_chunk(const char *at)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101);
@@ -20,7 +21,7 @@ static bool is_printable_chunk(const char *at)
     return ((bytes | (bytes - 0x20 * ones) | (bytes + ones)) & 0x80 * ones) == 0;
 }
 
-/* The bytes that the sequence of a lead byte has; 0 if it leads none. */
+/* The length in bytes of the sequence that a lead byte begins; 0 if it begins none. */
 static size_t sequence_len(uint8_t lead)
 {
     if (lead < 0x80)
@@ -32,11 +33,11 @@ static size_t sequence_len(uint8_t lead)
     return lead >> 3 == 0x1e ? 4 : 0;
 }
 
-/* The bytes of the character at `at`; 0 if it is none that a line may hold. */
+/* The length in bytes of the character at `at`; 0 if a line may not hold it. */
 static size_t character_len(const char *at, size_t room)
 {
-    /* The least code point of each length: below it the encoding is overlong. Of two bytes the
-     * first 32 code points are the C1 controls, so the least one that is allowed stands here. */
+    /* The least code point of each length: below it the encoding is overlong. For two bytes, the
+     * first 32 code points are the C1 controls, so the entry is the least allowed one. */
     static const uint32_t least[] = {0, 0x20, 0xa0, 0x800, 0x10000};
     uint8_t lead = (uint8_t)at[0];
     size_t len = sequence_len(lead);
@@ -102,7 +103,7 @@ static bool begins_as_another(struct span line)
     return false;
 }
 
-/* Whether the line ends as a request does: a capital, `/`, digit, `.`, digit. */
+/* Whether the line ends like a request: a capital, `/`, digit, `.`, digit. */
 static bool ends_in_version(struct span line)
 {
     enum { VERSION_LEN = sizeof "P/1.1" - 1 };

@@ -1,4 +1,4 @@
-/* A client's line before it is a command: what its bytes are. Pure; any thread. */
+/* A client's line before it is a command: checks of its bytes. Pure; any thread. */
 #ifndef TALLYCAST_PROTO_LINE_H
 #define TALLYCAST_PROTO_LINE_H
 
@@ -8,7 +8,7 @@
 /* Whether a line (without its LF and CR) is valid UTF-8 without control characters but TAB. */
 bool line_is_text(const char *line, size_t len);
 
-/* Whether bytes of a line that is not whole yet hold one that no text has: a control character but
+/* Whether the bytes of an incomplete line hold one that no text has: a control character other than
  * TAB and CR. */
 bool line_has_control(const char *bytes, size_t len);
 

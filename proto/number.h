@@ -9,7 +9,7 @@
 enum { NUMBER_DIGITS_MAX = 20 }; /* of a uint64_t */
 
 /* Reads digits only (leading zeros too) of a number that is at most `max`. Returns false, with
- * `number` as it was, on anything else. */
+ * `number` unchanged, on anything else. */
 bool number_parse(const char *word, size_t len, uint64_t max, uint64_t *number);
 
 /* Appends the decimal digits of `number`, NUMBER_DIGITS_MAX at most. Returns the end. */

@@ -1,8 +1,8 @@
-/* The codec's second half: what the server says. Pure functions, for any thread: the encoders for
+/* The codec's second half: the server's replies. Pure functions, for any thread: the encoders for
  * the server, the decoders for the tools and tests.
  *
- * An encoder can't fail: the caller has the room that reply.h names. A decoder takes exactly what
- * the encoders write, so whatever tally_parse() accepts tally_encode() gives back byte by byte. */
+ * An encoder can't fail: the caller has the room that reply.h names. A decoder accepts exactly what
+ * the encoders write, so tally_encode() reproduces byte by byte whatever tally_parse() accepts. */
 #include "proto/reply.h"
 
 #include "proto/number.h"
@@ -131,7 +131,7 @@ static enum reply_kind kind_of(char first)
     }
 }
 
-/* Sets what the first words of a reply's text say. */
+/* Sets the members that the first words of a reply's text give. */
 static void read_text(struct reply *reply)
 {
     struct span rest = reply->text;

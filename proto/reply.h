@@ -12,7 +12,7 @@
 /* Enough for every reply below that isn't a tally: a word, a number and a text of up to a line. */
 enum { REPLY_MAX = 64 + PROTO_LINE_MAX };
 
-/* `+TALLYCAST 1 max-line=1024`, or what the most bytes of a line are there. */
+/* `+TALLYCAST 1 max-line=1024`, or another limit for the bytes of a line. */
 size_t reply_greeting(char *out, unsigned line_max);
 
 /* `+OK` and `+OK TEXT` (len is 0 to PROTO_ADMIN_LINE_MAX; with 0 it is reply_ok; more than
@@ -23,9 +23,9 @@ size_t reply_ok_text(char *out, const char *text, size_t len);
 /* `+OK NUMBER` and, for a repeat, `+OK NUMBER duplicate` */
 size_t reply_ok_number(char *out, uint64_t number, bool duplicate);
 
-/* `-CODE TEXT`, or `-ALREADY-VOTED SEQ TEXT` where the code carries a sequence that is not 0. A
- * NULL text stands for the code's own; of a longer one than PROTO_LINE_MAX the beginning is taken.
- * `seq` is ignored with other codes. */
+/* `-CODE TEXT`, or `-ALREADY-VOTED SEQ TEXT` if the code carries a sequence that is not 0. A NULL
+ * text stands for the code's own; a text longer than PROTO_LINE_MAX is cut. `seq` is ignored with
+ * other codes. */
 size_t reply_error(char *out, enum error error, uint64_t seq, const char *text);
 
 /* A tally to encode. Names are NUL-terminated; nothing is owned. */
@@ -46,20 +46,20 @@ size_t tally_line_max(unsigned choice_count);
 /* `PREFIX` + tally: the prefix is "+OK ", "=", "> " or "". */
 size_t tally_encode(char *out, const char *prefix, const struct tally_view *view);
 
-/* What a server's line is, by its first byte. */
+/* The kinds of a server's line, by its first byte. */
 enum reply_kind { REPLY_OK, REPLY_ERROR, REPLY_ROW, REPLY_PUSH, REPLY_UNKNOWN };
 
 /* A server's line, taken apart. Spans point into the line. */
 struct reply {
     enum reply_kind kind;
     struct span code; /* the word after `-` or `+`: an error's code, `OK`, `TALLYCAST` */
-    struct span text; /* what follows `+OK `, the code, `=` or `> `; its len may be 0 */
+    struct span text; /* the text behind `+OK `, the code, `=` or `> `; may be empty */
     bool has_number;  /* the text's first word is a number: */
     uint64_t number;  /* a sequence or a count */
     bool duplicate;   /* `+OK SEQ duplicate` */
 };
 
-/* Takes a server's line apart (without its LF). One that is none of the protocol's (another first
+/* Takes a server's line apart (without its LF). A line that is not the protocol's (another first
  * byte, no word after `+` or `-`, no space after `>`) gives REPLY_UNKNOWN and nothing else. */
 void reply_parse(const char *line, size_t len, struct reply *reply);
 
@@ -77,8 +77,8 @@ struct tally_row {
 
 /* Decodes `POLL STATE SEQ BALLOTS CHOICE=COUNT…`, exactly as tally_encode writes it after the
  * prefix and before the LF. Returns false, with `row` undefined, on anything else. A poll has two
- * choices at least, so a tally that ends after BALLOTS is a hidden one. That no choice is named
- * twice, and that the counts add up, is not checked. */
+ * choices at least, so a tally that ends after BALLOTS is a hidden one. It does not check that no
+ * choice is named twice, or that the counts add up. */
 bool tally_parse(const char *text, size_t len, struct tally_row *row);
 
 #endif

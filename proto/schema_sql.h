@@ -5,10 +5,10 @@
 
 #include <stdint.h>
 
-/* Its text: several statements, NUL-terminated. */
+/* The schema's text: several statements, NUL-terminated. */
 extern const char schema_sql[];
 
-/* What it gives to the pragmas application_id and user_version. */
+/* The values that it gives to the pragmas application_id and user_version. */
 extern const uint32_t schema_application_id;
 extern const uint32_t schema_version;
 

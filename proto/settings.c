@@ -1,5 +1,5 @@
 /* The settings of a poll, in one table: CREATE, DESCRIBE and the database take their words from it.
- * Any thread. Looking up a word that isn't there is the only thing that can fail. */
+ * Any thread. Only looking up an unknown word can fail. */
 #include "proto/settings.h"
 
 #include "proto/span.h"
@@ -14,7 +14,7 @@ enum { VALUES_MAX = 3 };
 #define WORDS(id, name, values) {values},
 #define WORD(id, word)          [id] = word,
 
-/* By setting; of the values, the default first, and NULL after the last. */
+/* By setting; the default value comes first, and NULL after the last. */
 static const char *const names[] = {SETTINGS(NAME, SETTING_NO_VALUE, SETTING_NO_VALUE)};
 static const char *const usages[] = {SETTINGS(USAGE, SETTING_WORD, USAGE_MORE)};
 static const char *const words[][VALUES_MAX] = {SETTINGS(WORDS, WORD, WORD)};

@@ -1,4 +1,4 @@
-/* A poll's settings: what CREATE takes, DESCRIBE shows and the database stores, in one table. */
+/* A poll's settings, which CREATE takes, DESCRIBE shows and the database stores, in one table. */
 #ifndef TALLYCAST_PROTO_SETTINGS_H
 #define TALLYCAST_PROTO_SETTINGS_H
 
@@ -7,7 +7,7 @@
 
 /* Each setting with its values, the default first: SETTING(identifier, name, values), where the
  * values are FIRST(identifier, word) and then MORE(identifier, word). A value's number is its
- * place. All that says a setting's words comes from here. */
+ * place. All uses of a setting's words come from here. */
 #define SETTINGS(SETTING, FIRST, MORE)                                                        \
     SETTING(BALLOTS, "ballots",                                                               \
             FIRST(BALLOTS_CHANGEABLE, "changeable") MORE(BALLOTS_ONCE, "once")                \
@@ -46,7 +46,7 @@ struct settings {
 const char *setting_name(enum setting setting);
 const char *setting_value_name(enum setting setting, unsigned value);
 
-/* What a person is told who gave the setting another value. Any thread. */
+/* The text for a person who gave the setting another value. Any thread. */
 const char *setting_usage(enum setting setting);
 
 /* The setting, or the value of `setting`, that `word` names (ASCII case ignored); -1 if none does.

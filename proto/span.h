@@ -41,8 +41,8 @@ static inline struct span span_trim(struct span span)
     return span;
 }
 
-/* Cuts what stands before the first `mark` off `rest`, and drops the mark; all of it, if there is
- * none. */
+/* Cuts the part before the first `mark` off `rest`, and drops the mark; cuts off all of `rest` if
+ * there is none. */
 static inline struct span span_cut(struct span *rest, char mark)
 {
     const char *at = rest->len > 0 ? memchr(rest->at, mark, rest->len) : NULL;

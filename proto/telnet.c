@@ -8,7 +8,7 @@ static unsigned byte_at(const char *bytes, size_t i)
     return (unsigned char)bytes[i];
 }
 
-/* Of `IAC SB … IAC SE`, in which a byte that is IAC stands twice. */
+/* The length of `IAC SB … IAC SE`, in which an IAC byte is doubled. */
 static ptrdiff_t subnegotiation_len(const char *bytes, size_t len)
 {
     for (size_t i = 2; i + 1 < len; i++) {

@@ -1,16 +1,15 @@
-/* Voters' names. Most are ASCII, which is dealt with here; for others utf8proc knows Unicode: the
- * categories of its characters, canonical composition (NFC), and case folding, by the rules that
- * are no language's own.
+/* Voters' names. Most are ASCII, which is handled here. For others, utf8proc knows Unicode: the
+ * categories of its characters, canonical composition (NFC), and case folding by the rules that
+ * belong to no one language.
  *
  * Unicode promises that neither changes for characters that it has assigned (its stability
  * policies). So characters that this utf8proc does not know are refused: a later one might fold
- * them otherwise, and their voters would be others. */
+ * them otherwise, and they would then name other voters. */
 #include "proto/voter_name.h"
 
 #include <utf8proc.h>
 
-/* Code points of a name that is taken apart; one that has more is too long when it is folded, too.
- */
+/* Code points of a decomposed name; a name that has more is too long when folded, too. */
 enum { CODES_MAX = 4 * PROTO_VOTER_MAX };
 
 static const utf8proc_option_t folding =
@@ -45,8 +44,8 @@ static bool is_white(utf8proc_int32_t code)
     return utf8proc_category(code) == UTF8PROC_CATEGORY_ZS;
 }
 
-/* Whether a character turns the direction of those behind it: a name could make what stands beside
- * it look like something else. */
+/* Whether a character turns the direction of those behind it: with it, a name could make the text
+ * beside it look different. */
 static bool turns_text(utf8proc_int32_t code)
 {
     return (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
@@ -77,7 +76,7 @@ static bool append(struct voter_name *name, const char *at, size_t len)
     return true;
 }
 
-/* Takes the text without the white space that is too much. */
+/* Takes the text without its surplus white space. */
 static bool tidy(struct span text, struct voter_name *name)
 {
     bool gap = false;
@@ -110,7 +109,7 @@ static size_t fold_ascii(struct span name, char folded[PROTO_VOTER_MAX])
     return name.len;
 }
 
-/* Spaces may have come together, or to the ends, where something unseen stood between. */
+/* Removing invisible characters may have left spaces side by side, or at the ends. */
 static size_t close_gaps(char *text, size_t len)
 {
     size_t kept = 0;
@@ -120,7 +119,7 @@ static size_t close_gaps(char *text, size_t len)
     return kept > 0 && text[kept - 1] == ' ' ? kept - 1 : kept;
 }
 
-/* Returns 0 for what is too long, or is nothing that anybody sees. */
+/* Returns 0 for a name that is too long, or wholly invisible. */
 static size_t fold_unicode(struct span name, char folded[PROTO_VOTER_MAX])
 {
     utf8proc_int32_t codes[CODES_MAX + 1]; /* and room for a NUL */

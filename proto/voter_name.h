@@ -1,5 +1,5 @@
-/* Names of voters: what may be one, and which are the same voter's (PROTOCOL.md, "Names"). Pure;
- * any thread; nothing is allocated. */
+/* Names of voters: which texts may be one, and which are the same voter's (PROTOCOL.md, "Names").
+ * Pure; any thread; nothing is allocated. */
 #ifndef TALLYCAST_PROTO_VOTER_NAME_H
 #define TALLYCAST_PROTO_VOTER_NAME_H
 
@@ -12,8 +12,8 @@
     "a voter's name is 1 to 128 bytes of text, without quotation marks, control characters " \
     "and unknown ones"
 
-/* A name as it was given, but for the white space: none is left around it, and a space stands for
- * each stretch of it within. NUL-terminated. */
+/* A name as given, with its white space tidied: none is left around it, and one space stands for
+ * each stretch within. NUL-terminated. */
 struct voter_name {
     uint8_t len;
     char text[PROTO_VOTER_MAX + 1];
@@ -22,10 +22,10 @@ struct voter_name {
 /* Takes a name as somebody wrote it. Returns false, with `name` undefined, if it can't be one. */
 bool voter_name_parse(struct span given, struct voter_name *name);
 
-/* What all spellings of a voter's name have in common: without regard to case, to how a character
- * is composed, and to characters that nobody sees. `name` is the text of one that was parsed, of at
- * most PROTO_VOTER_MAX bytes. Returns the length in bytes, from 1; or 0 for a text that is none.
- * What it gives for a name never changes: ballots are found by it. */
+/* Folds a voter's name to the form that all its spellings share: case, composition of characters
+ * and invisible characters make no difference. `name` is the text of a parsed name, of at most
+ * PROTO_VOTER_MAX bytes. Returns the length in bytes, from 1; or 0 for a text that is no name. The
+ * result for a name must never change: ballots are found by it. */
 size_t voter_name_fold(struct span name, char folded[PROTO_VOTER_MAX]);
 
 #endif

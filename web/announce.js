@@ -1,5 +1,5 @@
-// What is said aloud to those who use a screen reader: the newest sentence, at most one in ten seconds, so that a storm
-// of ballots doesn't talk without end.
+// The announcements of a screen reader: the newest sentence, at most one in ten seconds, so that a storm of ballots
+// doesn't talk without end.
 
 const EVERY_MS = 10000;
 

@@ -149,7 +149,7 @@ function layOut(main, list) {
     return layout.perPage;
 }
 
-// What the layout depends on, but for the room.
+// The texts that the layout depends on, beside the room.
 const textsOf = (main) =>
     [main.querySelector("h1"), ...main.querySelectorAll(".label")].map((each) => each.textContent).join("\n") +
     [...main.querySelectorAll("[data-count]")].map((each) => each.textContent.length).join();

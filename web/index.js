@@ -35,7 +35,7 @@ function show(tally) {
     }
 }
 
-// What the page shows already is not told again.
+// The page does not repeat what it shows already.
 const { since } = document.querySelector("main").dataset;
 
 showFilter();

@@ -1,6 +1,6 @@
-// Which ballot of this browser's counts in a poll: its choice, and the number of its entry in the ledger; a number of 0 is
-// none. Only the server knows; the browser's pages tell each other what it said, so that they agree. An unlimited poll has
-// no such thing, and where voters have names, the next one may sit at the same screen.
+// The ballot of this browser that counts in a poll: its choice, and the number of its entry in the ledger; 0 stands
+// for none. Only the server knows it; the browser's pages pass its answer on to each other, so that they agree. An
+// unlimited poll has no such ballot, and where voters have names, the next one may sit at the same screen.
 
 import { at } from "./place.js";
 
@@ -30,7 +30,7 @@ export function ownBallot(poll, first, onChange) {
         get choice() {
             return own.choice;
         },
-        // What the server said to this page.
+        // Takes the server's answer to this page.
         heard(news) {
             if (take(news)) {
                 channel?.postMessage(own);

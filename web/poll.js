@@ -24,7 +24,7 @@ const hints = {
 let main = document.querySelector("main");
 let labels = labelsOf(main);
 
-// What the first page gave a browser that brought no cookie stays: another would be another voter's.
+// The token that the first page gave a browser without a cookie stays: another token would be another voter's.
 const { poll, ballots, voters, token } = main.dataset;
 const every = ballots === "unlimited";
 const named = voters === "named";
@@ -48,7 +48,7 @@ function hint() {
 
 // ---- the ballot that counts ----
 
-// What the server told with the page.
+// The own ballot that came with the page.
 function toldOwn() {
     const voted = main.querySelector(".voted");
     return { ledger: main.dataset.ledger, seq: Number(main.dataset.own), choice: voted?.dataset.choice ?? null };
@@ -234,7 +234,7 @@ function show(tally) {
     }
 }
 
-// Who comes back asks what came of the ballots meanwhile, its own and those of the browser's other pages.
+// A page that comes back asks what came of the ballots meanwhile, its own and those of the browser's other pages.
 let lives = 0;
 function showAndAsk(state) {
     if (showLink(state) && state === "live" && lives++ > 0 && hasOwn) {

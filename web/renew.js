@@ -24,7 +24,7 @@ async function fetchPage(url) {
     }
 }
 
-// What names an element in both the old and the new page.
+// The name of an element in both the old and the new page.
 const nameOf = (element) => element?.id || element?.value || null;
 
 function keep(main, next) {

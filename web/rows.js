@@ -40,7 +40,7 @@ export function hasTurned(element, tally) {
     return stateOf(tally) !== state || (results === "hidden") !== tally.hidden;
 }
 
-// What the tally says of each choice: its element in `element`, its count, its share of all, and that of those before.
+// The tally's figures of each choice: its element in `element`, its count, its share of all, and that of those before.
 function figures(element, tally) {
     const rows = rowsOf(element);
     const counts = tally.choices.map(({ count }) => count ?? 0);

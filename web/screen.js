@@ -46,7 +46,7 @@ const renew = renewer(location.href, () => {
     prepare();
 });
 
-// What is asked of the room differs with the state: the whole page does.
+// Another state asks something else of the room, and so changes the whole page.
 function show(tally) {
     latest = tally;
     if (isOther(main, tally) || hasTurned(main, tally)) {

@@ -1,4 +1,4 @@
-// What follows from a tally: shares, words, and what is worth saying aloud.
+// Derived from a tally: shares, words, and what is worth saying aloud.
 
 const numbers = new Intl.NumberFormat("en");
 

@@ -1,5 +1,6 @@
-// Which of a browser's pages may hold a stream. Over HTTP/1.1 a browser makes six connections to a server and lets the rest
-// wait for ever, ballots too; so only the few that have been looked at for longest hold one.
+// Turns: decide which of a browser's pages may hold a stream. Over HTTP/1.1 a browser makes six connections to a
+// server and lets the rest wait for ever, ballots too; so only the few pages that have been looked at for longest hold
+// one.
 //
 // The pages that are looked at tell each other that they are there. One that ends without a goodbye is forgotten when the
 // others are asked again.

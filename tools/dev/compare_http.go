@@ -1,4 +1,4 @@
-// What tools/dev/compare-http compares tallycast with: Go's net/http, with the same handler for /hello.
+// The server that tools/dev/compare-http compares tallycast with: Go's net/http, with the same handler for /hello.
 // It prints the address that it listens on, and runs until it is ended.
 package main
 

@@ -1,6 +1,6 @@
 /* The admin socket's client. Happy path: connect, greeting, then a command and its reply, again and
- * again. What can fail: there is no server, it stands still, it closes in between, or what answers
- * is none of ours. After ADMIN_LOST and ADMIN_LATE the connection is of no more use. */
+ * again. Failures: there is no server, it stands still, it closes in between, or another program
+ * answers. After ADMIN_LOST and ADMIN_LATE the connection is of no more use. */
 #include "tools/lib/admin.h"
 
 #include "base/clock.h"
@@ -175,7 +175,8 @@ static int poll_timeout_ms(uint64_t deadline_ns)
     if (deadline_ns <= now_ns)
         return 0;
     uint64_t ms = (deadline_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS;
-    return ms < 3600000 ? (int)ms : 3600000; /* poll's own limit is not far off; we come back */
+    return ms < 3600000 ? (int)ms : 3600000; /* poll's own limit is not far above; the caller polls
+                                              * again */
 }
 
 static enum admin_outcome await_input(struct admin *admin, struct admin_wait wait)
@@ -196,7 +197,7 @@ static enum admin_outcome await_input(struct admin *admin, struct admin_wait wai
     }
 }
 
-/* Reads what there is, behind what isn't taken yet. */
+/* Reads the bytes that are there, behind those not taken yet. */
 static enum admin_outcome fill(struct admin *admin)
 {
     memmove(admin->bytes, admin->bytes + admin->begin, admin->end - admin->begin);

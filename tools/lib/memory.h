@@ -1,4 +1,4 @@
-/* Memory that a tool can't go on without: where there is none, the program ends with a line on
+/* Memory that a tool can't go on without: if there is none, the program ends with a line on
  * standard error and status 1. Any thread. */
 #ifndef TALLYCAST_TOOLS_LIB_MEMORY_H
 #define TALLYCAST_TOOLS_LIB_MEMORY_H

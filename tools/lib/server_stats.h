@@ -1,4 +1,4 @@
-/* What STATS tells: names and numbers, row by row. */
+/* The rows of STATS: names and numbers. */
 #ifndef TALLYCAST_TOOLS_LIB_SERVER_STATS_H
 #define TALLYCAST_TOOLS_LIB_SERVER_STATS_H
 
@@ -17,7 +17,7 @@ struct server_stats {
     } rows[SERVER_STATS_MAX];
 };
 
-/* An admin_row_fn: adds a row to the struct server_stats that `context` is. */
+/* An admin_row_fn: adds a row to `context`, a struct server_stats. */
 void server_stats_take(struct span row, void *context);
 
 /* A row's value; 0 if there is none. */

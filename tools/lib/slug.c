@@ -29,7 +29,7 @@ static bool is_alnum(char c)
     return ascii_is_digit(c) || (ascii_fold(c) >= 'a' && ascii_fold(c) <= 'z');
 }
 
-/* What a character becomes: a string of up to two characters, or NULL for a gap. `ascii` has room
+/* A character's replacement: a string of up to two characters, or NULL for a gap. `ascii` has room
  * for it. */
 static const char *fold(uint32_t code, char ascii[2])
 {
@@ -44,7 +44,7 @@ static const char *fold(uint32_t code, char ascii[2])
     return ascii;
 }
 
-/* Appends to the name; nothing that it can't begin with goes first. */
+/* Appends to the name; skips characters that a name can't begin with. */
 static void append(struct name *name, const char *folded_text)
 {
     for (; *folded_text && name->len < PROTO_NAME_MAX; folded_text++)

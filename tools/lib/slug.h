@@ -6,9 +6,9 @@
 
 #include <stddef.h>
 
-/* The name for UTF-8 text: letters of Latin scripts lose their marks and case, apostrophes go, what
- * no name may hold becomes a dash, and the rest is cut after PROTO_NAME_MAX bytes. Text of which
- * nothing is left is called `fallback`. */
+/* The name for UTF-8 text: letters of Latin scripts lose their marks and case, apostrophes go,
+ * characters that no name may hold become a dash, and the name is cut after PROTO_NAME_MAX bytes.
+ * If nothing is left of the text, the name is `fallback`. */
 void slug_make(const char *text, size_t len, const char *fallback, struct name *name);
 
 /* Makes the last of `count` names differ from those before it: `ann`, `ann-2`, `ann-3`. */

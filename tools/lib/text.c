@@ -42,7 +42,7 @@ static bool reorders(uint32_t code)
            (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
 }
 
-/* The bytes of the printable character at `text`, and its columns; 0 if what stands there must be
+/* The bytes of the printable character at `text`, and its columns; 0 if the bytes there must be
  * escaped. */
 static size_t printable(const char *text, size_t len, bool utf8, size_t *columns)
 {
@@ -114,7 +114,7 @@ size_t text_fit(const char *text, size_t len, size_t columns)
     return at;
 }
 
-/* How many of `steps` a bar for count/most fills: rounded, but at least one for any count. */
+/* How many of `steps` a bar for count/most fills: rounded, but at least one unless count is 0. */
 static size_t bar_steps(uint64_t count, uint64_t most, size_t steps)
 {
     if (count == 0 || most == 0)

@@ -1,8 +1,8 @@
-/* tallybench, the load test of tallycast: main and the table of subcommands. Each takes its options
- * apart in options.c and does its work in a file of its own.
+/* tallybench, the load test of tallycast: main and the table of subcommands. Each has its options
+ * parsed by options.c and does its work in a file of its own.
  *
- * Exit status: 0 if everything that was checked holds; 1 if not, or if it could not be run; 2 if
- * the command line is wrong. */
+ * Exit status: 0 if all checks hold; 1 if not, or if it could not run; 2 if the command line is
+ * wrong. */
 #include "tools/tallybench/run/interrupt.h"
 #include "tools/tallybench/run/limits.h"
 #include "tools/tallybench/run/naive.h"

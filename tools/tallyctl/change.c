@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Sends a command of which only the arguments from `text_from` on are free text. */
+/* Sends a command whose arguments from `text_from` on are free text, and no others. */
 static enum status call(const struct invocation *invocation, const char *word, int text_from,
                         struct client *client, struct reply *reply)
 {

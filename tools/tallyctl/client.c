@@ -1,5 +1,5 @@
-/* The connection of a command. What can fail: there is no server, it stands still, it closes in
- * between, or what answers is none of ours; each is told where it is seen. */
+/* The connection of a command. Failures: there is no server, it stands still, it closes in between,
+ * or another program answers; each is reported where it is seen. */
 #include "tools/tallyctl/client.h"
 
 #include "base/clock.h"
@@ -28,7 +28,7 @@ static uint64_t after_ns(uint64_t patience_ns)
     return patience_ns == UINT64_MAX ? CLIENT_NO_DEADLINE : clock_monotonic_ns() + patience_ns;
 }
 
-/* ---- what is told ---- */
+/* ---- messages ---- */
 
 static enum status tell_lost(const struct client *client)
 {
@@ -47,8 +47,7 @@ static enum status tell_late(const struct client *client)
     return STATUS_NO_CONNECTION;
 }
 
-/* What the server's own words, which are made for those who type commands to it, are replaced by.
- */
+/* Replacements for the server's own words, which are made for people who type commands to it. */
 static const struct {
     const char *code;
     const char *words;
@@ -237,7 +236,7 @@ enum status client_call(struct client *client, const struct request *request,
             return tell_lost(client);
         case ADMIN_LATE:
             return tell_late(client);
-        case ADMIN_INTERRUPTED: /* of a new size the next frame will be anyway */
+        case ADMIN_INTERRUPTED: /* the next frame will have the new size anyway */
             if (interrupt_is_fatal(interrupt_take()))
                 return STATUS_INTERRUPTED;
         }

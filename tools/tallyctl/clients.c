@@ -1,4 +1,4 @@
-/* `clients`: the connections, those that hold the most back first. */
+/* `clients`: the connections, those with the largest backlog first. */
 #include "tools/tallyctl/client.h"
 #include "tools/tallyctl/columns.h"
 #include "tools/lib/memory.h"
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIELDS_MAX = 32 }; /* of a row; more are left out */
+enum { FIELDS_MAX = 32 }; /* of a row; further ones are left out */
 
 struct field {
     struct span key;
@@ -30,9 +30,7 @@ struct peers {
     size_t room;
 };
 
-/* Takes the next `key=value`. A value with spaces stands in quotation marks, which it does not
- * hold.
- */
+/* Takes the next `key=value`. A value with spaces stands in quotation marks, and holds none. */
 static struct span take_word(struct span *rest)
 {
     struct span word = span_cut(rest, ' ');

@@ -1,6 +1,6 @@
-/* Copies of the server's database. Happy path: a new file, BACKUP with it, and its reply, which is
- * believed once the file has the size that it tells. A signal ends the wait at once: the server
- * then writes on into a file that has no name any more. */
+/* Copies of the server's database. Happy path: make a new file, pass it with BACKUP, and take the
+ * reply, which is believed once the file has the size that it tells. A signal ends the wait at
+ * once: the server then goes on writing into a file without a name. */
 #include "tools/tallyctl/copy.h"
 
 #include "tools/tallyctl/client.h"

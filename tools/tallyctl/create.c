@@ -1,7 +1,7 @@
-/* `create`: a poll, named and labelled in the organiser's own words. A word that is a name stays
- * what it is; of any other a name is made, and the word is what people read. Happy path: CREATE,
- * then TITLE and LABEL where they say something else than the names. They are entries of their own:
- * if one fails, the poll is there without it, and that is told. */
+/* `create`: a poll, named and labelled in the organiser's own words. A word that is a name stays as
+ * it is; from any other word a name is made, and people read the word. Happy path: CREATE, then
+ * TITLE and LABEL for texts that differ from the names. They are entries of their own: if one
+ * fails, the poll exists without it, and a message says so. */
 #include "tools/tallyctl/client.h"
 #include "tools/tallyctl/output.h"
 #include "tools/lib/slug.h"
@@ -21,7 +21,7 @@ struct creation {
     const char *settings[WORDS_MAX];
 };
 
-/* `key=value` in lower case: anything else with a `=` is somebody's choice. */
+/* `key=value` in lower case: any other word with a `=` is a choice. */
 static bool is_setting(const char *word)
 {
     size_t key = strspn(word, "abcdefghijklmnopqrstuvwxyz");
@@ -48,8 +48,8 @@ static enum status take_word(struct creation *creation, const char *word)
     return STATUS_DONE;
 }
 
-/* Two choices that are the same word are the server's to refuse; two that only share their name
- * are not. */
+/* The server refuses two choices that are the same word; two that only share their name get
+ * different names. */
 static void name_words(struct creation *creation)
 {
     slug_make(creation->words[0], strlen(creation->words[0]), "poll", &creation->names[0]);
@@ -76,7 +76,7 @@ static enum status send_create(const struct creation *creation, struct client *c
     return status == STATUS_DONE ? client_call(client, &request, NULL, NULL, reply) : status;
 }
 
-/* TITLE of the poll, where `choice` is NULL, or LABEL of that choice. */
+/* Sends the TITLE of the poll if `choice` is NULL, or the LABEL of that choice. */
 static enum status send_text(struct client *client, const char *poll, const char *choice,
                              const char *text)
 {

@@ -1,16 +1,16 @@
-/* Opening a database without touching it. SQLite itself would: it takes locks, makes a -shm file
- * for a database in WAL mode, and may fold the -wal in. So:
+/* Opening a database without touching it. SQLite itself would touch it: it takes locks, makes a
+ * -shm file for a database in WAL mode, and may fold the -wal in. So:
  *
- * - A server that runs holds an exclusive lock on its file. We only ask whether there is a lock,
- * and refuse.
+ * - A server that runs holds an exclusive lock on its file. We only check for a lock, and refuse if
+ *   there is one.
  * - Without a -wal, or with an empty one, all is in the file: it is opened as immutable.
  * - With a -wal, SQLite must read both. The VFS without locks and exclusive locking mode keep its
  * index in memory, and the checkpoint at the close is turned off, so that nothing is written here
  * either.
  *
- * Nothing keeps a server from starting meanwhile, for it matters more than we do. So what was true
- * when the file was opened is checked again at the end, and a result is told only if it still is.
- */
+ * Nothing keeps a server from starting meanwhile, since it matters more than this program. So what
+ * held when the file was opened is checked again at the end, and a result is only reported if it
+ * still holds. */
 #include "tools/tallyctl/database.h"
 
 #include "ledger/ledger.h"
@@ -37,9 +37,9 @@ enum {
 
 struct database {
     sqlite3 *sqlite;
-    struct store *store; /* the same file for the server's loader; NULL where that refuses it: */
+    struct store *store; /* the same file for the server's loader; NULL if that refuses it: */
     char *why;           /* owned; the loader's words */
-    char *name;          /* for messages: as it was given */
+    char *name;          /* for messages: as given */
     char *
         path; /* without symbolic links: SQLite looks for the -wal there. NULL for a fresh backup */
     char *wal_path;
@@ -94,7 +94,7 @@ static void keep_why(struct database *database, const char *path, const char *wh
 
 /* ---- The file, before SQLite sees it ---- */
 
-/* Asks whether a process could write now; a lock that only reads is no hindrance. */
+/* Checks whether a process could write now; a read lock is no hindrance. */
 static bool is_locked(int fd)
 {
     struct flock lock = {.l_type = F_RDLCK,
@@ -238,14 +238,14 @@ static enum status open_with_wal(struct database *database)
     return result == SQLITE_OK ? STATUS_DONE : sqlite_failed(database);
 }
 
-/* The views in a file are its maker's: they may not call what has side effects. */
+/* The maker of a file chose its views: they may not call functions with side effects. */
 static enum status harden(struct database *database)
 {
     int result = sqlite3_db_config(database->sqlite, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     return result == SQLITE_OK ? check_version(database) : sqlite_failed(database);
 }
 
-/* Opens it a second time, as the server would; what is wrong then is told by database_judge. */
+/* Opens it a second time, as the server would; database_judge then reports what is wrong. */
 static void open_store(struct database *database, const char *path)
 {
     char why[STORE_WHY_MAX];

@@ -1,4 +1,4 @@
-/* `export`: a poll's ballots, all that were recorded, in the order of the ledger. */
+/* `export`: all recorded ballots of a poll, in the order of the ledger. */
 #include "tools/tallyctl/csv.h"
 #include "tools/tallyctl/database.h"
 #include "tools/lib/memory.h"
@@ -15,7 +15,7 @@
 enum { COLUMN_SEQ, COLUMN_TIME, COLUMN_CHOICE, COLUMN_VOTER, COLUMN_KEY, COLUMN_COUNT };
 static const char *const column_names[COLUMN_COUNT] = {"seq", "time", "choice", "voter", "key"};
 
-/* A choice that has no name, which no server writes, is told by its number. */
+/* A choice without a name, which no server writes, is shown by its number. */
 static const char ballots_sql[] =
     "SELECT b.seq, b.time_ns, coalesce(c.name, b.choice), coalesce(s.name, b.voter), b.key"
     "  FROM ballot b LEFT JOIN choice c ON c.poll = b.poll AND c.number = b.choice"

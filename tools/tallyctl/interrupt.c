@@ -1,7 +1,7 @@
 /* Caught signals are blocked and read from a signalfd, so there are no handlers and nothing is
- * async. An epoll instance gathers that, the keyboard and standard output's end into one descriptor
- * for the waits. A fatal signal is delivered again once all is cleaned up: whoever started tallyctl
- * sees what ended it. */
+ * async. An epoll instance gathers the signalfd, the keyboard and standard output's end into one
+ * descriptor for the waits. A fatal signal is delivered again once all is cleaned up, so the parent
+ * of tallyctl sees what ended it. */
 #include "tools/tallyctl/interrupt.h"
 
 #include "base/clock.h"
@@ -26,7 +26,7 @@ static int taken; /* the fatal signal that was taken, or 0 */
 static sigset_t caught;
 static bool quits;
 static bool has_keys;
-static struct termios modes; /* of the keyboard, as they were found; where has_keys */
+static struct termios modes; /* of the keyboard, as found; valid if has_keys */
 
 static bool is_ignored(int signal_number)
 {
@@ -44,7 +44,7 @@ static void watch(int fd, uint32_t events)
     }
 }
 
-/* Keys are somebody else's while we are in the background. */
+/* While we are in the background, keys belong to another program. */
 static bool owns_keyboard(void)
 {
     return tcgetattr(STDIN_FILENO, &modes) == 0 && tcgetpgrp(STDIN_FILENO) == getpgrp();
@@ -69,7 +69,7 @@ void interrupt_catch(bool screen)
     }
     sigprocmask(SIG_BLOCK, &caught, NULL);
     watch(signals, EPOLLIN);
-    watch(STDOUT_FILENO, 0); /* EPOLLERR comes unasked for */
+    watch(STDOUT_FILENO, 0); /* EPOLLERR is always reported */
     has_keys = screen && owns_keyboard();
     if (has_keys)
         watch(STDIN_FILENO, EPOLLIN);
@@ -87,7 +87,7 @@ static int take_signal(void)
     return read(signals, &info, sizeof(info)) == sizeof(info) ? (int)info.ssi_signo : 0;
 }
 
-/* Any key but the ones that quit is nothing. At the end of input there are no more of them. */
+/* Keys other than those that quit are ignored. At the end of input there are no more keys. */
 static void take_key(void)
 {
     char key = 0;

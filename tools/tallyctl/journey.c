@@ -1,5 +1,5 @@
-/* `journey`: where the time of ballots goes. With arguments it casts a ballot that is traced, and
- * waits until its last push was written; then, or without arguments, it draws the stamps of one
+/* `journey`: shows where the time of ballots goes. With arguments it casts a ballot that is traced,
+ * and waits until its last push was written; then, or without arguments, it draws the stamps of one
  * ballot as a waterfall, and lists the percentiles of every stage. */
 #include "base/clock.h"
 #include "trace/journey.h"
@@ -15,11 +15,11 @@
 #include <unistd.h>
 
 enum {
-    ROWS_MAX = 64,      /* of a kind; more are left out */
-    WORD_MAX = 64,      /* and what is longer is cut */
+    ROWS_MAX = 64,      /* of a kind; further ones are left out */
+    WORD_MAX = 64,      /* longer ones are cut */
     BAR_LEAST = 10,     /* columns of a terminal */
-    LABELS = 40,        /* that names and times take beside a bar */
-    COMPLETE_MS = 2000, /* for which the last push is waited for */
+    LABELS = 40,        /* columns that names and times take beside a bar */
+    COMPLETE_MS = 2000, /* how long to wait for the last push */
     AGAIN_MS = 5,
 };
 
@@ -161,7 +161,7 @@ static enum status build_vote(const struct invocation *invocation, struct reques
     return request_voter(request, invocation);
 }
 
-/* A ballot counts, whoever casts it: nobody casts one by mistake. */
+/* Asks first, since the ballot counts like any other, and must not be cast by mistake. */
 static enum status ask_whether_to_cast(const struct invocation *invocation)
 {
     char answer[16] = "";
@@ -206,7 +206,7 @@ static enum status await_pushes(struct client *client, uint64_t seq, struct jour
         uint64_t now_ns = clock_monotonic_ns();
         if (status != STATUS_DONE || journey->complete || now_ns >= deadline_ns)
             return status;
-        struct reply reply; /* nothing is due, but the server's closing must be seen */
+        struct reply reply; /* no reply is due, but the server's closing must be seen */
         status = client_read(client, now_ns + (uint64_t)AGAIN_MS * NS_PER_MS, &reply);
         if (status != STATUS_TIMEOUT)
             return status == STATUS_DONE ? client_refused(client, &reply, NULL) : status;
@@ -225,8 +225,8 @@ static uint64_t end_of(const struct journey_reply *journey)
     return end_ns;
 }
 
-/* A stage begins where the one that it follows ended, which need not be the one above it; one that
- * this program does not know, where that ended. */
+/* A stage begins where the one that it follows ended, which need not be the one above it. An
+ * unknown stage begins where the one above it ended. */
 static uint64_t begin_of(const struct journey_reply *journey, size_t place)
 {
     const char *since = place > 0 ? journey->stamps[place - 1].stage : "";

@@ -1,5 +1,5 @@
-/* Standard output and standard error. What standard output is, a terminal or not and with which
- * characters, is found out once and kept here, for it is a property of the process. An error in
+/* Standard output and standard error. Whether standard output is a terminal, and with which
+ * characters, is found out once and kept here, since it is a property of the process. An error in
  * writing is remembered by stdio and reported by output_flush. */
 #include "tools/tallyctl/output.h"
 
@@ -62,7 +62,7 @@ void output_error(const char *format, ...)
     char *message;
     va_list arguments;
 
-    screen_leave(); /* what is said on it is gone with it */
+    screen_leave(); /* a message on the screen would vanish with it */
     fflush(stdout);
     va_start(arguments, format);
     int len = vasprintf(&message, format, arguments);
@@ -150,7 +150,7 @@ enum status output_flush(void)
     if (fflush(stdout) == 0 && !ferror(stdout))
         return STATUS_DONE;
     if (errno == EPIPE)
-        interrupt_release(); /* the reader has gone: SIGPIPE, if it was only held up, ends us */
+        interrupt_release(); /* the reader has gone: if SIGPIPE was only held up, it ends us */
     output_error("standard output: %s",
                  errno ? strerror(errno) : "what was printed is lost in part");
     return STATUS_REFUSED;

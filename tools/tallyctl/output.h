@@ -1,4 +1,4 @@
-/* What tallyctl prints: plain to a pipe, escaped to a terminal, since titles and voters come from
+/* Output of tallyctl: plain to a pipe, escaped to a terminal, since titles and voters come from
  * others. */
 #ifndef TALLYCAST_TOOLS_TALLYCTL_OUTPUT_H
 #define TALLYCAST_TOOLS_TALLYCTL_OUTPUT_H
@@ -13,8 +13,8 @@
 /* Sets the locale. Call before anything is printed. */
 void output_init(void);
 
-/* Whether standard output is a terminal; whether that can be redrawn, as TERM tells; and whether it
- * may be sent UTF-8. */
+/* Whether standard output is a terminal; whether that can be redrawn, by TERM; and whether it takes
+ * UTF-8. */
 bool output_is_terminal(void);
 bool output_is_screen(void);
 bool output_is_utf8(void);
@@ -32,15 +32,15 @@ void output_text(FILE *out, const char *text, size_t len);
 /* The text in its escaped form. The caller frees it. */
 char *output_escaped(const char *text, size_t len);
 
-/* A JSON string; what is not UTF-8 is escaped first. The caller owns the reference. */
+/* A JSON string; bytes that are not UTF-8 are escaped first. The caller owns the reference. */
 json_t *output_json_text(const char *text, size_t len);
 
-/* Prints one object as one line and takes over the reference. NULL is taken for a lack of memory.
- * To a terminal it is all ASCII. */
+/* Prints one object as one line and takes over the reference. NULL means a lack of memory. To a
+ * terminal it prints ASCII only. */
 void output_json(json_t *object);
 
-/* Prints what a `+OK` tells of a change: its sequence, how many connections it closed, or nothing.
- */
+/* Prints the result that a `+OK` tells of a change: its sequence, the number of closed connections,
+   or nothing. */
 enum change_number { NUMBER_IS_SEQ, NUMBER_IS_COUNT };
 void output_change(const struct invocation *invocation, const struct reply *reply,
                    enum change_number number);

@@ -9,7 +9,7 @@
 enum status polls_ask_tally(struct client *client, const char *name,
                             struct tally_row *tally) CHECKED;
 
-/* Takes one poll, with its tally, title and labels; the view is good during the call. */
+/* Takes one poll, with its tally, title and labels; the view is valid during the call. */
 typedef void polls_visit_fn(const struct view *view, void *context);
 
 /* Visits the polls that the invocation's arguments name, in their order; without any, all, in the

@@ -1,5 +1,6 @@
-/* `recount`: the tallies again, from the ballots alone, beside what the server last showed. The
- * counting is done by the view `tally` of the schema, so anybody can repeat it with SQL. */
+/* `recount`: counts the tallies again, from the ballots alone, and compares them with what the
+ * server last showed. The schema's view `tally` does the counting, so anybody can repeat it with
+ * SQL. */
 #include "tools/tallyctl/database.h"
 #include "tools/lib/memory.h"
 #include "tools/tallyctl/output.h"
@@ -8,13 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One row a poll: its name, the recount, what was shown. Either line may be NULL. */
+/* One row a poll: its name, the recount, the tally shown. Either line may be NULL. */
 static const char tallies_sql[] = "WITH recount AS MATERIALIZED (SELECT poll, line FROM tally)"
                                   "SELECT p.name, r.line, l.line"
                                   "  FROM poll p LEFT JOIN recount r ON r.poll = p.id"
                                   "  LEFT JOIN last_tally l ON l.poll = p.id ORDER BY p.id";
 
-/* What must not be there, beside tallies that differ. */
+/* Faults that must not be there, beside differing tallies. */
 static const struct check {
     const char *name;
     const char *sql;
@@ -98,7 +99,7 @@ static enum status compare_tallies(const struct invocation *invocation, struct d
     return status;
 }
 
-/* Tells one check's outcome: how often it failed, and in what words. */
+/* Reports one check's outcome: how often it failed, in the given words. */
 static void tell_check(const struct invocation *invocation, const char *name, int64_t count,
                        const char *words)
 {
@@ -129,7 +130,7 @@ static enum status run_check(const struct invocation *invocation, struct databas
     return STATUS_DONE;
 }
 
-/* What SQLite finds by looking at every page: the loader does not read them all. */
+/* Has SQLite check every page, since the loader does not read them all. */
 static enum status check_pages(const struct invocation *invocation, struct database *database,
                                uint64_t *differences)
 {
@@ -166,7 +167,7 @@ static void check_start(const struct invocation *invocation, struct database *da
     free(words);
 }
 
-/* Whatever a step finds, the next one may say more. */
+/* Whatever a step finds, the next one may find more. */
 static enum status recount(const struct invocation *invocation, struct database *database)
 {
     uint64_t differences = 0;

@@ -1,5 +1,5 @@
-/* Builds the line of a command. The arguments come from a command line, so from anyone whom a
- * script quotes. */
+/* Builds the line of a command. The arguments come from a command line, so from anyone whose words
+ * a script quotes. */
 #include "tools/tallyctl/request.h"
 
 #include "proto/line.h"

@@ -10,7 +10,7 @@
 
 /* len counts the LF that ends the line; there is no NUL. */
 struct request {
-    int file; /* an open file that is passed along; -1 for none */
+    int file; /* an open file to pass along; -1 for none */
     size_t len;
     char line[PROTO_ADMIN_LINE_MAX];
 };
@@ -18,17 +18,17 @@ struct request {
 /* Begins with the command's word, and passes no file. */
 void request_start(struct request *request, const char *command);
 
-/* Adds a word. STATUS_USAGE, and the reason is told, if it is empty, has white space or control
- * characters, is not UTF-8 or makes the line too long. */
+/* Adds a word. STATUS_USAGE, with a message, if it is empty, has white space or control characters,
+ * is not UTF-8 or makes the line too long. */
 enum status request_word(struct request *request, const char *word) CHECKED;
 
 /* Adds text, which may have spaces and TABs. */
 enum status request_text(struct request *request, const char *text) CHECKED;
 
-/* Adds who votes and the ballot's key, where the invocation names them. */
+/* Adds the voter and the ballot's key, if the invocation names them. */
 enum status request_voter(struct request *request, const struct invocation *invocation) CHECKED;
 
-/* Whether text can be a title or label: STATUS_USAGE, and it is told, if not. */
+/* Whether text can be a title or label: STATUS_USAGE, with a message, if not. */
 enum status request_judge_text(const char *text) CHECKED;
 
 #endif

@@ -1,4 +1,4 @@
-/* `results`: what polls came to, a row a choice, for minutes and spreadsheets. */
+/* `results`: the results of polls, a row a choice, for minutes and spreadsheets. */
 #include "tools/tallyctl/csv.h"
 #include "tools/tallyctl/output.h"
 #include "tools/tallyctl/polls.h"
@@ -88,7 +88,7 @@ enum status command_results(const struct invocation *invocation)
                               .is_json = invocation->json || invocation->format == EXPORT_JSON};
     enum status status = polls_each(invocation, print_poll, &results);
     if (status == STATUS_DONE)
-        print_heading(&results); /* though there be no polls */
+        print_heading(&results); /* even without polls */
     if (status == STATUS_DONE && results.has_hidden) {
         output_error("some counts are hidden until their polls are closed");
         status = STATUS_REFUSED;

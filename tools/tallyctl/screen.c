@@ -1,6 +1,6 @@
-/* The terminal's other screen: enter, draw frames, leave. Every way out of tallyctl while it is on
- * comes by screen_leave: signals are caught (interrupt.h), and each message of an error leaves
- * first. */
+/* The terminal's other screen: enter, draw frames, leave. While it is on, every way out of tallyctl
+ * goes through screen_leave: signals are caught (interrupt.h), and each error message leaves the
+ * screen first. */
 #include "tools/tallyctl/screen.h"
 
 #include "tools/tallyctl/interrupt.h"
@@ -29,9 +29,9 @@ void screen_enter(void)
     on = true;
 }
 
-/* Every line of a frame ends in LF. A line is cleared before it is written: behind one that fills
- * the row the cursor stands on its last column still, which clearing would take away. The
- * terminal's last row tells if some did not fit; it has no LF of its own, which would scroll. */
+/* Every line of a frame ends in LF. A line is cleared before it is written: after a line that fills
+ * the row, the cursor still stands on the last column, which clearing would erase. The terminal's
+ * last row tells if some lines did not fit; it has no LF of its own, which would scroll. */
 void screen_draw(const char *frame)
 {
     const char *line = frame;

@@ -1,10 +1,11 @@
-/* A terminal that is redrawn in place. It uses the terminal's other screen, so that what stood
- * there before comes back; the last frame stays behind it. Standard output is one, so all this is
- * too. */
+/* A terminal that is redrawn in place. It uses the terminal's other screen, so that the earlier
+ * text comes back, with the last frame behind it. There is one standard output, so there is one
+ * screen. */
 #ifndef TALLYCAST_TOOLS_TALLYCTL_SCREEN_H
 #define TALLYCAST_TOOLS_TALLYCTL_SCREEN_H
 
-/* Takes the terminal over, and the signals that would leave it in disorder (interrupt.h). */
+/* Takes over the terminal, and catches the signals that would leave it in disorder
+ * (interrupt.h). */
 void screen_enter(void);
 
 /* Draws a frame: lines, each ended by LF. Those that don't fit on the screen are left out. */
@@ -14,7 +15,7 @@ void screen_draw(const char *frame);
  * stay caught until interrupt_release. */
 void screen_leave(void);
 
-/* Stops the process, as Ctrl-Z is meant to, with the terminal in order meanwhile. */
+/* Stops the process, as Ctrl-Z should, with the terminal in order meanwhile. */
 void screen_suspend(void);
 
 #endif

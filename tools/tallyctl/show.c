@@ -13,7 +13,7 @@ static void print_plain(const struct tally_row *tally)
         printf("%s\t%" PRIu64 "\n", tally->choices[i].text, tally->counts[i]);
 }
 
-/* Programs that read plain columns need no titles, so these are not asked for. */
+/* Programs that read plain columns need no titles, so it does not ask for them. */
 static enum status show(const struct invocation *invocation, struct client *client,
                         struct view *view)
 {
@@ -54,7 +54,7 @@ enum status command_show(const struct invocation *invocation)
     return status;
 }
 
-/* What `polls` does with each poll. */
+/* The output of `polls`, poll by poll. */
 struct listing {
     bool json;
     struct columns *columns;

@@ -20,7 +20,7 @@ struct sample {
     struct server_stats stats;
 };
 
-/* What matters first, in words. */
+/* The most important figures first, in words. */
 enum unit { UNIT_COUNT, UNIT_SECONDS, UNIT_US, UNIT_NS, UNIT_BYTES };
 static const struct summary_row {
     const char *words;
@@ -46,7 +46,7 @@ static const struct summary_row {
 };
 enum { SUMMARY_COUNT = sizeof(summary) / sizeof(summary[0]) };
 
-/* The names that only ever rise while the server runs, so that a rate means something. */
+/* Whether a value only rises while the server runs, so that a rate means something. */
 static bool is_counter(const char *name)
 {
     static const char *const counters[] = {
@@ -208,7 +208,7 @@ static void print_sample(const struct invocation *invocation, const struct sampl
     columns_free(columns);
 }
 
-/* Waits for the next second. Nothing is due from the server, but its closing must be seen. */
+/* Waits for the next second. No reply is due, but the server's closing must be seen. */
 static enum status wait_until(struct client *client, uint64_t due_ns)
 {
     struct reply reply;

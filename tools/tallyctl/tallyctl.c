@@ -1,6 +1,6 @@
-/* tallyctl, the administrator's client of tallycast: main, the options and the table of commands. A
- * command line is taken apart here; the command then does its work in command_NAME and says how it
- * ended. */
+/* tallyctl, the administrator's client of tallycast: main, the options and the table of commands.
+ * It takes the command line apart; the command then does its work in command_NAME and returns how
+ * it ended. */
 #include "tools/tallyctl/tallyctl.h"
 
 #include "base/clock.h"
@@ -15,14 +15,14 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Where the admin socket is looked for unless one is named: beside the database in the current
- * directory, and where the systemd unit has it. */
+/* The places to look for the admin socket unless one is named: beside the database in the current
+ * directory, and where the systemd unit puts it. */
 #define BESIDE_DATABASE "tallycast.db.sock"
 #define OF_THE_UNIT     "/run/tallycast/admin.sock"
 
 enum { PATIENCE_S = 10 };
 
-/* What a command takes beside the options that may stand anywhere. */
+/* The options that a command takes beside those that may stand anywhere. */
 enum command_option {
     OPTION_COUNT = 1 << 0,
     OPTION_DURATION = 1 << 1, /* --timeout is how long it runs */
@@ -34,9 +34,9 @@ enum command_option {
     OPTION_TITLE = 1 << 7,
     OPTION_ALL = 1 << 8,
     OPTION_YES = 1 << 9,
-    OPTION_SLOW = 1 << 10, /* the server's answer may take long */
+    OPTION_SLOW = 1 << 10, /* the server may take long to answer */
     OPTIONS_BEFORE =
-        1 << 11, /* what follows the first argument is text, though it begin with a dash */
+        1 << 11, /* the arguments after the first are text, even if one begins with a dash */
 };
 
 enum { MANY = 1 << 20 };
@@ -60,7 +60,7 @@ enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
 static const struct option_info {
     const char *name;
     const char *argument; /* NULL if it has none */
-    char letter;          /* what getopt_long returns */
+    char letter;          /* returned by getopt_long */
     bool is_short;        /* the letter may be typed, too */
     unsigned scope;       /* its command_option, or 0 if it may stand anywhere */
     const char *meaning;
@@ -86,7 +86,7 @@ static const struct option_info {
 };
 enum { OPTION_INFO_COUNT = sizeof(options) / sizeof(options[0]) };
 
-/* What the options asked for, beside what goes into the invocation. */
+/* The wishes of options that don't go into the invocation. */
 struct wishes {
     bool help;
     bool version;
@@ -157,7 +157,7 @@ static enum status set_timeout(struct wishes *wishes, const char *text)
     return STATUS_DONE;
 }
 
-/* What a time limit means depends on the command. */
+/* Applies --timeout, whose meaning depends on the command. */
 static void apply_timeout(const struct tallyctl_command *command, const struct wishes *wishes,
                           struct invocation *invocation)
 {
@@ -240,8 +240,8 @@ static void list_options(unsigned scope, struct option list[OPTION_INFO_COUNT + 
 }
 
 /* Takes the options off argv (argv[0] is skipped) and sets *first to the first argument. With
- * `mixed` they may stand between the arguments, which are moved behind them; else they end at the
- * first one. */
+ * `mixed`, options may stand between the arguments, which are moved behind them; otherwise options
+ * end at the first argument. */
 static enum status take_options(int argc, char **argv, unsigned scope, bool mixed,
                                 struct invocation *invocation, struct wishes *wishes, int *first)
 {
@@ -304,7 +304,7 @@ static enum status run_command(int argc, char **argv, struct invocation *invocat
     return command->run(invocation);
 }
 
-/* Nobody's absence is judged here: of two sockets that are not there, the first is asked for. */
+/* A missing socket is no error here: if neither exists, this returns the first. */
 static const char *default_admin(void)
 {
     const char *named = getenv("TALLYCAST_ADMIN");
@@ -348,6 +348,6 @@ int main(int argc, char **argv)
     if (status == STATUS_DONE)
         status = flushed;
     interrupt_release();
-    /* Still here after a signal: it is one that doesn't end processes. */
+    /* Still here after a signal: it was one that doesn't end processes. */
     return status == STATUS_INTERRUPTED ? STATUS_REFUSED : (int)status;
 }

@@ -1,4 +1,4 @@
-/* What the commands of tallyctl are given, and how each one ends. One thread. */
+/* The invocation that a command of tallyctl gets, and the status with which it ends. One thread. */
 #ifndef TALLYCAST_TOOLS_TALLYCTL_H
 #define TALLYCAST_TOOLS_TALLYCTL_H
 
@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 /* How a command, or a step of it, ended. Up to STATUS_NO_CONNECTION these are the exit statuses,
- * and whoever returns one other than STATUS_DONE has said why on standard error. */
+ * and a function that returns one other than STATUS_DONE has said why on standard error. */
 enum status {
     STATUS_DONE,
     STATUS_REFUSED, /* by the server, the system or a file; or a recount found a difference */
@@ -30,16 +30,16 @@ struct invocation {
     bool watch;
     bool all;
     bool yes;
-    bool raw;          /* CSV as it is: formulas stay formulas */
+    bool raw;          /* raw CSV: formulas stay formulas */
     bool bom;          /* CSV begins with a byte order mark */
     const char *voter; /* NULL if none is named */
     const char *key;   /* of the ballot; likewise */
     const char *title; /* likewise */
     enum export_format format;
-    uint64_t count;       /* changes after which to end; 0 = no limit */
-    uint64_t connect_ns;  /* for which a connection is waited for, */
+    uint64_t count;       /* ends after so many changes; 0 = no limit */
+    uint64_t connect_ns;  /* how long to wait for a connection, */
     uint64_t patience_ns; /* and a reply; UINT64_MAX = for ever */
-    uint64_t deadline_ns; /* of the monotonic clock, when to end; UINT64_MAX = never */
+    uint64_t deadline_ns; /* when to end, on the monotonic clock; UINT64_MAX = never */
     int argc;             /* the arguments of the command, its name and options left out */
     char **argv;
 };

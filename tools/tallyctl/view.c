@@ -50,7 +50,7 @@ static void take_setting(struct view *view, struct span rest)
     free(name);
 }
 
-/* The row's count is left alone: the tally has it. */
+/* Ignores the row's count: the tally has it. */
 static void take_choice(struct view *view, struct span rest)
 {
     if (view->choice_count == PROTO_CHOICES_MAX)
@@ -61,7 +61,7 @@ static void take_choice(struct view *view, struct span rest)
     choice->label = copy_span(rest);
 }
 
-/* Rows of kinds that are not known yet are passed over. */
+/* Rows of unknown kinds are ignored. */
 static void take_description(struct span row, void *context)
 {
     struct view *view = context;
@@ -101,7 +101,7 @@ struct line {
     const char *mark; /* "leads", "tied" or "" */
 };
 
-/* The columns of a poll's lines, and what there is room for. */
+/* The widths of a poll's columns, and which of them have room. */
 struct layout {
     size_t label;
     size_t count;
@@ -134,7 +134,7 @@ static uint64_t most_of(const struct tally_row *tally)
     return most;
 }
 
-/* The label of a choice of the tally: its name, where DESCRIBE tells no other. */
+/* The label of a choice of the tally: its name, if DESCRIBE tells no other. */
 static const char *label_of(const struct view *view, unsigned i)
 {
     const char *name = view->tally.choices[i].text;
@@ -159,7 +159,7 @@ static void prepare_line(struct line *line, const struct view *view, unsigned i,
 /* Two spaces before each cell. */
 enum { GAP = 2, PERCENT_COLUMNS = TEXT_PERCENT_SIZE - 1, MARK_COLUMNS = sizeof "leads" - 1 };
 
-/* Takes a cell off the columns that are left, if they have room for it. */
+/* Takes a cell off the remaining columns, if they have room for it. */
 static bool takes(size_t *left, size_t cell)
 {
     bool fits = *left >= GAP + cell;
@@ -167,8 +167,8 @@ static bool takes(size_t *left, size_t cell)
     return fits;
 }
 
-/* The count goes before all else. Labels take at most 40% of a wide line, and of a narrow one what
- * the counts leave; the bar takes the rest. */
+/* The count has precedence. Labels take at most 40% of a wide line, and in a narrow one what the
+ * counts leave; the bar takes the rest. */
 static struct layout lay_out(const struct line *lines, unsigned count, unsigned columns)
 {
     struct layout layout = {0};
@@ -302,7 +302,7 @@ json_t *view_label_json(const struct view *view, unsigned choice)
     return text_json(view->choices[choice].label);
 }
 
-/* What DESCRIBE tells, each choice with its count from the tally, or null while that is hidden. */
+/* The choices by DESCRIBE, each with its count from the tally, or null while that is hidden. */
 static json_t *described_choices(const struct view *view)
 {
     json_t *choices = json_array();

@@ -1,4 +1,4 @@
-/* What tallyctl knows of a poll, from SHOW or a push and from DESCRIBE, and the ways to show it. */
+/* A view of a poll: its data from SHOW or a push and from DESCRIBE, and the ways to show it. */
 #ifndef TALLYCAST_TOOLS_TALLYCTL_VIEW_H
 #define TALLYCAST_TOOLS_TALLYCTL_VIEW_H
 
@@ -14,8 +14,8 @@ struct view_choice {
     char *label; /* owned */
 };
 
-/* What is known of one poll. All zero is a poll of which nothing is known. The tally is good once a
- * caller has set it. */
+/* The known data of one poll. All zero is a poll of which nothing is known. The tally is valid once
+ * a caller has set it. */
 struct view {
     struct tally_row tally;
     char *title;      /* owned; NULL until described */
@@ -31,8 +31,8 @@ void view_clear(struct view *view);
 /* Asks the server for the title, labels and settings, with the choices as they were created. */
 enum status view_describe(struct view *view, struct client *client, const char *name) CHECKED;
 
-/* Draws title, state, and a line with a bar for each choice, none wider than `columns` as long as
- * that leaves room for the numbers. */
+/* Draws title, state, and a line with a bar for each choice, none wider than `columns` if that
+ * leaves room for the numbers. */
 void view_draw(const struct view *view, unsigned columns, FILE *out);
 
 /* The choice that leads: its place, or -1 if there is none (no ballots, hidden, or a tie). */

@@ -1,7 +1,7 @@
 /* `watch`: subscribes, and shows each change: redrawn in place on a terminal, a line each to a
- * pipe. Titles and labels, which are not pushed, are asked for over a second connection, so that no
- * reply has to be told from a push. A terminal or reader that is slow costs nobody anything: the
- * server then sends the newest only. */
+ * pipe. Titles and labels, which are not pushed, come over a second connection, so that no reply
+ * has to be told from a push. A slow terminal or reader costs nobody anything: the server then
+ * sends only the newest. */
 #include "base/clock.h"
 #include "tools/tallyctl/client.h"
 #include "tools/tallyctl/interrupt.h"
@@ -14,19 +14,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How old a title may be when its poll changes. */
+/* The greatest age of a title when its poll changes. */
 #define DESCRIPTION_MAX_AGE_NS (2ull * NS_PER_S)
 
-/* Of how many polls the screen keeps what it would draw: more than any terminal has room for. */
+/* The number of polls that the screen keeps for drawing: more than any terminal has room for. */
 enum { DRAWN_MAX = 256 };
 
-/* Between two tries to reach a server that is gone. */
+/* The time between two tries to reach a server that is gone. */
 #define TRY_AGAIN_NS (500ull * NS_PER_MS)
 
 struct watched {
     struct name name;
     uint64_t seq;      /* of the last push */
-    struct view *view; /* owned; NULL where nothing is to be drawn */
+    struct view *view; /* owned; NULL if nothing is drawn */
 };
 
 struct watch {
@@ -34,16 +34,16 @@ struct watch {
     bool on_screen;
     struct client *client;    /* subscribed */
     struct client *describer; /* NULL unless on_screen */
-    struct watched *polls;    /* owned; in the order in which they were first heard of */
+    struct watched *polls;    /* owned; in the order in which they first appeared */
     size_t count;
     size_t room;
     int asked;       /* SUBSCRIBEs that were sent, */
     int answered;    /* and those of them that were answered */
-    size_t expected; /* polls whose first push tells how it is now, which is no change */
+    size_t expected; /* polls whose first push tells the present state, which is no change */
     uint64_t changes;
     bool is_stale;           /* the screen */
     bool is_lost;            /* the server is gone, and awaited */
-    struct tally_row pushed; /* the push at hand */
+    struct tally_row pushed; /* the present push */
 };
 
 /* ---- Subscribing ---- */
@@ -73,7 +73,7 @@ static enum status subscribe_one(struct watch *watch, const char *poll)
     return status;
 }
 
-/* The poll of the SUBSCRIBE that is answered next: replies come in the order of the commands. */
+/* The poll whose SUBSCRIBE is answered next: replies come in the order of the commands. */
 static const char *next_answered(const struct watch *watch)
 {
     const struct invocation *invocation = watch->invocation;
@@ -84,7 +84,7 @@ static const char *next_answered(const struct watch *watch)
     return NULL;
 }
 
-/* The replies are taken by the loop, for pushes may come between them. */
+/* The loop takes the replies, since pushes may come between them. */
 static enum status subscribe(struct watch *watch)
 {
     const struct invocation *invocation = watch->invocation;
@@ -147,7 +147,7 @@ static enum status take_push(struct watch *watch, struct span text)
     bool is_first = !poll && watch->count < watch->expected;
     if (!poll)
         poll = add_poll(watch, &pushed->poll);
-    if (poll->seq == pushed->seq) /* a new connection begins with what was told before */
+    if (poll->seq == pushed->seq) /* a new connection begins with known tallies */
         return STATUS_DONE;
     poll->seq = pushed->seq;
     if (poll->view)
@@ -230,7 +230,7 @@ static enum status draw(struct watch *watch)
     return status;
 }
 
-/* A new size or a return from Ctrl-Z calls for a redraw; what is fatal ends the watch. */
+/* A new size or a return from Ctrl-Z calls for a redraw; a fatal signal ends the watch. */
 static enum status take_interrupt(struct watch *watch)
 {
     int signal_number = interrupt_take();
@@ -271,7 +271,7 @@ static void close_clients(struct watch *watch)
     watch->asked = watch->answered = 0;
 }
 
-/* Both connections, and the subscriptions. */
+/* Makes both connections and the subscriptions anew. */
 static enum status connect_again(struct watch *watch)
 {
     enum status status = client_open_quietly(watch->invocation, &watch->client);
@@ -293,7 +293,7 @@ static void tell(struct watch *watch, bool is_lost)
                              : "the server is there again");
 }
 
-/* Until the next try, or the end. */
+/* Waits until the next try, or the end. */
 static enum status rest(struct watch *watch)
 {
     uint64_t deadline_ns = watch->invocation->deadline_ns;
@@ -323,7 +323,7 @@ static enum status reconnect(struct watch *watch)
 
 /* ---- from beginning to end ---- */
 
-/* All lines that are here go into one frame. */
+/* All lines that have arrived go into one frame. */
 static enum status follow_connection(struct watch *watch)
 {
     enum status status = STATUS_DONE;

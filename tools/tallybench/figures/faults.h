@@ -1,6 +1,6 @@
-/* What went wrong in a run: each violation of what the server promises, and each failure of the
- * load itself. All are counted; the first few of each kind (which is told by the format) are kept
- * as text, so that one that happens to every connection doesn't hide the others. Any thread. */
+/* The faults of a run: each violation of a promise of the server, and each failure of the load
+ * itself. All are counted; the first few of each kind (known by its format) are kept as text, so
+ * that a fault of every connection doesn't hide the others. Any thread. */
 #ifndef TALLYCAST_TOOLS_BENCH_FAULTS_H
 #define TALLYCAST_TOOLS_BENCH_FAULTS_H
 
@@ -19,7 +19,7 @@ struct faults {
 };
 #define FAULTS_INITIALIZER ((struct faults){.mutex = PTHREAD_MUTEX_INITIALIZER})
 
-/* One line for a person; what is too long is cut. The format is a literal. */
+/* One line for a person; a longer one is cut. The format is a literal. */
 void faults_add(struct faults *faults, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -1,5 +1,5 @@
-/* A figure that a scenario is judged by: its value in each repetition, its ratio to what it is
- * compared with, and what is asked of that. Pure. */
+/* A figure that a scenario is judged by: its value in each repetition, its ratio to a reference,
+ * and the ratio asked for. Pure. */
 #ifndef TALLYCAST_TOOLS_BENCH_FIGURE_H
 #define TALLYCAST_TOOLS_BENCH_FIGURE_H
 
@@ -26,15 +26,15 @@ struct figure {
     double values[FIGURE_REPEATS_MAX], ratios[FIGURE_REPEATS_MAX];
 };
 
-/* One more repetition. Dropped: those beyond FIGURE_REPEATS_MAX, and one whose ratio is to
- * nothing, and so no number. */
+/* Adds a repetition. Drops those beyond FIGURE_REPEATS_MAX, and any whose ratio is no number,
+ * having no reference. */
 void figure_add(struct figure *figure, double value, double ratio);
 
-/* The medians; 0 without repetitions. Of an even count, the mean of the two in the middle. */
+/* The medians; 0 without repetitions. For an even count, the mean of the two in the middle. */
 double figure_value(const struct figure *figure);
 double figure_ratio(const struct figure *figure);
 
-/* Whether the median of the ratio is as asked. True if nothing is asked, false if something is and
+/* Whether the ratio's median is as asked. True if nothing is asked; false if something is asked and
  * there is no repetition. */
 bool figure_met(const struct figure *figure);
 

@@ -18,7 +18,7 @@ struct hdr {
     _Atomic uint64_t buckets[HDR_BUCKETS];
 };
 
-/* What is told of a histogram; the same unit as its values. */
+/* The summary of a histogram, in the unit of its values. */
 struct hdr_summary {
     uint64_t count, p50, p90, p99, p999, max;
 };
@@ -26,18 +26,18 @@ struct hdr_summary {
 /* Writer: counts one value. */
 void hdr_record(struct hdr *hdr, uint64_t value);
 
-/* Any thread: the value below or at which `quantile` (0 to 1) of the values lie, within 1%, never
- * above the maximum; 0 if there are none. */
+/* Any thread: the value at or below which the share `quantile` (0 to 1) of the values lies, within
+ * 1%, never above the maximum; 0 if there are none. */
 uint64_t hdr_quantile(const struct hdr *hdr, double quantile);
 
 /* Any thread: the usual quantiles. */
 struct hdr_summary hdr_summarize(const struct hdr *hdr);
 
-/* Writer of `sum`: adds what another one counted. */
+/* Writer of `sum`: adds the counts of another one. */
 void hdr_add(struct hdr *sum, const struct hdr *other);
 
-/* Writer of `since` and `seen`: sets `since` to what `hdr` counted after the last such call with
- * the same `seen` (all zero at first). Of these the maximum is known within 1% only. */
+/* Writer of `since` and `seen`: sets `since` to the values that `hdr` counted after the last such
+ * call with the same `seen` (all zero at first). Their maximum is known only within 1%. */
 void hdr_take_since(struct hdr *since, const struct hdr *hdr, struct hdr *seen);
 
 #endif

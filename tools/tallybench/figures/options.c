@@ -145,7 +145,7 @@ static void list_options(unsigned command, struct option list[ROW_COUNT + 2])
     list[count] = (struct option){0};
 }
 
-/* What one option alone can't know. */
+/* Checks options against each other. */
 static bool agree(const struct options *options, unsigned command, char error[OPTIONS_ERROR_MAX])
 {
     const char *wrong = NULL;
@@ -168,7 +168,7 @@ static bool agree(const struct options *options, unsigned command, char error[OP
     return !wrong;
 }
 
-/* What a value should have been. */
+/* Describes the values that an option takes. */
 static void describe(const struct row *row, const char *text, char error[OPTIONS_ERROR_MAX])
 {
     int len = snprintf(error, OPTIONS_ERROR_MAX, "--%s: '%.80s' is not ", row->name, text);

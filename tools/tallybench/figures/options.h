@@ -24,15 +24,15 @@ struct options {
     const char *target, *http, *admin, *serve, *directory, *only, *listen, *database, *json,
         *report;
     bool compare_naive;
-    char **server_arguments; /* what follows `--`; NULL ends it */
+    char **server_arguments; /* the arguments after `--`; NULL ends them */
 };
 
 enum options_outcome { OPTIONS_GO, OPTIONS_HELP, OPTIONS_WRONG };
 
 enum { OPTIONS_ERROR_MAX = 256 };
-enum { OPTIONS_USAGE_STATUS = 2 }; /* the exit status where the command line is wrong */
+enum { OPTIONS_USAGE_STATUS = 2 }; /* the exit status if the command line is wrong */
 
-/* The defaults of `tallybench run`; of every option that is not for it, too. */
+/* The defaults of `tallybench run`; also of options that are not for it. */
 void options_init(struct options *options);
 
 /* Reads a command's arguments; argv[0] is skipped. OPTIONS_HELP: --help is among them.
@@ -43,13 +43,13 @@ enum options_outcome options_parse(struct options *options, enum options_command
 /* Prints a command's options on standard output. */
 void options_print(enum options_command command);
 
-/* Those that vote, by whatever protocol. */
+/* The number of voters, by any protocol. */
 uint64_t options_voters(const struct options *options);
 
 /* Whether any connection speaks HTTP. */
 bool options_need_http(const struct options *options);
 
-/* All connections that a run holds at a time, those of --churn left aside. */
+/* All connections that a run holds at a time, without those of --churn. */
 uint64_t options_connections(const struct options *options);
 
 #endif

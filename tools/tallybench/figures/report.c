@@ -26,7 +26,7 @@ enum {
     LINE_BOTTOM = 22,
     LINE_TOP = 10,
     TICKS = 4,
-    LEAST_NS = 10000, /* below it times are not worth telling apart */
+    LEAST_NS = 10000, /* times below are not worth telling apart */
 };
 
 static const char style[] =
@@ -88,13 +88,13 @@ static void put_text(FILE *out, const char *text)
             fputs("&quot;", out);
             break;
         default:
-            /* What a broken server sent may hold anything. */
+            /* A broken server may have sent any bytes. */
             fputc((unsigned char)*text < ' ' ? ' ' : *text, out);
         }
     }
 }
 
-/* Puts the letter that a page can have into a time. There must be room for a byte more. */
+/* Puts the letter µ, which a page can show, into a time. There must be room for one more byte. */
 static const char *with_micro(char *text)
 {
     char *micro = strstr(text, " us");
@@ -135,7 +135,7 @@ static void put_head(FILE *out)
     fputs("</p>\n", out);
 }
 
-/* ---- what it comes to ---- */
+/* ---- verdicts ---- */
 
 static void put_card(FILE *out, const char *value, const char *what)
 {

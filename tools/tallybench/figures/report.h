@@ -1,5 +1,5 @@
 /* Results as one self-contained HTML page: a table, and charts in SVG, readable in light and dark,
- * with no script and nothing from elsewhere. Main thread. */
+ * without scripts or anything from elsewhere. Main thread. */
 #ifndef TALLYCAST_TOOLS_BENCH_REPORT_H
 #define TALLYCAST_TOOLS_BENCH_REPORT_H
 

@@ -1,4 +1,4 @@
-/* What a run found, for people and for programs. Main thread. */
+/* A run's results, for people and for programs. Main thread. */
 #ifndef TALLYCAST_TOOLS_BENCH_RESULT_H
 #define TALLYCAST_TOOLS_BENCH_RESULT_H
 
@@ -10,7 +10,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
-/* A look at the figures while the run goes on: over the time since the one before. */
+/* A sample of the figures while the run goes on, over the time since the one before. */
 struct result_sample {
     double at_s; /* since measuring began */
     double ballots_per_s, pushes_per_s, events_per_s;
@@ -18,7 +18,7 @@ struct result_sample {
 };
 
 struct result {
-    struct options options;     /* that it was run with */
+    struct options options;     /* of the run */
     double seconds;             /* measured */
     uint64_t acknowledged;      /* ballots, of the whole run */
     uint64_t http_acknowledged; /* those of them over HTTP */
@@ -29,7 +29,8 @@ struct result {
     uint64_t churned;    /* short connections that were greeted */
     struct hdr_summary ack_ns, freshness_ns, late_ns, connect_ns;
     struct hdr_summary http_ack_ns, sse_freshness_ns; /* over HTTP; the ones above leave it out */
-    /* RSS before anyone connected, once all were connected, when measuring ended; the most seen. */
+    /* RSS before anyone connected, once all were connected, and when measuring ended; and the most
+     * seen. */
     uint64_t rss_before, rss_connected, rss_after, rss_max;
     double cpu_cores;  /* the server's while measured: 1 is one core */
     double load_cores; /* the same of this process */
@@ -43,10 +44,11 @@ struct result {
 
 void result_free(struct result *result);
 
-/* Whether the run held all that was checked. */
+/* Whether the run passed all checks. */
 bool result_good(const struct result *result);
 
-/* The table for people; of one that could not be measured, only why, on standard error. */
+/* Prints the table for people; for a run that could not be measured, only the reason, on standard
+ * error. */
 void result_print(const struct result *result, FILE *out);
 
 /* The same as JSON, with the names that tallybench(1) documents. The caller owns the reference. */

@@ -1,5 +1,5 @@
-/* Short connections (see churn.h). Slots are used again; when all wait for their greeting,
- * what is due waits too, so a server that does not greet is not sent connections without end. */
+/* Short connections (see churn.h). Slots are used again; when all wait for their greeting, due
+ * connections wait too, so a server that does not greet does not get connections without end. */
 #include "tools/tallybench/load/churn.h"
 
 #include "base/clock.h"
@@ -27,7 +27,7 @@ struct churn *churn_new(struct lane *lane, uint64_t first_source)
     struct churn *churn = must_calloc(1, sizeof *churn);
     churn->lane = lane;
     churn->pace.rate = lane->load->options->churn;
-    /* Closed ones keep their ports for a minute: they get addresses of their own. */
+    /* Closed connections keep their ports for a minute, so churn has addresses of its own. */
     churn->next_source = (first_source / TARGET_PORTS + 1) * TARGET_PORTS;
     for (unsigned i = 0; i < SLOTS; i++) {
         churn->slots[i].role = ROLE_CHURN;

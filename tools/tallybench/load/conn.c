@@ -1,5 +1,5 @@
-/* The load's connections (see conn.h). An error or end that the server causes is a fault of
- * the run, told here once; the connection is closed then, and its owner sees that by its state. */
+/* The load's connections (see conn.h). An error or end that the server causes is a fault of the
+ * run, reported here once. The connection is then closed, and its owner sees that by its state. */
 #include "tools/tallybench/load/conn.h"
 
 #include "base/clock.h"
@@ -33,7 +33,7 @@ const char *bench_conn_name(const struct bench_conn *conn)
     return name;
 }
 
-/* Edge-triggered: epoll looks at a socket once for what comes, and not again to see that it was
+/* Edge-triggered: epoll reports input once when it comes, and does not check again whether it was
  * read. So where a read may have left something, bench_conn_look_again must be called. */
 static int watch(struct bench_conn *conn, struct lane *lane, int operation, uint32_t events)
 {
@@ -53,8 +53,8 @@ int bench_conn_open(struct bench_conn *conn, struct lane *lane, uint64_t source)
     conn->state = BENCH_CONN_OPENED;
     if (http)
         conn->replies = http_replies_new();
-    /* The greeting comes by itself, so there is no need to wait for the connection first; nor with
-     * HTTP, since a request that can't be sent yet is kept. */
+    /* There is no need to wait for the connection first: the greeting comes by itself, and with
+     * HTTP a request that can't be sent yet is kept. */
     return watch(conn, lane, EPOLL_CTL_ADD, EPOLLIN);
 }
 
@@ -107,7 +107,7 @@ bool bench_conn_read(struct bench_conn *conn, struct lane *lane, size_t most, st
     return true;
 }
 
-/* Takes what is before a mark of so many bytes, which is NULL where the input ends before it. */
+/* Takes the part before a mark of so many bytes; the mark is NULL if the input ends before it. */
 static bool take_until(struct bench_conn *conn, struct span *input, const char *mark, size_t len,
                        struct span *piece)
 {

@@ -12,7 +12,7 @@
 struct http_replies;
 struct lane;
 
-/* What a connection is for. */
+/* The purpose of a connection. */
 enum role {
     ROLE_VOTER,
     ROLE_SUBSCRIBER,
@@ -27,12 +27,12 @@ enum role {
 
 enum bench_conn_state {
     BENCH_CONN_NEW,    /* no socket yet */
-    BENCH_CONN_OPENED, /* until the greeting has come; of HTTP, the first reply */
+    BENCH_CONN_OPENED, /* until the greeting has come, or with HTTP the first reply */
     BENCH_CONN_READY,
     BENCH_CONN_CLOSED,
 };
 
-/* The first member of what each role needs. */
+/* The first member of each role's struct. */
 struct bench_conn {
     int fd;
     enum role role;
@@ -57,31 +57,31 @@ int bench_conn_open(struct bench_conn *conn, struct lane *lane, uint64_t source)
 /* Tells the run that bench_conn_open failed, by errno. */
 void bench_conn_tell_failure(const struct bench_conn *conn, struct lane *lane);
 
-/* Reads once, at most `most` bytes (0: as much as fits). Sets *input to what came, behind what was
- * kept, in the lane's buffer; valid until the lane reads again. False if nothing came; if the
- * server has closed the connection, it is closed here too, which is a fault. */
+/* Reads once, at most `most` bytes (0: as much as fits). Sets *input to the bytes that came, behind
+ * those that were kept, in the lane's buffer; valid until the lane reads again. False if nothing
+ * came; if the server has closed the connection, it is closed here too, which is a fault. */
 bool bench_conn_read(struct bench_conn *conn, struct lane *lane, size_t most, struct span *input);
 
-/* Has the next wait for events tell of the socket again, if there is something to read. */
+/* Makes the next wait for events report the socket again, if there is something to read. */
 void bench_conn_look_again(struct bench_conn *conn, struct lane *lane);
 
-/* Takes a whole line off the input, without its LF. At the end of the input it keeps what is left
- * for the next read, and returns false. */
+/* Takes a whole line off the input, without its LF. At the end of the input it keeps the rest for
+ * the next read, and returns false. */
 bool bench_conn_line(struct bench_conn *conn, struct span *input, struct span *line);
 
-/* The same up to an empty line, of which and of whose LF before it `block` is free. */
+/* The same up to an empty line; `block` includes neither that nor the LF before it. */
 bool bench_conn_block(struct bench_conn *conn, struct span *input, struct span *block);
 
-/* Sends bytes; keeps and later sends what the kernel does not take. */
+/* Sends bytes; keeps the bytes that the kernel does not take, and sends them later. */
 void bench_conn_send(struct bench_conn *conn, struct lane *lane, const char *bytes, size_t len);
 
-/* Goes on with what was kept. True if nothing is left. */
+/* Goes on sending the kept bytes. True if nothing is left. */
 bool bench_conn_flush(struct bench_conn *conn, struct lane *lane);
 
 /* Stops watching the socket for input. */
 void bench_conn_ignore(struct bench_conn *conn, struct lane *lane);
 
-/* Closes; what is open in the kernel is freed. */
+/* Closes, and frees the kernel's resources. */
 void bench_conn_close(struct bench_conn *conn);
 
 /* "subscriber 17", for messages; static storage of the thread. */

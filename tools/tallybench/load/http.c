@@ -1,8 +1,8 @@
 /* HTTP as the load speaks it (see http.h).
  *
- * llhttp is stopped at the end of each reply, and at the end of a head behind which the body has no
- * end of its own: what comes then is the caller's. It keeps its place between reads, so a reply may
- * come in any pieces. */
+ * llhttp is stopped at the end of each reply, and at the end of a head whose body has no end of its
+ * own: the bytes after that are the caller's. It keeps its place between reads, so a reply may come
+ * in any pieces. */
 #include "tools/tallybench/load/http.h"
 
 #include "tools/lib/memory.h"
@@ -14,7 +14,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { NAME_SIZE = 16 }; /* of a header that is looked at */
+enum { NAME_SIZE = 16 }; /* of a header that is read */
 
 struct http_replies {
     llhttp_t parser;
@@ -51,7 +51,7 @@ static bool is_named(const struct http_replies *replies, const char *name)
            strncasecmp(replies->name, name, replies->name_len) == 0;
 }
 
-/* Appends what there is room for. */
+/* Appends as much as there is room for. */
 static void gather(char *out, size_t size, size_t *len, const char *at, size_t more)
 {
     if (more > size - *len)
@@ -60,7 +60,7 @@ static void gather(char *out, size_t size, size_t *len, const char *at, size_t m
     *len += more;
 }
 
-/* The same of a text, whose NUL is within `size`. */
+/* The same for a text, whose NUL is within `size`. */
 static void gather_text(char *out, size_t size, size_t *len, const char *at, size_t more)
 {
     gather(out, size - 1, len, at, more);

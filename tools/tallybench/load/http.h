@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 enum {
-    HTTP_REQUEST_BYTES = 1024,    /* that a request may have */
-    HTTP_REPLY_BODY_BYTES = 1024, /* of a body, that are kept */
+    HTTP_REQUEST_BYTES = 1024,    /* the most that a request may have */
+    HTTP_REPLY_BODY_BYTES = 1024, /* the most that is kept of a body */
     HTTP_REPLY_TYPE_SIZE = 64,
     HTTP_REPLY_COOKIE_SIZE = 256,
 };
@@ -24,8 +24,8 @@ struct http_reply {
 enum http_take {
     HTTP_TAKE_PART,   /* the reply is not whole; all bytes were taken */
     HTTP_TAKE_REPLY,  /* a whole reply was taken */
-    HTTP_TAKE_STREAM, /* the head was taken of a reply whose body ends with the connection */
-    HTTP_TAKE_WRONG,  /* it is no reply: http_replies_why; nothing more can be taken */
+    HTTP_TAKE_STREAM, /* a head was taken, whose body ends with the connection */
+    HTTP_TAKE_WRONG,  /* it is no reply (http_replies_why), and no more can be taken */
 };
 
 /* The replies of one connection. */
@@ -52,7 +52,7 @@ struct http_ballot {
 };
 size_t http_put_ballot(char out[HTTP_REQUEST_BYTES], const struct http_ballot *ballot);
 
-/* Takes apart the reply to a ballot that must be counted as a new one: 201 with
+/* Parses the reply to a ballot that must be counted as a new one: 201 with
  * {"seq":N,"duplicate":false}. Returns NULL, or what is wrong. */
 const char *http_read_ballot_reply(const struct http_reply *reply, uint64_t *seq);
 

@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 enum {
-    CONNECTING_MAX = 128, /* connections that wait for their greeting */
+    CONNECTING_MAX = 128, /* connections that may wait for their greeting */
     EVENTS_MAX = 256,
     TICK_MIN_NS = 20000, /* between two wakes by the timer */
 };
@@ -101,8 +101,8 @@ static bool take_greeting(struct lane *lane, struct bench_conn *conn)
     return true;
 }
 
-/* The same of the first reply over HTTP: to a voter, a whole one; to a reader, the head of events,
- * behind which *input begins then. */
+/* The same for the first reply over HTTP: a voter gets a whole one; a reader gets the head of an
+ * event stream, and *input then begins behind it. */
 static bool take_first_reply(struct lane *lane, struct bench_conn *conn, struct span *input)
 {
     bool reads = conn->role != ROLE_HTTP_VOTER;
@@ -182,7 +182,7 @@ static void dispatch(struct lane *lane, struct bench_conn *conn, uint32_t events
     } else if (conn->state == BENCH_CONN_READY) {
         dispatch_by_role(lane, conn, events);
     }
-    /* One read took what came with the end, but not the end. */
+    /* One read took the bytes that came with the end, but not the end. */
     if (events & (EPOLLRDHUP | EPOLLHUP) &&
         (conn->state == BENCH_CONN_OPENED || conn->state == BENCH_CONN_READY))
         bench_conn_look_again(conn, lane);

@@ -27,8 +27,8 @@ struct lane {
     int epoll, timer, wake; /* wake: an eventfd, written by lane_wake */
     int news;               /* the main thread's eventfd: written when `done` moves on */
     _Atomic int done;       /* the last phase that this lane has completed, or -1 */
-    enum phase phase;       /* that the lane is in */
-    uint64_t armed_ns;      /* what the timer is set to */
+    enum phase phase;       /* the lane's present phase */
+    uint64_t armed_ns;      /* the instant that the timer is set to */
     uint64_t first_source;  /* connection number of the lane's first, for its source address */
     struct voters *voters;  /* NULL if it has none; the same below */
     struct readers *readers;
@@ -39,11 +39,11 @@ struct lane {
     unsigned conn_count, opened, greeted, subscribed_wanted, subscribed;
     struct lane_counters counters;
     struct hdr ack, freshness, late, connect; /* ns */
-    struct hdr http_ack, sse_freshness; /* the same of those over HTTP, which they leave out */
+    struct hdr http_ack, sse_freshness;       /* the same over HTTP, which the others leave out */
     char buffer[LANE_BUFFER_BYTES];
 };
 
-/* What a lane is to do. Voters are the whole run's or none; so is the churn. */
+/* A lane's share of the work. One lane has all voters of the run, and one all churn. */
 struct lane_work {
     bool votes, churns;
     struct lane_share subscribers, slow, stalled, sse, stalled_sse, idle;
@@ -53,7 +53,7 @@ struct lane_work {
 /* Makes a lane and starts its thread. Returns NULL with errno set if a system call fails. */
 struct lane *lane_start(struct load *load, const struct lane_work *work, int news);
 
-/* Main thread: has the lane look at the load's phase. */
+/* Main thread: makes the lane look at the load's phase. */
 void lane_wake(struct lane *lane);
 
 /* Main thread, in PHASE_STOP: waits for the thread's end. The figures stay until lane_free. */
@@ -69,7 +69,7 @@ static inline void lane_count(_Atomic uint64_t *counter, uint64_t number)
                           memory_order_relaxed);
 }
 
-/* A connection that is to be opened in PHASE_CONNECT; it stays its owner's. */
+/* Adds a connection to open in PHASE_CONNECT; its owner keeps it. */
 void lane_add(struct lane *lane, struct bench_conn *conn);
 
 #endif

@@ -1,5 +1,6 @@
-/* What the threads of a run share. The main thread makes it before the others start and frees it
- * after they have ended; who may touch what in between stands beside each member. */
+/* The data that the threads of a run share. The main thread makes it before the others start and
+ * frees it after they have ended. In between, the comment beside each member says which threads may
+ * touch it. */
 #ifndef TALLYCAST_TOOLS_BENCH_LOAD_H
 #define TALLYCAST_TOOLS_BENCH_LOAD_H
 
@@ -21,7 +22,7 @@ enum phase {
     PHASE_STOP,
 };
 
-/* A poll's last tally, as SHOW told it when every ballot had been answered. */
+/* A poll's last tally, by SHOW, after every ballot was answered. */
 struct load_last {
     uint64_t seq;
     struct buffer tally; /* without `+OK ` */
@@ -36,7 +37,7 @@ struct load {
     struct marks *marks;   /* of each poll; added by the voters' lane */
     struct faults faults;  /* any thread */
     _Atomic int phase;     /* written by the main thread */
-    /* Set before PHASE_VOTE, 0 until then. Measured is from begin_ns to before end_ns. */
+    /* Set before PHASE_VOTE, 0 until then. The measured time is from begin_ns to before end_ns. */
     uint64_t vote_ns, begin_ns, end_ns;
     struct load_last *lasts; /* of each poll; set before PHASE_SETTLE */
 };
@@ -47,7 +48,7 @@ static inline enum phase load_phase(struct load *load)
     return (enum phase)atomic_load_explicit(&load->phase, memory_order_acquire);
 }
 
-/* From PHASE_VOTE on, any thread: whether an instant is in the time that is measured. */
+/* From PHASE_VOTE on, any thread: whether an instant is within the measured time. */
 static inline bool load_measures(const struct load *load, uint64_t when_ns)
 {
     return when_ns >= load->begin_ns && when_ns < load->end_ns;

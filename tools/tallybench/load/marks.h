@@ -1,6 +1,6 @@
-/* Marked ballots: when a sample of a poll's ballots was acknowledged, for readers to tell how much
- * later a tally came that holds them. A list that only grows: one thread adds, any number of
- * readers each go through all of it, with no lock. */
+/* Marked ballots: the instants at which a sample of a poll's ballots was acknowledged, by which
+ * readers tell how much later a tally with them came. A list that only grows: one thread adds, any
+ * number of readers each go through all of it, with no lock. */
 #ifndef TALLYCAST_TOOLS_BENCH_MARKS_H
 #define TALLYCAST_TOOLS_BENCH_MARKS_H
 
@@ -25,7 +25,7 @@ struct marks {
     struct mark_chunk *first, *last;
 };
 
-/* Where a reader stands. */
+/* A reader's place in the list. */
 struct marks_cursor {
     const struct mark_chunk *chunk;
     unsigned at; /* in the chunk; MARKS_A_CHUNK: its successor's first */

@@ -1,5 +1,5 @@
-/* Which ballots are cast (see plan.h). The cursor steps without a division: this is on the
- * way of every ballot. */
+/* The plan of ballots (see plan.h). The cursor steps without a division: this is on the way of
+ * every ballot. */
 #include "tools/tallybench/load/plan.h"
 
 #include "proto/number.h"
@@ -118,7 +118,7 @@ char *plan_put_ballot(const struct plan *plan, const struct plan_cursor *cursor,
 {
     const struct plan_prefix *prefix =
         &plan->prefixes[cursor->poll * plan->choice_count + cursor->choice];
-    /* A copy of a known size is a few moves; what is too much of it is overwritten. */
+    /* A copy of a known size is a few moves; the surplus is overwritten. */
     memcpy(at, prefix->text, PLAN_PREFIX_MAX);
     at += prefix->len;
     if (plan->named == 0)

@@ -1,5 +1,5 @@
-/* The ballots of a run, decided beforehand: which voter votes where for what, so that the final
- * tally of each poll can be foretold from the acknowledgements alone. Pure.
+/* The ballots of a run, decided beforehand: each ballot's voter, poll and choice. So the
+ * acknowledgements alone determine the final tally of each poll. Pure.
  *
  * Each connection has voters of its own (with --identity=connection it is its only voter, and every
  * ballot counts). It goes through them round and round. In each round a voter's ballot goes to the
@@ -19,11 +19,11 @@ enum { PLAN_NAME_MAX = 40, PLAN_PREFIX_MAX = 64, PLAN_BALLOT_MAX = PLAN_PREFIX_M
 
 struct plan_poll {
     char name[PLAN_NAME_MAX];
-    uint64_t ballots; /* that must count, by what was acknowledged */
+    uint64_t ballots; /* that must count, by the acknowledgements */
     uint64_t *counts; /* the same of each choice; owned */
 };
 
-/* `VOTE poll choice` and what else of a ballot's line is the same for all voters. */
+/* `VOTE poll choice` and any other part of a ballot's line that is the same for all voters. */
 struct plan_prefix {
     char text[PLAN_PREFIX_MAX];
     size_t len;
@@ -47,19 +47,20 @@ struct plan_cursor {
     bool again;                        /* every voter has voted in every poll already */
 };
 
-/* `run` tells the names of this run's polls from those of others; NULL if there are no others. */
+/* `run` tells the names of this run's polls from those of other runs; NULL if there are no
+ * others. */
 void plan_init(struct plan *plan, const char *run, unsigned connections, unsigned polls,
                unsigned choices, uint64_t named);
 void plan_free(struct plan *plan);
 
-/* Writes a choice's name, NUL-terminated: a to z, a1 to z1, a2... Those of a poll with the most
+/* Writes a choice's name, NUL-terminated: a to z, a1 to z1, a2... The names of a poll with the most
  * choices fit the line that creates it. */
 void plan_name_choice(char out[PLAN_CHOICE_MAX], unsigned choice);
 
 /* Writes the command that creates a poll, NUL-terminated, without LF. */
 void plan_create_command(const struct plan *plan, unsigned poll, char out[PROTO_LINE_MAX * 2]);
 
-/* Where connection `number` begins. */
+/* The cursor at which connection `number` begins. */
 struct plan_cursor plan_begin(const struct plan *plan, unsigned number);
 
 /* Goes on to the next ballot. */
@@ -74,8 +75,8 @@ char *plan_put_ballot(const struct plan *plan, const struct plan_cursor *cursor,
 void plan_name_voter(const struct plan *plan, const struct plan_cursor *cursor, unsigned number,
                      char out[PLAN_VOTER_MAX]);
 
-/* Notes that the ballot at the cursor was acknowledged. Of one connection, acknowledgements come in
- * the order of its ballots. */
+/* Notes that the ballot at the cursor was acknowledged. A connection's acknowledgements come in the
+ * order of its ballots. */
 void plan_acknowledge(struct plan *plan, const struct plan_cursor *cursor);
 
 #endif

@@ -1,12 +1,12 @@
 /* The readers (see readers.h). Runs on their lane.
  *
  * Happy path: `SUBSCRIBE poll` → `+OK 1` → pushes; or `GET /polls/poll/events` → the head of a
- * reply → events, which are pushes in another form. Each push is checked, and is the end of the
- * wait of every marked ballot that it holds and no earlier push held. A ballot whose tally was here
- * before its acknowledgement has waited 0 ns.
+ * reply → events, which are pushes in another form. Each push is checked, and ends the wait of
+ * every marked ballot that it is the first to hold. A ballot whose tally came before its
+ * acknowledgement has waited 0 ns.
  *
- * Slow ones are not watched for input: a timer reads a little from one after another. Those and the
- * stalled ones have the smallest receive buffer, so that they hold the server up at once. */
+ * Slow readers are not watched for input: a timer reads a little from one after another. Slow and
+ * stalled readers have the smallest receive buffer, so that they hold up the server at once. */
 #include "tools/tallybench/load/readers.h"
 
 #include "base/clock.h"
@@ -32,14 +32,14 @@ struct reader {
     bool subscribed; /* +OK has come */
     bool caught_up;  /* from PHASE_SETTLE on */
     uint64_t last_seq;
-    struct marks_cursor mark; /* the next whose tally has not come */
+    struct marks_cursor mark; /* the next mark whose tally has not come */
     uint64_t begun_ns, taken; /* slow: when reading began, and bytes since */
 };
 
 struct readers {
     struct lane *lane;
     struct load *load;
-    struct reader *all; /* those that read all they are sent, the slow ones, the stalled ones */
+    struct reader *all; /* the readers that read everything, the slow ones, the stalled ones */
     unsigned count, fast, slow;
     struct tally_check *lines, *events; /* of each poll */
     uint64_t next_tick_ns;              /* of the slow ones */
@@ -130,7 +130,7 @@ static void subscribe(struct readers *readers, struct reader *reader)
 
 /* ---- pushes ---- */
 
-/* Where a reader's waits are recorded; NULL if they are not. */
+/* The histogram of a reader's waits; NULL if they are not recorded. */
 static struct hdr *freshness_of(const struct readers *readers, const struct reader *reader)
 {
     if (reader->conn.role == ROLE_SSE)
@@ -160,8 +160,8 @@ static void pass_marks(struct readers *readers, struct reader *reader, uint64_t 
     }
 }
 
-/* From PHASE_SETTLE on. A reader whose connection was lost, which is a fault of its own, needs no
- * waiting for. */
+/* From PHASE_SETTLE on. A reader whose connection was lost, which is a fault of its own, is not
+ * waited for. */
 static void note_caught_up(struct readers *readers, struct reader *reader)
 {
     const struct load_last *last = &readers->load->lasts[reader->poll];
@@ -236,7 +236,7 @@ static void take_events(struct readers *readers, struct reader *reader, struct s
     lane_count(&readers->lane->counters.events, events);
 }
 
-/* Those that are not to be read are watched no longer. */
+/* Connections that must not be read are watched no longer. */
 static void stop_watching(struct readers *readers, struct bench_conn *conn)
 {
     if (conn->role == ROLE_SUBSCRIBER || conn->role == ROLE_SSE || conn->state != BENCH_CONN_READY)
@@ -301,11 +301,11 @@ static void read_slowly(struct readers *readers, struct reader *reader, uint64_t
         reader->taken += input.len - kept;
         take_lines(readers, reader, input, now_ns);
     } else {
-        reader->taken = (uint64_t)allowed; /* what it did not use is not saved up */
+        reader->taken = (uint64_t)allowed; /* it does not save up the unused rest */
     }
 }
 
-/* A tenth of the slow ones at a tick, so that each reads ten times a second. */
+/* Each tick serves a tenth of the slow readers, so that each reads ten times a second. */
 void readers_tick(struct readers *readers, uint64_t now_ns)
 {
     if (now_ns < readers->next_tick_ns)

@@ -16,8 +16,8 @@ void readers_free(struct readers *readers);
 /* The connection of an SSE reader is being made: asks for the events. */
 void readers_opened(struct readers *readers, struct bench_conn *conn);
 
-/* The connection was greeted: subscribes. An SSE reader, whose reply's head has come, has
- * subscribed so: takes what came behind the head. */
+/* The connection was greeted: subscribes. An SSE reader has subscribed when the head of its reply
+ * has come: takes the input behind the head. */
 void readers_greeted(struct readers *readers, struct bench_conn *conn, struct span input);
 
 /* A connection can be read. */

@@ -13,7 +13,7 @@ static bool adds_up(const struct tally_row *row)
     return sum == row->ballots;
 }
 
-/* A sequence stands for one tally, and of the load's ballots none is ever taken back. */
+/* A sequence stands for one tally, and no ballot of the load is ever taken back. */
 static const char *compare(const struct tally_check *check, const struct tally_row *row)
 {
     if (check->push.len == 0)
@@ -34,7 +34,7 @@ const char *tally_of_line(const char *bytes, size_t len, struct tally_row *row)
     return NULL;
 }
 
-/* What is wrong with a push that is not the newest, or NULL. */
+/* The fault of a push that is not the newest, or NULL. */
 static const char *judge(const struct tally_check *check, const char *bytes, size_t len,
                          struct tally_row *row)
 {
@@ -63,7 +63,7 @@ const char *tally_check_push(struct tally_check *check, const char *bytes, size_
         return wrong;
     *seq = row.seq;
     if (check->push.len > 0 && row.seq < check->seq)
-        return NULL; /* of a slow reader */
+        return NULL; /* for a slow reader */
     check->push.len = 0;
     must_append(&check->push, bytes, len);
     check->seq = row.seq;

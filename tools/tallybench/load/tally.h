@@ -1,7 +1,7 @@
 /* The pushes of one poll in one form, checked: each must be a whole, well-formed tally of that
- * poll, whose counts add up, and agree with those of the newest that any reader was sent. The same
- * bytes go to thousands of readers, so the newest good ones are kept, and their copies are only
- * compared: each different push is taken apart once. One thread each. */
+ * poll, whose counts add up, and agree with those of the newest push to any reader. The same bytes
+ * go to thousands of readers, so the newest good ones are kept, and their copies are only compared:
+ * each different push is taken apart once. One thread each. */
 #ifndef TALLYCAST_TOOLS_BENCH_TALLY_H
 #define TALLYCAST_TOOLS_BENCH_TALLY_H
 
@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Takes a push apart. Returns NULL, or a static text that says what is wrong with it. */
+/* Parses a push. Returns NULL, or a static text that says what is wrong with it. */
 typedef const char *tally_form(const char *bytes, size_t len, struct tally_row *row);
 
 /* The line protocol's: `> ` and the tally, without LF. (Events: event.h.) */

@@ -65,7 +65,7 @@ bool target_source(const struct target *target, uint64_t number, struct sockaddr
         return false;
     index %= SOURCES;
     *source = (struct sockaddr_in){.sin_family = AF_INET};
-    /* 127.1.0.1 and up: away from 127.0.0.1, where others live, and from .0 and .255. */
+    /* 127.1.0.1 and up: away from 127.0.0.1, which others use, and from .0 and .255. */
     source->sin_addr.s_addr = htonl((uint32_t)(0x7f010001 + (index / 250 << 8) + index % 250));
     return true;
 }

@@ -1,6 +1,6 @@
-/* Where the load goes: the server's address, and the local addresses that connections are made
- * from. One local address has some 28,000 ports; of a loopback server the whole of 127.0.0.0/8 is
- * local, so many connections are spread over it. Read-only once it is resolved, so any thread may
+/* The target of the load: the server's address, and the local addresses that connections are made
+ * from. One local address has some 28,000 ports; for a loopback server all of 127.0.0.0/8 is local,
+ * so many connections are spread over it. Read-only once it is resolved, so any thread may
  * connect. */
 #ifndef TALLYCAST_TOOLS_BENCH_TARGET_H
 #define TALLYCAST_TOOLS_BENCH_TARGET_H

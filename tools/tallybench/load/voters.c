@@ -1,9 +1,9 @@
-/* The voters (see voters.h): when ballots are sent, and what must be true of every
- * acknowledgement. Runs on the voters' lane.
+/* The voters (see voters.h): the times of sending ballots, and the checks of every acknowledgement.
+ * Runs on the voters' lane.
  *
- * Happy path: a read brings replies → each is checked and its ballot's latency recorded → once
- * whatever has come in this round was read, as many new ballots go out in one write a voter. The
- * clock is read once a read and once a write. */
+ * Happy path: a read brings replies → each is checked and its ballot's latency recorded → once all
+ * input of this round was read, as many new ballots go out, in one write a voter. The clock is read
+ * once a read and once a write. */
 #include "tools/tallybench/load/voters_internal.h"
 
 #include "base/clock.h"
@@ -16,8 +16,8 @@
 #include <sys/epoll.h>
 
 enum {
-    /* One marked ballot in so long: of all polls together; and of a poll for each of its readers,
-     * so that looking for marks costs a crowd of readers little. */
+    /* The time between marked ballots: over all polls together; and for one poll, times its
+     * readers, so that looking for marks costs a crowd of readers little. */
     MARK_PERIOD_NS = 1000000,
     MARK_READER_NS = 1000,
 };
@@ -95,7 +95,7 @@ static uint32_t allowance(const struct voters *voters, const struct voter *voter
     return (uint32_t)(most < voters->left ? most : voters->left);
 }
 
-/* The instant that the latency of the voter's next ballot counts from. */
+/* The instant from which the latency of the voter's next ballot counts. */
 static uint64_t origin_ns(struct voters *voters, const struct voter *voter, uint64_t now_ns)
 {
     if (voters->pace.rate == 0)
@@ -192,8 +192,8 @@ static void mark(struct voters *voters, unsigned poll, uint64_t seq, uint64_t no
     marks->next_ns = now_ns + voters->mark_period_ns;
 }
 
-/* A ballot counts if some of its wait was in the time that is measured: one that was sent before a
- * stall and answered after it must not be left out. */
+/* A ballot counts if part of its wait was in the measured time: one that was sent before a stall
+ * and answered after it must not be left out. */
 static void record_wait(const struct voters *voters, const struct voter *voter, uint64_t sent_ns,
                         uint64_t now_ns)
 {
@@ -270,8 +270,8 @@ void voters_cast(struct voters *voters)
 
 /* ---- the end ---- */
 
-/* Ballots that were due and could not be sent count with the time that they have waited: else an
- * open loop would hide the stall that it ends in. */
+/* Ballots that were due and could not be sent count with the time that they have waited: otherwise
+ * an open loop would hide the stall in which it ends. */
 static void record_unsent(const struct voters *voters, const struct voter *voter, uint64_t now_ns)
 {
     uint64_t due = pace_share(voters->paced, voter->number, voters->count);

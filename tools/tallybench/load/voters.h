@@ -29,13 +29,13 @@ void voters_tick(struct voters *voters, uint64_t now_ns);
 /* A connection can be read or written. */
 void voters_event(struct voters *voters, struct bench_conn *conn, uint32_t events);
 
-/* All events of a round of the loop have been told: sends the ballots that they made room for. Not
- * earlier: a reply that has come would wait while others' ballots are sent, and that wait, which is
- * not the server's, would be recorded as its. */
+/* All events of a round of the loop were handled: sends the ballots for which they made room. Not
+ * earlier: a reply would then wait while others' ballots are sent, and that wait would be recorded
+ * as the server's. */
 void voters_cast(struct voters *voters);
 
-/* PHASE_DRAIN has begun: no more ballots. Each connection is sent one more command, PING or GET,
- * whose reply must come behind those of all its ballots. */
+/* PHASE_DRAIN has begun: no more ballots. Sends each connection one more command, PING or GET,
+ * whose reply must come after those to all its ballots. */
 void voters_drain(struct voters *voters);
 
 /* Whether voting is over: its time is up, or --ballots are acknowledged. */

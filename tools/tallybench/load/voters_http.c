@@ -1,5 +1,5 @@
-/* Voters over HTTP (see voters_internal.h): each keeps its connection, and the cookie that it
- * is given, as a browser does. What a request costs the server leaves room for a parser and a JSON
+/* Voters over HTTP (see voters_internal.h): each keeps its connection, and the cookie that it is
+ * given, as a browser does. A request costs the server enough to leave room for a parser and a JSON
  * library here. */
 #include "tools/tallybench/load/voters_internal.h"
 

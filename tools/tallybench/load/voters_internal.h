@@ -1,5 +1,5 @@
-/* What the voters' sources share: the schedule and the checks (voters.c), which are the same
- * for all, and what a voter says and hears, by its protocol. Runs on the voters' lane. */
+/* Shared by the voters' sources: the schedule and the checks (voters.c), which are the same for
+ * all, and the table of each protocol for sending and reading. Runs on the voters' lane. */
 #ifndef TALLYCAST_TOOLS_BENCH_VOTERS_INTERNAL_H
 #define TALLYCAST_TOOLS_BENCH_VOTERS_INTERNAL_H
 
@@ -10,12 +10,12 @@
 
 struct voter;
 
-/* How voters speak. */
+/* A voter's protocol. */
 struct voter_protocol {
     size_t ballot_max; /* bytes that a ballot may need */
     /* Writes the ballot at voter->next. Returns its end. */
     char *(*put_ballot)(const struct voters *voters, const struct voter *voter, char *at);
-    /* Sends what the last reply is for, in PHASE_DRAIN. */
+    /* Sends the last command, in PHASE_DRAIN. */
     void (*send_last)(struct voters *voters, struct voter *voter);
     /* Takes the replies that have come: voters_acknowledge, voters_finish or voters_refuse. */
     void (*take)(struct voters *voters, struct voter *voter, struct span input, uint64_t now_ns);
@@ -29,11 +29,11 @@ struct voter {
     const struct voter_protocol *protocol;
     struct plan_cursor next, acknowledged;
     uint64_t *sent_ns; /* a ring: when each ballot in flight was sent, or was due */
-    uint32_t window;   /* its size: what may be in flight */
+    uint32_t window;   /* its size: the most that may be in flight */
     uint32_t oldest, in_flight;
     uint64_t sent;
     uint64_t last_seq;
-    struct hdr *ack;     /* where its waits are recorded */
+    struct hdr *ack;     /* histogram of its waits */
     bool last, finished; /* PHASE_DRAIN: the last command was sent; its reply has come */
     char *cookie;        /* HTTP: NAME=VALUE, once there is one; owned */
 };
@@ -43,14 +43,14 @@ struct voters {
     struct load *load;
     struct voter *all; /* those of the line protocol, then those of HTTP */
     unsigned count;
-    struct voter **turns; /* those that had an event in this round, which comes once for each */
+    struct voter **turns; /* voters that had an event in this round, each once */
     unsigned turn_count;
     uint64_t left;                  /* ballots that may still be sent */
     uint64_t acknowledged, seq_sum; /* the sum of their sequences, modulo 2^64 */
-    unsigned finished;              /* that need nothing more in PHASE_DRAIN */
+    unsigned finished;              /* voters that need nothing more in PHASE_DRAIN */
     struct pace pace;               /* rate 0: closed loop */
     uint64_t paced;                 /* taken off the schedule */
-    uint64_t unpaced;               /* that are still on it; UINT64_MAX: it has no end */
+    uint64_t unpaced;               /* still on the schedule; UINT64_MAX: it has no end */
     bool voting;
     uint64_t mark_period_ns;
     char *ballots; /* room for a window of them */
@@ -62,8 +62,8 @@ bool voters_acknowledge(struct voters *voters, struct voter *voter, uint64_t seq
 /* The voter needs nothing more: its last reply has come, or its connection is gone. */
 void voters_finish(struct voters *voters, struct voter *voter);
 
-/* A reply that breaks a promise: tells it, and closes the connection. `what` comes before the
- * reply's text. */
+/* Reports a reply that breaks a promise, and closes the connection. `what` comes before the reply's
+ * text. */
 void voters_refuse(struct voters *voters, struct voter *voter, const char *what, struct span reply);
 
 #endif

@@ -1,5 +1,6 @@
-/* Ctrl-C and SIGTERM: a run ends early, but in order, so that what was measured is told, the server
- * that it started stops, and its files go. A second one ends the program at once. Main thread. */
+/* Ctrl-C and SIGTERM: a run ends early, but in order, so that it reports its figures, stops the
+ * server that it started, and removes its files. A second signal ends the program at once. Main
+ * thread. */
 #ifndef TALLYCAST_TOOLS_BENCH_INTERRUPT_H
 #define TALLYCAST_TOOLS_BENCH_INTERRUPT_H
 

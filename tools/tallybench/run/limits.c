@@ -1,5 +1,5 @@
-/* The bare loops (see limits.h). Each makes its files in a directory of its own below the one
- * that it is given, and leaves nothing behind. */
+/* The bare loops (see limits.h). Each makes its files in a directory of its own below the given
+ * one, and leaves nothing behind. */
 #include "tools/tallybench/run/limits.h"
 
 #include "base/clock.h"
@@ -176,7 +176,7 @@ int limits_rows(const char *directory, unsigned transaction, double seconds, dou
 
 /* ---- sends ---- */
 
-/* One end of each connection is sent to, the other drained. */
+/* Sends to one end of each connection, and drains the other. */
 struct sender {
     int listener, epoll, arrived; /* arrived: an eventfd, written when `wanted` bytes are there */
     int *near, *far;
@@ -185,7 +185,7 @@ struct sender {
     size_t line_len;
     pthread_t thread;
     struct hdr *arrivals;              /* in ns since began_ns; the drain's while that is not 0 */
-    _Atomic uint64_t began_ns;         /* when the round began that is measured; 0 for none */
+    _Atomic uint64_t began_ns;         /* when the measured round began; 0 for none */
     _Atomic uint64_t received, wanted; /* bytes */
     _Atomic bool stop;
 };
@@ -213,7 +213,7 @@ static size_t make_line(const struct limits_load *load, char *line)
     return len;
 }
 
-/* Takes all that is there, since epoll tells of it once. Returns how many bytes. */
+/* Takes all input, since epoll reports it once. Returns how many bytes. */
 static uint64_t drain_socket(struct sender *sender, int fd)
 {
     char bytes[1 << 16];
@@ -498,7 +498,7 @@ static int measure_sync(const struct options *options, struct hdr_summary *sync_
     return 0;
 }
 
-/* Measures them one after the other, and tells each. */
+/* Measures the limits one after the other, and reports each. */
 static int measure(const struct options *options, struct limits *limits,
                    char error[LIMITS_ERROR_MAX])
 {
@@ -529,7 +529,7 @@ int limits_run(const struct options *options)
         return EXIT_FAILURE;
     }
     if (interrupt_seen())
-        return EXIT_FAILURE; /* what came to an end was told */
+        return EXIT_FAILURE; /* the finished limits were reported */
     if (!options->json)
         return EXIT_SUCCESS;
     json_t *json = to_json(options, &limits);

@@ -1,6 +1,6 @@
-/* What this machine can do at most: three bare loops, each the core of what a voting server must
- * do, with nothing around it. A server's figures are told as ratios to these, since absolute ones
- * mean little on a shared machine. Main thread. */
+/* This machine's limits: three bare loops, each the core of a voting server's work, with nothing
+ * around it. A server's figures are reported as ratios to these, since absolute ones mean little on
+ * a shared machine. Main thread. */
 #ifndef TALLYCAST_TOOLS_BENCH_LIMITS_H
 #define TALLYCAST_TOOLS_BENCH_LIMITS_H
 
@@ -16,7 +16,7 @@ int limits_rows(const char *directory, unsigned transaction, double seconds, dou
 
 /* Sends of one tally line over `sockets` TCP connections, drained by another thread. The line is
  * the push of a poll of `choices` choices and `ballots` ballots, since its length has a price. So
- * has a machine that was at rest: its threads must be woken, its caches are cold. */
+ * has a rest of the machine: its threads must be woken, and its caches are cold. */
 struct limits_load {
     unsigned sockets, choices;
     uint64_t ballots;
@@ -25,7 +25,8 @@ struct limits_load {
 struct limits_sends {
     double per_s;      /* in an endless round */
     uint64_t round_ns; /* the median time from the first send of a round to the last arrival */
-    uint64_t arrival_p99_ns; /* the 99th percentile of the time from there to each arrival */
+    uint64_t arrival_p99_ns; /* the 99th percentile of the time from the first send to each
+                              * arrival */
 };
 int limits_sends(const struct limits_load *load, double seconds, struct limits_sends *sends,
                  char error[LIMITS_ERROR_MAX]) __attribute__((warn_unused_result));

@@ -1,5 +1,5 @@
-/* The naive server (see naive.h). Each connection's thread reads a line, does what it says,
- * and writes the reply. Everything below is guarded by `mutex`. Not to be imitated. */
+/* The naive server (see naive.h). Each connection's thread reads a line, executes it, and writes
+ * the reply. `mutex` guards everything below. Not to be imitated. */
 #include "tools/tallybench/run/naive.h"
 
 #include "proto/command.h"
@@ -120,7 +120,7 @@ static int compare_voters(const void *a, const void *b)
     return strcmp(((const struct naive_voter *)a)->name, ((const struct naive_voter *)b)->name);
 }
 
-/* Takes back what the voter voted for before, if anything, and notes the new choice. */
+/* Takes back the voter's earlier ballot, if there is one, and notes the new choice. */
 static void replace_ballot(struct naive_poll *poll, const struct span *name, unsigned choice)
 {
     struct naive_voter *voter = must_calloc(1, sizeof *voter);
@@ -363,6 +363,6 @@ int naive_run(const struct options *options)
     say_ready(line_listener, admin);
     sigwait(&ends, &signal_number);
     unlink(admin);
-    /* Its threads may hang in a write for ever: there is no order in which to stop them. */
+    /* Its threads may hang in a write for ever: they can't be stopped in order. */
     _exit(EXIT_SUCCESS);
 }

@@ -3,7 +3,8 @@
  * it holds the mutex that guards everything. One subscriber that stops reading stops them all. It
  * keeps nothing on disk, which ought to make it fast.
  *
- * It speaks what a run needs of the line protocol: CREATE, VOTE, SHOW, SUBSCRIBE, PING, STATS. */
+ * It speaks the part of the line protocol that a run needs: CREATE, VOTE, SHOW, SUBSCRIBE, PING,
+ * STATS. */
 #ifndef TALLYCAST_TOOLS_BENCH_NAIVE_H
 #define TALLYCAST_TOOLS_BENCH_NAIVE_H
 

@@ -4,8 +4,8 @@
  * thread only looks at counters → drain → ask the server for the final tallies and compare them
  * with what was acknowledged → wait until every subscriber has them → stop.
  *
- * A phase that does not end in time is a fault, and the run goes on to the next: what was measured
- * until then is still told. Ctrl-C ends voting early; what follows is done all the same, since only
+ * A phase that does not end in time is a fault, and the run goes on to the next: the figures until
+ * then are still reported. Ctrl-C ends voting early; the later phases still run, since only
  * answered ballots can be checked. */
 #include "tools/tallybench/run/run.h"
 
@@ -34,7 +34,7 @@ enum {
     CONNECT_S = 60,
     SAMPLE_MS = 250,
     DESCRIPTORS_KEPT = 64 + 1024, /* files, pipes; short connections */
-    CONNECTIONS_KEPT = 64,        /* that a server is allowed beyond those of the load */
+    CONNECTIONS_KEPT = 64,        /* connections allowed beyond those of the load */
 };
 
 struct run {
@@ -48,11 +48,11 @@ struct run {
     int news;                        /* an eventfd that the lanes write */
     bool drained;                    /* every ballot was answered */
     struct server_usage usage_begin; /* as measuring began */
-    uint64_t own_cpu_ns;             /* the same of this process */
-    struct hdr *seen, *since;        /* of the acknowledgements, for samples */
+    uint64_t own_cpu_ns;             /* the same for this process */
+    struct hdr *seen, *since;        /* histograms of the acknowledgements, for samples */
 };
 
-/* What was counted at an instant. */
+/* The totals counted at an instant. */
 struct totals {
     uint64_t at_ns;
     uint64_t acknowledged, http_acknowledged, pushes, events, received, sent;
@@ -87,7 +87,7 @@ static struct totals take_totals(const struct run *run)
 
 static double per_second(uint64_t before, uint64_t after, uint64_t passed_ns)
 {
-    if (passed_ns == 0 || after < before) /* of a process that is gone, the kernel tells nothing */
+    if (passed_ns == 0 || after < before) /* the kernel tells nothing of a process that is gone */
         return 0;
     return (double)(after - before) * NS_PER_S / (double)passed_ns;
 }
@@ -100,7 +100,7 @@ static void add_sample(struct run *run, const struct totals *before, const struc
     struct result_sample *samples = realloc(result->samples, count * sizeof *samples);
     if (!samples)
         return;
-    /* Of the line's voters, if there are any. */
+    /* The first lane, with the line's voters, if there are any. */
     const struct lane *voting = run->lanes[0];
     hdr_take_since(run->since, run->options->voters > 0 ? &voting->ack : &voting->http_ack,
                    run->seen);
@@ -176,7 +176,7 @@ static bool await_phase(struct run *run, enum phase phase, uint64_t limit_s)
     while (!all_done(run, phase)) {
         if (clock_monotonic_ns() >= deadline_ns)
             return false;
-        /* While they connect, any fault means that it can't be completed. */
+        /* In PHASE_CONNECT, any fault means that the phase can't be completed. */
         if (phase == PHASE_CONNECT && (interrupt_seen() || faults_count(&run->load.faults) > 0))
             return false;
         uint64_t look_ns = clock_monotonic_ns() + (uint64_t)SAMPLE_MS * NS_PER_MS;
@@ -286,9 +286,9 @@ static unsigned lanes_wanted(const struct options *options)
     return options->slow > 0 ? 3 : 2;
 }
 
-/* What lane `number` of `lanes` does. The first has the voters; the others, or else the first too,
- * share the readers. Slow ones take many small reads, which must not delay those that freshness is
- * measured by: from three lanes on, the last has them for itself. */
+/* The work of lane `number` of `lanes`. The first has the voters; the others share the readers, or
+ * the first has them too if it is alone. Slow readers take many small reads, which must not delay
+ * the readers that measure freshness: with three lanes or more, the last has only the slow ones. */
 static struct lane_work divide(const struct options *options, unsigned number, unsigned lanes)
 {
     struct lane_work work = {.votes = number == 0, .churns = number == 0 && options->churn > 0};
@@ -354,7 +354,7 @@ static uint64_t await_time(const struct run *run, uint64_t until_ns)
     return now_ns;
 }
 
-/* --ballots has no end of its own when replies no longer come. */
+/* Whether replies no longer come: then --ballots would never end. */
 static bool is_stuck(const struct run *run, uint64_t still_ns)
 {
     return run->options->ballots > 0 && still_ns > run->options->patience_s * NS_PER_S;
@@ -446,8 +446,8 @@ static uint64_t sum_of_numbers(uint64_t before, uint64_t after)
     return count % 2 ? ends / 2 * count : count / 2 * ends;
 }
 
-/* A server of our own has had no other voters: it counts our ballots, and gave each the next
- * sequence. (Connections know only their own sequences; that no two share one, the sum tells.) */
+/* A server of our own has had no other voters: it counts only our ballots, and gave each the next
+ * sequence. (Connections know only their own sequences; the sum tells that no two share one.) */
 static void check_stats(struct run *run)
 {
     const struct server_stats *before = &run->result->stats_before;
@@ -504,7 +504,7 @@ static struct hdr_summary summarize(const struct run *run, size_t offset)
     return summary;
 }
 
-/* What only the lanes know, once their threads have ended. */
+/* Collects the lanes' figures, once their threads have ended. */
 static void collect(struct run *run)
 {
     struct result *result = run->result;

@@ -1,11 +1,10 @@
 /* The table of scenarios (see scenario.h). The server keeps its default of --durability disk.
  *
- * A scenario and its baseline differ in one thing alone, so a change of that thing is what their
- * ratio tells.
+ * A scenario and its baseline differ in one thing alone, so their ratio shows the effect of that.
  *
- * Where stalled readers are to do harm they must be stalled first, and the kernel holds some 24 KiB
- * for each: those scenarios (and their baselines) push at once, have long tallies, and vote for a
- * while before they are measured. */
+ * To do harm, stalled readers must be stalled first, and the kernel holds some 24 KiB for each:
+ * those scenarios (and their baselines) push at once, have long tallies, and vote for a while
+ * before they are measured. */
 #include "tools/tallybench/run/scenario.h"
 
 #include "base/clock.h"
@@ -71,7 +70,7 @@ static double rss_more(const struct scenario_outcome *outcome)
     return (double)outcome->result->rss_max - (double)outcome->baseline->rss_max;
 }
 
-/* Of the most that was seen, so that what a connection takes only later counts too. */
+/* From the most RSS seen, so that memory that a connection takes only later counts too. */
 static double rss_each(const struct scenario_outcome *outcome)
 {
     return ((double)outcome->result->rss_max - (double)outcome->result->rss_before) / IDLE;

@@ -1,5 +1,4 @@
-/* One scenario of the suite: a load, the limit that it is told against, and its figures. Main
- * thread. */
+/* One scenario of the suite: a load, the limit for its ratios, and its figures. Main thread. */
 #ifndef TALLYCAST_TOOLS_BENCH_SCENARIO_H
 #define TALLYCAST_TOOLS_BENCH_SCENARIO_H
 
@@ -9,17 +8,17 @@
 
 enum { SCENARIO_FIGURES_MAX = 2, SCENARIO_COUNT = 16 };
 
-/* Which of the limits a scenario needs. */
+/* The limit that a scenario needs. */
 enum scenario_limit { SCENARIO_NO_LIMIT, SCENARIO_ROWS, SCENARIO_SENDS, SCENARIO_SYNC };
 
-/* What a limit was measured as. */
+/* The measured limit of a scenario. */
 struct scenario_limits {
     double value;          /* rows or sends a second, or the p50 of fdatasync in ns; 0: no limit */
     double arrival_p99_ns; /* SCENARIO_SENDS: from a round's first send to each arrival */
 };
 
-/* What a repetition is judged by: its result, that of its baseline, and the limits' means of before
- * and after. */
+/* The outcome of a repetition: its result, its baseline's result, and the means of the limits
+ * before and after. */
 struct scenario_outcome {
     const struct result *result, *baseline;
     struct scenario_limits limits;
@@ -28,11 +27,11 @@ struct scenario_outcome {
 /* A number that an outcome has. */
 typedef double scenario_number(const struct scenario_outcome *outcome);
 
-/* A figure: what it is of an outcome, and of what its ratio is (NULL: it has none). */
+/* A figure: the functions for its value and for the reference of its ratio (NULL: it has none). */
 struct scenario_figure {
-    struct figure figure; /* what is asked; no repetitions */
+    struct figure figure; /* the ratio asked; no repetitions */
     scenario_number *value, *whole;
-    double limit_at_most; /* nothing is asked where the median limit is above; 0: always asked */
+    double limit_at_most; /* nothing is asked if the median limit is above; 0: always asked */
 };
 
 struct scenario {
@@ -40,11 +39,11 @@ struct scenario {
     const char *title;    /* for people */
     const char *baseline; /* an earlier scenario's name, or NULL; both differ in one thing alone */
     enum scenario_limit limit;
-    uint64_t ballots;    /* SCENARIO_SENDS: as many as the tally that is sent tells, about */
+    uint64_t ballots;    /* SCENARIO_SENDS: about as many as the tally that is sent shows */
     uint64_t rest_ns;    /* SCENARIO_SENDS: between two rounds, as the load has it */
     bool push_at_once;   /* the server runs with --push-interval 0 */
     struct options load; /* its numbers; the rest is the suite's */
-    struct scenario_figure figures[SCENARIO_FIGURES_MAX]; /* those without a name are none */
+    struct scenario_figure figures[SCENARIO_FIGURES_MAX]; /* one without a name is unused */
 };
 
 extern const struct scenario scenarios[SCENARIO_COUNT];

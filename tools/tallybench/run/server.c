@@ -1,8 +1,8 @@
 /* Starting, watching and stopping the server (see server.h).
  *
  * Happy path: fork, exec with --listen 127.0.0.1:0 → its line `ready listen=… admin=…` → the admin
- * socket. A server that we started dies with us, and ends with SIGTERM, its standard output's end
- * being the sign. Its standard error is ours, so what it complains about is seen. */
+ * socket. A server that we started dies with us. SIGTERM stops it, and the end of its standard
+ * output shows that it has ended. Its standard error is ours, so its complaints are seen. */
 #include "tools/tallybench/run/server.h"
 
 #include "base/clock.h"
@@ -190,7 +190,7 @@ int bench_server_start(struct server_process *server, const struct server_wish *
     else
         result = bench_server_join(server, server->admin_path, error);
     if (result != 0 && bench_server_stop(server, ignored) != 0)
-        return -1; /* why it did not start says more */
+        return -1; /* the reason why it did not start says more */
     return result;
 }
 
@@ -214,7 +214,7 @@ int bench_server_join(struct server_process *server, const char *admin_path,
 /* ---- stopping ---- */
 
 /* Waits for the end of a child that was told to stop; kills it if that takes too long. Returns its
- * status as of waitpid. */
+ * status, as waitpid does. */
 static int await_end(const struct server_process *server)
 {
     char rest[256];

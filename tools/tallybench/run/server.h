@@ -1,5 +1,5 @@
-/* The server under load: started here on a fresh database, or one that runs already; and what the
- * kernel and the server itself tell of it. Main thread. */
+/* The server under load: started here on a fresh database, or one that runs already; and its
+ * figures, from the kernel and from the server itself. Main thread. */
 #ifndef TALLYCAST_TOOLS_BENCH_SERVER_H
 #define TALLYCAST_TOOLS_BENCH_SERVER_H
 
@@ -14,7 +14,7 @@ enum { SERVER_ERROR_MAX = PATH_MAX + 512 };
 /* All zero until it is started or joined. */
 struct server_process {
     pid_t pid;                /* 0: unknown */
-    bool started;             /* by us: to be stopped by us */
+    bool started;             /* by us, so we must stop it */
     int out;                  /* its standard output, if started */
     char directory[PATH_MAX]; /* of its database, if started; removed by bench_server_stop */
     char target[300];         /* HOST:PORT */
@@ -23,17 +23,17 @@ struct server_process {
     struct admin *admin; /* owned; NULL before bench_server_join */
 };
 
-/* What the kernel tells of the process; zeros if it can't be seen. */
+/* The kernel's figures of the process; zeros if it can't be seen. */
 struct server_usage {
     uint64_t cpu_ns; /* of all threads since its start */
     uint64_t rss_bytes;
 };
 
-/* How a server is to be started. */
+/* The options for starting a server. */
 struct server_wish {
     const char *program;    /* NULL: this program's naive server */
     char *const *arguments; /* after our own; NULL ends them */
-    const char *parent;     /* of the new directory in which its database is made */
+    const char *parent;     /* parent of the new directory in which its database is made */
     uint64_t connections;   /* it must take so many */
     bool http;              /* it must speak HTTP */
 };
@@ -47,9 +47,8 @@ int bench_server_start(struct server_process *server, const struct server_wish *
 int bench_server_join(struct server_process *server, const char *admin_path,
                       char error[SERVER_ERROR_MAX]) __attribute__((warn_unused_result));
 
-/* Disconnects; stops the server and removes its files if we started it. Returns 0, or -1 if it did
- * not end well: with another status than 0, or not in SERVER_STOP_S seconds, and then it is killed.
- */
+/* Disconnects; stops the server and removes its files if we started it. Returns 0, or -1 if it
+ * ended with a status other than 0, or was killed since it did not end in SERVER_STOP_S seconds. */
 enum { SERVER_STOP_S = 15 };
 int bench_server_stop(struct server_process *server, char error[SERVER_ERROR_MAX])
     __attribute__((warn_unused_result));

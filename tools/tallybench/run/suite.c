@@ -1,10 +1,10 @@
 /* The suite (see suite.h).
  *
- * Happy path: for each repetition, each group of scenarios that are compared with each other: of
- * each, its limit → its run → its limit again; then their figures. At the end the medians. What is
- * compared runs one after the other, since a shared machine is not the same a minute later, and in
- * every second repetition in the opposite order, so that a drift favours neither. A naive server is
- * run once. */
+ * Happy path: each repetition goes through the groups of scenarios that are compared with each
+ * other. For each scenario of a group: its limit → its run → its limit again; then the group's
+ * figures. At the end, the medians. Compared scenarios run one after the other, since a shared
+ * machine is not the same a minute later, and every second repetition runs them in the opposite
+ * order, so that a drift favours neither. A naive server is run once. */
 #include "tools/tallybench/run/suite.h"
 
 #include "tools/tallybench/run/interrupt.h"
@@ -25,7 +25,7 @@ struct entry {
     bool wanted;
     struct figure figures[SCENARIO_FIGURES_MAX];
     unsigned figure_count;
-    /* Of each repetition, the mean of before and after. */
+    /* For each repetition, the mean of before and after. */
     struct scenario_limits limits[FIGURE_REPEATS_MAX];
     struct result *results; /* of each repetition */
     unsigned result_count;
@@ -56,7 +56,7 @@ static void want(struct suite *suite, struct entry *entry)
         find_entry(suite, entry->scenario->baseline)->wanted = true;
 }
 
-/* Takes --only apart. Returns false, after a message, if it names what there isn't. */
+/* Parses --only. Returns false, after a message, if it names an unknown scenario. */
 static bool choose(struct suite *suite)
 {
     char names[1024], *rest = NULL;
@@ -153,7 +153,7 @@ static void judge(struct suite *suite, struct entry *entry)
                                        .limits = entry->limits[last]};
     if (scenario->baseline)
         outcome.baseline = &find_entry(suite, scenario->baseline)->results[last];
-    /* One that never came to be measured has no figures. */
+    /* A run that was never measured has no figures. */
     if (outcome.result->seconds > 0 && (!outcome.baseline || outcome.baseline->seconds > 0))
         scenario_judge(scenario, &outcome, entry->figures);
 }
@@ -183,7 +183,7 @@ static void run_repetition(struct suite *suite, bool backwards)
     }
 }
 
-/* Takes back what is asked only where a limit is low enough. */
+/* Drops requirements that hold only under a low enough limit, if it is too high. */
 static void drop_unfair(struct entry *entry)
 {
     struct figure limit = {0};
@@ -201,7 +201,7 @@ static void run_naive(struct suite *suite, struct entry *entry)
     char *arguments[SCENARIO_ARGUMENTS_MAX];
     struct options options = scenario_options(entry->scenario, suite->options, arguments);
     if (options_need_http(&options))
-        return; /* which it does not speak */
+        return; /* the naive server does not speak it */
     entry->naive = must_calloc(1, sizeof *entry->naive);
     run_load(&options, true, RUN_NAIVE, "naive server", entry->naive);
     if (entry->result_count == 0)

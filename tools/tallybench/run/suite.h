@@ -1,5 +1,5 @@
-/* The scenarios that tallycast is judged by, one after the other, each beside the limits of the
- * machine at that moment. Main thread. */
+/* The suite: runs the scenarios that tallycast is judged by, one after the other, each beside the
+ * machine's limits at that moment. Main thread. */
 #ifndef TALLYCAST_TOOLS_BENCH_SUITE_H
 #define TALLYCAST_TOOLS_BENCH_SUITE_H
 
