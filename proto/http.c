@@ -258,8 +258,8 @@ static bool is_chunked(const struct http_request *request)
     return request->headers[HTTP_HEADER_TRANSFER_ENCODING].at != NULL;
 }
 
-/* A body that is framed by what the server does not read. With two ways to tell its end there is
- * none to be trusted. */
+/* Refuses a body whose framing the server does not read. If two fields tell its end, neither can be
+ * trusted. */
 static int refuse_coding(struct parse *parse)
 {
     if (parse->request->headers[HTTP_HEADER_CONTENT_LENGTH].at)
@@ -299,7 +299,7 @@ static int judge_expectation(struct parse *parse)
     return 0;
 }
 
-/* Sets the body's bounds, which may be beyond what has come; of a chunked body, where it begins. */
+/* Sets the body's bounds, which may lie beyond the bytes so far; for a chunked body, its start. */
 static int judge_body(struct parse *parse)
 {
     struct http_request *request = parse->request;

@@ -1,6 +1,6 @@
-/* llhttp as the codec uses it: for the head, where it is stopped, so that what it would make of
- * CONNECT or of an upgrade never happens; and for bodies in chunks. A new parser each time: it
- * costs less than to keep one for each connection. Any thread. */
+/* llhttp as the codec uses it: for bodies in chunks, and for the head, at whose end it is stopped,
+ * so it never handles CONNECT or an upgrade. Each call makes a new parser, which costs less than
+ * keeping one for each connection. Any thread. */
 #include "proto/http_head.h"
 
 #include <llhttp.h>

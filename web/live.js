@@ -23,7 +23,7 @@ export function backoff(attempt, random = Math.random) {
     return Math.round(random() * Math.min(MOST_MS, FIRST_MS * 2 ** attempt));
 }
 
-// What the server tells at `url`, or null if it, or what is before it, answers with something else. Throws if nothing comes.
+// The server's JSON at `url`, or null if the server or a proxy answers with something else. Throws if nothing comes.
 async function askOnce(url) {
     const limit = new AbortController();
     const timer = setTimeout(() => limit.abort(), ANSWER_MS);

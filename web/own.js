@@ -47,7 +47,7 @@ export function ownBallot(poll, first, onChange) {
                     this.heard({ ledger, seq, choice });
                 }
             } catch {
-                // What was known before is.
+                // What was known before stays.
             } finally {
                 clearTimeout(timer);
             }

@@ -24,7 +24,7 @@ enum {
  * WEB_VERSION_PARTS. */
 uint64_t web_version(const struct tally *tally, const uint64_t *parts, size_t count);
 
-/* What a reader has seen who is shown polls now: `LEDGER-SEQ`, for GET /events. */
+/* The place in the ledger of a reader who is shown polls now: `LEDGER-SEQ`, for GET /events. */
 enum { WEB_SINCE_SIZE = 16 + 1 + NUMBER_DIGITS_MAX + 1 };
 void web_since(const struct tally *tally, char since[WEB_SINCE_SIZE]);
 

@@ -94,8 +94,8 @@ static bool must_wait(struct web_session *session, uint64_t unsent_made)
     return false;
 }
 
-/* Whoever waits for that before he sends a request's body is told, once, to go on: whether he may
- * do what he asks for is told when it is whole, as it is short. */
+/* Tells a client that waits with a request's body, once, to go on. Whether the request is allowed
+ * is told when it is whole, since bodies are short. */
 static void tell_to_continue(struct web_session *session)
 {
     static const char interim[] = "HTTP/1.1 100 Continue\r\n\r\n";

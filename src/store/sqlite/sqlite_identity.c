@@ -6,8 +6,8 @@
  *
  * - A backup is not in WAL mode, and neither is a new database: neither has a log.
  * - The first transaction of each log counts up `log` in the table `ledger`. So the row is in every
- *   log, and it is the file's own, or one more, if the log is the file's: at most one log was begun
- *   since the file got all of the one before. `origin` tells databases apart.
+ *   log. If the log is the file's, its count is that of the file's own row, or one more: at most
+ *   one log was begun since the file got all of the one before. `origin` tells databases apart.
  *
  * To read the row of the file alone, the file is opened as immutable: SQLite then looks for no log
  * and takes no lock. A checkpoint may have been writing to it when the power was cut; the row keeps
@@ -15,11 +15,10 @@
  * tallycast has no row, so its log can't be judged; nor can the log of a file if the power was cut
  * just as the row was first written.
  *
- * The identity is drawn at the first start of a file: of a new one, of a backup, of one that was
- * copied, which its birth (or its inode) tells. That it was a backup is lost with WAL mode, in
- * which it is opened; so before that its row is noted as no file's. If that errs, what others
- * remember of the ledger is forgotten, and no harm is done. The main thread runs all of this, at
- * start. */
+ * The identity is drawn at a file's first start: of a new file, of a backup, or of a copy, which
+ * shows by its birth time (or its inode). WAL mode, in which the file is opened, hides that it was
+ * a backup; so before that, its row is noted as no file's. If that errs, others forget what they
+ * remember of the ledger, and no harm is done. The main thread runs all of this, at start. */
 #include "store/sqlite/sqlite_internal.h"
 
 #include "base/log.h"
