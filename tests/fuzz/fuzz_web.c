@@ -218,8 +218,8 @@ static bool take_reply(struct web *web)
     }
     bool has_body = head.status != 204 && head.status != 304 && !head.streams;
     REQUIRE(head.has_length == has_body);
-    if (parsed > 0 && request.method == HTTP_HEAD && (!web->one_too_many || head.status == 200))
-        head.body_len = 0; /* one too many is told so whatever it asks, but for probes */
+    if (parsed > 0 && request.method == HTTP_HEAD)
+        head.body_len = 0;
     if (web->received_len < head.len + head.body_len)
         return false;
 
