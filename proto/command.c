@@ -144,8 +144,8 @@ static bool is_voter_name(struct span text)
     return voter_name_parse(text, &name);
 }
 
-/* A name with spaces stands in quotation marks, which no name holds: if `value`, the end of the
- * word that was just taken, begins with one, the value goes on to the next one. */
+/* A name with spaces stands in quotation marks, and holds none: if `value`, the end of the word
+ * that was just taken, begins with one, the value goes on to the next one. */
 static bool take_quoted(struct parse *parse, struct span *value)
 {
     if (value->len == 0 || value->at[0] != '"')

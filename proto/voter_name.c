@@ -54,7 +54,7 @@ static bool turns_text(utf8proc_int32_t code)
 static bool may_stand(utf8proc_int32_t code)
 {
     if (code < 0x80)
-        return code >= ' ' && code <= '~' && code != '"';
+        return code >= ' ' && code <= '~';
     switch (utf8proc_category(code)) {
     case UTF8PROC_CATEGORY_CN: /* not assigned */
     case UTF8PROC_CATEGORY_CC: /* control */
@@ -74,6 +74,13 @@ static bool append(struct voter_name *name, const char *at, size_t len)
     memcpy(name->text + name->len, at, len);
     name->len = (uint8_t)(name->len + len);
     return true;
+}
+
+/* `as="Ann Lee"` must mean one thing: a name that has quotation marks stands there without others.
+ */
+static bool can_be_quoted(const struct voter_name *name)
+{
+    return name->text[0] != '"' && !(strchr(name->text, '"') && strchr(name->text, ' '));
 }
 
 /* Takes the text without its surplus white space. */
@@ -97,7 +104,7 @@ static bool tidy(struct span text, struct voter_name *name)
         text.len -= len;
     }
     name->text[name->len] = '\0';
-    return name->len > 0;
+    return name->len > 0 && can_be_quoted(name);
 }
 
 /* ---- folding ---- */

@@ -48,7 +48,7 @@ static int list_client(struct buffer *rows, const struct client *client, uint64_
     const struct conn *conn = &client->conn;
     const struct client_protocol *protocol = client_protocol(client);
     const char *voter = protocol->voter(client);
-    const char *quote = voter && strchr(voter, ' ') ? "\"" : ""; /* no name holds a quote */
+    const char *quote = voter && strchr(voter, ' ') ? "\"" : ""; /* one with spaces holds none */
     char peer[PEER_TEXT_MAX];
     char *out = buffer_reserve(rows, REPLY_MAX);
     if (!out)

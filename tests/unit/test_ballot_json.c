@@ -113,7 +113,7 @@ static const struct {
     {"{\"choice\":\"pizza\",\"voter\":\"\"}", VOTER_NAME_FORM},
     {"{\"choice\":\"pizza\",\"voter\":\" \"}", VOTER_NAME_FORM},
     {"{\"choice\":\"pizza\",\"voter\":\"a\\nb\"}", VOTER_NAME_FORM},
-    {"{\"choice\":\"pizza\",\"voter\":\"a\\\"b\"}", VOTER_NAME_FORM},
+    {"{\"choice\":\"pizza\",\"voter\":\"a \\\"b\"}", VOTER_NAME_FORM},
     {"{\"choice\":\"pizza\",\"voter\":\"\\u202eann\"}", VOTER_NAME_FORM},
     {"{\"choice\":\"pizza\",\"voter\":\"" LONGEST LONGEST "456\"}", VOTER_NAME_FORM},
     {"{\"choice\":\"pizza\",\"id\":\"a\\tb\"}", ID_FORM},

@@ -586,7 +586,7 @@ START_TEST(vote_refused)
     assert_refused("VOTE lunch pizza as=", "1 to 128 bytes of text");
     assert_refused("VOTE lunch pizza as=\"\"", "1 to 128 bytes of text");
     assert_refused("VOTE lunch pizza as=\" \"", "1 to 128 bytes of text");
-    assert_refused("VOTE lunch pizza as=a\"b", "1 to 128 bytes of text");
+    assert_refused("VOTE lunch pizza as=\"a\"b\"", "quotation mark ends with one");
     assert_refused("VOTE lunch pizza as=\"ann", "quotation mark ends with one");
     assert_refused("VOTE lunch pizza as=\"ann\"x", "quotation mark ends with one");
     assert_refused("VOTE lunch pizza as=\"ann\" bob", usage);

@@ -42,7 +42,7 @@ static const struct {
     {VOTERS_NAMED, NULL, "bob", "", 0, "bob", "", NULL},
     {VOTERS_NAMED, " Ann  Lee", NULL, "", 0, "ann lee", "", "Ann Lee"},
     {VOTERS_NAMED, NULL, "BOB", "", 0, "bob", "", "BOB"},
-    {VOTERS_NAMED, "an\"n", "bob", "", ERR_BAD_ARGUMENT, NULL, "", NULL},
+    {VOTERS_NAMED, "\"ann", "bob", "", ERR_BAD_ARGUMENT, NULL, "", NULL},
     {VOTERS_NAMED, "", "bob", "", ERR_BAD_ARGUMENT, NULL, "", NULL},
     {VOTERS_NAMED, NULL, NULL, "192.0.2.1", ERR_VOTER_REQUIRED, NULL, "", NULL},
     {VOTERS_ADDRESS, NULL, "bob", "192.0.2.1", 0, "192.0.2.1", "address", NULL},

@@ -34,9 +34,11 @@ struct peers {
 static struct span take_word(struct span *rest)
 {
     struct span word = span_cut(rest, ' ');
-    const char *quote = memchr(word.at, '"', word.len);
-    const char *end =
-        quote ? memchr(quote + 1, '"', (size_t)(rest->at + rest->len - (quote + 1))) : NULL;
+    const char *equals = memchr(word.at, '=', word.len);
+    const char *quote = equals && equals + 1 < word.at + word.len ? equals + 1 : NULL;
+    const char *end = quote && *quote == '"'
+                          ? memchr(quote + 1, '"', (size_t)(rest->at + rest->len - (quote + 1)))
+                          : NULL;
     if (!end || end < word.at + word.len)
         return word;
     word.len = (size_t)(end + 1 - word.at);

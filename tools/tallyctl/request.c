@@ -70,7 +70,7 @@ static enum status add_option(struct request *request, const char *key, const ch
     return request_word(request, word);
 }
 
-/* A name with spaces stands in quotation marks, which no name holds. */
+/* A name with spaces stands in quotation marks, and holds none. */
 static enum status add_name(struct request *request, const char *name)
 {
     char option[8 + PROTO_LINE_MAX];
