@@ -45,16 +45,15 @@ static struct tally *tally_of(const struct web_session *session)
  * once: then the poll is listed once. */
 static size_t list_polls(struct web_list *list, const struct tally *tally, size_t from)
 {
-    const uint32_t count = tally_poll_count(tally);
-    bool was_open[POLLS_MAX + 1];
-    size_t place = 0;
-    for (uint32_t poll = count; poll > 0; poll--) {
-        was_open[poll] = tally_is_open(tally, poll);
-        if (was_open[poll] && place++ >= from && !web_list_add(list, tally, poll))
+    uint32_t closed[POLLS_MAX];
+    size_t closed_count = 0, place = 0;
+    for (uint32_t poll = tally_poll_count(tally); poll > 0; poll--)
+        if (!tally_is_open(tally, poll))
+            closed[closed_count++] = poll;
+        else if (place++ >= from && !web_list_add(list, tally, poll))
             return place;
-    }
-    for (uint32_t poll = count; poll > 0; poll--)
-        if (!was_open[poll] && place++ >= from && !web_list_add(list, tally, poll))
+    for (size_t i = 0; i < closed_count; i++)
+        if (place++ >= from && !web_list_add(list, tally, closed[i]))
             return place;
     return place;
 }

@@ -562,7 +562,7 @@ START_TEST(each_host_that_a_proxy_tells_is_judged)
     for (size_t i = 0; i < UNIT_COUNT(told); i++) {
         snprintf(request, sizeof request, "GET / HTTP/1.1\r\nHost: %s\r\n%s\r\n", told[i].host,
                  told[i].forwarded);
-        web_send(proxy, request);
+        web_send(proxy, "%s", request);
         web_expect(proxy, told[i].status);
     }
     web_send(proxy, "GET / HTTP/1.0\r\nX-Forwarded-Host: evil.example\r\n\r\n");
