@@ -76,11 +76,16 @@ static bool append(struct voter_name *name, const char *at, size_t len)
     return true;
 }
 
-/* `as="Ann Lee"` must mean one thing: a name that has quotation marks stands there without others.
- */
+/* `as="Ann Lee"` must mean one thing: a name with quotation marks stands there without others. So
+ * it is one word of ASCII that does not begin with one, and stays so when it is folded. */
 static bool can_be_quoted(const struct voter_name *name)
 {
-    return name->text[0] != '"' && !(strchr(name->text, '"') && strchr(name->text, ' '));
+    if (!strchr(name->text, '"'))
+        return true;
+    for (size_t i = 0; i < name->len; i++)
+        if (name->text[i] <= ' ' || name->text[i] > '~')
+            return false;
+    return name->text[0] != '"';
 }
 
 /* Takes the text without its surplus white space. */

@@ -10,7 +10,7 @@
 
 #define VOTER_NAME_FORM                                                                       \
     "a voter's name is 1 to 128 bytes of text, without control characters and unknown ones; " \
-    "one with quotation marks has no spaces, and does not begin with one"
+    "one with quotation marks is one word of ASCII, and does not begin with one"
 
 /* A name as given, with its white space tidied: none is left around it, and one space stands for
  * each stretch within. NUL-terminated. */

@@ -71,7 +71,8 @@ static void require_voter(struct span voter, const char *line, size_t len)
     char folded[PROTO_VOTER_MAX], again[PROTO_VOTER_MAX];
     require_inside(voter, line, len);
     require(voter_name_parse(voter, &name) && name.len > 0 && name.text[name.len] == '\0');
-    require(name.text[0] != ' ' && name.text[name.len - 1] != ' ' && !strchr(name.text, '"'));
+    require(name.text[0] != ' ' && name.text[name.len - 1] != ' ' && name.text[0] != '"');
+    require(!strchr(name.text, '"') || !strchr(name.text, ' '));
     size_t once = voter_name_fold((struct span){name.text, name.len}, folded);
     require(voter_name_parse((struct span){folded, once}, &same));
     size_t twice = voter_name_fold((struct span){same.text, same.len}, again);

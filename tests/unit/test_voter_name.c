@@ -104,6 +104,8 @@ static const char *const refused[] = {
     "\"ann",
     "\"ann\"",
     "ann \"lee\"",
+    "J\xc3\xbcrgen\"",
+    "\xe2\x80\x8b\"ann",
     "a\" b",
     "a\nb",
     "ann\r",
