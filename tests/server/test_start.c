@@ -186,6 +186,11 @@ END_TEST
 /* Only the signals that it handles reach it. It starts until its configuration, a pipe, ends. */
 START_TEST(the_first_process_of_a_container_can_be_stopped_while_it_starts)
 {
+    if (SERVER_SANITIZED) {
+        puts(
+            "a container's first process is not tested: the test's own leak check forks behind it");
+        return;
+    }
     if (unshare(CLONE_NEWPID) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWPID) != 0) {
         puts("a container's first process is not tested: the kernel lets this user make none");
         return;
