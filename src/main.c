@@ -445,7 +445,8 @@ int main(int argc, char **argv)
     struct config config;
     char text[CONFIG_HELP_MAX];
     int status = EXIT_SUCCESS;
-    switch (config_load(&config, argc, argv, text)) {
+    enum config_outcome outcome = config_load(&config, argc, argv, text);
+    switch (outcome) {
     case CONFIG_RUN:
         status = run_logged(&config);
         break;
@@ -457,8 +458,9 @@ int main(int argc, char **argv)
         status = print(text);
         break;
     case CONFIG_ERROR:
+    case CONFIG_FAILED:
         fprintf(stderr, "%stallycast: %s\n", log_prefix(LOG_LEVEL_ERROR), text);
-        status = EXIT_CONFIGURATION;
+        status = outcome == CONFIG_ERROR ? EXIT_CONFIGURATION : EXIT_FAILURE;
         break;
     }
     config_free(&config);

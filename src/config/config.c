@@ -3,7 +3,9 @@
  * The command line is read twice: first for the options that decide how to go on (--help,
  * --config), then, after the file, for everything else, so that it wins. A list replaces one from a
  * lesser source instead of adding to it. A mistake anywhere, an unreadable file or a lack of memory
- * ends the reading with one line, which names the option, and the file's line if it stood there. */
+ * ends the reading with one line, which names the option, and the file's line if it stood there.
+ * What may go well at the next start is told apart from a mistake, so that whoever starts servers
+ * knows whether to try again. */
 #include "config/config.h"
 
 #include "base/failpoint.h"
@@ -64,7 +66,8 @@ struct reader {
     bool help;
     bool version;
     bool check;
-    char *text; /* receives the error */
+    char *text;      /* receives the error */
+    bool is_for_now; /* the error is none of the configuration's */
 };
 
 /* Says where in the input the reader stands, as a prefix of an error. Returns its length. */
@@ -99,7 +102,14 @@ __attribute__((format(printf, 2, 3))) static int fail(struct reader *reader, con
 
 static int fail_memory(struct reader *reader)
 {
+    reader->is_for_now = true;
     return fail(reader, "out of memory");
+}
+
+/* Whether a call that failed so may succeed at another time with the same arguments. */
+static bool is_for_now(int error)
+{
+    return error == ENOMEM || error == EMFILE || error == ENFILE || error == EIO || error == EINTR;
 }
 
 static unsigned threads_for(long processors)
@@ -143,7 +153,11 @@ static int set_admin(struct reader *reader, const char *value)
 
 static int set_admin_group(struct reader *reader, const char *value)
 {
+    errno = 0;
     const struct group *group = getgrnam(value);
+    if (group == NULL && (reader->is_for_now = is_for_now(errno)))
+        return fail(reader, "can't look up the group '%.*s': %s", SHOWN_MAX, value,
+                    strerror(errno));
     if (group == NULL)
         return fail(reader, "there is no group '%.*s'", SHOWN_MAX, value);
     reader->config->admin_group = group->gr_gid;
@@ -663,8 +677,10 @@ static int read_lines(struct reader *reader, FILE *file)
             result = fail(reader, "there is a NUL byte in the line");
         reader->option_name = NULL;
     }
-    if (result == 0 && ferror(file))
+    if (result == 0 && !feof(file)) { /* ferror does not tell of a lack of memory */
+        reader->is_for_now = is_for_now(errno);
         result = fail(reader, "can't read on: %s", strerror(errno));
+    }
     free(line);
     return result;
 }
@@ -674,8 +690,10 @@ static int read_file(struct reader *reader)
     if (reader->config_path == NULL)
         return 0;
     FILE *file = fopen(reader->config_path, "re");
-    if (file == NULL)
+    if (file == NULL) {
+        reader->is_for_now = is_for_now(errno);
         return fail(reader, "can't open %s: %s", reader->config_path, strerror(errno));
+    }
     reader->source = FROM_FILE;
     int result = read_lines(reader, file);
     fclose(file);
@@ -785,6 +803,11 @@ static void put_help(char text[CONFIG_HELP_MAX])
                  "  nc 127.0.0.1 9000        and type: VOTE lunch pizza\n");
 }
 
+static enum config_outcome failed(const struct reader *reader)
+{
+    return reader->is_for_now ? CONFIG_FAILED : CONFIG_ERROR;
+}
+
 enum config_outcome config_load(struct config *config, int argc, char **argv,
                                 char text[CONFIG_HELP_MAX])
 {
@@ -792,7 +815,7 @@ enum config_outcome config_load(struct config *config, int argc, char **argv,
     *config = (struct config){0};
     text[0] = '\0';
     if (set_defaults(&reader) != 0 || read_arguments(&reader, argc, argv, true) != 0)
-        return CONFIG_ERROR;
+        return failed(&reader);
     if (reader.help) {
         put_help(text);
         return CONFIG_HELP;
@@ -803,7 +826,7 @@ enum config_outcome config_load(struct config *config, int argc, char **argv,
     }
     if (read_file(&reader) != 0 || read_arguments(&reader, argc, argv, false) != 0 ||
         complete(&reader) != 0)
-        return CONFIG_ERROR;
+        return failed(&reader);
     return reader.check ? CONFIG_CHECKED : CONFIG_RUN;
 }
 

@@ -72,7 +72,8 @@ enum config_outcome {
     CONFIG_RUN,     /* start the server */
     CONFIG_CHECKED, /* --check-config, and the configuration is good */
     CONFIG_HELP,    /* --help or --version: text holds what to print on standard output, as it is */
-    CONFIG_ERROR,   /* text holds one line for standard error, without program name and LF */
+    CONFIG_ERROR,   /* a mistake in it; text holds one line, without program name and LF */
+    CONFIG_FAILED,  /* it could not be read now, for lack of memory say; text as for an error */
 };
 
 enum { CONFIG_HELP_MAX = 8192 };

@@ -192,6 +192,7 @@ static void require_outcome(const struct config *config, enum config_outcome out
         require(strlen(text) < CONFIG_HELP_MAX && strlen(text) > 0);
         break;
     case CONFIG_ERROR:
+    case CONFIG_FAILED:
         require(strlen(text) < CONFIG_ERROR_MAX && strlen(text) > 0);
         break;
     }

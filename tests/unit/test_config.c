@@ -1,6 +1,7 @@
 /* The configuration, from command lines and files as people write them. */
 #include "config/config.h"
 #include "base/failpoint.h"
+#include "tests/support/allocation.h"
 #include "tests/support/temporary.h"
 #include "tests/support/unit.h"
 
@@ -8,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum { ARGUMENTS_MAX = 64 };
@@ -25,6 +27,7 @@ static void make_path(void)
 
 static void clean_up(void)
 {
+    allocations_succeed();
     unlink(path);
     config_free(&config);
 }
@@ -503,6 +506,52 @@ START_TEST(a_file_that_cannot_be_read_is_told)
 }
 END_TEST
 
+/* None of these is a mistake in the configuration: the next start may go well. */
+START_TEST(memory_that_runs_short_is_no_mistake)
+{
+    char name[] = "tallycast", cors[] = "--cors=*", host[] = "--http-host=vote.example";
+    char poll[] = "--poll=a=x,y", *arguments[] = {name, cors, host, poll, NULL};
+    long succeeded = 0;
+    enum config_outcome outcome;
+    do {
+        allocations_fail_after(succeeded++);
+        outcome = config_load(&config, 4, arguments, text);
+        allocations_succeed();
+        if (outcome != CONFIG_RUN)
+            ck_assert_int_eq(outcome, CONFIG_FAILED);
+        ck_assert(outcome == CONFIG_RUN || strstr(text, "out of memory"));
+        config_free(&config);
+    } while (outcome != CONFIG_RUN);
+    ck_assert_int_gt(succeeded, 6); /* a database, an admin socket, and what is above */
+}
+END_TEST
+
+static struct {
+    const char *argument;
+    const char *error;
+} const with_descriptors[] = {
+    {"--config=%s", "can't open %s: Too many open files"},
+    {"--admin-group=no-such-group", "--admin-group: can't look up the group 'no-such-group': "},
+};
+
+START_TEST(descriptors_that_run_short_are_no_mistake)
+{
+    char argument[TEMPORARY_MAX + 32], expected[TEMPORARY_MAX + 64];
+    snprintf(argument, sizeof argument, with_descriptors[_i].argument, path);
+    snprintf(expected, sizeof expected, with_descriptors[_i].error, path);
+    write_file("");
+    struct rlimit limit;
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = 0;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    enum config_outcome outcome = LOAD(argument);
+    limit.rlim_cur = limit.rlim_max;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    ck_assert_int_eq(outcome, CONFIG_FAILED);
+    ck_assert_ptr_eq(strstr(text, expected), text);
+}
+END_TEST
+
 START_TEST(a_nul_byte_in_a_file_is_told)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
@@ -620,6 +669,8 @@ UNIT_MAIN("config",
                {a_mistake_on_the_command_line_is_told, .loops = UNIT_COUNT(mistakes)},
                {a_mistake_in_a_file_is_told_with_its_place, .loops = UNIT_COUNT(file_mistakes)},
                {a_file_that_cannot_be_read_is_told},
+               {memory_that_runs_short_is_no_mistake},
+               {descriptors_that_run_short_are_no_mistake, .loops = UNIT_COUNT(with_descriptors)},
                {a_nul_byte_in_a_file_is_told},
                {at_most_sixteen_addresses},
                {at_most_sixteen_names_and_proxies, .loops = 2},
