@@ -34,31 +34,6 @@ enum {
 _Static_assert(crypto_shorthash_siphashx24_BYTES == HASH_BYTES, "SipHash gives 128 bits");
 _Static_assert(crypto_shorthash_siphashx24_KEYBYTES == VOTER_KEY_BYTES, "SipHash's key fits");
 
-static void put_big_endian(unsigned char *to, uint64_t value, unsigned bytes)
-{
-    for (unsigned i = 0; i < bytes; i++)
-        to[i] = (unsigned char)(value >> (8 * (bytes - 1 - i)));
-}
-
-static uint64_t get_big_endian_64(const unsigned char *from)
-{
-    uint64_t value = 0;
-    for (unsigned i = 0; i < 8; i++)
-        value = value << 8 | from[i];
-    return value;
-}
-
-void hash_to_bytes(struct hash hash, unsigned char bytes[HASH_BYTES])
-{
-    put_big_endian(bytes, hash.high, 8);
-    put_big_endian(bytes + 8, hash.low, 8);
-}
-
-struct hash hash_from_bytes(const unsigned char bytes[HASH_BYTES])
-{
-    return (struct hash){.high = get_big_endian_64(bytes), .low = get_big_endian_64(bytes + 8)};
-}
-
 static struct hash hash_message(const struct voter_key *key, const unsigned char *message,
                                 size_t len)
 {
@@ -73,7 +48,7 @@ struct hash voter_hash(const struct voter_key *key, enum voter_hash_kind kind, u
     unsigned char message[PREFIX_BYTES + PROTO_VOTER_MAX];
     INVARIANT(len <= PROTO_VOTER_MAX);
     message[0] = (unsigned char)kind;
-    put_big_endian(message + 1, poll, 4);
+    big_endian_put(message + 1, poll, 4);
     memcpy(message + PREFIX_BYTES, name, len);
     return hash_message(key, message, PREFIX_BYTES + len);
 }

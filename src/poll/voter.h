@@ -29,10 +29,6 @@ struct hash voter_hash(const struct voter_key *key, enum voter_hash_kind kind, u
 /* The hash of a fixed text: it tells two keys apart and gives neither away. */
 struct hash voter_key_check(const struct voter_key *key);
 
-/* 16 bytes, big-endian, as the database stores a hash; and back. */
-void hash_to_bytes(struct hash hash, unsigned char bytes[HASH_BYTES]);
-struct hash hash_from_bytes(const unsigned char bytes[HASH_BYTES]);
-
 enum voter_key_result { VOTER_KEY_READ, VOTER_KEY_MISSING, VOTER_KEY_FAILED };
 
 /* Reads a key file: 32 hexadecimal digits, and what an editor may put around them. Warns if others
