@@ -44,7 +44,7 @@ expect_found 'line/session.c includes web/page.h: line must not see web' src/lin
 expect_found 'web/page.c includes line/session.h: web must not see line' src/web/page.c line/session.h
 expect_found 'view/stats.h includes web/page.h: view must not see web' src/view/stats.h web/page.h
 expect_found 'base/log.c includes proto/name.h: base must not see proto' src/base/log.c proto/name.h
-expect_found 'proto/name.c includes base/log.h: proto must not see base' proto/name.c base/log.h
+expect_found 'proto/name.c includes poll/poll.h: proto must not see poll' proto/name.c poll/poll.h
 expect_found 'store/sqlite/sqlite.c includes ledger/ports.h: store' src/store/sqlite/sqlite.c ledger/ports.h
 expect_found 'line/a.c includes main.h: line must not see top' src/line/a.c main.h
 expect_found 'cellar/wine.c includes base/log.h: there is no such room' src/cellar/wine.c base/log.h
