@@ -88,6 +88,17 @@ static bool can_be_quoted(const struct voter_name *name)
     return name->text[0] != '"';
 }
 
+/* Whether the text is a name as it stands: most are. */
+static bool is_plain(struct span text)
+{
+    if (text.len == 0 || text.len > PROTO_VOTER_MAX)
+        return false;
+    for (size_t i = 0; i < text.len; i++)
+        if (text.at[i] <= ' ' || text.at[i] > '~' || text.at[i] == '"')
+            return false;
+    return true;
+}
+
 /* Takes the text without its surplus white space. */
 static bool tidy(struct span text, struct voter_name *name)
 {
@@ -157,5 +168,11 @@ size_t voter_name_fold(struct span name, char folded[PROTO_VOTER_MAX])
 bool voter_name_parse(struct span given, struct voter_name *name)
 {
     char folded[PROTO_VOTER_MAX];
+    if (is_plain(given)) {
+        memcpy(name->text, given.at, given.len);
+        name->text[given.len] = '\0';
+        name->len = (uint8_t)given.len;
+        return true;
+    }
     return tidy(given, name) && voter_name_fold((struct span){name->text, name->len}, folded) > 0;
 }

@@ -18,7 +18,7 @@ int batch_init(struct batch *batch)
         {&batch->verdicts, BATCH_MAX, sizeof *batch->verdicts},
         {&batch->ballots, BATCH_MAX, sizeof *batch->ballots},
         {&batch->events, BATCH_MAX, sizeof *batch->events},
-        {&batch->undos, 2 * BATCH_MAX, sizeof *batch->undos},
+        {&batch->undos, BATCH_MAX, sizeof *batch->undos},
         {&batch->sampled, BATCH_MAX, sizeof *batch->sampled},
         {&batch->created, BATCH_MAX, sizeof *batch->created},
         {&batch->drafts, POLLS_MAX, sizeof *batch->drafts},

@@ -48,7 +48,7 @@ struct batch {
     size_t ballot_count;
     struct store_event *events;
     size_t event_count;
-    struct undo *undos; /* 2 * BATCH_MAX */
+    struct undo *undos;
     size_t undo_count;
     uint16_t *sampled; /* by place in `requests`: accepted ballots that have a journey */
     size_t sampled_count;

@@ -1,11 +1,11 @@
 /* The electorate: an extendible hash table from voters to the ballots that count (see
  * electorate.h). The ledger thread runs all of it.
  *
- * The top bits of hash.high pick the segment; hash.low picks where in it the search begins (linear
- * probing). A full segment is split in two; if only one pointer leads to it, the directory is
- * doubled first. Hashes are keyed, so their bits are uniform and segments fill evenly. Should they
- * not be, the directory still stays small: it is doubled only while it has few pointers a segment;
- * beyond that, the crowded segment itself grows.
+ * The top bits of hash.high pick the segment; hash.low, and in a segment that grew the lowest bits
+ * of hash.high, where in it the search begins (linear probing). A full segment is split in two; if
+ * only one pointer leads to it, the directory is doubled first. Hashes are keyed, so their bits are
+ * uniform and segments fill evenly. Should they not be, the directory still stays small: it is
+ * doubled only while it has few pointers a segment; beyond that, the crowded segment itself grows.
  *
  * Only memory can fail, and an insert allocates all that it needs before it changes anything
  * visible. */
@@ -30,8 +30,11 @@ enum {
 };
 
 struct entry {
-    struct hash voter;
-    struct vote vote;
+    uint64_t high;       /* of the voter's hash */
+    uint64_t low : 16;   /* of it, the lowest bits */
+    uint64_t proof : 48; /* of the vote, as is: */
+    uint64_t seq : 48;
+    uint64_t choice : 16;
 };
 _Static_assert(sizeof(struct entry) == 24, "an entry is 24 bytes");
 
@@ -65,7 +68,21 @@ _Static_assert(sizeof(struct block) <= BLOCK_BYTES, "a block is a huge page at m
 
 static bool slot_is_empty(const struct entry *entry)
 {
-    return entry->vote.seq == 0 && entry->vote.choice == 0;
+    return entry->seq == 0 && entry->choice == 0;
+}
+
+static struct entry entry_make(struct hash voter, struct vote vote)
+{
+    return (struct entry){.high = voter.high,
+                          .low = voter.low & UINT16_MAX,
+                          .proof = vote.proof,
+                          .seq = vote.seq,
+                          .choice = vote.choice};
+}
+
+static struct vote entry_vote(const struct entry *entry)
+{
+    return entry->seq != 0 ? vote_make(entry->seq, entry->choice, entry->proof) : (struct vote){0};
 }
 
 static size_t directory_index(const struct electorate *electorate, struct hash voter)
@@ -75,12 +92,12 @@ static size_t directory_index(const struct electorate *electorate, struct hash v
 
 /* The slot that holds the voter, or else the empty one where it would go. There always is an empty
  * one. */
-static struct entry *segment_slot(struct segment *segment, struct hash voter)
+static struct entry *segment_slot(struct segment *segment, uint64_t high, uint64_t low)
 {
-    for (size_t i = voter.low;; i++) {
+    low &= UINT16_MAX;
+    for (size_t i = high << 16 | low;; i++) {
         struct entry *entry = &segment->entries[i & (segment->slots - 1)];
-        if (slot_is_empty(entry) ||
-            (entry->voter.low == voter.low && entry->voter.high == voter.high))
+        if (slot_is_empty(entry) || (entry->high == high && entry->low == low))
             return entry;
     }
 }
@@ -143,7 +160,7 @@ static void segment_free(struct electorate *electorate, struct segment *segment)
 
 static void segment_insert(struct segment *segment, const struct entry *entry)
 {
-    *segment_slot(segment, entry->voter) = *entry;
+    *segment_slot(segment, entry->high, entry->low) = *entry;
     segment->used++;
 }
 
@@ -154,9 +171,9 @@ static void segment_deal(const struct segment *from, struct segment *zero, struc
 {
     for (size_t i = 0; i < from->slots; i++) {
         const struct entry *entry = &from->entries[i];
-        if (entry->vote.seq == 0)
+        if (entry->seq == 0)
             continue;
-        bool bit = entry->voter.high >> (63 - from->depth) & 1;
+        bool bit = entry->high >> (63 - from->depth) & 1;
         segment_insert(bit ? one : zero, entry);
     }
 }
@@ -313,8 +330,7 @@ void electorate_prefetch(const struct electorate *electorate, struct hash voter)
 struct vote electorate_find(const struct electorate *electorate, struct hash voter)
 {
     struct segment *segment = electorate->directory[directory_index(electorate, voter)];
-    struct vote vote = segment_slot(segment, voter)->vote;
-    return vote.seq != 0 ? vote : (struct vote){0};
+    return entry_vote(segment_slot(segment, voter.high, voter.low));
 }
 
 /* Records the vote of a voter who is not in the table yet. */
@@ -326,7 +342,8 @@ static int insert(struct electorate *electorate, struct hash voter, struct vote 
             return -1;
         segment = electorate->directory[directory_index(electorate, voter)];
     }
-    segment_insert(segment, &(struct entry){.voter = voter, .vote = vote});
+    const struct entry entry = entry_make(voter, vote);
+    segment_insert(segment, &entry);
     electorate->count++;
     return 0;
 }
@@ -335,10 +352,10 @@ int electorate_set(struct electorate *electorate, struct hash voter, struct vote
                    struct vote *before)
 {
     struct segment *segment = electorate->directory[directory_index(electorate, voter)];
-    struct entry *entry = segment_slot(segment, voter);
-    struct vote old = entry->vote.seq != 0 ? entry->vote : (struct vote){0};
+    struct entry *entry = segment_slot(segment, voter.high, voter.low);
+    struct vote old = entry_vote(entry);
     if (!slot_is_empty(entry))
-        entry->vote = vote.seq != 0 ? vote : (struct vote){.choice = FORGOTTEN};
+        *entry = entry_make(voter, vote.seq != 0 ? vote : (struct vote){.choice = FORGOTTEN});
     else if (vote.seq != 0 && insert(electorate, voter, vote) != 0)
         return -1;
     if (before != NULL)

@@ -1,5 +1,8 @@
-/* The electorate: the ballot of each voter. A hash table from a 128-bit hash (which covers the poll
+/* The electorate: the ballot of each voter. A hash table from a voter's hash (which covers the poll
  * too) to the ballot that counts. Owned by the ledger thread; no other may call.
+ *
+ * Of a hash it keeps 80 bits. They are keyed and so uniform: that any two of 100 million voters
+ * share them has a probability of 4 in 10^9.
  *
  * It grows in steps: extendible hashing. A directory of 2^n pointers is indexed by the hash's top n
  * bits; each points to a segment, an open-addressing table of 4,096 entries. A full segment is
@@ -19,11 +22,13 @@
 struct vote {
     uint64_t seq : 48;
     uint64_t choice : 16;
+    uint64_t proof : 48; /* tells who cast it, where others may claim the same voter; 0: nobody */
 };
 
-static inline struct vote vote_make(uint64_t seq, unsigned choice)
+static inline struct vote vote_make(uint64_t seq, unsigned choice, uint64_t proof)
 {
-    return (struct vote){.seq = seq & 0xffffffffffffu, .choice = choice & 0xffffu};
+    return (struct vote){
+        .seq = seq & 0xffffffffffffu, .choice = choice & 0xffffu, .proof = proof & 0xffffffffffffu};
 }
 
 struct electorate;

@@ -64,13 +64,11 @@ bool judge_identity(const struct poll *poll, const struct hash *voter, bool has_
     return !unlimited || has_key;
 }
 
-bool judge_proof(const struct poll *poll, const struct hash *voter, bool has_key,
-                 const struct hash *key, struct hash *proof)
+uint64_t judge_proof(const struct poll *poll, bool has_key, const struct hash *key)
 {
-    if (!has_key || poll_setting(poll, SETTING_BALLOTS) == BALLOTS_UNLIMITED)
-        return false;
-    *proof = (struct hash){.high = voter->high ^ key->high, .low = voter->low ^ key->low};
-    return true;
+    bool claimable = poll_setting(poll, SETTING_VOTERS) == VOTERS_NAMED &&
+                     poll_setting(poll, SETTING_BALLOTS) != BALLOTS_UNLIMITED;
+    return claimable && has_key ? (key->low | 1) & 0xffffffffffffu : 0;
 }
 
 void judge_count(struct snapshot *snapshot, struct vote before, unsigned choice, uint64_t seq)
@@ -98,35 +96,8 @@ static void record_ballot(struct ledger *ledger, const struct request *request, 
     };
 }
 
-/* How a ballot is known: by its entry in the electorate and, in a poll where others may claim the
- * same identity, by a second entry as proof. */
-struct known {
-    bool identified;  /* has the first entry */
-    bool needs_proof; /* has the second, and is its voter's only if that agrees */
-    struct hash identity, proof;
-};
-
-static struct known know_ballot(const struct poll *poll, const struct request *request)
-{
-    struct known known;
-    bool has_id = request->key_kind == REQUEST_KEY_ID;
-    known.identified =
-        judge_identity(poll, &request->voter, has_id, &request->key, &known.identity);
-    known.needs_proof = judge_proof(poll, &request->voter, request->key_kind >= REQUEST_KEY_ID,
-                                    &request->key, &known.proof);
-    return known;
-}
-
-/* Whether the voter's counting ballot and this one were cast by the same client. */
-static bool is_own(const struct ledger *ledger, const struct known *known, struct vote before)
-{
-    return !known->needs_proof ||
-           electorate_find(ledger->electorate, known->proof).seq == before.seq;
-}
-
 /* Sets an entry of the electorate, to be undone with the batch. Returns 0, or -1 if memory is
- * short.
- */
+ * short. */
 static int set_entry(struct ledger *ledger, struct hash hash, struct vote vote)
 {
     struct undo undo = {.voter = hash};
@@ -136,30 +107,21 @@ static int set_entry(struct ledger *ledger, struct hash hash, struct vote vote)
     return 0;
 }
 
-/* Sets the ballot's entries. Returns 0, or -1 if memory is short: then nothing has changed. */
-static int set_entries(struct ledger *ledger, const struct known *known, struct vote vote)
-{
-    if (known->identified && set_entry(ledger, known->identity, vote) != 0)
-        return -1;
-    if (!known->needs_proof || set_entry(ledger, known->proof, vote) == 0)
-        return 0;
-    if (known->identified)
-        batch_undo_last(&ledger->batch, ledger->electorate);
-    return -1;
-}
-
 /* The answer tells nobody what somebody else has cast under the same name: the same choice gets the
  * same answer as any other. */
 static struct verdict judge_ballot(struct ledger *ledger, const struct request *request)
 {
     const struct snapshot *now = poll_now(ledger, request->poll);
-    const struct known known = know_ballot(now->poll, request);
+    struct hash identity;
+    bool identified = judge_identity(now->poll, &request->voter,
+                                     request->key_kind == REQUEST_KEY_ID, &request->key, &identity);
+    uint64_t proof = judge_proof(now->poll, request->key_kind >= REQUEST_KEY_ID, &request->key);
     struct vote before = {0};
-    if (known.identified)
-        before = electorate_find(ledger->electorate, known.identity);
-    bool own = before.seq && is_own(ledger, &known, before);
+    if (identified)
+        before = electorate_find(ledger->electorate, identity);
+    bool own = before.proof == proof;
 
-    if (own && before.choice == request->choice)
+    if (before.seq && own && before.choice == request->choice)
         return repeated(before.seq);
     if (!now->open)
         return refused(ERR_POLL_CLOSED, now->state_seq);
@@ -169,14 +131,14 @@ static struct verdict judge_ballot(struct ledger *ledger, const struct request *
         return refused(ERR_ALREADY_VOTED, before.seq);
 
     struct snapshot *draft = draft_snapshot(ledger, request->poll);
-    struct vote vote = vote_make(ledger->next_seq, request->choice);
-    if (!draft || set_entries(ledger, &known, vote) != 0)
+    struct vote vote = vote_make(ledger->next_seq, request->choice, proof);
+    if (!draft || (identified && set_entry(ledger, identity, vote) != 0))
         return refused(ERR_LIMIT, 0);
     judge_count(draft, before, request->choice, vote.seq);
     record_ballot(ledger, request, vote.seq);
     ledger->next_seq++;
     struct verdict verdict = accepted(vote.seq);
-    verdict.first = known.identified && before.seq == 0;
+    verdict.first = identified && before.seq == 0;
     return verdict;
 }
 

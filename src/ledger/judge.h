@@ -18,12 +18,9 @@ void judge_batch(struct ledger *ledger);
 bool judge_identity(const struct poll *poll, const struct hash *voter, bool has_key,
                     const struct hash *key, struct hash *identity);
 
-/* Whether a ballot with a key has, in this poll, a second entry in the electorate by which its
- * caster is known, and which: a hash of the voter and the key together. The voter's vote is the
- * caster's own if both entries have the same sequence. Both hashes are keyed, so their sum is as
- * good as one. Any thread. */
-bool judge_proof(const struct poll *poll, const struct hash *voter, bool has_key,
-                 const struct hash *key, struct hash *proof);
+/* What tells, in a poll where others may claim the same voter, who cast a ballot: a part of its
+ * key. 0 in other polls, and for a ballot without a key. Any thread. */
+uint64_t judge_proof(const struct poll *poll, bool has_key, const struct hash *key);
 
 /* Counts a ballot in place of the voter's earlier one, if there was one (before.seq is not 0).
  * Called by the snapshot's owner. */

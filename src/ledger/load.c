@@ -27,8 +27,9 @@ struct loading {
         uint64_t seq;
         uint32_t poll;
         uint16_t choice;
-        bool identified, proven; /* has such an entry in the electorate */
-        struct hash identity, proof;
+        bool identified; /* has an entry in the electorate */
+        struct hash identity;
+        uint64_t proof;
     } gathered[GATHER_MAX];
 };
 
@@ -91,10 +92,9 @@ static int load_event(void *context, const struct store_event *event, char *why)
 static int count_loaded(struct ledger *ledger, const struct loaded *loaded, char *why)
 {
     struct snapshot *snapshot = ledger->batch.drafts[loaded->poll - 1].snapshot;
-    struct vote before = {0}, vote = vote_make(loaded->seq, loaded->choice);
+    struct vote before = {0}, vote = vote_make(loaded->seq, loaded->choice, loaded->proof);
     struct electorate *electorate = ledger->electorate;
-    if ((loaded->identified && electorate_set(electorate, loaded->identity, vote, &before) != 0) ||
-        (loaded->proven && electorate_set(electorate, loaded->proof, vote, NULL) != 0)) {
+    if (loaded->identified && electorate_set(electorate, loaded->identity, vote, &before) != 0) {
         snprintf(why, STORE_WHY_MAX, "out of memory for the electorate");
         return -1;
     }
@@ -134,8 +134,7 @@ static int load_ballot(void *context, const struct store_ballot *ballot, char *w
     loaded->choice = ballot->choice;
     loaded->identified =
         judge_identity(snapshot->poll, &voter, ballot->has_key, &ballot->key, &loaded->identity);
-    loaded->proven =
-        judge_proof(snapshot->poll, &voter, ballot->has_key, &ballot->key, &loaded->proof);
+    loaded->proof = judge_proof(snapshot->poll, ballot->has_key, &ballot->key);
     if (loaded->identified)
         electorate_prefetch(ledger->electorate, loaded->identity);
     if (ballot->seq >= ledger->next_seq)

@@ -22,6 +22,11 @@ static size_t connection_words(void *asker, char words[IDENTITY_WORDS_MAX])
     return client_own_words(&((const struct session *)asker)->client, words);
 }
 
+static size_t shown_words(void *asker, char words[IDENTITY_WORDS_MAX])
+{
+    return client_run_words(&((const struct session *)asker)->client, words);
+}
+
 static size_t address_words(void *asker, char words[IDENTITY_WORDS_MAX])
 {
     return peer_address_text(&((const struct session *)asker)->client.conn.peer, words);
@@ -35,7 +40,7 @@ int execute_vote(struct session *session, const struct command *command, const c
     int choice = poll_choice_find(poll, &command->choice);
     if (choice < 0)
         return ERR_NO_SUCH_CHOICE;
-    static const struct claim_source source = {address_words, connection_words, connection_words};
+    static const struct claim_source source = {address_words, connection_words, shown_words};
     const struct claim claim = {
         .name = command->voter,
         .standing = {session->voter, session->voter ? strlen(session->voter) : 0},

@@ -192,6 +192,13 @@ size_t client_own_words(const struct client *client, char *words)
     return (size_t)(number_put(at + 1, client->id) - words);
 }
 
+size_t client_run_words(const struct client *client, char *words)
+{
+    words[0] = 'c'; /* of connection: a browser's words begin otherwise */
+    memcpy(words + 1, &client->id, sizeof client->id);
+    return 1 + sizeof client->id;
+}
+
 const char *client_peer_text(const struct client *client, char text[PEER_TEXT_MAX])
 {
     const union peer *peer = &client->conn.peer;

@@ -93,6 +93,9 @@ void client_free(struct conn *conn); /* last of all; frees the object */
 enum { CLIENT_WORDS_MAX = 64 };
 size_t client_own_words(const struct client *client, char *words);
 
+/* The same in few bytes, for what is not recorded: no other connection of this run has them. */
+size_t client_run_words(const struct client *client, char *words);
+
 /* The peer's address for a person ("127.0.0.1:4711", "[::1]:4711", "admin"). */
 const char *client_peer_text(const struct client *client, char text[PEER_TEXT_MAX]);
 

@@ -64,7 +64,7 @@ static size_t shown_words(void *context, char words[IDENTITY_WORDS_MAX])
     if (is_known(session, asker->request))
         return voter_cookie_words(&session->voter, words);
     if (!web_guard_is_proxy(session))
-        return client_own_words(&session->client, words);
+        return client_run_words(&session->client, words);
     voter_cookie_make(&session->client.worker->server->key, &nobody);
     return voter_cookie_words(&nobody, words);
 }

@@ -5,6 +5,7 @@
 
 #include "base/counters.h"
 #include "ledger/ports.h"
+#include "ledger/state.h"
 #include "store/database.h"
 #include "trace/journey.h"
 #include "base/clock.h"
@@ -380,6 +381,24 @@ START_TEST(only_its_caster_is_told_of_a_ballot_that_can_change)
     restart(); /* keys of id= are recorded, those of connections are not */
     ASSERT_REPEATED(claimed(1, 10, ID, 7), 6);
     ASSERT_ACCEPTED(claimed(1, 10, OWN, 1), 7);
+    restart(); /* nobody is known to have cast the last one */
+    ASSERT_ACCEPTED(claimed(1, 10, ID, 7), 8);
+}
+END_TEST
+
+START_TEST(a_voter_takes_the_same_memory_whoever_casts_the_ballots)
+{
+    enum { CASTERS = 100 };
+    struct request requests[CASTERS];
+    struct answer answers[CASTERS];
+    ASSERT_ACCEPTED(create("CREATE p a b voters=named"), 1);
+    for (unsigned i = 0; i < CASTERS; i++)
+        requests[i] = claimed(i % 2, 10, OWN, i + 1);
+    ask_batch(requests, answers, CASTERS);
+    assert_answer(answers[CASTERS - 1], 0, 1 + CASTERS, false);
+    ledger_stop(ledger);
+    started = false;
+    ck_assert_uint_eq(electorate_count(ledger->electorate), 1);
 }
 END_TEST
 
@@ -1218,6 +1237,7 @@ UNIT_MAIN("ledger",
                      {once_is_once},
                      {only_its_caster_is_told_of_a_ballot_that_is_once},
                      {only_its_caster_is_told_of_a_ballot_that_can_change},
+                     {a_voter_takes_the_same_memory_whoever_casts_the_ballots},
                      {an_unlimited_ballot_is_known_by_its_key},
                      {a_closed_poll_takes_repeats_only},
                      {a_batch_is_judged_in_order},
