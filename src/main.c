@@ -11,7 +11,7 @@
  * database's log is moved into its file: readers that stall take no time from a slow disk. */
 #include "net/admission.h"
 #include "base/clock.h"
-#include "config/config.h"
+#include "config/config_load.h"
 #include "store/database.h"
 #include "base/deadline.h"
 #include "base/failpoint.h"
@@ -443,7 +443,7 @@ int main(int argc, char **argv)
     log_find_journal();
     umask(0077); /* the database may hold names, and the log always holds who voted when */
     struct config config;
-    char text[CONFIG_HELP_MAX];
+    char text[HELP_MAX];
     int status = EXIT_SUCCESS;
     enum config_outcome outcome = config_load(&config, argc, argv, text);
     switch (outcome) {

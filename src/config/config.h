@@ -1,6 +1,4 @@
-/* The configuration: defaults, then a file, then the command line. One table (options.def) gives
- * the names, the parsing, --help and the file's keys. Main thread, before the others start;
- * read-only afterwards. */
+/* The configuration, as the server uses it. config_load fills it; read-only afterwards. */
 #ifndef TALLYCAST_CONFIG_H
 #define TALLYCAST_CONFIG_H
 
@@ -17,7 +15,6 @@
 enum {
     CONFIG_LISTEN_MAX = 16,
     CONFIG_HTTP_HOSTS_MAX = 16,
-    CONFIG_ERROR_MAX = 512,
     CONFIG_REPEATED_MAX = 128,
 };
 
@@ -68,22 +65,17 @@ struct config {
     char repeated[CONFIG_REPEATED_MAX];
 };
 
-enum config_outcome {
-    CONFIG_RUN,     /* start the server */
-    CONFIG_CHECKED, /* --check-config, and the configuration is good */
-    CONFIG_HELP,    /* --help or --version: text holds what to print on standard output, as it is */
-    CONFIG_ERROR,   /* a mistake in it; text holds one line, without program name and LF */
-    CONFIG_FAILED,  /* it could not be read now, for lack of memory say; text as for an error */
-};
+/* Where lines and HTTP are spoken if nothing says otherwise. */
+extern const struct config_address config_default_listen;
+extern const struct config_address config_default_http;
 
-enum { CONFIG_HELP_MAX = 8192 };
+/* Empty a list. */
+void config_forget_listen(struct config *config);
+void config_forget_http_host(struct config *config);
+void config_forget_trusted_proxy(struct config *config);
+void config_forget_poll(struct config *config);
 
-/* Reads the command line and the file that it names. On every outcome, config_free must free
- * `config`. `text` receives the text to print: an error has at most CONFIG_ERROR_MAX bytes, NUL
- * included. */
-enum config_outcome config_load(struct config *config, int argc, char **argv,
-                                char text[CONFIG_HELP_MAX]);
-
+/* Frees what the configuration owns, and leaves it so that this may be called again. */
 void config_free(struct config *config);
 
 #endif

@@ -2,7 +2,8 @@
  * the arguments, a line each, then an empty line, then the file; --config opens the file whatever
  * its name. What comes out is a configuration in which everything is in range, or one line that
  * says what is wrong; and the same configuration, written as a file, is read as the same again. */
-#include "config/config.h"
+#include "config/config_load.h"
+#include "config/reader.h"
 #include "tests/support/early.h"
 #include "proto/limits.h"
 
@@ -164,7 +165,7 @@ static bool fits_a_file(const struct config *config)
 static void require_read_again(const struct config *config)
 {
     static char written[2][WRITTEN_MAX];
-    static char text[CONFIG_HELP_MAX];
+    static char text[HELP_MAX];
     static char option[] = "--config=file";
     char *argv[] = {program, option, NULL};
     struct config again;
@@ -189,11 +190,11 @@ static void require_outcome(const struct config *config, enum config_outcome out
             require_read_again(config);
         break;
     case CONFIG_HELP:
-        require(strlen(text) < CONFIG_HELP_MAX && strlen(text) > 0);
+        require(strlen(text) < HELP_MAX && strlen(text) > 0);
         break;
     case CONFIG_ERROR:
     case CONFIG_FAILED:
-        require(strlen(text) < CONFIG_ERROR_MAX && strlen(text) > 0);
+        require(strlen(text) < READER_ERROR_MAX && strlen(text) > 0);
         break;
     }
 }
@@ -217,7 +218,7 @@ static char *cut_arguments(char *at, char *end, int *argc, char **argv)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static char text[CONFIG_HELP_MAX];
+    static char text[HELP_MAX];
     char *argv[ARGUMENTS_MAX + 1] = {NULL};
     int argc = 0;
     if (size > WRITTEN_MAX / 8)

@@ -1,5 +1,6 @@
 /* The configuration, from command lines and files as people write them. */
-#include "config/config.h"
+#include "config/config_load.h"
+#include "config/reader.h"
 #include "base/failpoint.h"
 #include "tests/support/allocation.h"
 #include "tests/support/temporary.h"
@@ -15,7 +16,7 @@
 enum { ARGUMENTS_MAX = 64 };
 
 static struct config config;
-static char text[CONFIG_HELP_MAX];
+static char text[HELP_MAX];
 static char path[TEMPORARY_MAX];
 
 static void make_path(void)
@@ -492,7 +493,7 @@ static const struct {
 
 START_TEST(a_mistake_in_a_file_is_told_with_its_place)
 {
-    char expected[CONFIG_ERROR_MAX];
+    char expected[READER_ERROR_MAX];
     ck_assert_int_eq(load_file(file_mistakes[_i].content), CONFIG_ERROR);
     snprintf(expected, sizeof expected, "%s%s", path, file_mistakes[_i].error);
     ck_assert_str_eq(text, expected);
@@ -646,7 +647,7 @@ START_TEST(an_error_stays_within_its_bound)
     char option[4000] = "--";
     memset(option + 2, 'x', sizeof option - 3);
     ck_assert_int_eq(LOAD(option), CONFIG_ERROR);
-    ck_assert_uint_lt(strlen(text), CONFIG_ERROR_MAX);
+    ck_assert_uint_lt(strlen(text), READER_ERROR_MAX);
     ck_assert_ptr_nonnull(strstr(text, "--help"));
 }
 END_TEST
