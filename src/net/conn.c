@@ -9,6 +9,7 @@
 #include "net/conn.h"
 
 #include "base/clock.h"
+#include "base/container.h"
 #include "base/log.h"
 #include "net/socket.h"
 
@@ -23,11 +24,18 @@ enum {
     PARTIAL_MAX_BYTES = 64 * 1024, /* kept input, put before the next read */
     TURNS_A_ROUND = 8,             /* turns of busy connections between two looks at the others */
     TURNS_NS = 2 * NS_PER_MS,      /* then it is time to look, however few turns there were */
-    EXPIRIES_A_ROUND = 64,         /* many may come at once, and delay the others on the loop */
 };
 
+/* What a connection waits for at most so long; one of them at a time. */
+enum {
+    AWAITS_OUTPUT,  /* blocked: the kernel's taking some */
+    AWAITS_GOODBYE, /* draining: the end of lingering */
+    AWAITS_MESSAGE, /* timed: the rest of a message; one kind for each of enum conn_messages */
+};
+_Static_assert(AWAITS_MESSAGE + (int)CONN_MESSAGES == (int)TIMEOUTS_KINDS, "each has a queue");
+
 static void on_event(evutil_socket_t fd, short what, void *context);
-static void on_timer(evutil_socket_t fd, short what, void *context);
+static void on_timeout(struct timeout *timeout, unsigned kind, uint64_t now_ns);
 
 /* ---- the pool ---- */
 
@@ -39,26 +47,21 @@ int conn_pool_init(struct conn_pool *pool, struct loop *loop, struct counters *c
         .counters = counters,
         .free_slot = NO_SLOT,
         .stall_ns = stall_ns,
-        .timer_due_ns = UINT64_MAX,
     };
-    TAILQ_INIT(&pool->blocked);
-    TAILQ_INIT(&pool->draining);
-    for (int kind = 0; kind < CONN_MESSAGES; kind++) {
+    for (int kind = 0; kind < CONN_MESSAGES; kind++)
         pool->message_ns[kind] = message_ns[kind];
-        TAILQ_INIT(&pool->timed[kind]);
-    }
     TAILQ_INIT(&pool->yielded);
     pool->read_buffer = malloc(PARTIAL_MAX_BYTES + CONN_READ_BYTES);
     if (!pool->read_buffer)
         return -1;
-    evtimer_assign(&pool->timer, loop->base, on_timer, pool);
+    timeouts_init(&pool->timeouts, loop, on_timeout);
     return 0;
 }
 
 void conn_pool_destroy(struct conn_pool *pool)
 {
     INVARIANT(pool->count == 0);
-    event_del(&pool->timer);
+    timeouts_destroy(&pool->timeouts);
     free(pool->slots);
     free(pool->read_buffer);
     buffer_free(&pool->out);
@@ -87,25 +90,10 @@ struct conn *conn_find(const struct conn_pool *pool, struct conn_ref ref)
 
 /* ---- states and interest ---- */
 
-static uint64_t earlier_ns(uint64_t due_ns, const struct conn_list *list)
+/* The kind of its wait for the rest of a message. */
+static unsigned message_wait(const struct conn *conn)
 {
-    const struct conn *first = TAILQ_FIRST(list);
-    return first && first->deadline_ns < due_ns ? first->deadline_ns : due_ns;
-}
-
-static uint64_t first_deadline_ns(const struct conn_pool *pool)
-{
-    uint64_t due_ns = earlier_ns(UINT64_MAX, &pool->blocked);
-    due_ns = earlier_ns(due_ns, &pool->draining);
-    for (int kind = 0; kind < CONN_MESSAGES; kind++)
-        due_ns = earlier_ns(due_ns, &pool->timed[kind]);
-    return due_ns;
-}
-
-/* The connections that have begun a message of this one's kind. */
-static struct conn_list *timed_list(const struct conn *conn)
-{
-    return &conn->pool->timed[conn->handler->messages];
+    return AWAITS_MESSAGE + (unsigned)conn->handler->messages;
 }
 
 static uint64_t message_ns(const struct conn *conn)
@@ -113,27 +101,11 @@ static uint64_t message_ns(const struct conn *conn)
     return conn->pool->message_ns[conn->handler->messages];
 }
 
-/* A timer set for a longer wait must not hold up a shorter one. A timer set for a shorter wait
- * stays: by the time it fires, that connection is often served and another waits, so the timer is
- * not touched for each. */
-static void set_timer(struct conn_pool *pool)
-{
-    uint64_t due_ns = first_deadline_ns(pool);
-    if (due_ns < pool->grace_until_ns)
-        due_ns = pool->grace_until_ns;
-    if (due_ns >= pool->timer_due_ns)
-        return;
-    uint64_t now_ns = clock_monotonic_ns();
-    pool->timer_due_ns = due_ns;
-    pool->timer_fires_ns = due_ns > now_ns ? due_ns : now_ns;
-    loop_set_timer(&pool->timer, pool->timer_fires_ns - now_ns + 1000);
-}
-
 static void stop_time(struct conn *conn)
 {
     if (!conn->timed)
         return;
-    TAILQ_REMOVE(timed_list(conn), conn, timed_link);
+    timeouts_end(&conn->pool->timeouts, message_wait(conn), &conn->timeout);
     conn->timed = false;
 }
 
@@ -141,20 +113,23 @@ static void begin_time(struct conn *conn, uint64_t now_ns)
 {
     stop_time(conn);
     conn->timed = true;
-    conn->deadline_ns = now_ns + message_ns(conn);
-    TAILQ_INSERT_TAIL(timed_list(conn), conn, timed_link);
-    set_timer(conn->pool);
+    timeouts_begin(&conn->pool->timeouts, message_wait(conn), &conn->timeout, now_ns,
+                   message_ns(conn));
 }
 
 static void begin_stall(struct conn *conn)
 {
     stop_time(conn); /* it can't be read now; its time starts anew when it can */
-    uint64_t now_ns = clock_monotonic_ns();
     conn->blocked_outq = socket_unsent(conn->transport.fd);
-    conn->deadline_ns = now_ns + conn->pool->stall_ns;
-    TAILQ_INSERT_TAIL(&conn->pool->blocked, conn, timed_link);
+    timeouts_begin(&conn->pool->timeouts, AWAITS_OUTPUT, &conn->timeout, clock_monotonic_ns(),
+                   conn->pool->stall_ns);
     counter_add(&conn->pool->counters->writes_blocked, 1);
-    set_timer(conn->pool);
+}
+
+static void linger(struct conn *conn, uint64_t now_ns)
+{
+    timeouts_begin(&conn->pool->timeouts, AWAITS_GOODBYE, &conn->timeout, now_ns,
+                   (uint64_t)CONN_LINGER_MS * NS_PER_MS);
 }
 
 /* Changes the reasons why input does not go on, and the lists that depend on them. */
@@ -166,19 +141,19 @@ static void set_wait(struct conn *conn, enum conn_wait wait, bool waits)
     if (wait == CONN_BLOCKED && waits)
         begin_stall(conn);
     else if (wait == CONN_BLOCKED)
-        TAILQ_REMOVE(&conn->pool->blocked, conn, timed_link);
+        timeouts_end(&conn->pool->timeouts, AWAITS_OUTPUT, &conn->timeout);
     else if (wait == CONN_YIELDED && waits)
         TAILQ_INSERT_TAIL(&conn->pool->yielded, conn, yielded_link);
     else if (wait == CONN_YIELDED)
         TAILQ_REMOVE(&conn->pool->yielded, conn, yielded_link);
 }
 
-static void leave_timed_list(struct conn *conn)
+static void stop_waiting(struct conn *conn)
 {
     stop_time(conn);
     set_wait(conn, CONN_BLOCKED, false);
     if (conn->state == CONN_DRAINING)
-        TAILQ_REMOVE(&conn->pool->draining, conn, timed_link);
+        timeouts_end(&conn->pool->timeouts, AWAITS_GOODBYE, &conn->timeout);
 }
 
 static void set_state(struct conn *conn, enum conn_state state)
@@ -186,16 +161,14 @@ static void set_state(struct conn *conn, enum conn_state state)
     if (conn->state == state || conn->state == CONN_DOOMED)
         return;
     if (state != CONN_CLOSING) /* a closing one waits for its output as before */
-        leave_timed_list(conn);
+        stop_waiting(conn);
     conn->state = (uint8_t)state;
     if (state == CONN_DRAINING) {
         conn->transport.kind->shutdown(&conn->transport);
         conn->drained_bytes = 0;
         uint64_t now_ns = clock_monotonic_ns();
         conn->lingers_since_ms = (uint32_t)(now_ns / NS_PER_MS);
-        conn->deadline_ns = now_ns + (uint64_t)CONN_LINGER_MS * NS_PER_MS;
-        TAILQ_INSERT_TAIL(&conn->pool->draining, conn, timed_link);
-        set_timer(conn->pool);
+        linger(conn, now_ns);
     }
 }
 
@@ -272,7 +245,7 @@ void conn_detach(struct conn *conn)
     loop_assert_owner(pool->loop);
     INVARIANT(pool->out_conn != conn);
     event_del(&conn->event);
-    leave_timed_list(conn);
+    stop_waiting(conn);
     set_wait(conn, CONN_YIELDED, false);
     struct conn_slot *slot = &pool->slots[conn->ref.slot];
     slot->conn = NULL;
@@ -405,7 +378,7 @@ uint64_t conn_blocked_ns(const struct conn *conn, uint64_t now_ns)
 {
     if (!conn_waits(conn, CONN_BLOCKED))
         return 0;
-    uint64_t since_ns = conn->deadline_ns - conn->pool->stall_ns;
+    uint64_t since_ns = conn->timeout.due_ns - conn->pool->stall_ns;
     return now_ns > since_ns ? now_ns - since_ns : 0;
 }
 
@@ -685,9 +658,9 @@ static void on_stall(struct conn *conn, uint64_t now_ns)
     uint32_t outq = socket_unsent(conn->transport.fd);
     if (outq < conn->blocked_outq) {
         conn->blocked_outq = outq;
-        conn->deadline_ns = now_ns + conn->pool->stall_ns;
-        TAILQ_REMOVE(&conn->pool->blocked, conn, timed_link);
-        TAILQ_INSERT_TAIL(&conn->pool->blocked, conn, timed_link);
+        timeouts_end(&conn->pool->timeouts, AWAITS_OUTPUT, &conn->timeout);
+        timeouts_begin(&conn->pool->timeouts, AWAITS_OUTPUT, &conn->timeout, now_ns,
+                       conn->pool->stall_ns);
         return;
     }
     conn_doom(conn, CLOSE_STALLED);
@@ -702,9 +675,8 @@ static void on_lingered(struct conn *conn, uint64_t now_ns)
     uint32_t lingered_ms = (uint32_t)(now_ns / NS_PER_MS) - conn->lingers_since_ms;
     if (socket_unsent(conn->transport.fd) > 0 &&
         lingered_ms * (uint64_t)NS_PER_MS < conn->pool->stall_ns) {
-        conn->deadline_ns = now_ns + (uint64_t)CONN_LINGER_MS * NS_PER_MS;
-        TAILQ_REMOVE(&conn->pool->draining, conn, timed_link);
-        TAILQ_INSERT_TAIL(&conn->pool->draining, conn, timed_link);
+        timeouts_end(&conn->pool->timeouts, AWAITS_GOODBYE, &conn->timeout);
+        linger(conn, now_ns);
         return;
     }
     conn_doom(conn, (enum close_reason)conn->closes_for);
@@ -731,38 +703,13 @@ static void on_overdue(struct conn *conn, uint64_t now_ns)
     conn_settle(conn);
 }
 
-/* Deals with one deadline that has passed. Returns whether there was one. */
-static bool expire_one(struct conn_pool *pool, uint64_t now_ns)
+static void on_timeout(struct timeout *timeout, unsigned kind, uint64_t now_ns)
 {
-    struct conn *conn;
-    if ((conn = TAILQ_FIRST(&pool->blocked)) && conn->deadline_ns <= now_ns) {
+    struct conn *conn = container_of(timeout, struct conn, timeout);
+    if (kind == AWAITS_OUTPUT)
         on_stall(conn, now_ns);
-        return true;
-    }
-    if ((conn = TAILQ_FIRST(&pool->draining)) && conn->deadline_ns <= now_ns) {
+    else if (kind == AWAITS_GOODBYE)
         on_lingered(conn, now_ns);
-        return true;
-    }
-    for (int kind = 0; kind < CONN_MESSAGES; kind++)
-        if ((conn = TAILQ_FIRST(&pool->timed[kind])) && conn->deadline_ns <= now_ns) {
-            on_overdue(conn, now_ns);
-            return true;
-        }
-    return false;
-}
-
-static void on_timer(evutil_socket_t fd, short what, void *context)
-{
-    (void)fd;
-    (void)what;
-    struct conn_pool *pool = context;
-    uint64_t now_ns = clock_monotonic_ns();
-    loop_is_awake(pool->loop);
-    if (loop_stood_still(pool->timer_fires_ns, now_ns))
-        pool->grace_until_ns = now_ns + (uint64_t)LOOP_GRACE_MS * NS_PER_MS;
-    pool->timer_due_ns = UINT64_MAX;
-    for (int i = 0; i < EXPIRIES_A_ROUND && now_ns >= pool->grace_until_ns; i++)
-        if (!expire_one(pool, now_ns))
-            break;
-    set_timer(pool);
+    else
+        on_overdue(conn, now_ns);
 }

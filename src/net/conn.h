@@ -32,6 +32,7 @@
 #include "net/close.h"
 #include "net/loop.h"
 #include "net/peer.h"
+#include "net/timeouts.h"
 #include "net/transport.h"
 
 #include <stdbool.h>
@@ -67,7 +68,7 @@ enum conn_messages { CONN_LINES, CONN_REQUESTS, CONN_MESSAGES };
 enum conn_wait {
     CONN_PAUSED = 1 << 0,  /* the handler waits for something other than output */
     CONN_HELD = 1 << 1,    /* whole messages lie in `unread` */
-    CONN_BLOCKED = 1 << 2, /* the kernel takes no output: on pool->blocked */
+    CONN_BLOCKED = 1 << 2, /* the kernel takes no output: has a timeout */
     CONN_YIELDED = 1 << 3, /* has had its turn: on pool->yielded */
 };
 
@@ -120,7 +121,7 @@ struct conn {
     bool mid_reply : 1; /* a reply of several rounds has begun; no push may come in between */
     bool wants_writable : 1;
     bool mid_message : 1; /* the handler took the beginning of a message; the rest is to come */
-    bool timed : 1;       /* on pool->timed: the rest of a message must come in time */
+    bool timed : 1;       /* has a timeout: the rest of a message must come in time */
     bool leaving : 1;     /* to another loop */
     bool finishing : 1;   /* the server stops: closes when all that was read is answered */
     union peer peer;
@@ -134,11 +135,10 @@ struct conn {
     };
     struct buffer unread;
     struct buffer unsent;
-    uint64_t deadline_ns; /* timed: end of the message; blocked: stall timeout; draining: end of
-                             lingering */
-    uint64_t read_ns;     /* of the last input, on the monotonic clock */
+    struct timeout timeout; /* timed: end of the message; blocked: stall timeout; draining: end of
+                               lingering */
+    uint64_t read_ns;       /* of the last input, on the monotonic clock */
     uint64_t bytes_out;
-    TAILQ_ENTRY(conn) timed_link;   /* pool->timed, pool->blocked or pool->draining: one of them */
     TAILQ_ENTRY(conn) yielded_link; /* pool->yielded */
 };
 
@@ -161,15 +161,9 @@ struct conn_pool {
     struct buffer out;     /* replies of the round */
     struct conn *out_conn; /* their connection; NULL if `out` is empty */
     uint64_t stall_ns;
-    uint64_t message_ns[CONN_MESSAGES];    /* time to send a whole message; 0 for no limit */
-    struct conn_list blocked;              /* by deadline */
-    struct conn_list draining;             /* by deadline */
-    struct conn_list timed[CONN_MESSAGES]; /* by deadline */
-    struct conn_list yielded;              /* these go on in the next round */
-    struct event timer;                    /* for the first of all deadlines */
-    uint64_t timer_due_ns;                 /* UINT64_MAX if it is not set */
-    uint64_t timer_fires_ns;               /* the same, but not before it was set */
-    uint64_t grace_until_ns;               /* no deadline is judged before that */
+    uint64_t message_ns[CONN_MESSAGES]; /* time to send a whole message; 0 for no limit */
+    struct timeouts timeouts;
+    struct conn_list yielded; /* these go on in the next round */
 };
 
 /* Closes a reader that takes nothing after stall_ns, and a peer that does not send the rest of a
