@@ -17,7 +17,7 @@
 #include "base/failpoint.h"
 #include "base/file.h"
 #include "ledger/ledger.h"
-#include "line/session.h"
+#include "line/line_protocol.h"
 #include "ledger/ports.h"
 #include "serve/listener.h"
 #include "serve/reserve.h"
@@ -32,7 +32,7 @@
 #include "tally/tally.h"
 #include "serve/worker.h"
 #include "web/web_document.h"
-#include "web/web_session.h"
+#include "web/web_protocol.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -206,7 +206,7 @@ static int make_workers(struct server *server)
 
 static int make_listener(struct server *server, struct event_base *base)
 {
-    const struct listener_protocols protocols = {&session_protocol, &web_protocol};
+    const struct listener_protocols protocols = {&line_protocol, &web_protocol};
     char why[LISTENER_WHY_MAX];
     server->listener = listener_new(server, base, &protocols, why);
     if (!server->listener)

@@ -1,9 +1,4 @@
-/* A session: what a client of the line protocol means. The handler of a connection: conn knows
- * bytes, session knows meaning.
- *
- * VOTEs pipeline: each is sent to the ledger as it is read. Any other command, and any refusal,
- * waits until the ballots in flight are answered. So replies are in the order of the commands by
- * construction, and a session only counts what is in flight. */
+/* A session: what the line protocol (line_protocol.c) keeps of a client. Worker's thread. */
 #ifndef TALLYCAST_SESSION_H
 #define TALLYCAST_SESSION_H
 
@@ -28,9 +23,7 @@ struct session {
     char *voter; /* owned; the name given by AS; NULL for none */
 };
 
-extern const struct client_protocol session_protocol;
-
-/* Worker's thread: a connection as a session. It must be one. */
+/* A connection as a session. It must be one. */
 static inline struct session *session_of(struct conn *conn)
 {
     return container_of(client_of(conn), struct session, client);

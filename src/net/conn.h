@@ -1,5 +1,5 @@
-/* A connection: bytes, and no meaning. Their meaning is its handler's business (line/session.c,
- * web/web_session.c).
+/* A connection: bytes, and no meaning. Their meaning is its handler's business
+ * (line/line_protocol.c, web/web_protocol.c).
  *
  * One loop owns a connection at every instant, and only that loop's thread may call anything here.
  * The connections of a loop share a pool: the table of slots by which answers find them, one large

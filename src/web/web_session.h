@@ -1,10 +1,4 @@
-/* The web's session: what a client of the HTTP interface means (doc/HTTP.md). The handler of a
- * connection, as line/session.h is for lines: requests are parsed by proto/http, found in the table
- * of routes (routes.def) and answered in their order.
- *
- * One request at a time: while a ballot's answer is awaited, the next request waits in the
- * connection. A reader of events becomes a subscriber as SUBSCRIBE makes one: its connection moves
- * to a broadcast worker with its request unread, and the request is executed there. */
+/* The web's session: what HTTP (web_protocol.c) keeps of a client. Worker's thread. */
 #ifndef TALLYCAST_WEB_SESSION_H
 #define TALLYCAST_WEB_SESSION_H
 
@@ -41,8 +35,6 @@ struct web_session {
     const struct poll *poll;   /* of the request in flight, or of the one just answered; or NULL */
     struct voter_cookie voter; /* of the present request, where sets_cookie */
 };
-
-extern const struct client_protocol web_protocol;
 
 static inline struct web_session *web_session_of(struct conn *conn)
 {

@@ -31,7 +31,7 @@
 #include "net/admission.h"
 #include "base/clock.h"
 #include "config/config.h"
-#include "web/web_session.h"
+#include "web/web_protocol.h"
 #include "tests/fuzz/fuzz_kernel.h"
 #include "tests/fuzz/fuzz_ledger.h"
 #include "tests/fuzz/fuzz_peer.h"
@@ -39,7 +39,7 @@
 #include "view/journey_view.h"
 #include "base/log.h"
 #include "view/metrics.h"
-#include "line/session.h"
+#include "line/line_protocol.h"
 #include "view/stats.h"
 
 #include <jansson.h>
@@ -369,8 +369,7 @@ static void connect_peer(unsigned number, enum peer_kind kind)
     enum client_origin origin = kind == PEER_ADMIN ? CLIENT_ADMIN
                                 : too_many         ? CLIENT_ONE_TOO_MANY
                                                    : CLIENT_PUBLIC;
-    const struct client_protocol *protocol =
-        peer_is_web(number) ? &web_protocol : &session_protocol;
+    const struct client_protocol *protocol = peer_is_web(number) ? &web_protocol : &line_protocol;
     long held = kernel_memory_hold();
     REQUIRE(client_open(&server, protocol, fd, &address, next_id++, origin) == 0);
     kernel_memory_release(held);

@@ -2,16 +2,19 @@
  *
  * Happy path: conn gives bytes to on_input → http_request_resume → the guard (web_guard.c) → the
  * route (web_route.c) → its reply (web_reply.c). A POST of a ballot is answered by the ledger
- * (web_vote.c); until then the connection's next request waits.
+ * (web_vote.c); until then the connection's next request waits, so replies are in order. A reader
+ * of events becomes a subscriber as SUBSCRIBE makes one: its connection moves to a broadcast worker
+ * with its request unread, and the request is executed there.
  *
  * Fails: a malformed request gets its status, and the connection ends, since nobody can tell where
  * the next one begins. */
-#include "web/web_session.h"
+#include "web/web_protocol.h"
 
 #include "proto/http_value.h"
 #include "web/web_guard.h"
 #include "web/web_reply.h"
 #include "web/web_route.h"
+#include "web/web_session.h"
 #include "web/web_vote.h"
 
 /* The number of a path's parts before the last one, capped: no page is that deep. */

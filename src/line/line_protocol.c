@@ -1,8 +1,13 @@
-/* Lines in, replies out. Runs on the thread of the worker that owns the connection. */
-#include "line/session.h"
+/* Lines in, replies out. Runs on the thread of the worker that owns the connection.
+ *
+ * VOTEs pipeline: each is sent to the ledger as it is read. Any other command, and any refusal,
+ * waits until the ballots in flight are answered. So replies are in the order of the commands by
+ * construction, and a session only counts what is in flight. */
+#include "line/line_protocol.h"
 
 #include "line/client_query.h"
 #include "line/commands.h"
+#include "line/session.h"
 #include "line/session_reply.h"
 
 #include "config/config.h"
@@ -12,7 +17,6 @@
 #include "store/store.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -417,7 +421,7 @@ static const char *voter(const struct client *client)
     return container_of(client, const struct session, client)->voter;
 }
 
-const struct client_protocol session_protocol = {
+const struct client_protocol line_protocol = {
     .handler =
         {
             .messages = CONN_LINES,
