@@ -3,7 +3,7 @@
 #ifndef TALLYCAST_LISTENER_H
 #define TALLYCAST_LISTENER_H
 
-#include "config/config.h"
+#include "serve/bind.h"
 #include "serve/server.h"
 
 #include <event2/event.h>
@@ -13,7 +13,7 @@
 struct client_protocol;
 struct listener;
 
-enum { LISTENER_WHY_MAX = 512 };
+enum { LISTENER_WHY_MAX = BIND_WHY_MAX };
 
 /* The protocol of each kind of address. Both outlive the listener. */
 struct listener_protocols {

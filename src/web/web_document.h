@@ -8,7 +8,7 @@
 
 #include "base/buffer.h"
 #include "web/web_reply.h"
-#include "web/web_route.h"
+#include "web/web_call.h"
 
 #include <stdint.h>
 

@@ -2,7 +2,7 @@
 #include "proto/error.h"
 #include "web/web_polls.h"
 #include "web/web_reply.h"
-#include "web/web_route.h"
+#include "web/web_call.h"
 
 #include <sodium.h>
 #include <stdio.h>

@@ -13,7 +13,7 @@
 #include "web/web_polls.h"
 #include "web/web_reader.h"
 #include "web/web_reply.h"
-#include "web/web_route.h"
+#include "web/web_call.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #ifndef TALLYCAST_WEB_POLLS_H
 #define TALLYCAST_WEB_POLLS_H
 
-#include "web/web_route.h"
+#include "web/web_call.h"
 
 #include "proto/number.h"
 #include "tally/tally.h"

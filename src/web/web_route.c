@@ -3,6 +3,7 @@
 
 #include "proto/ascii.h"
 #include "proto/http_value.h"
+#include "web/web_call.h"
 #include "web/web_polls.h"
 
 #include <stddef.h>
