@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "proto/line.h"
 #include "proto/telnet.h"
+#include "push/delivery.h"
 #include "store/store.h"
 
 #include <inttypes.h>
@@ -361,7 +362,7 @@ static void on_writable(struct conn *conn)
     else if (conn->mid_reply)
         commands_list_polls(session);
     else if (session->client.subscriber)
-        subscriber_catch_up(session->client.subscriber);
+        delivery_catch_up(session->client.subscriber);
 }
 
 static void drop_file(struct session *session)

@@ -16,6 +16,7 @@
 #include "base/container.h"
 #include "base/log.h"
 #include "json/poll_json.h"
+#include "push/delivery.h"
 
 #include <stdlib.h>
 
@@ -98,7 +99,7 @@ static struct topic *topic_new(struct broadcast *broadcast, struct snapshot *sna
     }
     topic->latest = snapshot;
     topic->mark_seq = snapshot->mark.last_seq;
-    fanout_init(&topic->fanout, &broadcast->busy, subscription_visit);
+    fanout_init(&topic->fanout, &broadcast->busy, delivery_visit);
     broadcast->topics[snapshot->poll->id - 1] = topic;
     broadcast->topic_count++;
     return topic;
@@ -310,8 +311,8 @@ struct broadcast *broadcast_new(struct loop *loop, struct tally *tally, unsigned
     broadcast->interval_ns = (uint64_t)push_interval_ms * NS_PER_MS;
     TAILQ_INIT(&broadcast->cooling);
     TAILQ_INIT(&broadcast->busy);
-    fanout_init(&broadcast->all, &broadcast->busy, subscription_visit);
-    fanout_init(&broadcast->beats, &broadcast->busy, subscriber_beat);
+    fanout_init(&broadcast->all, &broadcast->busy, delivery_visit);
+    fanout_init(&broadcast->beats, &broadcast->busy, delivery_beat);
     push_watches_init(&broadcast->watches, journey_stats);
     evtimer_assign(&broadcast->beat_timer, loop->base, on_beat, broadcast);
     evtimer_assign(&broadcast->cool_timer, loop->base, on_cool, broadcast);

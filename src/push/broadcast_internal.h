@@ -1,5 +1,5 @@
-/* The topics of a loop and the subscriptions to them, which broadcast.c and subscriber.c share. No
- * other file includes it. The loop's thread owns all of it. */
+/* The topics of a loop and the subscriptions to them, which broadcast.c, subscriber.c and
+ * delivery.c share. No other file includes it. The loop's thread owns all of it. */
 #ifndef TALLYCAST_BROADCAST_INTERNAL_H
 #define TALLYCAST_BROADCAST_INTERNAL_H
 
@@ -120,11 +120,25 @@ struct topic *broadcast_published_after(struct broadcast *broadcast, uint64_t nu
 /* Takes the snapshots that have arrived. */
 void broadcast_receive(struct broadcast *broadcast);
 
-/* Sends one subscription what it lacks, if its time and its socket allow; parks it if its socket
- * does not. The connection may be gone afterwards. */
-fanout_visit subscription_visit;
+/* A topic's place in a subscriber's `named`. */
+static inline uint32_t topic_index(const struct topic *topic)
+{
+    return topic->latest->poll->id - 1;
+}
 
-/* Sends a heartbeat, if the socket takes it. The connection may be gone afterwards. */
-fanout_visit subscriber_beat;
+/* Whether a subscriber has subscribed to a topic by name, or excepted it, beside `*`. */
+static inline bool subscriber_has_named(const struct subscriber *subscriber,
+                                        const struct topic *topic)
+{
+    uint32_t index = topic_index(topic);
+    return subscriber->named && (subscriber->named[index / 64] >> index % 64 & 1);
+}
+
+/* The fan-out that visits a subscription. */
+static inline struct fanout *subscription_fanout(struct subscription *subscription)
+{
+    return subscription->topic ? &subscription->topic->fanout
+                               : &subscription->subscriber->broadcast->all;
+}
 
 #endif

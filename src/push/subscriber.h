@@ -32,11 +32,4 @@ void subscriber_has_seen(struct subscriber *subscriber, uint64_t seq);
  * short. */
 int subscriber_remove(struct subscriber *subscriber, const struct poll *poll);
 
-/* For a subscriber whose peer half-closed: whether it is still owed an earlier tally, if only when
- * the poll's interval is over. */
-bool subscriber_is_owed(struct subscriber *subscriber);
-
-/* The connection takes output: sends the newest tallies that it has not seen. */
-void subscriber_catch_up(struct subscriber *subscriber);
-
 #endif

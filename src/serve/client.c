@@ -13,6 +13,7 @@
 #include "base/container.h"
 #include "base/log.h"
 #include "proto/number.h"
+#include "push/delivery.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -115,7 +116,7 @@ bool client_is_busy(const struct conn *conn)
 bool client_owes_pushes(const struct conn *conn)
 {
     const struct client *client = container_of(conn, const struct client, conn);
-    return client->subscriber && subscriber_is_owed(client->subscriber);
+    return client->subscriber && delivery_is_owed(client->subscriber);
 }
 
 void client_leave(struct conn *conn)

@@ -231,8 +231,8 @@ static void on_acceptable(evutil_socket_t fd, short what, void *context)
 
 /* ---- listening ---- */
 
-static struct listening *add_socket(struct listener *listener, int fd,
-                                    const struct client_protocol *protocol, bool admin)
+static void add_socket(struct listener *listener, int fd, const char *address,
+                       const struct client_protocol *protocol, bool admin)
 {
     struct listening *listening = &listener->sockets[listener->count++];
     listening->listener = listener;
@@ -241,7 +241,7 @@ static struct listening *add_socket(struct listener *listener, int fd,
     listening->admin = admin;
     event_assign(&listening->event, listener->base, fd, EV_READ | EV_PERSIST, on_acceptable,
                  listening);
-    return listening;
+    snprintf(listening->address, sizeof listening->address, "%s", address);
 }
 
 static int add_public(struct listener *listener, const struct client_protocol *protocol,
@@ -251,17 +251,17 @@ static int add_public(struct listener *listener, const struct client_protocol *p
     int fd = bind_address(address, bound, why);
     if (fd < 0)
         return -1;
-    strcpy(add_socket(listener, fd, protocol, false)->address, bound);
+    add_socket(listener, fd, bound, protocol, false);
     return 0;
 }
 
 static int add_admin(struct listener *listener, char *why)
 {
-    const char *path = listener->server->config->admin;
-    int fd = bind_admin(listener->server->config, why);
+    const struct config *config = listener->server->config;
+    int fd = bind_admin(config, why);
     if (fd < 0)
         return -1;
-    strcpy(add_socket(listener, fd, listener->protocols.line, true)->address, path);
+    add_socket(listener, fd, config->admin, listener->protocols.line, true);
     return 0;
 }
 

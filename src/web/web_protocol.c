@@ -11,6 +11,7 @@
 #include "web/web_protocol.h"
 
 #include "proto/http_value.h"
+#include "push/delivery.h"
 #include "web/web_guard.h"
 #include "web/web_reply.h"
 #include "web/web_route.h"
@@ -177,7 +178,7 @@ static void on_writable(struct conn *conn)
 {
     struct web_session *session = web_session_of(conn);
     if (session->client.subscriber)
-        subscriber_catch_up(session->client.subscriber);
+        delivery_catch_up(session->client.subscriber);
 }
 
 /* ---- the protocol ---- */
