@@ -8,7 +8,7 @@
  * Stop (SIGTERM, SIGINT, SHUTDOWN), within 10 s: stop accepting → ingest workers answer what was
  * read and close → broadcast workers answer what was read → the ledger ends, so every tally there
  * will be is published → broadcast workers push the last ones and close, and meanwhile the
- * database's log is moved into its file: readers that stall take no time from a slow disk. */
+ * store is finished: readers that stall take no time from a slow disk. */
 #include "net/admission.h"
 #include "base/clock.h"
 #include "config/config_load.h"
@@ -28,7 +28,7 @@
 #include "base/ring.h"
 #include "serve/server.h"
 #include "signals.h"
-#include "store/store.h"
+#include "store/sqlite/sqlite.h"
 #include "tally/tally.h"
 #include "serve/worker.h"
 #include "web/web_document.h"
@@ -148,7 +148,7 @@ static int create_polls(struct server *server)
 static int open_database(struct server *server)
 {
     char why[STORE_WHY_MAX];
-    if (database_open(&server->store, &server->key, server->config->database,
+    if (database_open(&server->store, &server->key, &sqlite_engine, server->config->database,
                       server->config->durability == DURABILITY_DISK, why) == 0)
         return 0;
     log_error("%s", why);
@@ -306,12 +306,11 @@ static void quiesce(struct server *server, unsigned from, unsigned to, uint64_t 
     sem_destroy(&quiet);
 }
 
-/* Moves the database's log into its file. */
-static void empty_log(struct store *store)
+static void finish_store(struct store *store)
 {
     char why[STORE_WHY_MAX];
     failpoint(FAILPOINT_STOP_CHECKPOINT);
-    if (store_checkpoint_all(store, why) != 0)
+    if (store_finish(store, why) != 0)
         log_warning("the database's log stays until the next start: %s", why);
 }
 
@@ -334,7 +333,7 @@ static bool stop(struct server *server, bool started)
     bool all_ended = ledger_stop(server->ledger);
     for (unsigned i = 0; i < server->worker_count; i++)
         worker_finish(&server->workers[i], began_ns + (uint64_t)STOP_ALL_MS * NS_PER_MS);
-    empty_log(server->store);
+    finish_store(server->store);
     for (unsigned i = 0; i < server->worker_count; i++)
         loop_join(&server->workers[i].loop);
     if (started)

@@ -51,12 +51,12 @@ static ptrdiff_t encode_tallies(struct ledger *ledger)
     return tallies;
 }
 
-static int store_batch(struct ledger *ledger, const char **why)
+static enum store_outcome append_batch(struct ledger *ledger, const char **why)
 {
     ptrdiff_t tallies = encode_tallies(ledger);
     if (tallies < 0) {
         *why = "out of memory";
-        return ERR_STORAGE;
+        return STORE_REFUSED;
     }
     const struct store_batch batch = {
         .time_ns = clock_real_ns(),
@@ -68,11 +68,11 @@ static int store_batch(struct ledger *ledger, const char **why)
         .tally_count = (size_t)tallies,
     };
     uint64_t began_ns = clock_monotonic_ns();
-    int result = store_commit(ledger->store, &batch, why);
+    enum store_outcome outcome = store_append(ledger->store, &batch, why);
     ledger->batch.committed_ns = clock_monotonic_ns();
     histogram_record(&ledger->stats.commit_us, (ledger->batch.committed_ns - began_ns) / 1000);
     histogram_record(&ledger->stats.batch, batch.event_count + batch.ballot_count);
-    return result;
+    return outcome;
 }
 
 /* Takes back everything that judging did. */
@@ -109,47 +109,74 @@ static bool batch_has_entries(const struct ledger *ledger)
     return ledger->next_seq > ledger->batch.first_seq;
 }
 
-void commit_check_place(struct ledger *ledger, uint64_t now_ns)
+void commit_check_health(struct ledger *ledger, uint64_t now_ns)
 {
     OWNER_ASSERT(&ledger->owner);
-    if (now_ns - ledger->place_checked_ns < COMMIT_PLACE_NS)
+    if (now_ns - ledger->health_checked_ns < COMMIT_HEALTH_NS)
         return;
-    ledger->place_checked_ns = now_ns;
-    const char *misplaced = store_whereabouts(ledger->store);
-    const char *before =
-        atomic_exchange_explicit(&ledger->misplaced, misplaced, memory_order_relaxed);
-    if (misplaced && !before)
-        log_error("%s under the server; ballots are answered -STORAGE until it is back", misplaced);
-    if (before && !misplaced)
+    ledger->health_checked_ns = now_ns;
+    const char *ailment = store_health(ledger->store);
+    const char *before = atomic_exchange_explicit(&ledger->ailment, ailment, memory_order_relaxed);
+    if (ailment && !before)
+        log_error("%s; ballots are answered -STORAGE until it is back", ailment);
+    if (before && !ailment)
         log_info("the database is back in its place");
 }
 
-static bool is_in_place(struct ledger *ledger)
+static bool is_well(struct ledger *ledger)
 {
-    commit_check_place(ledger, clock_monotonic_ns());
-    return !atomic_load_explicit(&ledger->misplaced, memory_order_relaxed);
+    commit_check_health(ledger, clock_monotonic_ns());
+    return !atomic_load_explicit(&ledger->ailment, memory_order_relaxed);
+}
+
+/* Nobody is answered: what this server knows may be of the past. */
+static _Noreturn void end_fenced(const char *why)
+{
+    log_fatal("the ledger has another owner: stopping before anyone is answered reason=%s", why);
+}
+
+/* Returns whether the batch's entries were recorded; if not, they were undone. */
+static bool record_entries(struct ledger *ledger)
+{
+    const char *why = NULL;
+    if (!is_well(ledger)) {
+        batch_undo(ledger);
+        return false;
+    }
+    enum store_outcome outcome = append_batch(ledger, &why);
+    if (outcome == STORE_FENCED)
+        end_fenced(why);
+    storage_note(ledger, outcome != STORE_RECORDED, why);
+    if (outcome != STORE_RECORDED)
+        batch_undo(ledger);
+    return outcome == STORE_RECORDED;
+}
+
+/* Verdicts that rest on earlier entries go out without a commit of their own: only if the store
+ * says that these are still all that there is. */
+static void confirm_batch(struct ledger *ledger)
+{
+    const char *why = NULL;
+    enum store_outcome outcome = store_confirm(ledger->store, &why);
+    if (outcome == STORE_FENCED)
+        end_fenced(why);
+    if (outcome == STORE_RECORDED)
+        return;
+    storage_note(ledger, true, why);
+    for (size_t i = 0; i < ledger->batch.request_count; i++)
+        ledger->batch.verdicts[i] = (struct verdict){.error = ERR_STORAGE};
 }
 
 bool commit_batch(struct ledger *ledger)
 {
     OWNER_ASSERT(&ledger->owner);
-    if (!batch_has_entries(ledger)) {
-        batch_drop_drafts(&ledger->batch);
-        return false;
+    if (batch_has_entries(ledger) && record_entries(ledger)) {
+        failpoint(FAILPOINT_AFTER_COMMIT);
+        return true;
     }
-    if (!is_in_place(ledger)) {
-        batch_undo(ledger);
-        return false;
-    }
-    const char *why = NULL;
-    bool refused_by_store = store_batch(ledger, &why) != 0;
-    storage_note(ledger, refused_by_store, why);
-    if (refused_by_store) {
-        batch_undo(ledger);
-        return false;
-    }
-    failpoint(FAILPOINT_AFTER_COMMIT);
-    return true;
+    batch_drop_drafts(&ledger->batch);
+    confirm_batch(ledger);
+    return false;
 }
 
 /* Marks the drafts that hold sampled ballots, for the threads that push them. */

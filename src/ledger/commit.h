@@ -7,16 +7,15 @@
 
 struct ledger;
 
-/* How often the ledger checks whether the database is in its place. A batch that comes less than
- * this after the database was moved may still be acknowledged. */
-#define COMMIT_PLACE_NS UINT64_C(1000000000)
+/* How often the ledger asks the store how it is. A batch that comes less than this after the
+ * database was moved may still be acknowledged. */
+#define COMMIT_HEALTH_NS UINT64_C(1000000000)
 
-/* Checks where the database's files are, if the last check was long enough ago, and logs a
- * change. */
-void commit_check_place(struct ledger *ledger, uint64_t now_ns);
+/* Asks the store how it is, if the last time was long enough ago, and logs a change. */
+void commit_check_health(struct ledger *ledger, uint64_t now_ns);
 
 /* Makes the judged batch durable, or undoes it, with all verdicts that rest on its entries. Returns
- * whether there is something new to show. */
+ * whether there is something new to show. If the ledger has another owner, ends the process. */
 bool commit_batch(struct ledger *ledger);
 
 /* Shows the committed tallies. */

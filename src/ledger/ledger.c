@@ -7,13 +7,13 @@
  * synced the next one gathers in the rings: group commit. Batches wait for more to gather only
  * while a backlog of subscribers is being sent the last tally, and at most BACKLOG_GAP_MAX_NS.
  *
- * A refused commit (ERR_STORAGE) undoes all of it: the electorate from a journal, the drafts by
+ * A refused batch undoes all of it: the electorate from a journal, the drafts by
  * dropping them, the sequence by going back. A verdict that rests on an entry of the failed batch
  * (its own, an earlier ballot that it repeats, a CLOSE before it) becomes -STORAGE; one that rests
- * on durable entries stands.
+ * on durable entries stands, if the store confirms that they still are all that there is.
  *
- * An unknown outcome of a commit aborts inside the store, with nothing published and nobody
- * answered. */
+ * A fenced batch ends the process, and so does an unknown outcome, inside the store: with nothing
+ * published and nobody answered. */
 #include "ledger/ledger.h"
 
 #include "base/clock.h"
@@ -35,7 +35,6 @@
 
 enum {
     BACKUP_END_MS = 1000,  /* how long a stop waits for a copy, which may hang in a call */
-    IDLE_CHECKPOINT = 100, /* pages of log that are worth a checkpoint before the thread sleeps */
     BACKLOG_GAP_NS = 1000, /* from batch to batch, for each subscriber in a backlog */
     BACKLOG_GAP_MAX_NS = 8 * NS_PER_MS,
 };
@@ -125,14 +124,14 @@ static bool has_work(const struct ledger *ledger)
 
 static void wait_for_work(struct ledger *ledger)
 {
-    store_checkpoint(ledger->store, IDLE_CHECKPOINT);
+    store_work(ledger->store, STORE_IDLE);
     struct waker *waker = ports_waker(ledger->ports);
     waker_prepare(waker);
     if (has_work(ledger))
         waker_cancel(waker);
     else
-        waker_sleep_ms(waker, (int)(COMMIT_PLACE_NS / NS_PER_MS));
-    commit_check_place(ledger, clock_monotonic_ns());
+        waker_sleep_ms(waker, (int)(COMMIT_HEALTH_NS / NS_PER_MS));
+    commit_check_health(ledger, clock_monotonic_ns());
 }
 
 /* A commit takes as much processor time as some thirty pushes, however few ballots are in it. While
@@ -171,9 +170,8 @@ static void *ledger_run(void *context)
         if (gathered) {
             began_ns = clock_monotonic_ns();
             process_batch(ledger);
-            /* A full disk may refuse entries for want of the room that the log takes. */
             bool refusing = atomic_load_explicit(&ledger->stats.refusing, memory_order_relaxed);
-            store_checkpoint(ledger->store, refusing ? 1 : LEDGER_BUSY_CHECKPOINT);
+            store_work(ledger->store, refusing ? STORE_REFUSING : STORE_BUSY);
         }
         backup_finish(&ledger->backup);
         ports_flush(ledger->ports); /* the answer of a backup that ended, or could not begin */
@@ -305,9 +303,9 @@ const struct ledger_stats *ledger_stats(const struct ledger *ledger)
 const char *ledger_health(const struct ledger *ledger)
 {
     const struct ledger_stats *stats = &ledger->stats;
-    const char *misplaced = atomic_load_explicit(&ledger->misplaced, memory_order_relaxed);
-    if (misplaced)
-        return misplaced;
+    const char *ailment = atomic_load_explicit(&ledger->ailment, memory_order_relaxed);
+    if (ailment)
+        return ailment;
     return atomic_load_explicit(&stats->refusing, memory_order_relaxed) &&
                    clock_monotonic_ns() - counter_get(&stats->refused_ns) < LEDGER_DOUBT_NS
                ? "the database refuses entries"

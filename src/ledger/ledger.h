@@ -16,7 +16,6 @@
 struct ledger;
 struct ports;
 
-enum { LEDGER_BUSY_CHECKPOINT = 1000 }; /* pages of log: a checkpoint is due though ballots wait */
 #define LEDGER_DOUBT_NS (10 * UINT64_C(1000000000))
 
 /* Loads everything that the store holds. NULL, with `why` filled, if the database is damaged or
@@ -62,8 +61,8 @@ const struct ledger_stats *ledger_stats(const struct ledger *ledger);
 /* Any thread: NULL if an entry would be recorded, as far as is known; otherwise the reason why not,
  * as static text for people. After a batch was refused for want of storage, it says so for
  * LEDGER_DOUBT_NS, unless one was recorded since. Not for longer: a client that waits for this
- * before it sends ballots would wait for ever. If the database was moved or removed, it says so
- * until it is back. */
+ * before it sends ballots would wait for ever. If the store says that it is not well, it says so
+ * until that ends. */
 const char *ledger_health(const struct ledger *ledger);
 
 /* Any thread: whether ledger_health is NULL. */

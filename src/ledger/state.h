@@ -24,9 +24,9 @@ struct ledger {
     uint64_t next_seq;
     struct batch batch;
     struct backup backup;
-    uint64_t place_checked_ns;       /* when the store was last asked where its files are */
-    _Atomic(const char *) misplaced; /* its answer; NULL while they are in place */
-    struct ledger_stats stats;       /* read by any thread */
+    uint64_t health_checked_ns;    /* when the store was last asked how it is */
+    _Atomic(const char *) ailment; /* its answer; NULL while it is well */
+    struct ledger_stats stats;     /* read by any thread */
     pthread_t thread;
     atomic_bool stopping;   /* set by the main thread, as is: */
     atomic_bool no_backups; /* a backup under way ends, and none is begun */

@@ -96,11 +96,11 @@ static int load_key(struct store *store, struct voter_key *key, const char *data
     return -1;
 }
 
-int database_open(struct store **store, struct voter_key *key, const char *path, bool sync,
-                  char why[STORE_WHY_MAX])
+int database_open(struct store **store, struct voter_key *key, const struct store_engine *engine,
+                  const char *path, bool sync, char why[STORE_WHY_MAX])
 {
     struct store *opened;
-    if (store_open(&opened, path, sync, why) != 0)
+    if (store_open(&opened, engine, path, sync, why) != 0)
         return -1;
     if (load_key(opened, key, path, why) != 0) {
         store_close(opened);
@@ -140,11 +140,12 @@ static int judge_key_to_read(const struct store *store, struct voter_key *key, c
     return -1;
 }
 
-int database_open_to_read(struct store **store, struct voter_key *key, const char *path,
+int database_open_to_read(struct store **store, struct voter_key *key,
+                          const struct store_engine *engine, const char *path,
                           char why[STORE_WHY_MAX])
 {
     struct store *opened;
-    if (store_open_to_read(&opened, path, why) != 0)
+    if (store_open_to_read(&opened, engine, path, why) != 0)
         return -1;
     if (judge_key_to_read(opened, key, path, why) != 0) {
         store_close(opened);

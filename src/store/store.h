@@ -1,12 +1,14 @@
-/* The store: durable storage for what must survive. A small interface to SQLite (sqlite/, format in
- * proto/schema.sql); nothing outside that folder knows which database it is.
+/* The store: durable storage for what must survive. What the ledger asks of it is a table of
+ * functions; an engine fills it in (sqlite/, format in proto/schema.sql). Nothing outside an
+ * engine's folder knows how it keeps what it is given.
  *
  * The main thread opens and loads it; from then on only the ledger thread uses it, except for
- * store_backup_copy. */
+ * what is marked "any thread". */
 #ifndef TALLYCAST_STORE_H
 #define TALLYCAST_STORE_H
 
 #include "base/hash.h"
+#include "base/owner.h"
 #include "poll/poll.h"
 #include "proto/error.h"
 
@@ -16,44 +18,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct store;
-
-/* Room for one line that tells a person what is wrong, and with which file. */
+/* Room for one line that tells a person what is wrong, and where. */
 enum { STORE_WHY_MAX = PATH_MAX + 512 };
 
 #define STORE_SEQ_MAX ((INT64_C(1) << 48) - 1) /* the electorate keeps 48 bits of a sequence */
 
-/* Opens the database, or makes it if there is none, and takes it for this process alone. With
- * `sync`, a commit is on stable storage when it returns; without, it survives the process but not
- * the machine. Nothing of an existing file is changed, but
- * that a backup is put into WAL mode, and notes that it is not the file it was copied from. Returns
- * 0, or -1 with `why` filled: the file is in use, damaged, of a newer version, not ours, or can't
- * be reached. */
-int store_open(struct store **store, const char *path, bool sync, char why[STORE_WHY_MAX])
-    __attribute__((warn_unused_result));
-
-/* Opens a database that nobody uses, only to load it, and judges it as store_open does. It changes
- * and locks neither the file nor its log: a server that starts meanwhile has precedence. Returns 0,
- * or -1 with `why` filled. */
-int store_open_to_read(struct store **store, const char *path, char why[STORE_WHY_MAX])
-    __attribute__((warn_unused_result));
-
-/* Makes the calling thread its user. The earlier user has ended, or has started this thread. */
-void store_take(struct store *store);
-
-/* Closes it without touching the log; the next start reads the log. */
-void store_close(struct store *store);
-
-/* The check value of the key that the voters were hashed with, and whether there are ballots: 1, 0
- * if there is none yet, or -1 with `why` filled if that can't be read. */
-int store_key_check(const struct store *store, struct hash *check, char why[STORE_WHY_MAX])
-    __attribute__((warn_unused_result));
-int store_has_ballots(const struct store *store, char why[STORE_WHY_MAX])
-    __attribute__((warn_unused_result));
-
-/* Records the key's check value, durably. Returns 0, or -1 with `why` filled. */
-int store_set_key_check(struct store *store, struct hash check, char why[STORE_WHY_MAX])
-    __attribute__((warn_unused_result));
+/* ---- what is recorded ---- */
 
 enum store_event_kind {
     STORE_CREATE, /* `choice` is unused, `text` the poll's first state; the poll comes with it */
@@ -104,15 +74,8 @@ struct store_batch {
     size_t tally_count;
 };
 
-/* Records a batch. Returns 0 once it is durable. Returns ERR_STORAGE if the database refused it
- * (full, read-only): nothing was recorded, and the next batch may go through; *why then points to
- * static text. If the outcome can't be known, the process aborts before anyone is answered: the
- * next start goes by what is on disk. */
-int store_commit(struct store *store, const struct store_batch *batch, const char **why)
-    __attribute__((warn_unused_result));
-
-/* Takes what store_load finds. Each function returns 0, or -1 with `why` filled for an impossible
- * row. Polls come first, in the order of their ids (the visitor owns each), then events, ballots
+/* Takes what a store holds. Each function returns 0, or -1 with `why` filled for an impossible
+ * entry. Polls come first, in the order of their ids (the visitor owns each), then events, ballots
  * and tallies, each in the order of their sequences. Spans are valid during the call. */
 struct store_visitor {
     void *context;
@@ -122,6 +85,91 @@ struct store_visitor {
     int (*tally)(void *context, const struct store_tally *tally, char why[STORE_WHY_MAX]);
 };
 
+/* What became of a batch. Where an engine can't tell, it finds out before it returns, or ends the
+ * process before anyone is answered: the next start goes by what is recorded. */
+enum store_outcome {
+    STORE_RECORDED, /* all of it, durably */
+    STORE_REFUSED,  /* none of it, certainly: no room, read-only. The next batch may go through */
+    STORE_FENCED,   /* none of it, and there never will be: the ledger has another owner now */
+};
+
+/* What the ledger has to do just now, by which an engine chooses the time for work of its own. */
+enum store_moment {
+    STORE_IDLE,     /* nothing: it is about to sleep */
+    STORE_BUSY,     /* ballots may wait */
+    STORE_REFUSING, /* the same, and the last batch was refused: room may be what it lacks */
+};
+
+/* ---- engines ---- */
+
+struct store {
+    const struct store_engine *engine;
+    struct owner owner; /* of all that an engine keeps, but what any thread may read */
+};
+
+/* How an engine does what the functions below promise, each by the name that it has there. The
+ * callers' thread was checked, and a function that is NULL has nothing to do. */
+struct store_engine {
+    int (*open)(struct store **store, const char *name, bool sync, char why[STORE_WHY_MAX]);
+    int (*open_to_read)(struct store **store, const char *name, char why[STORE_WHY_MAX]);
+    void (*close)(struct store *store);
+    int (*key_check)(const struct store *store, struct hash *check, char why[STORE_WHY_MAX]);
+    int (*has_ballots)(const struct store *store, char why[STORE_WHY_MAX]);
+    int (*set_key_check)(struct store *store, struct hash check, char why[STORE_WHY_MAX]);
+    uint64_t (*voter_estimate)(const struct store *store);
+    int (*load)(struct store *store, const struct store_visitor *visitor, char why[STORE_WHY_MAX]);
+    int (*adopt)(struct store *store, char why[STORE_WHY_MAX]);
+    enum store_outcome (*append)(struct store *store, const struct store_batch *batch,
+                                 const char **why);
+    enum store_outcome (*confirm)(struct store *store, const char **why);
+    void (*work)(struct store *store, enum store_moment moment);
+    int (*finish)(struct store *store, char why[STORE_WHY_MAX]);
+    uint64_t (*identity)(const struct store *store);
+    const char *(*health)(const struct store *store);
+    uint64_t (*database_bytes)(const struct store *store);
+    uint64_t (*pending_bytes)(const struct store *store);
+    int (*backup_begin)(struct store *store);
+    int (*backup_copy)(const struct store *store, const char *path, const atomic_bool *cancelled,
+                       uint64_t *bytes);
+    int (*backup_fill)(const struct store *store, int file, const atomic_bool *cancelled,
+                       uint64_t *bytes);
+    void (*backup_end)(struct store *store);
+    void (*drop_file)(const struct store *store, int file);
+};
+
+/* ---- life ---- */
+
+/* Opens the database of that name, or makes it if there is none, and takes it for this process
+ * alone. With `sync`, a batch is on stable storage when it is recorded; without, it survives the
+ * process but not the machine. Nothing of an existing database is changed but what tells that it
+ * was opened. Returns 0, or -1 with `why` filled: it is in use, damaged, of another version, not
+ * ours, or can't be reached. */
+int store_open(struct store **store, const struct store_engine *engine, const char *name, bool sync,
+               char why[STORE_WHY_MAX]) __attribute__((warn_unused_result));
+
+/* Opens a database that nobody uses, only to load it, and judges it as store_open does. It changes
+ * and locks nothing: a server that starts meanwhile has precedence. Returns 0, or -1 with `why`
+ * filled. */
+int store_open_to_read(struct store **store, const struct store_engine *engine, const char *name,
+                       char why[STORE_WHY_MAX]) __attribute__((warn_unused_result));
+
+/* Makes the calling thread its user. The earlier user has ended, or has started this thread. */
+void store_take(struct store *store);
+
+/* Lets go of it as it is: whatever state a killed process would leave, the next start finds. */
+void store_close(struct store *store);
+
+/* The check value of the key that the voters were hashed with, and whether there are ballots: 1, 0
+ * if there is none yet, or -1 with `why` filled if that can't be read. */
+int store_key_check(const struct store *store, struct hash *check, char why[STORE_WHY_MAX])
+    __attribute__((warn_unused_result));
+int store_has_ballots(const struct store *store, char why[STORE_WHY_MAX])
+    __attribute__((warn_unused_result));
+
+/* Records the key's check value, durably. Returns 0, or -1 with `why` filled. */
+int store_set_key_check(struct store *store, struct hash check, char why[STORE_WHY_MAX])
+    __attribute__((warn_unused_result));
+
 /* How many voters have a ballot that counts, by the tallies that were last shown: a hint for sizing
  * tables. Polls that count every ballot are left out. */
 uint64_t store_voter_estimate(const struct store *store);
@@ -130,40 +178,51 @@ uint64_t store_voter_estimate(const struct store *store);
 int store_load(struct store *store, const struct store_visitor *visitor, char why[STORE_WHY_MAX])
     __attribute__((warn_unused_result));
 
-/* Adopts a database that was opened and loaded without a fault: draws an identity if the file has
- * none of its own yet (a new file, a restored backup, a copy), and moves the whole log into the
- * file, as store_checkpoint_all does. Before ballots are taken; main thread. Returns 0, or -1 with
- * `why` filled. */
+/* Adopts a database that was opened and loaded without a fault, before ballots are taken: draws an
+ * identity if it has none of its own yet (it is new, a restored backup, a copy), and makes sure
+ * that what was loaded is on stable storage, whatever failed before. Main thread. Returns 0, or -1
+ * with `why` filled. */
 int store_adopt(struct store *store, char why[STORE_WHY_MAX]) __attribute__((warn_unused_result));
+
+/* The orderly end: brings all that was recorded to where the next start finds it soonest. Returns
+ * 0, or -1 with `why` filled: then the next start does that. */
+int store_finish(struct store *store, char why[STORE_WHY_MAX]) __attribute__((warn_unused_result));
+
+/* ---- recording ---- */
+
+/* Records a batch, all or nothing. Unless it returns STORE_RECORDED, *why points to static text. */
+enum store_outcome store_append(struct store *store, const struct store_batch *batch,
+                                const char **why) __attribute__((warn_unused_result));
+
+/* Before a batch is answered of which nothing was recorded: whether the answers may rest on what
+ * the ledger knows, since it still is its own. STORE_REFUSED if that can't be told now. */
+enum store_outcome store_confirm(struct store *store, const char **why)
+    __attribute__((warn_unused_result));
+
+/* Time for the engine's own work, between batches. A failure there is harmless, and only logged. */
+void store_work(struct store *store, enum store_moment moment);
+
+/* ---- looking at it ---- */
 
 /* Any thread, after store_adopt: a random number that tells this ledger from others, and from
  * itself before a backup was restored. */
 uint64_t store_identity(const struct store *store);
 
-/* NULL if the files are still in their place, or static text that says what happened to them. It
- * asks the file system. Ledger's thread. */
-const char *store_whereabouts(const struct store *store);
+/* NULL if the engine knows of nothing that would keep what is recorded from being found again, or
+ * static text that says what happened. May ask the system. Ledger's thread. */
+const char *store_health(const struct store *store);
 
-/* Moves the whole log into the database file and empties it. It rewrites, and syncs, whatever an
- * earlier failed sync may have left in the kernel's cache; so it must succeed before ballots are
- * taken. Returns 0, or -1 with `why` filled. */
-int store_checkpoint_all(struct store *store, char why[STORE_WHY_MAX])
-    __attribute__((warn_unused_result));
-
-/* Moves the committed part of the log into the database file, if the log has `pages` pages or more.
- * A failure is harmless and only logged: the log stays, and is tried again when it has grown by as
- * much. */
-void store_checkpoint(struct store *store, uint64_t pages);
-
-/* Any thread: the sizes of the database and of its log, in bytes. */
+/* Any thread: how large the database is, and how much more was recorded that has yet to be moved
+ * into it; in bytes. */
 uint64_t store_database_bytes(const struct store *store);
-uint64_t store_log_bytes(const struct store *store);
+uint64_t store_pending_bytes(const struct store *store);
 
-/* A backup is a copy of the database file while checkpoints are held back: all that is new goes to
- * the log, and the file stands still. begin and end are the ledger thread's; copy may take long and
- * runs on a thread of its own. */
+/* ---- backups ---- */
 
-/* Empties the log and holds checkpoints back. Returns 0, or ERR_STORAGE. */
+/* A backup is the database as it is at store_backup_begin. begin and end are the ledger thread's;
+ * copy may take long, while batches are recorded, and runs on a thread of its own. */
+
+/* Returns 0, or ERR_STORAGE. */
 int store_backup_begin(struct store *store) __attribute__((warn_unused_result));
 
 /* Copies the database to a new file `path`, whole and synced before it gets that name; stops early
@@ -173,16 +232,14 @@ int store_backup_copy(const struct store *store, const char *path, const atomic_
                       uint64_t *bytes) __attribute__((warn_unused_result));
 
 /* The same into a regular file that is open for writing and empty, from its beginning, and stays
- * the caller's; with ERR_BAD_ARGUMENT if it is not, or is the database's log. */
+ * the caller's; with ERR_BAD_ARGUMENT if it is not, or is the engine's own. */
 int store_backup_fill(const struct store *store, int file, const atomic_bool *cancelled,
                       uint64_t *bytes) __attribute__((warn_unused_result));
 
-/* Any thread: closes a file that somebody passed; all such are to be closed by this. One that is
- * the database itself stays open for good: closing any descriptor of it would drop the process's
- * locks on it (fcntl(2)), and another server could begin. */
-void store_drop_file(const struct store *store, int file);
-
-/* Lets checkpoints go on. */
 void store_backup_end(struct store *store);
+
+/* Any thread: closes a file that somebody passed for a backup; all such are to be closed by this.
+ * One that is the engine's own may stay open for good. */
+void store_drop_file(const struct store *store, int file);
 
 #endif

@@ -8,6 +8,7 @@
 #include "tests/torture/power_run.h"
 
 #include "store/database.h"
+#include "store/sqlite/sqlite.h"
 #include "ledger/ports.h"
 #include "base/log.h"
 #include "proto/error.h"
@@ -371,7 +372,8 @@ static int start(struct session *session, char why[STORE_WHY_MAX])
     session->tally = tally_new(1);
     INVARIANT(session->tally);
     tally_feed_attach(session->tally, 0, &session->feed_waker);
-    if (database_open(&session->store, &session->key, path, !session->run->os_durability, why) != 0)
+    if (database_open(&session->store, &session->key, &sqlite_engine, path,
+                      !session->run->os_durability, why) != 0)
         return -1;
     session->ports = ports_new(1, wakers);
     INVARIANT(session->ports);
@@ -393,7 +395,7 @@ static int start(struct session *session, char why[STORE_WHY_MAX])
 static int stop(struct session *session, char why[STORE_WHY_MAX])
 {
     ledger_stop(session->ledger);
-    if (store_checkpoint_all(session->store, why) != 0)
+    if (store_finish(session->store, why) != 0)
         return -1;
     ledger_free(session->ledger);
     ports_free(session->ports);

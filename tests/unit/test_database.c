@@ -1,6 +1,7 @@
 /* The database together with its key: which of them belong together, and what a start that died is
  * forgiven. */
 #include "store/database.h"
+#include "store/sqlite/sqlite.h"
 #include "tests/support/temporary.h"
 #include "tests/support/unit.h"
 
@@ -35,7 +36,8 @@ static void teardown(void)
 
 static void open_well(void)
 {
-    ck_assert_msg(database_open(&store, &key, "test.db", true, why) == 0, "%s", why);
+    ck_assert_msg(database_open(&store, &key, &sqlite_engine, "test.db", true, why) == 0, "%s",
+                  why);
 }
 
 static void make(void)
@@ -46,7 +48,7 @@ static void make(void)
 
 static void refuses(const char *path, const char *expected)
 {
-    ck_assert_int_eq(database_open(&store, &key, path, true, why), -1);
+    ck_assert_int_eq(database_open(&store, &key, &sqlite_engine, path, true, why), -1);
     ck_assert_msg(strstr(why, expected), "said: %s", why);
 }
 

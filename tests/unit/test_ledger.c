@@ -7,6 +7,8 @@
 #include "ledger/ports.h"
 #include "ledger/state.h"
 #include "store/database.h"
+#include "store/sqlite/sqlite.h"
+#include "store/sqlite/sqlite_pragmas.h"
 #include "trace/journey.h"
 #include "base/clock.h"
 
@@ -32,10 +34,12 @@
 
 int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
                           void *(*run)(void *context), void *context);
-int __real_store_commit(struct store *store, const struct store_batch *batch, const char **reason);
+enum store_outcome __real_store_append(struct store *store, const struct store_batch *batch,
+                                       const char **reason);
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
                           void *(*run)(void *context), void *context);
-int __wrap_store_commit(struct store *store, const struct store_batch *batch, const char **reason);
+enum store_outcome __wrap_store_append(struct store *store, const struct store_batch *batch,
+                                       const char **reason);
 
 static atomic_int commits_to_refuse;
 static atomic_int commits;
@@ -60,7 +64,8 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
     return threads_fail ? EAGAIN : __real_pthread_create(thread, attributes, run, context);
 }
 
-int __wrap_store_commit(struct store *store, const struct store_batch *batch, const char **reason)
+enum store_outcome __wrap_store_append(struct store *store, const struct store_batch *batch,
+                                       const char **reason)
 {
     commits++;
     if (commits_wait) {
@@ -68,10 +73,10 @@ int __wrap_store_commit(struct store *store, const struct store_batch *batch, co
         sem_wait(&commit_goes_on);
     }
     if (commits_to_refuse == 0)
-        return __real_store_commit(store, batch, reason);
+        return __real_store_append(store, batch, reason);
     commits_to_refuse--;
     *reason = "the test refuses it";
-    return ERR_STORAGE;
+    return STORE_REFUSED;
 }
 
 static bool backups_hang;
@@ -116,7 +121,7 @@ static struct ledger *make_ledger(void)
 
 static void start(void)
 {
-    ck_assert_msg(store_open(&store, path, false, why) == 0, "%s", why);
+    ck_assert_msg(store_open(&store, &sqlite_engine, path, false, why) == 0, "%s", why);
     tally = tally_new(1);
     ck_assert_int_eq(waker_init(&waker), 0);
     ports = make_ports();
@@ -972,7 +977,7 @@ START_TEST(a_start_without_memory_says_so)
     bool loaded = false;
     for (long skipped = 0; !loaded; skipped++) {
         ck_assert_int_lt(skipped, 1000);
-        ck_assert_int_eq(store_open(&store, path, false, why), 0);
+        ck_assert_int_eq(store_open(&store, &sqlite_engine, path, false, why), 0);
         tally = tally_new(1);
         why[0] = '\0';
         allocations_fail_once_after(skipped);
@@ -1078,7 +1083,7 @@ END_TEST
 /* A checkpoint is held back as long as a backup is under way, and no longer. */
 START_TEST(after_a_backup_the_log_does_not_grow)
 {
-    enum { COMMITS = LEDGER_BUSY_CHECKPOINT * 2 / 3, LOG_PAGE_BYTES = 24 + 4096 };
+    enum { COMMITS = SQLITE_BUSY_PAGES * 2 / 3, LOG_PAGE_BYTES = 24 + 4096 };
     ASSERT_ACCEPTED(create("CREATE p a b"), 1);
     threads_fail = _i;
     struct answer answer = ask(text(REQUEST_BACKUP, 0, 0, copy_path()));
@@ -1086,7 +1091,7 @@ START_TEST(after_a_backup_the_log_does_not_grow)
     threads_fail = false;
     for (uint64_t voter = 1; voter <= COMMITS; voter++) /* two pages or more each */
         ASSERT_ACCEPTED(ballot(1, voter % 2, voter), 1 + voter);
-    ck_assert_uint_lt(store_log_bytes(store), (LEDGER_BUSY_CHECKPOINT + 100) * LOG_PAGE_BYTES);
+    ck_assert_uint_lt(store_pending_bytes(store), (SQLITE_BUSY_PAGES + 100) * LOG_PAGE_BYTES);
 }
 END_TEST
 
@@ -1171,7 +1176,7 @@ static int check_database(void)
 {
     struct store *read;
     struct voter_key read_key;
-    if (database_open_to_read(&read, &read_key, path, why) != 0)
+    if (database_open_to_read(&read, &read_key, &sqlite_engine, path, why) != 0)
         return -1;
     int result = ledger_check(read, why);
     store_close(read);
@@ -1216,7 +1221,7 @@ START_TEST(a_database_that_can_not_be_is_refused)
     run_sql(damages[_i].sql);
     ck_assert_int_eq(check_database(), -1);
     ck_assert_msg(strstr(why, "damaged") && strstr(why, damages[_i].expected), "said: %s", why);
-    ck_assert_int_eq(store_open(&store, path, false, why), 0);
+    ck_assert_int_eq(store_open(&store, &sqlite_engine, path, false, why), 0);
     tally = tally_new(1);
     ck_assert_int_eq(waker_init(&waker), 0);
     ck_assert_ptr_null(make_ledger());

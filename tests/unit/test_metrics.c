@@ -62,8 +62,8 @@ uint64_t __wrap_store_database_bytes(const struct store *of)
     return 32768;
 }
 
-uint64_t __wrap_store_log_bytes(const struct store *of);
-uint64_t __wrap_store_log_bytes(const struct store *of)
+uint64_t __wrap_store_pending_bytes(const struct store *of);
+uint64_t __wrap_store_pending_bytes(const struct store *of)
 {
     (void)of;
     return 4152;

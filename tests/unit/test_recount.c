@@ -4,6 +4,7 @@
 #include "ledger/ledger.h"
 #include "ledger/ports.h"
 #include "store/database.h"
+#include "store/sqlite/sqlite.h"
 #include "tests/support/temporary.h"
 #include "tests/support/unit.h"
 #include "tools/tallyctl/tallyctl.h"
@@ -63,7 +64,7 @@ static void record(struct store *store)
                                       .tallies = &tally,
                                       .tally_count = 1};
     const char *reason;
-    ck_assert_int_eq(store_commit(store, &batch, &reason), 0);
+    ck_assert_int_eq(store_append(store, &batch, &reason), STORE_RECORDED);
     poll_free(poll);
 }
 
@@ -95,7 +96,7 @@ static void set_up(void)
     name_file(damaged, "damaged");
     name_file(started, "started");
     name_file(started_key, "started.key");
-    ck_assert_msg(database_open(&store, &key, good, false, why) == 0, "%s", why);
+    ck_assert_msg(database_open(&store, &key, &sqlite_engine, good, false, why) == 0, "%s", why);
     ck_assert_msg(store_adopt(store, why) == 0, "%s", why);
     record(store);
     make_backup(store);
@@ -149,7 +150,7 @@ static bool server_starts(const char *content)
     name_file(log, "started-wal");
     unlink(log);
     put_file(started, content);
-    if (database_open(&store, &key, started, false, why) != 0)
+    if (database_open(&store, &key, &sqlite_engine, started, false, why) != 0)
         return false;
     int result = load(store, &key);
     store_close(store);

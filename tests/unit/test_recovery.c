@@ -1,6 +1,6 @@
 /* What a start takes from a database, at the edges: the last row that can be, and the first that
  * can't. The rows are written by plain SQL, and the store's visitor takes whatever it gives. */
-#include "store/store.h"
+#include "store/sqlite/sqlite.h"
 #include "tests/support/temporary.h"
 #include "tests/support/unit.h"
 
@@ -31,7 +31,7 @@ static void setup(void)
     struct store *store;
     temporary_directory(directory, "tallycast-recovery");
     snprintf(path, sizeof path, "%s/test.db", directory);
-    ck_assert_msg(store_open(&store, path, false, why) == 0, "%s", why);
+    ck_assert_msg(store_open(&store, &sqlite_engine, path, false, why) == 0, "%s", why);
     store_close(store);
     run_sql("INSERT INTO poll VALUES(1, 'p', 'once', 'named', 'live', 'name');"
             "INSERT INTO choice VALUES(1, 1, 'a'), (1, 2, 'b')");
@@ -93,7 +93,7 @@ static int load(void)
                                                  take_tally};
     struct store *store;
     visited = 0;
-    ck_assert_msg(store_open(&store, path, false, why) == 0, "%s", why);
+    ck_assert_msg(store_open(&store, &sqlite_engine, path, false, why) == 0, "%s", why);
     int result = store_load(store, &visitor, why);
     store_close(store);
     return result;
@@ -214,7 +214,7 @@ START_TEST(only_polls_of_known_voters_size_the_electorate)
     run_sql(
         "INSERT INTO last_tally VALUES(1, 'p open 9 5 a=2 b=3'), (2, 'q2 open 9 70 c1=70 c2=0'),"
         "(3, 'not a tally')");
-    ck_assert_int_eq(store_open(&store, path, false, why), 0);
+    ck_assert_int_eq(store_open(&store, &sqlite_engine, path, false, why), 0);
     ck_assert_uint_eq(store_voter_estimate(store), 5);
     store_close(store);
 }
@@ -224,7 +224,7 @@ START_TEST(its_size_is_the_files)
 {
     struct store *store;
     struct stat status;
-    ck_assert_int_eq(store_open(&store, path, false, why), 0);
+    ck_assert_int_eq(store_open(&store, &sqlite_engine, path, false, why), 0);
     ck_assert_int_eq(stat(path, &status), 0);
     ck_assert_uint_gt(store_database_bytes(store), 0);
     ck_assert_uint_eq(store_database_bytes(store), (uint64_t)status.st_size);
@@ -240,7 +240,7 @@ START_TEST(a_name_without_room_for_the_new_file_says_so)
     memset(name, '/', sizeof name);
     memcpy(name, directory, strlen(directory));
     strcpy(name + sizeof name - sizeof "none.db", "none.db");
-    ck_assert_int_eq(store_open(&store, name, false, why), -1);
+    ck_assert_int_eq(store_open(&store, &sqlite_engine, name, false, why), -1);
     ck_assert_ptr_nonnull(strstr(why, strerror(ENAMETOOLONG)));
 }
 END_TEST

@@ -3,6 +3,7 @@
  * can be made to fail, and memory is counted, through the linker's --wrap. */
 #include "ledger/ledger.h"
 #include "ledger/ports.h"
+#include "store/sqlite/sqlite.h"
 
 #include "tests/support/capture.h"
 #include "proto/error.h"
@@ -18,21 +19,24 @@
 #include <time.h>
 #include <unistd.h>
 
-int __real_store_commit(struct store *store, const struct store_batch *batch, const char **reason);
-int __wrap_store_commit(struct store *store, const struct store_batch *batch, const char **reason);
+enum store_outcome __real_store_append(struct store *store, const struct store_batch *batch,
+                                       const char **reason);
+enum store_outcome __wrap_store_append(struct store *store, const struct store_batch *batch,
+                                       const char **reason);
 int __real_clock_gettime(clockid_t clock, struct timespec *now);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
 
 static atomic_int commits_to_refuse;
 static atomic_long clock_ahead_s;
 
-int __wrap_store_commit(struct store *store, const struct store_batch *batch, const char **reason)
+enum store_outcome __wrap_store_append(struct store *store, const struct store_batch *batch,
+                                       const char **reason)
 {
     if (commits_to_refuse == 0)
-        return __real_store_commit(store, batch, reason);
+        return __real_store_append(store, batch, reason);
     commits_to_refuse--;
     *reason = "the test refuses it";
-    return ERR_STORAGE;
+    return STORE_REFUSED;
 }
 
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
@@ -57,7 +61,7 @@ static struct waker waker;
 static void make_ledger(void)
 {
     struct waker *const wakers[] = {&waker};
-    ck_assert_msg(store_open(&store, path, false, why) == 0, "%s", why);
+    ck_assert_msg(store_open(&store, &sqlite_engine, path, false, why) == 0, "%s", why);
     tally = tally_new(1);
     ck_assert_int_eq(waker_init(&waker), 0);
     ports = ports_new(1, wakers);

@@ -1,7 +1,7 @@
 /* What is put together of files: a database, a backup, a log of this time or another. The log that
  * is a file's own is taken, any other is refused and nothing is touched; and a file that was put in
  * another's place is another ledger. */
-#include "store/store.h"
+#include "store/sqlite/sqlite.h"
 
 #include "tests/support/capture.h"
 #include "tests/support/temporary.h"
@@ -88,7 +88,8 @@ static void run_sql(const char *name, const char *sql)
 static struct store *start(const char *name)
 {
     struct store *store;
-    ck_assert_msg(store_open(&store, in_directory(name), true, why) == 0, "%s", why);
+    ck_assert_msg(store_open(&store, &sqlite_engine, in_directory(name), true, why) == 0, "%s",
+                  why);
     ck_assert_msg(store_adopt(store, why) == 0, "%s", why);
     return store;
 }
@@ -102,7 +103,7 @@ static void vote(struct store *store, unsigned count)
         const struct store_ballot ballot = {.seq = seq, .poll = 1, .voter = {seq, seq}};
         const struct store_batch batch = {.ballots = &ballot, .ballot_count = 1};
         const char *reason = NULL;
-        ck_assert_int_eq(store_commit(store, &batch, &reason), 0);
+        ck_assert_int_eq(store_append(store, &batch, &reason), STORE_RECORDED);
     }
 }
 
@@ -114,7 +115,7 @@ static uint64_t live(const char *name, unsigned ballots, enum end end)
     uint64_t identity = store_identity(store);
     vote(store, ballots);
     if (end == STOPPED)
-        ck_assert_int_eq(store_checkpoint_all(store, why), 0);
+        ck_assert_int_eq(store_finish(store, why), 0);
     store_close(store);
     return identity;
 }
@@ -158,7 +159,7 @@ static void assert_refused(const char *name)
     read_file(name, &file);
     read_file(log_name, &log);
     struct store *store;
-    ck_assert_int_eq(store_open(&store, in_directory(name), true, why), -1);
+    ck_assert_int_eq(store_open(&store, &sqlite_engine, in_directory(name), true, why), -1);
     ck_assert_msg(strstr(why, in_directory(log_name)) != NULL, "%s", why);
     read_file(name, &file_now);
     read_file(log_name, &log_now);
@@ -191,9 +192,9 @@ START_TEST(a_link_leads_to_the_log_too)
     live("link", 3, KILLED);
     copy("bak", "a");
     struct store *store;
-    ck_assert_int_eq(store_open(&store, in_directory("link"), true, why), -1);
+    ck_assert_int_eq(store_open(&store, &sqlite_engine, in_directory("link"), true, why), -1);
     ck_assert_msg(strstr(why, "/a-wal: not the log") != NULL, "%s", why);
-    ck_assert_int_eq(store_open_to_read(&store, in_directory("link"), why), -1);
+    ck_assert_int_eq(store_open_to_read(&store, &sqlite_engine, in_directory("link"), why), -1);
 }
 END_TEST
 
@@ -203,11 +204,11 @@ START_TEST(a_link_is_followed_to_what_is_moved)
     live("a", 2, STOPPED);
     ck_assert_int_eq(symlink("a", in_directory("link")), 0);
     struct store *store = start("link");
-    ck_assert_ptr_null(store_whereabouts(store));
+    ck_assert_ptr_null(store_health(store));
     move(moved[_i], "b");
-    ck_assert_ptr_nonnull(store_whereabouts(store));
+    ck_assert_ptr_nonnull(store_health(store));
     move("b", moved[_i]);
-    ck_assert_ptr_null(store_whereabouts(store));
+    ck_assert_ptr_null(store_health(store));
     store_close(store);
 }
 END_TEST
@@ -260,7 +261,7 @@ START_TEST(a_log_without_its_database_is_no_reason_for_a_new_one)
     live("a", 3, KILLED);
     move("a", "b");
     struct store *store;
-    ck_assert_int_eq(store_open(&store, in_directory("a"), true, why), -1);
+    ck_assert_int_eq(store_open(&store, &sqlite_engine, in_directory("a"), true, why), -1);
     ck_assert_msg(strstr(why, "a-wal: a log without its database") != NULL, "%s", why);
     ck_assert_int_eq(access(in_directory("a"), F_OK), -1);
     move("b", "a");
@@ -274,7 +275,7 @@ START_TEST(a_log_that_is_in_the_file_already_is_taken)
     struct store *store = start("a");
     vote(store, 5);
     copy("a-wal", "kept");
-    ck_assert_int_eq(store_checkpoint_all(store, why), 0);
+    ck_assert_int_eq(store_finish(store, why), 0);
     store_close(store);
     move("kept", "a-wal");
     ck_assert_uint_eq(ballots_in("a"), 5);
@@ -286,7 +287,7 @@ START_TEST(a_file_of_an_earlier_version_is_taken_with_its_log)
     live("a", 3, STOPPED);
     run_sql("a", "DROP TABLE ledger");
     struct store *store; /* as an earlier version: it does not adopt */
-    ck_assert_int_eq(store_open(&store, in_directory("a"), true, why), 0);
+    ck_assert_int_eq(store_open(&store, &sqlite_engine, in_directory("a"), true, why), 0);
     vote(store, 2);
     store_close(store);
     ck_assert_uint_eq(ballots_in("a"), 5);
@@ -346,7 +347,7 @@ START_TEST(a_restored_backup_is_another_ledger)
     fclose(file);
     for (int i = 0; i < _i; i++) { /* starts that end before they have adopted it */
         struct store *store;
-        ck_assert_int_eq(store_open(&store, in_directory("a"), true, why), 0);
+        ck_assert_int_eq(store_open(&store, &sqlite_engine, in_directory("a"), true, why), 0);
         store_close(store);
     }
     uint64_t restored = live("a", 0, STOPPED);

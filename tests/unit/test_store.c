@@ -1,6 +1,6 @@
 /* The store on real SQLite files in a directory of its own: what was committed is what is loaded;
  * what can't be opened is refused with a reason and left as it was. */
-#include "store/store.h"
+#include "store/sqlite/sqlite.h"
 
 #include "tests/support/capture.h"
 #include "tests/support/coverage.h"
@@ -155,7 +155,7 @@ static void teardown(void)
 static struct store *open_store(void)
 {
     struct store *store;
-    ck_assert_msg(store_open(&store, path, true, why) == 0, "%s", why);
+    ck_assert_msg(store_open(&store, &sqlite_engine, path, true, why) == 0, "%s", why);
     return store;
 }
 
@@ -170,7 +170,7 @@ static struct poll *make_poll(void)
 }
 
 /* A CREATE (entry 1), a label (2), and two ballots (3, 4). */
-static int commit_sample(struct store *store, const struct poll *poll)
+static enum store_outcome commit_sample(struct store *store, const struct poll *poll)
 {
     const struct store_event events[] = {
         {.seq = 1, .kind = STORE_CREATE, .poll = poll},
@@ -196,7 +196,7 @@ static int commit_sample(struct store *store, const struct poll *poll)
                                       .tallies = &tally,
                                       .tally_count = 1};
     const char *reason = NULL;
-    return store_commit(store, &batch, &reason);
+    return store_append(store, &batch, &reason);
 }
 
 /* ---- what loading finds ---- */
@@ -260,7 +260,7 @@ START_TEST(what_was_committed_is_loaded)
 {
     struct store *store = open_store();
     struct poll *poll = make_poll();
-    ck_assert_int_eq(commit_sample(store, poll), 0);
+    ck_assert_int_eq(commit_sample(store, poll), STORE_RECORDED);
     store_close(store);
     store = open_store();
 
@@ -308,8 +308,8 @@ START_TEST(the_view_recounts_what_was_last_shown)
 {
     struct store *store = open_store();
     struct poll *poll = make_poll();
-    ck_assert_int_eq(commit_sample(store, poll), 0);
-    ck_assert_int_eq(store_checkpoint_all(store, why), 0);
+    ck_assert_int_eq(commit_sample(store, poll), STORE_RECORDED);
+    ck_assert_int_eq(store_finish(store, why), 0);
     store_close(store);
     sqlite3 *db;
     ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
@@ -330,7 +330,7 @@ START_TEST(a_refused_batch_leaves_nothing_and_the_next_one_goes_through)
 {
     struct store *store = open_store();
     struct poll *poll = make_poll();
-    ck_assert_int_eq(commit_sample(store, poll), 0);
+    ck_assert_int_eq(commit_sample(store, poll), STORE_RECORDED);
     /* The second poll of a batch is a repeat of the first's id: SQLite refuses it before the
      * COMMIT. */
     const struct store_event events[] = {{.seq = 5, .kind = STORE_CLOSE, .poll = poll},
@@ -338,9 +338,9 @@ START_TEST(a_refused_batch_leaves_nothing_and_the_next_one_goes_through)
     const struct store_batch bad = {.time_ns = 1, .events = events, .event_count = 2};
     const struct store_batch good = {.time_ns = 1, .events = events, .event_count = 1};
     const char *reason = NULL;
-    ck_assert_int_eq(store_commit(store, &bad, &reason), ERR_STORAGE);
+    ck_assert_int_eq(store_append(store, &bad, &reason), STORE_REFUSED);
     ck_assert_ptr_nonnull(reason);
-    ck_assert_int_eq(store_commit(store, &good, &reason), 0);
+    ck_assert_int_eq(store_append(store, &good, &reason), STORE_RECORDED);
     struct found found;
     ck_assert_int_eq(load(store, &found), 0);
     ck_assert_uint_eq(found.events, 3);
@@ -364,7 +364,7 @@ START_TEST(the_keys_check_value_is_kept)
     ck_assert_int_eq(store_key_check(store, &check, why), 1);
     ck_assert_uint_eq(check.high, 9);
     ck_assert_uint_eq(check.low, 10);
-    ck_assert_int_eq(store_checkpoint_all(store, why), 0);
+    ck_assert_int_eq(store_finish(store, why), 0);
     store_close(store);
     run_sql(path, "UPDATE server SET key_check = x'00'"); /* no hash is that short */
     store = open_store();
@@ -400,13 +400,13 @@ START_TEST(a_backup_is_whole_though_ballots_go_on)
 {
     struct store *store = open_store();
     struct poll *poll = make_poll();
-    ck_assert_int_eq(commit_sample(store, poll), 0);
+    ck_assert_int_eq(commit_sample(store, poll), STORE_RECORDED);
     ck_assert_int_eq(store_backup_begin(store), 0);
     const struct store_ballot later = {.seq = 5, .poll = 1, .voter = {5, 5}};
     const struct store_batch batch = {.time_ns = 1, .ballots = &later, .ballot_count = 1};
     const char *reason;
-    ck_assert_int_eq(store_commit(store, &batch, &reason), 0);
-    store_checkpoint(store, 0); /* held back: the copy must not see it half */
+    ck_assert_int_eq(store_append(store, &batch, &reason), STORE_RECORDED);
+    store_work(store, STORE_REFUSING); /* held back: the copy must not see it half */
 
     char copy[PATH_MAX + 8];
     snprintf(copy, sizeof copy, "%s.copy", path);
@@ -422,12 +422,12 @@ START_TEST(a_backup_is_whole_though_ballots_go_on)
     ck_assert_int_eq(store_backup_copy(store, copy, &cancelled, &bytes),
                      ERR_BAD_ARGUMENT); /* it exists */
     store_backup_end(store);
-    store_checkpoint(store, 0);
+    store_work(store, STORE_REFUSING);
     store_close(store);
     poll_free(poll);
 
     struct store *copied;
-    ck_assert_msg(store_open(&copied, copy, true, why) == 0, "%s", why);
+    ck_assert_msg(store_open(&copied, &sqlite_engine, copy, true, why) == 0, "%s", why);
     struct found found;
     ck_assert_int_eq(load(copied, &found), 0);
     ck_assert_uint_eq(found.ballots, 2);
@@ -499,7 +499,7 @@ static void refuses(const char *expected)
     char *before = slurp(path, &before_len);
     struct store *store = NULL;
     struct found found = {0};
-    int result = store_open(&store, path, true, why);
+    int result = store_open(&store, &sqlite_engine, path, true, why);
     if (result == 0) {
         result = load(store, &found);
         store_close(store);
@@ -518,8 +518,8 @@ static void make_sample_file(void)
 {
     struct store *store = open_store();
     struct poll *poll = make_poll();
-    ck_assert_int_eq(commit_sample(store, poll), 0);
-    ck_assert_int_eq(store_checkpoint_all(store, why), 0);
+    ck_assert_int_eq(commit_sample(store, poll), STORE_RECORDED);
+    ck_assert_int_eq(store_finish(store, why), 0);
     store_close(store);
     poll_free(poll);
     remove_file("-wal");
@@ -641,7 +641,7 @@ START_TEST(a_directory_that_is_not_there_is_refused)
     char missing[PATH_MAX];
     snprintf(missing, sizeof missing, "%s/missing/test.db", directory);
     struct store *store;
-    ck_assert_int_eq(store_open(&store, missing, true, why), -1);
+    ck_assert_int_eq(store_open(&store, &sqlite_engine, missing, true, why), -1);
     ck_assert_msg(strstr(why, missing), "said: %s", why);
 }
 END_TEST
@@ -655,7 +655,7 @@ START_TEST(a_name_that_is_too_long_is_refused)
         memset(name + strlen(name), 'x', len - strlen(name));
         name[len] = '\0';
         struct store *other;
-        ck_assert_int_eq(store_open(&other, name, true, why), -1);
+        ck_assert_int_eq(store_open(&other, &sqlite_engine, name, true, why), -1);
         ck_assert_msg(strstr(why, "too long"), "said: %s", why);
         atomic_bool cancelled = false;
         uint64_t bytes;
@@ -688,7 +688,7 @@ START_TEST(making_a_database_fails_cleanly)
         struct store *store = NULL;
         why[0] = '\0';
         calls_left = n;
-        int result = store_open(&store, path, true, why);
+        int result = store_open(&store, &sqlite_engine, path, true, why);
         bool failed = calls_left < 0;
         calls_left = -1;
         if (result == 0) {
@@ -729,7 +729,7 @@ START_TEST(a_database_without_a_log_is_refused)
 {
     struct store *store;
     pragmas_do_nothing = true;
-    ck_assert_int_eq(store_open(&store, path, true, why), -1);
+    ck_assert_int_eq(store_open(&store, &sqlite_engine, path, true, why), -1);
     ck_assert_msg(strstr(why, "can't be put into WAL mode"), "said: %s", why);
 }
 END_TEST
@@ -746,10 +746,10 @@ START_TEST(reading_a_database_fails_cleanly)
         struct found found = {0};
         why[0] = '\0';
         calls_left = n;
-        int result = store_open(&store, path, true, why);
+        int result = store_open(&store, &sqlite_engine, path, true, why);
         uint64_t voters = result == 0 ? store_voter_estimate(store) : 0;
         if (result == 0 && (result = load(store, &found)) == 0)
-            result = store_checkpoint_all(store, why);
+            result = store_finish(store, why);
         bool failed = calls_left < 0;
         calls_left = -1;
         failures += result != 0;
@@ -773,7 +773,7 @@ END_TEST
 enum { CHILD_COMMITTED, CHILD_REFUSED, CHILD_DID_NOT_FAIL };
 
 /* Commits while the call that *countdown counts down to fails. */
-static int commit_later(struct store *store, uint64_t seq, long *countdown, long n)
+static enum store_outcome commit_later(struct store *store, uint64_t seq, long *countdown, long n)
 {
     const struct name name = {6, "dinner"}, choices[2] = {{1, "a"}, {1, "b"}};
     const struct settings settings = {{0}};
@@ -794,8 +794,8 @@ static int commit_later(struct store *store, uint64_t seq, long *countdown, long
                                       .tally_count = 1};
     const char *reason = NULL;
     *countdown = n;
-    int result = store_commit(store, &batch, &reason);
-    if (result != 0 && !reason)
+    enum store_outcome result = store_append(store, &batch, &reason);
+    if (result != STORE_RECORDED && !reason)
         _exit(99);
     poll_free(poll);
     return result;
@@ -809,15 +809,17 @@ static int commit_in_child(long *countdown, long n)
     if (child == 0) {
         struct store *store;
         coverage_of_aborts();
-        if (store_open(&store, path, true, why) != 0)
+        if (store_open(&store, &sqlite_engine, path, true, why) != 0)
             _exit(98);
-        int result = commit_later(store, 5, countdown, n);
+        enum store_outcome result = commit_later(store, 5, countdown, n);
         bool failed = *countdown < 0;
         /* Nothing of the refused one is left. */
-        if (result != 0 && commit_later(store, 5, countdown, -1) != 0)
+        if (result != STORE_RECORDED && commit_later(store, 5, countdown, -1) != STORE_RECORDED)
             _exit(97);
         calls_left = -1;
-        coverage_exit(!failed ? CHILD_DID_NOT_FAIL : result == 0 ? CHILD_COMMITTED : CHILD_REFUSED);
+        coverage_exit(!failed                    ? CHILD_DID_NOT_FAIL
+                      : result == STORE_RECORDED ? CHILD_COMMITTED
+                                                 : CHILD_REFUSED);
     }
     int status;
     ck_assert_int_eq(waitpid(child, &status, 0), child);
@@ -987,10 +989,10 @@ START_TEST(an_interrupted_call_is_made_again)
 END_TEST
 
 /* Whether a checkpoint is tried; if so, it fails. */
-static bool tries_a_checkpoint(struct store *store, uint64_t pages)
+static bool tries_a_checkpoint(struct store *store, enum store_moment moment)
 {
     calls_left = 0;
-    store_checkpoint(store, pages);
+    store_work(store, moment);
     bool tried = calls_left < 0;
     calls_left = -1;
     return tried;
@@ -1001,25 +1003,25 @@ START_TEST(a_failed_checkpoint_is_tried_again_later)
 {
     struct store *store = open_store();
     struct poll *poll = make_poll();
-    ck_assert_int_eq(commit_sample(store, poll), 0);
-    uint64_t log = store_log_bytes(store);
+    ck_assert_int_eq(commit_sample(store, poll), STORE_RECORDED);
+    uint64_t log = store_pending_bytes(store);
     struct stat status;
     char name[PATH_MAX + 8];
     snprintf(name, sizeof name, "%s-wal", path);
     ck_assert_int_eq(stat(name, &status), 0);
     ck_assert_uint_eq(log, (uint64_t)status.st_size);
-    ck_assert(!tries_a_checkpoint(store, 1000)); /* it is too short for that */
-    ck_assert(tries_a_checkpoint(store, 1));
-    ck_assert(!tries_a_checkpoint(store, 1));
-    for (uint64_t seq = 5; store_log_bytes(store) < 2 * log; seq++) {
+    ck_assert(!tries_a_checkpoint(store, STORE_BUSY)); /* it is too short for that */
+    ck_assert(tries_a_checkpoint(store, STORE_REFUSING));
+    ck_assert(!tries_a_checkpoint(store, STORE_REFUSING));
+    for (uint64_t seq = 5; store_pending_bytes(store) < 2 * log; seq++) {
         const struct store_ballot ballot = {.seq = seq, .poll = 1, .voter = {9, seq}};
         const struct store_batch batch = {.time_ns = 1, .ballots = &ballot, .ballot_count = 1};
         const char *reason;
-        ck_assert_int_eq(store_commit(store, &batch, &reason), 0);
+        ck_assert_int_eq(store_append(store, &batch, &reason), STORE_RECORDED);
     }
-    ck_assert(tries_a_checkpoint(store, 1)); /* again */
-    ck_assert_int_eq(store_checkpoint_all(store, why), 0);
-    ck_assert_uint_eq(store_log_bytes(store), 0);
+    ck_assert(tries_a_checkpoint(store, STORE_REFUSING)); /* again */
+    ck_assert_int_eq(store_finish(store, why), 0);
+    ck_assert_uint_eq(store_pending_bytes(store), 0);
     store_close(store);
     poll_free(poll);
 }
@@ -1030,13 +1032,13 @@ START_TEST(a_full_disk_is_a_reason_to_empty_the_log_at_once)
 {
     struct store *store = open_store();
     struct poll *poll = make_poll();
-    ck_assert_int_eq(commit_sample(store, poll), 0);
-    ck_assert(tries_a_checkpoint(store, 1));
-    ck_assert(!tries_a_checkpoint(store, 1));
+    ck_assert_int_eq(commit_sample(store, poll), STORE_RECORDED);
+    ck_assert(tries_a_checkpoint(store, STORE_REFUSING));
+    ck_assert(!tries_a_checkpoint(store, STORE_REFUSING));
     failure_code = SQLITE_FULL;
-    ck_assert_int_eq(commit_later(store, 5, &calls_left, 1), ERR_STORAGE);
+    ck_assert_int_eq(commit_later(store, 5, &calls_left, 1), STORE_REFUSED);
     calls_left = -1;
-    ck_assert(tries_a_checkpoint(store, 1));
+    ck_assert(tries_a_checkpoint(store, STORE_REFUSING));
     store_close(store);
     poll_free(poll);
 }
@@ -1044,7 +1046,7 @@ END_TEST
 
 static void *checkpoint(void *store)
 {
-    return store_checkpoint_all(store, why) == 0 ? store : NULL;
+    return store_finish(store, why) == 0 ? store : NULL;
 }
 
 static void *elsewhere(void *(*run)(void *), struct store *store)

@@ -16,6 +16,7 @@
 #include "ledger/ledger.h"
 #include "proto/schema_sql.h"
 #include "store/database.h"
+#include "store/sqlite/sqlite.h"
 #include "tools/tallyctl/copy.h"
 #include "tools/lib/memory.h"
 #include "tools/tallyctl/output.h"
@@ -250,7 +251,7 @@ static void open_store(struct database *database, const char *path)
 {
     char why[STORE_WHY_MAX];
     struct voter_key key;
-    if (database_open_to_read(&database->store, &key, path, why) == 0)
+    if (database_open_to_read(&database->store, &key, &sqlite_engine, path, why) == 0)
         return;
     database->store = NULL;
     keep_why(database, path, why);

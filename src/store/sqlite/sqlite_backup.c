@@ -31,11 +31,11 @@ enum {
     HEADER_VERSIONS_AT = 18,
 };
 
-int store_backup_begin(struct store *store)
+int sqlite_backup_begin(struct store *base)
 {
-    OWNER_ASSERT(&store->owner);
+    struct sqlite_store *store = sqlite_store(base);
     char why[STORE_WHY_MAX];
-    if (store_checkpoint_all(store, why) != 0) {
+    if (sqlite_checkpoint_all(store, why) != 0) {
         log_warning("backup refused: %s", why);
         return ERR_STORAGE;
     }
@@ -44,9 +44,9 @@ int store_backup_begin(struct store *store)
     return 0;
 }
 
-void store_backup_end(struct store *store)
+void sqlite_backup_end(struct store *base)
 {
-    OWNER_ASSERT(&store->owner);
+    struct sqlite_store *store = sqlite_store(base);
     store->backups--;
 }
 
@@ -110,8 +110,8 @@ static int make_partial(const char *path, char partial[PATH_MAX])
 }
 
 /* Fills the new file `to`; the log calls it `name`. Returns 0, or -1 with errno set. */
-static int fill(const struct store *store, int to, const char *name, const atomic_bool *cancelled,
-                uint64_t *bytes)
+static int fill(const struct sqlite_store *store, int to, const char *name,
+                const atomic_bool *cancelled, uint64_t *bytes)
 {
     struct stat status;
     if (fstat(store->file, &status) != 0 ||
@@ -139,9 +139,10 @@ static int give_name(const char *partial, const char *path)
     return 0;
 }
 
-int store_backup_copy(const struct store *store, const char *path, const atomic_bool *cancelled,
-                      uint64_t *bytes)
+int sqlite_backup_copy(const struct store *base, const char *path, const atomic_bool *cancelled,
+                       uint64_t *bytes)
 {
+    const struct sqlite_store *store = sqlite_store(base);
     char partial[PATH_MAX];
     int to = make_partial(path, partial);
     if (to < 0) {
@@ -163,13 +164,13 @@ int store_backup_copy(const struct store *store, const char *path, const atomic_
 }
 
 /* The log is empty just now. */
-static bool is_log(const struct store *store, const struct stat *status)
+static bool is_log(const struct sqlite_store *store, const struct stat *status)
 {
     return status->st_dev == store->log_device && status->st_ino == store->log_inode;
 }
 
 /* Whether a copy may be written to a descriptor. If not, errno says why. */
-static bool is_fit(const struct store *store, int file)
+static bool is_fit(const struct sqlite_store *store, int file)
 {
     struct stat status;
     if (fstat(file, &status) != 0)
@@ -185,9 +186,10 @@ static bool is_fit(const struct store *store, int file)
     return false;
 }
 
-int store_backup_fill(const struct store *store, int file, const atomic_bool *cancelled,
-                      uint64_t *bytes)
+int sqlite_backup_fill(const struct store *base, int file, const atomic_bool *cancelled,
+                       uint64_t *bytes)
 {
+    const struct sqlite_store *store = sqlite_store(base);
     static const char name[] = "(passed)";
     if (!is_fit(store, file)) {
         refuse(name);
@@ -197,15 +199,16 @@ int store_backup_fill(const struct store *store, int file, const atomic_bool *ca
 }
 
 /* When in doubt, it is. */
-static bool is_database(const struct store *store, int file)
+static bool is_database(const struct sqlite_store *store, int file)
 {
     struct stat passed, own;
     return fstat(file, &passed) != 0 || fstat(store->file, &own) != 0 ||
            (passed.st_dev == own.st_dev && passed.st_ino == own.st_ino);
 }
 
-void store_drop_file(const struct store *store, int file)
+void sqlite_drop_file(const struct store *base, int file)
 {
+    const struct sqlite_store *store = sqlite_store(base);
     static atomic_flag warned = ATOMIC_FLAG_INIT;
     if (!is_database(store, file))
         close(file);

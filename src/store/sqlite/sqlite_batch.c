@@ -2,7 +2,7 @@
  * copies into the table `ballot`. It does in one statement what would otherwise take a bind, step
  * and reset for each row.
  *
- * Ledger thread. A cursor reads store->batch, which store_commit sets around the statement. Only
+ * Ledger thread. A cursor reads store->batch, which is set around the statement. Only
  * the allocation of the table and the cursor can fail. (Interface:
  * https://www.sqlite.org/vtab.html) */
 #include "store/sqlite/sqlite_internal.h"
@@ -21,7 +21,7 @@ enum batch_column {
 
 struct batch_table {
     sqlite3_vtab base;
-    struct store *store;
+    struct sqlite_store *store;
 };
 
 struct batch_cursor {
@@ -34,7 +34,7 @@ struct batch_cursor {
     char folded[PROTO_VOTER_MAX];
 };
 
-struct span store_folded_name(const struct store_ballot *ballot, char folded[PROTO_VOTER_MAX])
+struct span sqlite_folded_name(const struct store_ballot *ballot, char folded[PROTO_VOTER_MAX])
 {
     const struct span given = {ballot->voter_name, ballot->voter_name_len};
     size_t len = given.len <= PROTO_VOTER_MAX ? voter_name_fold(given, folded) : 0;
@@ -122,7 +122,7 @@ static void result_hash(sqlite3_context *context, struct hash hash, unsigned cha
 static void result_name(sqlite3_context *context, const struct store_ballot *ballot,
                         char folded[PROTO_VOTER_MAX])
 {
-    struct span name = store_folded_name(ballot, folded);
+    struct span name = sqlite_folded_name(ballot, folded);
     sqlite3_result_text(context, name.at, (int)name.len, SQLITE_STATIC);
 }
 
@@ -177,7 +177,7 @@ static const sqlite3_module batch_module = {
     .xRowid = batch_rowid,
 };
 
-int store_batch_register(struct store *store)
+int sqlite_batch_register(struct sqlite_store *store)
 {
     return sqlite3_create_module(store->db, "batch", &batch_module, store);
 }

@@ -68,7 +68,7 @@ static int watched_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, 
     return code;
 }
 
-void store_failpoints(void)
+void sqlite_failpoints(void)
 {
     static sqlite3_vfs watched;
     if (system_vfs)

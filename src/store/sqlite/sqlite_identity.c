@@ -32,17 +32,17 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static int read_row(sqlite3 *db, struct store_row *row)
+static int read_row(sqlite3 *db, struct sqlite_row *row)
 {
     sqlite3_stmt *statement;
-    *row = (struct store_row){0};
+    *row = (struct sqlite_row){0};
     int code = sqlite3_prepare_v2(db, "SELECT identity, origin, log, file FROM ledger", -1,
                                   &statement, NULL);
     if (code != SQLITE_OK)
         return code;
     code = sqlite3_step(statement);
     if (code == SQLITE_ROW)
-        *row = (struct store_row){
+        *row = (struct sqlite_row){
             .identity = sqlite3_column_int64(statement, 0),
             .origin = sqlite3_column_int64(statement, 1),
             .log = sqlite3_column_int64(statement, 2),
@@ -81,7 +81,7 @@ static bool is_of_content(int code)
     return false;
 }
 
-int store_open_immutable(const char *path, sqlite3 **db)
+int sqlite_open_immutable(const char *path, sqlite3 **db)
 {
     *db = NULL;
     char *uri = immutable_uri(path);
@@ -91,10 +91,10 @@ int store_open_immutable(const char *path, sqlite3 **db)
     return code;
 }
 
-int store_read_file_row(struct store *store, char why[STORE_WHY_MAX])
+int sqlite_read_file_row(struct sqlite_store *store, char why[STORE_WHY_MAX])
 {
     sqlite3 *db;
-    int code = store_open_immutable(store->path, &db);
+    int code = sqlite_open_immutable(store->path, &db);
     if (code == SQLITE_OK)
         code = read_row(db, &store->file_row);
     sqlite3_close(db);
@@ -104,7 +104,7 @@ int store_read_file_row(struct store *store, char why[STORE_WHY_MAX])
     return -1;
 }
 
-static int refuse_log(const struct store *store, char why[STORE_WHY_MAX])
+static int refuse_log(const struct sqlite_store *store, char why[STORE_WHY_MAX])
 {
     snprintf(why, STORE_WHY_MAX,
              "%.*s: not the log of the database beside it, but another's, or of another time; put "
@@ -113,12 +113,12 @@ static int refuse_log(const struct store *store, char why[STORE_WHY_MAX])
     return -1;
 }
 
-int store_judge_log(struct store *store, char why[STORE_WHY_MAX])
+int sqlite_judge_log(struct sqlite_store *store, char why[STORE_WHY_MAX])
 {
-    const struct store_row *file = &store->file_row, *both = &store->row;
+    const struct sqlite_row *file = &store->file_row, *both = &store->row;
     int code = read_row(store->db, &store->row);
     if (code != SQLITE_OK && !is_of_content(code))
-        return store_fail(store, why, "can't be opened");
+        return sqlite_fail(store, why, "can't be opened");
     if (!file->origin ||
         (both->origin == file->origin && (both->log == file->log || both->log == file->log + 1)))
         return 0;
@@ -128,7 +128,7 @@ int store_judge_log(struct store *store, char why[STORE_WHY_MAX])
 /* ---- the identity ---- */
 
 #define EIGHT_BYTES (INT64_C(1) << 62) /* SQLite stores a number with this bit in eight bytes */
-#define NO_FILE     EIGHT_BYTES        /* for store_row.file: no file was born at 0 */
+#define NO_FILE     EIGHT_BYTES        /* for sqlite_row.file: no file was born at 0 */
 
 static int64_t draw(void)
 {
@@ -152,7 +152,7 @@ static int64_t birth_ns(int file)
 
 /* A number that tells the file from a copy of it. A birth time tells more than an inode: some file
  * systems number their inodes anew with each mount. */
-static int64_t file_number(const struct store *store)
+static int64_t file_number(const struct sqlite_store *store)
 {
     int64_t born_ns = birth_ns(store->file);
     struct stat status = {0};
@@ -177,7 +177,7 @@ static int run_once(sqlite3 *db, const char *sql, const int64_t *values)
 
 /* Writes the row, over an existing one or as the first. In a file of an earlier tallycast, makes
  * its table first. */
-static int write_row(struct store *store, const struct store_row *row)
+static int write_row(struct sqlite_store *store, const struct sqlite_row *row)
 {
     const int64_t values[] = {row->identity, row->origin, row->log, row->file};
     if (store->row.origin)
@@ -192,7 +192,7 @@ static int write_row(struct store *store, const struct store_row *row)
                      values);
 }
 
-int store_disown(struct store *store)
+int sqlite_disown(struct sqlite_store *store)
 {
     const int64_t no_file = NO_FILE;
     if (!store->file_row.origin) /* it has no row, and will be given one */
@@ -201,7 +201,7 @@ int store_disown(struct store *store)
 }
 
 /* Names were told apart by case before there was the table for their spellings. */
-static void warn_of_spellings(const struct store *store)
+static void warn_of_spellings(const struct sqlite_store *store)
 {
     if (run_once(store->db, "SELECT 1 FROM sqlite_schema WHERE name = 'spelling'", NULL) ==
             SQLITE_OK &&
@@ -214,10 +214,10 @@ static void warn_of_spellings(const struct store *store)
                     store->path);
 }
 
-int store_adopt(struct store *store, char why[STORE_WHY_MAX])
+int sqlite_adopt(struct store *base, char why[STORE_WHY_MAX])
 {
-    OWNER_ASSERT(&store->owner);
-    struct store_row row = store->row;
+    struct sqlite_store *store = sqlite_store(base);
+    struct sqlite_row row = store->row;
     row.file = file_number(store);
     if (store->was_backup || row.file != store->row.file) {
         row.identity = draw();
@@ -228,7 +228,7 @@ int store_adopt(struct store *store, char why[STORE_WHY_MAX])
             row.log++; /* this is the log's first transaction */
         }
         if (write_row(store, &row) != SQLITE_OK)
-            return store_fail(store, why, "can't be written");
+            return sqlite_fail(store, why, "can't be written");
         store->row = row;
     }
     warn_of_spellings(store);
@@ -237,14 +237,14 @@ int store_adopt(struct store *store, char why[STORE_WHY_MAX])
             SQLITE_OK ||
         sqlite3_prepare_v3(store->db, "INSERT OR IGNORE INTO spelling(voter, name) VALUES(?,?)", -1,
                            SQLITE_PREPARE_PERSISTENT, &store->insert_spelling, NULL) != SQLITE_OK)
-        return store_fail(store, why, "damaged");
+        return sqlite_fail(store, why, "damaged");
     if (sqlite3_prepare_v3(store->db, "UPDATE ledger SET log = log + 1", -1,
                            SQLITE_PREPARE_PERSISTENT, &store->begin_log, NULL) != SQLITE_OK)
-        return store_fail(store, why, "damaged");
-    return store_checkpoint_all(store, why);
+        return sqlite_fail(store, why, "damaged");
+    return sqlite_checkpoint_all(store, why);
 }
 
-uint64_t store_identity(const struct store *store)
+uint64_t sqlite_identity(const struct store *base)
 {
-    return (uint64_t)store->row.identity;
+    return (uint64_t)sqlite_store(base)->row.identity;
 }

@@ -1,33 +1,34 @@
 /* The declarations that the sqlite*.c files share. No other file includes it. */
-#ifndef TALLYCAST_STORE_INTERNAL_H
-#define TALLYCAST_STORE_INTERNAL_H
+#ifndef TALLYCAST_SQLITE_INTERNAL_H
+#define TALLYCAST_SQLITE_INTERNAL_H
 
-#include "base/owner.h"
+#include "base/container.h"
 #include "proto/voter_name.h"
-#include "store/store.h"
+#include "store/sqlite/sqlite.h"
+#include "store/sqlite/sqlite_pragmas.h"
 
 #include <sqlite3.h>
 #include <sys/types.h>
 
 /* The one row of the table `ledger`. All zero if there is none. */
-struct store_row {
+struct sqlite_row {
     int64_t identity, origin, log, file;
 };
 
-struct store {
-    struct owner owner; /* of all members, except those that any thread may read */
-    char *path;         /* owned */
-    char *log_path;     /* owned: the file's own name, links resolved, with "-wal" */
+struct sqlite_store {
+    struct store base;
+    char *path;     /* owned */
+    char *log_path; /* owned: the file's own name, links resolved, with "-wal" */
     /* The database file, read-only. Opened before SQLite opens it and closed after: closing any
      * descriptor of a file drops all of the process's locks on it (fcntl(2)), SQLite's too. */
     int file;
     sqlite3 *db;
     sqlite3_stmt *begin, *commit, *rollback;
-    sqlite3_stmt *begin_log;       /* NULL before store_adopt */
-    sqlite3_stmt *insert_spelling; /* NULL before store_adopt */
+    sqlite3_stmt *begin_log;       /* NULL before sqlite_adopt */
+    sqlite3_stmt *insert_spelling; /* NULL before sqlite_adopt */
     sqlite3_stmt *insert_poll, *insert_choice, *insert_event, *insert_ballots, *replace_tally;
-    struct store_row file_row; /* as in the file alone when it was opened */
-    struct store_row row;
+    struct sqlite_row file_row; /* as in the file alone when it was opened */
+    struct sqlite_row row;
     bool was_backup; /* when it was opened: not in WAL mode, as a backup or a new database is */
     bool log_begun;  /* the log has its identity */
     bool watched;    /* the files can be told by their inodes, which are: */
@@ -41,55 +42,104 @@ struct store {
     _Atomic uint64_t log_bytes;
 };
 
-enum { STORE_PAGE_BYTES = 4096 };
+enum { SQLITE_STORE_PAGE_BYTES = 4096 };
+
+/* The store that a caller of the engine means. None is const; what says so changes nothing. */
+static inline struct sqlite_store *sqlite_store(const struct store *base)
+{
+    return container_of((struct store *)(uintptr_t)base, struct sqlite_store, base);
+}
+
+/* ---- shared by these files ---- */
 
 /* Registers the virtual table `batch`: the ballots of store->batch as rows, in order, with the
  * columns of the table `ballot`. Returns an SQLite code. */
-int store_batch_register(struct store *store);
+int sqlite_batch_register(struct sqlite_store *store);
 
 /* The voter's name as the table `ballot` has it: folded, into `folded`. */
-struct span store_folded_name(const struct store_ballot *ballot, char folded[PROTO_VOTER_MAX]);
+struct span sqlite_folded_name(const struct store_ballot *ballot, char folded[PROTO_VOTER_MAX]);
 
 /* Fills `why` with the file, what is wrong with it, and SQLite's own words. Returns -1. */
-int store_fail(const struct store *store, char why[STORE_WHY_MAX], const char *what);
+int sqlite_fail(const struct sqlite_store *store, char why[STORE_WHY_MAX], const char *what);
+
+/* The same for a system failure, whose reason SQLite hides behind an error code of its own. */
+int sqlite_fail_system(const struct sqlite_store *store, char why[STORE_WHY_MAX], const char *what);
+
+/* Compiles the statements, which shows whether the schema fits them. Returns 0, or -1 with `why`
+ * filled. */
+int sqlite_prepare(struct sqlite_store *store, char why[STORE_WHY_MAX])
+    __attribute__((warn_unused_result));
+
+/* Has the store count the log's pages. */
+void sqlite_watch_log(struct sqlite_store *store);
+
+/* Moves the whole log into the database file and empties it. It rewrites, and syncs, whatever an
+ * earlier failed sync may have left in the kernel's cache; so it must succeed before ballots are
+ * taken. Returns 0, or -1 with `why` filled. */
+int sqlite_checkpoint_all(struct sqlite_store *store, char why[STORE_WHY_MAX])
+    __attribute__((warn_unused_result));
 
 /* Opens a database file for reading, as if there were no log, without a lock. Returns an SQLite
  * code; the caller must close *db however this ends. */
-int store_open_immutable(const char *path, sqlite3 **db);
+int sqlite_open_immutable(const char *path, sqlite3 **db);
 
 /* Reads the row of `ledger` from the database file alone, as if there were no log, into
  * store->file_row. Before SQLite holds a lock on the file. Returns 0, or -1 with `why` filled. */
-int store_read_file_row(struct store *store, char why[STORE_WHY_MAX])
+int sqlite_read_file_row(struct sqlite_store *store, char why[STORE_WHY_MAX])
     __attribute__((warn_unused_result));
 
 /* Reads the row as of file and log together, into store->row, and judges by both rows whether the
  * log belongs to the file. Returns 0, or -1 with `why` filled. */
-int store_judge_log(struct store *store, char why[STORE_WHY_MAX])
+int sqlite_judge_log(struct sqlite_store *store, char why[STORE_WHY_MAX])
     __attribute__((warn_unused_result));
 
 /* Notes in the row of `ledger`, durably, that it is of no file, so that an identity will be drawn.
  * Returns an SQLite code. */
-int store_disown(struct store *store) __attribute__((warn_unused_result));
+int sqlite_disown(struct sqlite_store *store) __attribute__((warn_unused_result));
 
 /* Judges the schema of a database that is open for reading as strictly as if it were open for
  * writing. Returns 0, or -1 with `why` filled. */
-int store_judge_schema(const struct store *store, char why[STORE_WHY_MAX])
+int sqlite_judge_schema(const struct sqlite_store *store, char why[STORE_WHY_MAX])
     __attribute__((warn_unused_result));
 
-/* Notes which files the store has open, for store_whereabouts. */
-void store_watch(struct store *store);
+/* Notes which files the store has open, for sqlite_health. */
+void sqlite_watch(struct sqlite_store *store);
 
 /* Makes every database opened from now on pass the points of failpoint.h when it writes and
  * syncs. */
 #ifdef TALLYCAST_TEST_HOOKS
-void store_failpoints(void);
+void sqlite_failpoints(void);
 #else
-static inline void store_failpoints(void)
+static inline void sqlite_failpoints(void)
 {
 }
 #endif
 
 /* The words in poll_event.kind, by enum store_event_kind. */
-extern const char *const store_event_names[];
+extern const char *const sqlite_event_names[];
+
+/* ---- the engine's functions: store.h says what each does ---- */
+
+int sqlite_open(struct store **store, const char *path, bool sync, char why[STORE_WHY_MAX]);
+int sqlite_open_to_read(struct store **store, const char *path, char why[STORE_WHY_MAX]);
+void sqlite_close(struct store *store);
+int sqlite_key_check(const struct store *store, struct hash *check, char why[STORE_WHY_MAX]);
+int sqlite_has_ballots(const struct store *store, char why[STORE_WHY_MAX]);
+int sqlite_set_key_check(struct store *store, struct hash check, char why[STORE_WHY_MAX]);
+uint64_t sqlite_voter_estimate(const struct store *store);
+int sqlite_load(struct store *store, const struct store_visitor *visitor, char why[STORE_WHY_MAX]);
+int sqlite_adopt(struct store *store, char why[STORE_WHY_MAX]);
+void sqlite_work(struct store *store, enum store_moment moment);
+int sqlite_finish(struct store *store, char why[STORE_WHY_MAX]);
+uint64_t sqlite_identity(const struct store *store);
+const char *sqlite_health(const struct store *store);
+uint64_t sqlite_pending_bytes(const struct store *store);
+int sqlite_backup_begin(struct store *store);
+int sqlite_backup_copy(const struct store *store, const char *path, const atomic_bool *cancelled,
+                       uint64_t *bytes);
+int sqlite_backup_fill(const struct store *store, int file, const atomic_bool *cancelled,
+                       uint64_t *bytes);
+void sqlite_backup_end(struct store *store);
+void sqlite_drop_file(const struct store *store, int file);
 
 #endif

@@ -1,6 +1,6 @@
-/* Loading: before the visitor gets a row, it is checked to be one that store_commit could have
- * written. Main thread, before the ledger's starts. Fails: an impossible row, or damage that SQLite
- * finds; `why` then names the file. */
+/* Loading: before the visitor gets a row, it is checked to be one that the engine could
+ * have written. Main thread, before the ledger's starts. Fails: an impossible row, or damage that
+ * SQLite finds; `why` then names the file. */
 #include "store/sqlite/sqlite_internal.h"
 
 #include "proto/line.h"
@@ -10,26 +10,27 @@
 #include <stdio.h>
 #include <string.h>
 
-static int damaged(const struct store *store, char why[STORE_WHY_MAX], const char *what, int64_t at)
+static int damaged(const struct sqlite_store *store, char why[STORE_WHY_MAX], const char *what,
+                   int64_t at)
 {
     snprintf(why, STORE_WHY_MAX, "%s: damaged: %s %lld", store->path, what, (long long)at);
     return -1;
 }
 
 /* Calls `visit` for each row of a query. Returns 0, or -1 with `why` filled. */
-static int each_row(struct store *store, const char *sql, const struct store_visitor *visitor,
-                    int (*visit)(struct store *, sqlite3_stmt *, const struct store_visitor *,
-                                 char *),
-                    char *why)
+static int
+each_row(struct sqlite_store *store, const char *sql, const struct store_visitor *visitor,
+         int (*visit)(struct sqlite_store *, sqlite3_stmt *, const struct store_visitor *, char *),
+         char *why)
 {
     sqlite3_stmt *row;
     if (sqlite3_prepare_v2(store->db, sql, -1, &row, NULL) != SQLITE_OK)
-        return store_fail(store, why, "damaged");
+        return sqlite_fail(store, why, "damaged");
     int code, result = 0;
     while (result == 0 && (code = sqlite3_step(row)) == SQLITE_ROW)
         result = visit(store, row, visitor, why);
     if (result == 0 && code != SQLITE_DONE)
-        result = store_fail(store, why, "damaged");
+        result = sqlite_fail(store, why, "damaged");
     sqlite3_finalize(row);
     return result;
 }
@@ -41,14 +42,14 @@ static bool column_name(sqlite3_stmt *row, int column, struct name *name)
 }
 
 /* The choices of poll `id`, in order, into `choices`. Returns how many, or -1 with `why` filled. */
-static int load_choices(struct store *store, int64_t id, struct name choices[PROTO_CHOICES_MAX],
-                        char *why)
+static int load_choices(struct sqlite_store *store, int64_t id,
+                        struct name choices[PROTO_CHOICES_MAX], char *why)
 {
     sqlite3_stmt *row;
     if (sqlite3_prepare_v2(store->db,
                            "SELECT number, name FROM choice WHERE poll = ? ORDER BY number", -1,
                            &row, NULL) != SQLITE_OK)
-        return store_fail(store, why, "damaged");
+        return sqlite_fail(store, why, "damaged");
     sqlite3_bind_int64(row, 1, id);
     int count = 0;
     int code;
@@ -63,8 +64,8 @@ static int load_choices(struct store *store, int64_t id, struct name choices[PRO
                : damaged(store, why, "choices of poll", id);
 }
 
-static int load_poll(struct store *store, sqlite3_stmt *row, const struct store_visitor *visitor,
-                     char *why)
+static int load_poll(struct sqlite_store *store, sqlite3_stmt *row,
+                     const struct store_visitor *visitor, char *why)
 {
     struct name name;
     struct name choices[PROTO_CHOICES_MAX];
@@ -89,8 +90,8 @@ static int load_poll(struct store *store, sqlite3_stmt *row, const struct store_
     return visitor->poll(visitor->context, poll, why);
 }
 
-static int load_event(struct store *store, sqlite3_stmt *row, const struct store_visitor *visitor,
-                      char *why)
+static int load_event(struct sqlite_store *store, sqlite3_stmt *row,
+                      const struct store_visitor *visitor, char *why)
 {
     int64_t seq = sqlite3_column_int64(row, 0);
     int64_t poll = sqlite3_column_int64(row, 1);
@@ -103,7 +104,7 @@ static int load_event(struct store *store, sqlite3_stmt *row, const struct store
         .text = (const char *)sqlite3_column_text(row, 4),
         .text_len = (size_t)sqlite3_column_bytes(row, 4),
     };
-    while (kind && event.kind <= STORE_LABEL && strcmp(kind, store_event_names[event.kind]) != 0)
+    while (kind && event.kind <= STORE_LABEL && strcmp(kind, sqlite_event_names[event.kind]) != 0)
         event.kind++;
     if (seq < 1 || seq > STORE_SEQ_MAX || poll < 1 || poll > POLLS_MAX || !kind ||
         event.kind > STORE_LABEL || event.text_len > PROTO_TEXT_MAX ||
@@ -151,7 +152,7 @@ static const char *read_ballot(sqlite3_value **row, struct store_ballot *ballot)
 }
 
 struct ballots {
-    struct store *store;
+    struct sqlite_store *store;
     const struct store_visitor *visitor;
     char *why;
     uint64_t last_seq;
@@ -183,7 +184,7 @@ static void visit_done(sqlite3_context *context)
 /* Most rows are ballots, so an aggregate function of ours visits them inside one step of one
  * statement. This saves the step and column calls for each row, which took a third of the time of
  * loading 10 million. */
-static int load_ballots(struct store *store, const struct store_visitor *visitor, char *why)
+static int load_ballots(struct sqlite_store *store, const struct store_visitor *visitor, char *why)
 {
     struct ballots ballots = {store, visitor, why, 0, false};
     int code = sqlite3_create_function_v2(store->db, "visit_ballot", 5, SQLITE_UTF8, &ballots, NULL,
@@ -193,15 +194,15 @@ static int load_ballots(struct store *store, const struct store_visitor *visitor
                             "SELECT visit_ballot(seq, poll, choice, voter, key) FROM ballot", NULL,
                             NULL, NULL);
     if (code != SQLITE_OK && !ballots.failed)
-        store_fail(store, why, "damaged");
+        sqlite_fail(store, why, "damaged");
     /* Otherwise the function would outlive what it points to. */
     sqlite3_create_function_v2(store->db, "visit_ballot", 5, SQLITE_UTF8, NULL, NULL, NULL, NULL,
                                NULL);
     return code == SQLITE_OK ? 0 : -1;
 }
 
-static int load_tally(struct store *store, sqlite3_stmt *row, const struct store_visitor *visitor,
-                      char *why)
+static int load_tally(struct sqlite_store *store, sqlite3_stmt *row,
+                      const struct store_visitor *visitor, char *why)
 {
     int64_t poll = sqlite3_column_int64(row, 0);
     struct store_tally tally = {
@@ -214,8 +215,9 @@ static int load_tally(struct store *store, sqlite3_stmt *row, const struct store
     return visitor->tally(visitor->context, &tally, why);
 }
 
-uint64_t store_voter_estimate(const struct store *store)
+uint64_t sqlite_voter_estimate(const struct store *base)
 {
+    const struct sqlite_store *store = sqlite_store(base);
     sqlite3_stmt *row;
     uint64_t voters = 0;
     if (sqlite3_prepare_v2(store->db,
@@ -233,9 +235,9 @@ uint64_t store_voter_estimate(const struct store *store)
     return voters;
 }
 
-int store_load(struct store *store, const struct store_visitor *visitor, char why[STORE_WHY_MAX])
+int sqlite_load(struct store *base, const struct store_visitor *visitor, char why[STORE_WHY_MAX])
 {
-    OWNER_ASSERT(&store->owner);
+    struct sqlite_store *store = sqlite_store(base);
     if (each_row(store, "SELECT id, name, ballots, voters, reveal, record FROM poll ORDER BY id",
                  visitor, load_poll, why) != 0 ||
         each_row(store, "SELECT seq, poll, kind, choice, text FROM poll_event ORDER BY seq",

@@ -1,6 +1,6 @@
 /* Whether the store's open files still have their names. A file that is moved or removed under a
  * server goes on taking writes without an error. Acknowledged ballots are then where no restart
- * finds them, and a second server can start under the name. The ledger's thread checks now and
+ * finds them, and a second server can start under the name. The ledger's thread asks now and
  * then. */
 #include "store/sqlite/sqlite_internal.h"
 
@@ -19,7 +19,7 @@ static bool is_in_place(const char *path, dev_t device, ino_t inode)
     return status.st_dev == device && status.st_ino == inode;
 }
 
-void store_watch(struct store *store)
+void sqlite_watch(struct sqlite_store *store)
 {
     struct stat file, log;
     if (fstat(store->file, &file) != 0 || stat(store->log_path, &log) != 0) {
@@ -38,14 +38,14 @@ void store_watch(struct store *store)
                     store->path);
 }
 
-const char *store_whereabouts(const struct store *store)
+const char *sqlite_health(const struct store *base)
 {
-    OWNER_ASSERT(&store->owner);
+    const struct sqlite_store *store = sqlite_store(base);
     if (!store->watched)
         return NULL;
     if (!is_in_place(store->path, store->device, store->inode))
-        return "the database was moved or removed";
+        return "the database was moved or removed under the server";
     if (!is_in_place(store->log_path, store->log_device, store->log_inode))
-        return "the database's log was moved or removed";
+        return "the database's log was moved or removed under the server";
     return NULL;
 }

@@ -11,7 +11,7 @@ enum {
 /* The exclusive lock comes before WAL mode is asked for: then the log's index is in this process's
  * memory, and no shared memory file is made (https://www.sqlite.org/wal.html#noshm). The first read
  * takes the lock. */
-int store_set_pragmas(sqlite3 *db, bool sync)
+int sqlite_set_pragmas(sqlite3 *db, bool sync)
 {
     char pragmas[256];
     snprintf(pragmas, sizeof pragmas,

@@ -1,14 +1,16 @@
 /* SQLite's settings for the ledger. Apart from the store, since the load test measures SQLite's
  * limit under the same settings. */
-#ifndef TALLYCAST_STORE_PRAGMAS_H
-#define TALLYCAST_STORE_PRAGMAS_H
+#ifndef TALLYCAST_SQLITE_PRAGMAS_H
+#define TALLYCAST_SQLITE_PRAGMAS_H
 
 #include <sqlite3.h>
 #include <stdbool.h>
 
+enum { SQLITE_BUSY_PAGES = 1000 }; /* of log: a checkpoint is due though ballots wait */
+
 /* Takes the exclusive lock and turns to WAL mode, if the file system allows it; `sync` tells
  * whether a commit waits for the disk. Checkpoints are left to the caller. Returns an SQLite
  * code. */
-int store_set_pragmas(sqlite3 *db, bool sync);
+int sqlite_set_pragmas(sqlite3 *db, bool sync);
 
 #endif

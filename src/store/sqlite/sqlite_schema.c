@@ -10,7 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
-static int damaged(const struct store *store, char why[STORE_WHY_MAX], const char *what,
+static int damaged(const struct sqlite_store *store, char why[STORE_WHY_MAX], const char *what,
                    const char *how)
 {
     snprintf(why, STORE_WHY_MAX, "%.*s: damaged: %.100s: %.300s", PATH_MAX, store->path, what, how);
@@ -18,8 +18,8 @@ static int damaged(const struct store *store, char why[STORE_WHY_MAX], const cha
 }
 
 /* Runs one CREATE of the schema, and nothing that follows it. */
-static int create(const struct store *store, sqlite3 *empty, const char *name, const char *sql,
-                  char why[STORE_WHY_MAX])
+static int create(const struct sqlite_store *store, sqlite3 *empty, const char *name,
+                  const char *sql, char why[STORE_WHY_MAX])
 {
     sqlite3_stmt *statement = NULL;
     if (strncasecmp(sql, "CREATE ", strlen("CREATE ")) != 0)
@@ -31,7 +31,7 @@ static int create(const struct store *store, sqlite3 *empty, const char *name, c
     return code == SQLITE_OK ? 0 : damaged(store, why, name, sqlite3_errmsg(empty));
 }
 
-static int create_all(const struct store *store, sqlite3 *empty, char why[STORE_WHY_MAX])
+static int create_all(const struct sqlite_store *store, sqlite3 *empty, char why[STORE_WHY_MAX])
 {
     sqlite3_stmt *row;
     int result = 0, code = SQLITE_DONE;
@@ -39,19 +39,19 @@ static int create_all(const struct store *store, sqlite3 *empty, char why[STORE_
                            "SELECT name, sql FROM sqlite_schema"
                            " WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
                            -1, &row, NULL) != SQLITE_OK)
-        return store_fail(store, why, "damaged");
+        return sqlite_fail(store, why, "damaged");
     while (result == 0 && (code = sqlite3_step(row)) == SQLITE_ROW) {
         const char *name = (const char *)sqlite3_column_text(row, 0);
         result =
             create(store, empty, name ? name : "", (const char *)sqlite3_column_text(row, 1), why);
     }
     if (result == 0 && code != SQLITE_DONE)
-        result = store_fail(store, why, "damaged");
+        result = sqlite_fail(store, why, "damaged");
     sqlite3_finalize(row);
     return result;
 }
 
-static bool has_row_table(const struct store *store)
+static bool has_row_table(const struct sqlite_store *store)
 {
     sqlite3_stmt *row;
     bool found = sqlite3_prepare_v2(store->db, "SELECT 1 FROM sqlite_schema WHERE name = 'ledger'",
@@ -62,7 +62,7 @@ static bool has_row_table(const struct store *store)
 }
 
 /* A file of an earlier tallycast has no such table; a start makes it. */
-static int judge_row_table(const struct store *store, char why[STORE_WHY_MAX])
+static int judge_row_table(const struct sqlite_store *store, char why[STORE_WHY_MAX])
 {
     sqlite3_stmt *row;
     if (!has_row_table(store))
@@ -73,12 +73,12 @@ static int judge_row_table(const struct store *store, char why[STORE_WHY_MAX])
         code = sqlite3_step(row);
         code = code == SQLITE_ROW || code == SQLITE_DONE ? SQLITE_OK : code;
     }
-    int result = code == SQLITE_OK ? 0 : store_fail(store, why, "damaged");
+    int result = code == SQLITE_OK ? 0 : sqlite_fail(store, why, "damaged");
     sqlite3_finalize(row);
     return result;
 }
 
-int store_judge_schema(const struct store *store, char why[STORE_WHY_MAX])
+int sqlite_judge_schema(const struct sqlite_store *store, char why[STORE_WHY_MAX])
 {
     sqlite3 *empty;
     int result = -1;

@@ -113,7 +113,7 @@ static int rows_open(struct rows *rows, const char *path)
     int code = sqlite3_open_v2(
         path, &rows->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
     if (code == SQLITE_OK)
-        code = store_set_pragmas(rows->db, true);
+        code = sqlite_set_pragmas(rows->db, true);
     if (code == SQLITE_OK)
         code = sqlite3_exec(rows->db, schema_sql, NULL, NULL, NULL);
     if (code == SQLITE_OK)
@@ -147,7 +147,7 @@ static int rows_commit(struct rows *rows, unsigned transaction)
         code = rows_insert(rows, time_ns);
     if (code == SQLITE_OK)
         code = sqlite3_exec(rows->db, "COMMIT", NULL, NULL, NULL);
-    if (code == SQLITE_OK && rows->log_pages >= LEDGER_BUSY_CHECKPOINT)
+    if (code == SQLITE_OK && rows->log_pages >= SQLITE_BUSY_PAGES)
         code = sqlite3_wal_checkpoint_v2(rows->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     return code;
 }

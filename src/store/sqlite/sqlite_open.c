@@ -1,0 +1,379 @@
+/* Opening a database: judging the file, making a new one, and the check value of its key. Main
+ * thread.
+ *
+ * A new database is made under another name, synced, and linked into place whole; so a file that
+ * exists has a complete schema, and its header can be judged before SQLite, which might recover or
+ * change it, opens it. */
+#include "store/sqlite/sqlite_internal.h"
+
+#include "base/clock.h"
+#include "base/failpoint.h"
+#include "base/file.h"
+#include "poll/voter.h"
+#include "proto/schema_sql.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    BUSY_TIMEOUT_MS = 1000,
+    /* https://www.sqlite.org/fileformat.html#the_database_header */
+    HEADER_BYTES = 100,
+    HEADER_MODE_AT = 18, /* for writing, and the next byte for reading: 2 in WAL mode, else 1 */
+    HEADER_VERSION_AT = 60,
+    HEADER_APPLICATION_AT = 68,
+};
+
+static int fail_errno(const char *path, char why[STORE_WHY_MAX])
+{
+    snprintf(why, STORE_WHY_MAX, "%s: %s", path, strerror(errno));
+    return -1;
+}
+
+/* ---- a new one ---- */
+
+/* Makes an empty database at `path`, which does not exist, with its schema, whole and synced. */
+static int create_schema(const char *path, char why[STORE_WHY_MAX])
+{
+    sqlite3 *db = NULL;
+    int code = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_exec(db, "PRAGMA synchronous=FULL; BEGIN", NULL, NULL, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_exec(db, schema_sql, NULL, NULL, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
+    if (code != SQLITE_OK)
+        snprintf(why, STORE_WHY_MAX, "%s: can't create the database: %s", path, sqlite3_errmsg(db));
+    sqlite3_close(db);
+    return code == SQLITE_OK ? 0 : -1;
+}
+
+/* Only a database that has been served has a log. SQLite would take any file there for its log. */
+static int check_no_log(const struct sqlite_store *store, const char *what, char why[STORE_WHY_MAX])
+{
+    struct stat log;
+    if (stat(store->log_path, &log) != 0 || log.st_size == 0)
+        return 0;
+    snprintf(why, STORE_WHY_MAX, "%.*s: %s; move it away, or put back the database it belongs to",
+             PATH_MAX, store->log_path, what);
+    return -1;
+}
+
+/* Another server may have made it meanwhile: then that file is opened, and found in use. */
+static int place_database(const char *partial, const char *path, char why[STORE_WHY_MAX])
+{
+    bool named = file_give_name(partial, path) == 0;
+    if (!named && errno != EEXIST)
+        return fail_errno(path, why);
+    if (file_sync_directory(path) == 0)
+        return 0;
+    snprintf(why, STORE_WHY_MAX, "%s: can't sync its directory: %s", path, strerror(errno));
+    if (named)
+        unlink(path); /* the next start tries again */
+    return -1;
+}
+
+static int create_database(const struct sqlite_store *store, char why[STORE_WHY_MAX])
+{
+    const char *path = store->path;
+    char partial[PATH_MAX];
+    if (check_no_log(store, "a log without its database", why) != 0)
+        return -1;
+    if (snprintf(partial, sizeof partial, "%s.new-%ld", path, (long)getpid()) >=
+        (int)sizeof partial) {
+        errno = ENAMETOOLONG;
+        return fail_errno(path, why);
+    }
+    /* SQLite would only say that it can't; this says why. */
+    int fd = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return fail_errno(path, why);
+    close(fd);
+    int result = create_schema(partial, why);
+    failpoint(FAILPOINT_START_SCHEMA);
+    if (result == 0)
+        result = place_database(partial, path, why);
+    unlink(partial);
+    return result;
+}
+
+/* ---- opening ---- */
+
+static uint32_t big_endian_32(const unsigned char *bytes)
+{
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+/* Judges the file by its header alone. */
+static int check_header(struct sqlite_store *store, char why[STORE_WHY_MAX])
+{
+    unsigned char header[HEADER_BYTES];
+    struct stat status;
+    if (fstat(store->file, &status) != 0)
+        return fail_errno(store->path, why);
+    if (!S_ISREG(status.st_mode)) {
+        snprintf(why, STORE_WHY_MAX, "%s: not a regular file", store->path);
+        return -1;
+    }
+    ssize_t n = pread(store->file, header, sizeof header, 0);
+    if (n < 0)
+        return fail_errno(store->path, why);
+    if (n < HEADER_BYTES || memcmp(header, "SQLite format 3", 16) != 0 ||
+        big_endian_32(header + HEADER_APPLICATION_AT) != schema_application_id) {
+        snprintf(why, STORE_WHY_MAX, "%s: not a tallycast database", store->path);
+        return -1;
+    }
+    uint32_t version = big_endian_32(header + HEADER_VERSION_AT);
+    if (version != schema_version) {
+        snprintf(why, STORE_WHY_MAX, "%s: schema version %u; this tallycast knows version %u",
+                 store->path, version, schema_version);
+        return -1;
+    }
+    /* SQLite would only read a file with other modes. */
+    if (header[HEADER_MODE_AT] < 1 || header[HEADER_MODE_AT] > 2 ||
+        header[HEADER_MODE_AT + 1] < 1 || header[HEADER_MODE_AT + 1] > 2) {
+        snprintf(why, STORE_WHY_MAX, "%s: damaged: header", store->path);
+        return -1;
+    }
+    store->was_backup = header[HEADER_MODE_AT] == 1;
+    return 0;
+}
+
+/* Runs a query of one value; false if it has no row. The caller reads and finalizes *statement. */
+static bool query_row(const struct sqlite_store *store, const char *sql, sqlite3_stmt **statement)
+{
+    *statement = NULL;
+    return sqlite3_prepare_v2(store->db, sql, -1, statement, NULL) == SQLITE_OK &&
+           sqlite3_step(*statement) == SQLITE_ROW;
+}
+
+/* The same, and tells no row from a failure: 1, 0, or -1 with `why` filled. */
+static int try_row(const struct sqlite_store *store, const char *sql, sqlite3_stmt **statement,
+                   char why[STORE_WHY_MAX])
+{
+    if (query_row(store, sql, statement))
+        return 1;
+    return sqlite3_errcode(store->db) == SQLITE_DONE ? 0 : sqlite_fail(store, why, "can't be read");
+}
+
+/* If SQLite can't have WAL mode, it stays in another one without an error. */
+static bool is_in_wal_mode(const struct sqlite_store *store)
+{
+    sqlite3_stmt *row;
+    bool wal = query_row(store, "PRAGMA journal_mode", &row) &&
+               strcmp((const char *)sqlite3_column_text(row, 0), "wal") == 0;
+    sqlite3_finalize(row);
+    return wal;
+}
+
+static int configure(struct sqlite_store *store, bool sync, char why[STORE_WHY_MAX])
+{
+    /* Another process may be reading the file for a moment; a server would keep it. */
+    sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
+    /* First, since WAL mode hides that it was one. */
+    int code = store->was_backup ? sqlite_disown(store) : SQLITE_OK;
+    if (code == SQLITE_OK)
+        code = sqlite_set_pragmas(store->db, sync);
+    if ((code & 0xff) == SQLITE_BUSY) {
+        snprintf(why, STORE_WHY_MAX, "%s: in use by another process", store->path);
+        return -1;
+    }
+    if (code != SQLITE_OK)
+        return sqlite_fail_system(store, why, "can't be opened");
+    if (!is_in_wal_mode(store)) {
+        snprintf(why, STORE_WHY_MAX, "%s: can't be put into WAL mode on this file system",
+                 store->path);
+        return -1;
+    }
+    /* An exit must not rewrite a file that was just found damaged. */
+    sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    sqlite_watch_log(store);
+    return 0;
+}
+
+/* Opens the file itself, and judges what SQLite would not. A FIFO does not block. */
+static int open_file(struct sqlite_store *store, int access_mode, char why[STORE_WHY_MAX])
+{
+    store->file = open(store->path, access_mode | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (store->file < 0)
+        return fail_errno(store->path, why);
+    if (check_header(store, why) != 0 ||
+        (store->was_backup &&
+         check_no_log(store, "not the log of the backup, or new database, beside it", why) != 0) ||
+        sqlite_read_file_row(store, why) != 0)
+        return -1;
+    return 0;
+}
+
+static int open_existing(struct sqlite_store *store, bool sync, char why[STORE_WHY_MAX])
+{
+    /* Opened for writing, though only SQLite writes: SQLite would open an unwritable file for
+     * reading, and fail later with less to say. And if the first opening for writing copies the
+     * file (an overlay), both descriptors then have the same copy. */
+    if (open_file(store, O_RDWR, why) != 0)
+        return -1;
+    if (sqlite3_open_v2(store->path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+                        NULL) != SQLITE_OK)
+        return sqlite_fail(store, why, "can't be opened");
+    sqlite3_extended_result_codes(store->db, 1);
+    if (configure(store, sync, why) != 0 || sqlite_judge_log(store, why) != 0 ||
+        sqlite_prepare(store, why) != 0)
+        return -1;
+    sqlite_watch(store);
+    return 0;
+}
+
+/* Without a log, all is in the file. With one, SQLite must read both: the VFS without locks and the
+ * exclusive locking mode keep the log's index in memory. */
+static int open_immutable_or_with_log(struct sqlite_store *store)
+{
+    struct stat log;
+    if (stat(store->log_path, &log) != 0 || log.st_size == 0)
+        return sqlite_open_immutable(store->path, &store->db);
+    int code = sqlite3_open_v2(store->path, &store->db, SQLITE_OPEN_READONLY, "unix-none");
+    return code == SQLITE_OK
+               ? sqlite3_exec(store->db, "PRAGMA locking_mode=EXCLUSIVE", NULL, NULL, NULL)
+               : code;
+}
+
+/* Compiles the statements as a server would, which shows whether the schema fits them. */
+static int open_to_read(struct sqlite_store *store, char why[STORE_WHY_MAX])
+{
+    if (open_file(store, O_RDONLY, why) != 0)
+        return -1;
+    if (open_immutable_or_with_log(store) != SQLITE_OK)
+        return sqlite_fail(store, why, "can't be opened");
+    sqlite3_extended_result_codes(store->db, 1);
+    sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    if (sqlite_judge_log(store, why) != 0 || sqlite_prepare(store, why) != 0 ||
+        sqlite_judge_schema(store, why) != 0)
+        return -1;
+    return 0;
+}
+
+/* Where SQLite keeps the log: beside the file itself, where the path is a symbolic link to it.
+ * Links among the directories lead to the same place. To be freed; NULL with errno set. */
+static char *name_log(const char *path)
+{
+    struct stat status;
+    bool is_link = lstat(path, &status) == 0 && S_ISLNK(status.st_mode);
+    char *target = is_link ? realpath(path, NULL) : NULL, *name = NULL;
+    if (is_link && !target && errno != ENOENT) /* one that leads nowhere is refused later */
+        return NULL;
+    if (asprintf(&name, "%s-wal", target ? target : path) < 0)
+        name = NULL;
+    free(target);
+    return name;
+}
+
+static struct sqlite_store *new_store(const char *path, char why[STORE_WHY_MAX])
+{
+    struct sqlite_store *store = calloc(1, sizeof *store);
+    if (!store) {
+        fail_errno(path, why);
+        return NULL;
+    }
+    store->file = -1;
+    store->path = strdup(path);
+    store->log_path = name_log(path);
+    if (!store->path || !store->log_path) {
+        fail_errno(path, why);
+        sqlite_close(&store->base);
+        return NULL;
+    }
+    return store;
+}
+
+int sqlite_open_to_read(struct store **opened, const char *path, char why[STORE_WHY_MAX])
+{
+    struct sqlite_store *store = new_store(path, why);
+    if (!store)
+        return -1;
+    if (open_to_read(store, why) != 0) {
+        sqlite_close(&store->base);
+        return -1;
+    }
+    *opened = &store->base;
+    return 0;
+}
+
+int sqlite_open(struct store **opened, const char *path, bool sync, char why[STORE_WHY_MAX])
+{
+    struct sqlite_store *store = new_store(path, why);
+    if (!store)
+        return -1;
+    sqlite_failpoints();
+    if ((access(path, F_OK) != 0 && create_database(store, why) != 0) ||
+        open_existing(store, sync, why) != 0) {
+        sqlite_close(&store->base);
+        return -1;
+    }
+    *opened = &store->base;
+    return 0;
+}
+
+void sqlite_close(struct store *base)
+{
+    struct sqlite_store *store = sqlite_store(base);
+    sqlite3_stmt *const statements[] = {
+        store->begin,           store->begin_log,     store->commit,       store->rollback,
+        store->insert_poll,     store->insert_choice, store->insert_event, store->insert_ballots,
+        store->insert_spelling, store->replace_tally};
+    for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
+        sqlite3_finalize(statements[i]);
+    sqlite3_close(store->db);
+    if (store->file >= 0)
+        close(store->file);
+    free(store->log_path);
+    free(store->path);
+    free(store);
+}
+
+/* ---- the key's check value ---- */
+
+int sqlite_key_check(const struct store *base, struct hash *check, char why[STORE_WHY_MAX])
+{
+    sqlite3_stmt *statement;
+    int found = try_row(sqlite_store(base), "SELECT key_check FROM server", &statement, why);
+    if (found == 1 && sqlite3_column_bytes(statement, 0) != HASH_BYTES)
+        found = 0;
+    if (found == 1)
+        *check = hash_from_bytes(sqlite3_column_blob(statement, 0));
+    sqlite3_finalize(statement);
+    return found;
+}
+
+int sqlite_has_ballots(const struct store *base, char why[STORE_WHY_MAX])
+{
+    sqlite3_stmt *statement;
+    int found = try_row(sqlite_store(base), "SELECT 1 FROM ballot LIMIT 1", &statement, why);
+    sqlite3_finalize(statement);
+    return found;
+}
+
+int sqlite_set_key_check(struct store *base, struct hash check, char why[STORE_WHY_MAX])
+{
+    const struct sqlite_store *store = sqlite_store(base);
+    sqlite3_stmt *statement;
+    unsigned char bytes[HASH_BYTES];
+    hash_to_bytes(check, bytes);
+    int code =
+        sqlite3_prepare_v2(store->db,
+                           "INSERT OR REPLACE INTO server(id, created_ns, key_check) VALUES(1, "
+                           "coalesce((SELECT created_ns FROM server), ?1), ?2)",
+                           -1, &statement, NULL);
+    if (code == SQLITE_OK) {
+        sqlite3_bind_int64(statement, 1, (sqlite3_int64)clock_real_ns());
+        sqlite3_bind_blob(statement, 2, bytes, HASH_BYTES, SQLITE_STATIC);
+        code = sqlite3_step(statement);
+        sqlite3_finalize(statement);
+    }
+    return code == SQLITE_DONE ? 0 : sqlite_fail(store, why, "can't be written");
+}
