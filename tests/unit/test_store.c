@@ -636,6 +636,51 @@ START_TEST(a_row_that_can_not_be_is_refused)
 }
 END_TEST
 
+/* What a schema may hold beside ours, or in its place: a file is not run, and not read in another
+ * order. */
+static const struct {
+    const char *sql, *expected;
+} strangers[] = {
+    {"CREATE TRIGGER other AFTER INSERT ON ballot BEGIN UPDATE ballot SET choice = 1; END",
+     "a trigger that is not tallycast's, other"},
+    {"CREATE TABLE batch(seq, time_ns, poll, choice, voter, key)", "a table that is not"},
+    {"CREATE VIEW other AS SELECT 1", "a view that is not"},
+    {"CREATE INDEX other ON ballot(poll, choice, voter, key, time_ns)", "an index that is not"},
+    {"ANALYZE", "a table that is not tallycast's, sqlite_stat1"},
+    {"DROP VIEW poll_state; CREATE VIEW poll_state AS SELECT 1 AS poll", "else of: poll_state"},
+    {"DROP VIEW counting_ballot; CREATE TABLE counting_ballot(poll)", "a table that is not"},
+    {"DROP VIEW tally", "lacks: tally"},
+    {"PRAGMA writable_schema = 1;"
+     "UPDATE sqlite_schema SET sql = replace(sql, ''' ''', '''  ''')",
+     "else of: tally"},
+    {"PRAGMA writable_schema = 1;"
+     "UPDATE sqlite_schema SET sql = replace(sql, 'NOT NULL', '') WHERE name = 'choice'",
+     "else of: choice"},
+};
+
+START_TEST(a_schema_that_is_not_ours_is_refused)
+{
+    struct store *store;
+    make_sample_file();
+    run_sql(path, strangers[_i].sql);
+    refuses(strangers[_i].expected);
+    ck_assert_int_eq(store_open_to_read(&store, &sqlite_engine, path, why), -1);
+    ck_assert_msg(strstr(why, strangers[_i].expected), "said: %s", why);
+}
+END_TEST
+
+/* Another version may have put it otherwise. */
+START_TEST(comments_and_lines_of_a_schema_do_not_count)
+{
+    make_sample_file();
+    run_sql(path, "PRAGMA writable_schema = 1;"
+                  "UPDATE sqlite_schema SET sql = replace(sql, char(10), ' -- ''it' || char(10))");
+    struct store *store = open_store();
+    ck_assert_int_eq(store_has_ballots(store, why), 1);
+    store_close(store);
+}
+END_TEST
+
 START_TEST(a_directory_that_is_not_there_is_refused)
 {
     char missing[PATH_MAX];
@@ -1097,6 +1142,8 @@ UNIT_MAIN("store",
                      {a_database_in_use_is_refused},
                      {a_damaged_page_is_refused},
                      {a_row_that_can_not_be_is_refused, .loops = UNIT_COUNT(damages)},
+                     {a_schema_that_is_not_ours_is_refused, .loops = UNIT_COUNT(strangers)},
+                     {comments_and_lines_of_a_schema_do_not_count},
                      {a_directory_that_is_not_there_is_refused},
                      {a_name_that_is_too_long_is_refused},
                      {making_a_database_fails_cleanly},

@@ -88,6 +88,8 @@ int sqlite_open_immutable(const char *path, sqlite3 **db)
     int code =
         uri ? sqlite3_open_v2(uri, db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL) : SQLITE_NOMEM;
     free(uri);
+    if (code == SQLITE_OK)
+        sqlite_distrust(*db);
     return code;
 }
 

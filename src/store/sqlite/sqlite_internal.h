@@ -97,8 +97,8 @@ int sqlite_judge_log(struct sqlite_store *store, char why[STORE_WHY_MAX])
  * Returns an SQLite code. */
 int sqlite_disown(struct sqlite_store *store) __attribute__((warn_unused_result));
 
-/* Judges the schema of a database that is open for reading as strictly as if it were open for
- * writing. Returns 0, or -1 with `why` filled. */
+/* Compares the schema with ours. Returns 0, or -1 with `why` filled, if there is anything more in
+ * it, less, or else. */
 int sqlite_judge_schema(const struct sqlite_store *store, char why[STORE_WHY_MAX])
     __attribute__((warn_unused_result));
 

@@ -173,27 +173,39 @@ static bool is_in_wal_mode(const struct sqlite_store *store)
     return wal;
 }
 
-static int configure(struct sqlite_store *store, bool sync, char why[STORE_WHY_MAX])
+/* Fills `why` from a failure while the file was taken. */
+static int fail_taking(const struct sqlite_store *store, int code, char why[STORE_WHY_MAX])
+{
+    if ((code & 0xff) != SQLITE_BUSY)
+        return sqlite_fail_system(store, why, "can't be opened");
+    snprintf(why, STORE_WHY_MAX, "%s: in use by another process", store->path);
+    return -1;
+}
+
+/* Takes the file for this process alone, before anything in it is believed or changed. In exclusive
+ * mode the lock outlives the transaction. */
+static int lock_file(struct sqlite_store *store, char why[STORE_WHY_MAX])
 {
     /* Another process may be reading the file for a moment; a server would keep it. */
     sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
+    int code = sqlite3_exec(store->db, "PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT",
+                            NULL, NULL, NULL);
+    return code == SQLITE_OK ? 0 : fail_taking(store, code, why);
+}
+
+static int configure(struct sqlite_store *store, bool sync, char why[STORE_WHY_MAX])
+{
     /* First, since WAL mode hides that it was one. */
     int code = store->was_backup ? sqlite_disown(store) : SQLITE_OK;
     if (code == SQLITE_OK)
         code = sqlite_set_pragmas(store->db, sync);
-    if ((code & 0xff) == SQLITE_BUSY) {
-        snprintf(why, STORE_WHY_MAX, "%s: in use by another process", store->path);
-        return -1;
-    }
     if (code != SQLITE_OK)
-        return sqlite_fail_system(store, why, "can't be opened");
+        return fail_taking(store, code, why);
     if (!is_in_wal_mode(store)) {
         snprintf(why, STORE_WHY_MAX, "%s: can't be put into WAL mode on this file system",
                  store->path);
         return -1;
     }
-    /* An exit must not rewrite a file that was just found damaged. */
-    sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     sqlite_watch_log(store);
     return 0;
 }
@@ -222,8 +234,9 @@ static int open_existing(struct sqlite_store *store, bool sync, char why[STORE_W
     if (sqlite3_open_v2(store->path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
                         NULL) != SQLITE_OK)
         return sqlite_fail(store, why, "can't be opened");
-    sqlite3_extended_result_codes(store->db, 1);
-    if (configure(store, sync, why) != 0 || sqlite_judge_log(store, why) != 0 ||
+    sqlite_distrust(store->db);
+    if (lock_file(store, why) != 0 || sqlite_judge_log(store, why) != 0 ||
+        sqlite_judge_schema(store, why) != 0 || configure(store, sync, why) != 0 ||
         sqlite_prepare(store, why) != 0)
         return -1;
     sqlite_watch(store);
@@ -250,10 +263,9 @@ static int open_to_read(struct sqlite_store *store, char why[STORE_WHY_MAX])
         return -1;
     if (open_immutable_or_with_log(store) != SQLITE_OK)
         return sqlite_fail(store, why, "can't be opened");
-    sqlite3_extended_result_codes(store->db, 1);
-    sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-    if (sqlite_judge_log(store, why) != 0 || sqlite_prepare(store, why) != 0 ||
-        sqlite_judge_schema(store, why) != 0)
+    sqlite_distrust(store->db);
+    if (sqlite_judge_log(store, why) != 0 || sqlite_judge_schema(store, why) != 0 ||
+        sqlite_prepare(store, why) != 0)
         return -1;
     return 0;
 }

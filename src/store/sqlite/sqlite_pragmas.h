@@ -8,6 +8,11 @@
 
 enum { SQLITE_BUSY_PAGES = 1000 }; /* of log: a checkpoint is due though ballots wait */
 
+/* Has nothing run that a file brings with it (triggers, views, functions in its schema), and
+ * nothing written at the close: an exit must not rewrite a file that was just found damaged. Right
+ * after the database was opened. */
+void sqlite_distrust(sqlite3 *db);
+
 /* Takes the exclusive lock and turns to WAL mode, if the file system allows it; `sync` tells
  * whether a commit waits for the disk. Checkpoints are left to the caller. Returns an SQLite
  * code. */
