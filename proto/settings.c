@@ -29,9 +29,14 @@ const char *setting_usage(enum setting setting)
     return usages[setting];
 }
 
+bool setting_has_value(enum setting setting, unsigned value)
+{
+    return value < VALUES_MAX && words[setting][value];
+}
+
 const char *setting_value_name(enum setting setting, unsigned value)
 {
-    if (value >= VALUES_MAX || !words[setting][value])
+    if (!setting_has_value(setting, value))
         abort();
     return words[setting][value];
 }

@@ -2,6 +2,7 @@
 #ifndef TALLYCAST_PROTO_SETTINGS_H
 #define TALLYCAST_PROTO_SETTINGS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,6 +40,9 @@ SETTINGS(SETTING_VALUE_IDS, SETTING_VALUE_ID, SETTING_VALUE_ID)
 struct settings {
     uint8_t value[SETTING_COUNT];
 };
+
+/* Whether a number from elsewhere is one of the setting's values. Any thread. */
+bool setting_has_value(enum setting setting, unsigned value);
 
 /* The word for a setting ("ballots"), and for one of its values ("once"). Any thread. Aborts on a
  * value that the setting doesn't have, so a number from a database is checked by
