@@ -13,31 +13,51 @@ export function newId() {
     return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+// With which the server refuses a ballot (doc/HTTP.md). Proxies answer with problems too, of their own.
+const CODES = new Set([
+    "ALREADY-VOTED",
+    "BAD-ARGUMENT",
+    "LIMIT",
+    "NO-SUCH-CHOICE",
+    "NO-SUCH-POLL",
+    "OTHER-HOST",
+    "OTHER-SITE",
+    "POLL-CLOSED",
+    "SHUTTING-DOWN",
+    "STORAGE",
+    "TOO-MANY-CONNECTIONS",
+    "VOTER-REQUIRED",
+]);
+
+// With which the ledger has judged the ballot itself, copies of it that came before included.
+const JUDGED = new Set(["ALREADY-VOTED", "NO-SUCH-CHOICE", "NO-SUCH-POLL", "POLL-CLOSED"]);
+
 const hasType = (response, type) => response.headers.get("Content-Type")?.split(";")[0].trim() === type;
 
-// Proxies may answer with problems too. Above 499 only the server's own code tells that it was the server's; 408 is what a
-// proxy says that waited in vain.
-function isRefusal(problem, status) {
-    const coded = /^[A-Z]+(-[A-Z]+)*$/.test(problem.code);
-    return problem.status === status && status >= 400 && (coded || (status < 500 && status !== 408));
-}
+const isRecord = ({ seq, duplicate }) => Number.isSafeInteger(seq) && seq > 0 && typeof duplicate === "boolean";
+const isRefusal = (problem, status) => problem.status === status && status >= 400 && CODES.has(problem.code);
 
 async function judge(response) {
     if (response.status === 201 && hasType(response, "application/json")) {
-        const { seq } = await response.json();
-        return Number.isSafeInteger(seq) ? { outcome: "recorded", seq } : { outcome: "unknown" };
+        const record = await response.json();
+        return isRecord(record) ? { outcome: "recorded", seq: record.seq } : { outcome: "unknown" };
     }
     if (hasType(response, "application/problem+json")) {
         const problem = await response.json();
         if (isRefusal(problem, response.status)) {
-            return { outcome: "refused", code: problem.code, seq: problem.seq, detail: problem.detail ?? problem.title };
+            const { code, seq, detail } = problem;
+            return { outcome: "refused", isJudged: JUDGED.has(code), code, seq, detail };
         }
     }
     return { outcome: "unknown" };
 }
 
-// Returns { outcome: "recorded", seq }, { outcome: "refused", code, seq, detail } or { outcome: "unknown" }; it never throws,
-// and returns within ANSWER_MS. The request goes on if the page is left meanwhile.
+// A page knows more of a ballot than the server is told.
+const bodyOf = ({ choice, voter, id, token, after }) => JSON.stringify({ choice, voter, id, token, after });
+
+// Returns { outcome: "recorded", seq }, { outcome: "refused", isJudged, code, seq, detail } or { outcome: "unknown" }; it never
+// throws, and returns within ANSWER_MS. A refusal that is not judged speaks of this request alone: if the ballot was sent
+// before, that may have counted. The request goes on if the page is left meanwhile.
 export async function sendBallot(poll, ballot) {
     const limit = new AbortController();
     const timer = setTimeout(() => limit.abort(), ANSWER_MS);
@@ -46,7 +66,7 @@ export async function sendBallot(poll, ballot) {
             await fetch(at(`polls/${poll}/ballots`), {
                 method: "POST",
                 headers: { "Content-Type": "application/json", Accept: "application/json" },
-                body: JSON.stringify(ballot),
+                body: bodyOf(ballot),
                 redirect: "error",
                 keepalive: true,
                 signal: limit.signal,

@@ -35,8 +35,19 @@ function show(tally) {
     }
 }
 
+// A ledger without polls has no tally that tells of it.
+function check(ledger) {
+    const { since } = document.querySelector("main").dataset;
+    if (!since.startsWith(`${ledger}-`)) {
+        renew({ atOnce: true });
+    }
+}
+
 // The page does not repeat what it shows already.
 const { since } = document.querySelector("main").dataset;
 
 showFilter();
-follow({ events: at(`events?since=${since}`), tallies: at("polls") }, { onTally: show, onLink: showLink, onOdd: renew });
+follow(
+    { events: at(`events?since=${since}`), tallies: at("polls") },
+    { onTally: show, onLedger: check, onLink: showLink, onOdd: renew },
+);

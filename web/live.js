@@ -23,38 +23,43 @@ export function backoff(attempt, random = Math.random) {
     return Math.round(random() * Math.min(MOST_MS, FIRST_MS * 2 ** attempt));
 }
 
+const isOurs = (told) => typeof told?.ledger === "string" && Array.isArray(told.polls ?? told.choices);
+
 // The server's JSON at `url`, or null if the server or a proxy answers with something else. Throws if nothing comes.
 async function askOnce(url) {
     const limit = new AbortController();
     const timer = setTimeout(() => limit.abort(), ANSWER_MS);
     try {
         const response = await fetch(url, { redirect: "error", signal: limit.signal });
-        return response.ok ? await response.json() : null;
+        const told = response.ok ? await response.json() : null;
+        return isOurs(told) ? told : null;
     } finally {
         clearTimeout(timer);
     }
 }
 
-// The tallies at `url`, one poll's or a list's, and whether these are all; or null, as above.
+// The tallies at `url`, one poll's or a list's, whether these are all, and the identity of their ledger; or null, as above.
 async function ask(url) {
     const tallies = [];
     let next = url;
+    let ledger = "";
     for (let parts = 0; next && parts < PARTS_MOST; parts++) {
         const told = await askOnce(next);
         if (!told) {
             return null;
         }
+        ledger = told.ledger;
         tallies.push(...(told.polls ?? [told]));
         next = told.next ? at(`.${told.next}`) : null;
     }
-    return { tallies, isAll: !next };
+    return { tallies, isAll: !next, ledger };
 }
 
-// Calls onTally with each tally; onLink with "live", "lost", or "none" while the page is not looked at
-// or shows a list that is too long to be asked for; and onOdd when the
-// server, or what is before it, answers with something else, which may be because the poll is gone. `events` is a
-// stream's address, `tallies` that at which the same can be asked for.
-export function follow({ events, tallies }, { onTally, onLink, onOdd }) {
+// Calls onTally with each tally; onLedger with the ledger's identity now and then, also if it holds no poll; onLink with "live",
+// "lost", or "none" while the page is not looked at or shows a list that is too long to be asked for; and onOdd when the server,
+// or what is before it, answers with something else, which may be because the poll is gone. `events` is a stream's address,
+// `tallies` that at which the same can be asked for.
+export function follow({ events, tallies }, { onTally, onLedger = () => {}, onLink, onOdd }) {
     let close = null; // what holds the connection, or waits for the next
     let attempt = 0;
     let suspects = 0; // connections of the browser that may be dead
@@ -86,13 +91,14 @@ export function follow({ events, tallies }, { onTally, onLink, onOdd }) {
 
     function stream() {
         const patience = suspects > 0 ? SOON_MS : ANSWER_MS;
-        close = openStream(events, patience, { onOpen: () => isHeard("live"), onTally: show, onEnd: lost });
+        close = openStream(events, patience, { onOpen: () => isHeard("live"), onTally: show, onBeat: onLedger, onEnd: lost });
     }
 
     // A page whose tallies may be missing does not claim to be live.
-    function showAll({ tallies: all, isAll }) {
+    function showAll({ tallies: all, isAll, ledger }) {
         isHeard(isAll ? "live" : "none");
         all.forEach(show);
+        onLedger(ledger);
         wait(ASK_MS, connect);
     }
 

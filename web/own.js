@@ -6,7 +6,8 @@ import { at } from "./place.js";
 
 const ANSWER_MS = 10000;
 
-// `first` is what the page came with: { ledger, seq, choice }. onChange is called when it is another one.
+// `first` is what the page came with: { ledger, seq, choice }. onChange is called when it is another one. Of a ballot that one
+// of the browser's pages has sent, meantMs is the time at which the voter asked for it.
 export function ownBallot(poll, first, onChange) {
     let own = first;
     const channel = globalThis.BroadcastChannel ? new BroadcastChannel(`tallycast own ${at(`p/${poll}`)}`) : null;
@@ -29,6 +30,9 @@ export function ownBallot(poll, first, onChange) {
         },
         get choice() {
             return own.choice;
+        },
+        get meantMs() {
+            return own.meantMs ?? 0;
         },
         // Takes the server's answer to this page.
         heard(news) {

@@ -3,16 +3,17 @@
 import { announcer } from "./announce.js";
 import { newId, sendBallot } from "./ballot.js";
 import { follow } from "./live.js";
+import { orderById, orderByOwn } from "./order.js";
 import { Outbox } from "./outbox.js";
 import { ownBallot } from "./own.js";
 import { at } from "./place.js";
 import { isMeant } from "./question.js";
 import { renewer } from "./renew.js";
 import { hasTurned, isOfOtherLedger, isOther, labelsOf, mayBeNewer, showLink, showRows } from "./rows.js";
+import { noShelf, shelf } from "./shelf.js";
 import { summary } from "./tally.js";
 
 const SLOW_MS = 300; // after which a voter wonders
-const TRIES = 5; // against a voter's other pages
 
 const hints = {
     waiting: "The poll is not open yet. You can vote here as soon as it is.",
@@ -73,13 +74,10 @@ function markVoted(choice) {
     }
 }
 
-// Says which ballot counts, unless it is not known yet of a later one.
+// Says which ballot counts. Those before it that came to nothing don't, and can't any more.
 function recall() {
     markVoted(own.choice);
-    outbox.settle({ choice: own.choice });
-    if (outbox.unknown > 0) {
-        return;
-    }
+    outbox.settle();
     if (labels.has(own.choice)) {
         say("done", `Your vote is for ${labels.get(own.choice)}.`);
     } else {
@@ -89,28 +87,21 @@ function recall() {
 
 // ---- voting ----
 
-const replaces = ballots === "changeable" && !named;
+const replaces = ballots === "changeable";
 
-// A ballot that was given up may still arrive: so each says after which one it comes, and the server refuses those that come
-// too late. If it was this one that was too late, it is the newest wish all the same.
-async function sendInOrder(ballot) {
-    let after = own.seq;
-    let result = null;
-    for (let tries = 0; tries < TRIES; tries++) {
-        result = await sendBallot(poll, replaces ? { ...ballot, after } : ballot);
-        if (!replaces || result.code !== "ALREADY-VOTED" || !(result.seq > after)) {
-            break;
-        }
-        after = result.seq;
+function sender() {
+    if (replaces) {
+        return named ? orderById(poll) : orderByOwn(poll, own);
     }
-    return result;
+    return (ballot) => sendBallot(poll, ballot);
 }
 
 const outbox = new Outbox({
-    send: sendInOrder,
+    send: sender(),
     isSame: (one, other) => one.choice === other.choice && one.voter === other.voter,
     every,
     onOutcome: tell,
+    shelf: hasOwn ? noShelf : shelf(poll, main.dataset.ledger),
 });
 let slow = 0;
 
@@ -133,10 +124,18 @@ function showSending() {
     }
 }
 
-function unknownText(label) {
-    return outbox.unknown > 1
-        ? `It is not known yet whether ${outbox.unknown} of your votes are counted. Tap again: each of them counts once.`
-        : `It is not known yet whether your vote for ${label} is counted. Tap it again: it counts once.`;
+function sayUnknown({ choice }) {
+    const many = outbox.unknown > 1;
+    const which = many ? `${outbox.unknown} of your votes are counted.` : `your vote for ${labels.get(choice) ?? choice} is counted.`;
+    const how = many ? " Tap again: each of them counts once." : " Tap it again: it counts once.";
+    say("error", `It is not known yet whether ${which}${main.dataset.state === "open" ? how : ""}`);
+}
+
+// A poll that has closed takes no taps by which a voter could ask. It counts nothing new, so the page may ask by itself.
+function askOfDoubts() {
+    if (main.dataset.state !== "open") {
+        outbox.retry();
+    }
 }
 
 // Where a voter has one ballot the server says which one counts, if it knows whose it is. Where it can be changed, others of
@@ -161,7 +160,7 @@ function sayRecorded({ choice }) {
 // counts.
 function showRecorded(ballot, { seq }) {
     if (hasOwn) {
-        own.heard({ ledger: main.dataset.ledger, seq, choice: ballot.choice });
+        own.heard({ ledger: main.dataset.ledger, seq, choice: ballot.choice, meantMs: ballot.meant.atMs });
     }
     if (hasOwn && own.seq !== seq) {
         recall();
@@ -177,13 +176,15 @@ async function tell(ballot, result) {
         showRecorded(ballot, result);
     } else if (result.outcome === "refused") {
         say("error", await refusalText(result));
+    } else if (result.outcome === "overtaken") {
+        recall();
     } else {
-        say("error", unknownText(labels.get(ballot.choice) ?? ballot.choice));
+        sayUnknown(ballot);
     }
 }
 
 async function vote(choice) {
-    const ballot = { choice, id: newId(), token };
+    const ballot = { choice, id: newId(), token, meant: { atMs: Date.now(), afterSeq: own.seq } };
     if (named) {
         ballot.voter = document.getElementById("voter").value.trim();
     }
@@ -225,6 +226,7 @@ function show(tally) {
     if (showRows(main, tally)) {
         showSending();
         announce(summary(tally, labels));
+        askOfDoubts();
         if (says("hint")) {
             hint();
         }
@@ -247,6 +249,10 @@ if (hasOwn && own.choice) {
 } else {
     markVoted(own.choice);
 }
+if (outbox.lastUnknown) {
+    sayUnknown(outbox.lastUnknown);
+}
+addEventListener("pagehide", () => outbox.flush());
 history.replaceState(null, "", at(`p/${poll}`)); // which may be that of a form
 follow(
     { events: at(`polls/${poll}/events`), tallies: at(`polls/${poll}`) },

@@ -14,21 +14,24 @@ const { poll } = main.dataset;
 const announce = announcer(document.getElementById("announce"));
 const fit = fitter();
 
+const isLoopback = (host) => /^(localhost|127\..*|\[::1\])$/.test(host);
+
 function offerFullscreen() {
     const button = document.getElementById("fullscreen");
     button.hidden = !document.fullscreenEnabled;
     button.addEventListener("click", () => document.documentElement.requestFullscreen());
 }
 
-// Below a path of another site the server can't know where it is, and this page does: its address is put right, and a QR code
-// that leads nowhere is left out.
+// Behind a proxy that passes on neither the host nor the path that the browser asked for, the server can't know where it is,
+// and this page does: its address is put right, and a QR code that leads elsewhere is left out.
 function checkAddress() {
     const link = main.querySelector(".address a");
     const here = new URL(at(`p/${poll}`));
-    if (link && new URL(link.href).pathname !== here.pathname) {
+    if (link && link.href !== here.href) {
         link.href = here.href;
         link.textContent = here.host + here.pathname;
         main.querySelector(".qr").remove();
+        isLoopback(here.hostname) || main.querySelector(".local")?.remove();
     }
 }
 

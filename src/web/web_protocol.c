@@ -51,6 +51,12 @@ static void refuse_one_too_many(struct web_session *session)
     web_refuse(session, ERR_TOO_MANY_CONNECTIONS, 0, NULL);
 }
 
+static void refuse_host(struct web_session *session, int status, const char *why)
+{
+    const struct web_refusal refusal = {.status = status, .code = "OTHER-HOST", .detail = why};
+    web_refuse_as(session, &refusal);
+}
+
 /* Deals with a whole request. Returns false if it must wait. */
 static bool take_request(struct web_session *session, const struct http_request *request)
 {
@@ -62,7 +68,7 @@ static bool take_request(struct web_session *session, const struct http_request 
     else if (session->client.refused && !web_route_is_probe(request))
         refuse_one_too_many(session);
     else if (refusal != 0)
-        web_refuse_status(session, refusal, why);
+        refuse_host(session, refusal, why);
     else if (web_route(session, request) == WEB_WAITS)
         return false;
     session->client.messages++;

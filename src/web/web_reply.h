@@ -43,7 +43,7 @@ struct web_response {
 /* A refusal's contents. A member that is NULL or 0 is left out. */
 struct web_refusal {
     int status;
-    const char *code; /* of the line protocol */
+    const char *code; /* by which programs know it: the line protocol's, or of the web alone */
     uint64_t seq;
     const char *detail;
     const char *allow;

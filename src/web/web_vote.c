@@ -70,7 +70,8 @@ static enum web_result refuse_origin(struct web_session *session,
 {
     char text[WEB_GUARD_TEXT_MAX];
     web_guard_describe_origin(session, request, text);
-    return web_refuse_status(session, 403, text);
+    const struct web_refusal refusal = {.status = 403, .code = "OTHER-SITE", .detail = text};
+    return web_refuse_as(session, &refusal);
 }
 
 enum web_result web_vote(struct web_session *session, const struct web_call *call)

@@ -401,7 +401,7 @@ def test_voting(test, server):
     refused("lunch", 400, "BAD-ARGUMENT", body="{", headers={"Content-Type": JSON})
     refused("lunch", 415, None, body="pizza", headers={"Content-Type": "text/plain"})
     origin = {"Content-Type": JSON, "Origin": "http://example.org"}
-    refused("lunch", 403, None, body='{"choice":"pizza"}', headers=origin)
+    refused("lunch", 403, "OTHER-SITE", body='{"choice":"pizza"}', headers=origin)
     host = f"Host: {server.host}:{server.port}\r\n"
     test.check("post", path, 411, server.send_bytes(
         f"POST /polls/lunch/ballots HTTP/1.1\r\n{host}Content-Type: {JSON}\r\n\r\n".encode()))

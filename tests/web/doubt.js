@@ -28,10 +28,14 @@ const strange = {
     "a proxy's 502": { status: 502, contentType: "text/html", body: "<h1>Bad Gateway</h1>" },
     "a proxy's 504 as a problem": problem(504),
     "a proxy's 408 as a problem": problem(408),
+    "a gateway's 429 as a problem": problem(429),
+    "a gateway's 429 with a code of its own": problem(429, { code: "TOO-MANY-REQUESTS" }),
     "a proxy's 403": { status: 403, contentType: "text/html", body: "<h1>Forbidden</h1>" },
     "a problem of another status": problem(409, { status: 200, code: "POLL-CLOSED" }),
     "a page of a network that wants a login": { status: 200, contentType: "text/html", body: "<h1>Welcome</h1>" },
-    "another server's JSON": { status: 201, contentType: "application/json", body: "{}" },
+    "another server's JSON": { status: 201, contentType: "application/json", body: '{"seq":7}' },
+    "another server's null": { status: 201, contentType: "application/json", body: "null" },
+    "a ballot that is none": { status: 201, contentType: "application/json", body: '{"seq":0,"duplicate":false}' },
     "half an answer": { status: 201, contentType: "application/json", body: '{"seq":' },
     "a redirect": { status: 302, headers: { Location: "/hello" } },
     "no content": { status: 204 },
@@ -56,7 +60,7 @@ for (const [name, answer] of Object.entries(strange)) {
 // Answers that are the server's own, and tell that nothing was recorded.
 const refusals = {
     "The server's 503": [problem(503, { code: "STORAGE", detail: "the disk is full" }), "Not counted: the disk is full."],
-    "A refusal without a code": [problem(403, { detail: "a page of another site may not vote here" }), "Not counted: a page of another site may not vote here."],
+    "The guard's refusal": [problem(403, { code: "OTHER-SITE", detail: "a page of another site may not vote here" }), "Not counted: a page of another site may not vote here."],
 };
 
 for (const [name, [answer, words]] of Object.entries(refusals)) {
@@ -71,6 +75,89 @@ for (const [name, [answer, words]] of Object.entries(refusals)) {
         assert.match(await server.tally("applause"), /^open \d+ 1 clap=1 cheer=0$/);
     });
 }
+
+// The first ballot is recorded, and its answer is lost.
+async function loseAnswer(page) {
+    await page.route("**/ballots", async (route) => {
+        await route.fetch();
+        await route.abort();
+    }, { times: 1 });
+}
+
+test("a refusal of what was sent before, too, does not tell that it is not counted", async ({ start, open }) => {
+    const server = await makeApplause(start);
+    const page = await open(server, "/p/applause", expected);
+    await page.route("**/ballots", (route) => route.fulfill(problem(503, { code: "LIMIT", detail: "no room" })), { times: 1 });
+    await loseAnswer(page);
+    await page.click(button("clap"));
+    await untilText(page, "#notice", doubt("clap"));
+    const refused = page.waitForResponse((response) => response.status() === 503);
+    await page.click(button("clap"));
+    await refused;
+    await untilText(page, "#notice", doubt("clap"));
+    await page.click(button("clap"));
+    await untilText(page, "#notice", "Your vote for clap is recorded.");
+    assert.match(await server.tally("applause"), /^open \d+ 1 clap=1 cheer=0$/);
+});
+
+// By the polls' settings, and whether the ballot arrived.
+for (const [settings, arrived] of ["", "voters=named", "ballots=unlimited"].flatMap((each) => [[each, true], [each, false]])) {
+    const what = `${settings || "changeable"}, ${arrived ? "recorded" : "lost"}`;
+    test(`of a ballot in doubt the page asks by itself when the poll has closed: ${what}`, async ({ start, open }) => {
+        const server = await start();
+        await server.command(`CREATE board yes no ${settings}`);
+        const page = await open(server, "/p/board", expected);
+        await until(page, () => document.querySelector(".link").dataset.link === "live");
+        arrived ? await loseAnswer(page) : await page.route("**/ballots", (route) => route.abort(), { times: 1 });
+        if (settings === "voters=named") {
+            await page.fill("#voter", "ann");
+        }
+        await page.click(button("yes"));
+        await untilText(page, "#notice", doubt("yes"));
+        await server.command("CLOSE board");
+        await untilText(page, "#notice", arrived ? "Your vote for yes is recorded." : "Not counted: the poll takes no ballots now.");
+        assert.match(await server.tally("board"), new RegExp(` yes=${arrived ? 1 : 0} no=0$`));
+    });
+}
+
+for (const settings of ["ballots=unlimited", "voters=named ballots=once"]) {
+    test(`a ballot in doubt is the same one after a reload: ${settings}`, async ({ start, open }) => {
+        const server = await start();
+        await server.command(`CREATE board yes no ${settings}`);
+        const page = await open(server, "/p/board", expected);
+        await loseAnswer(page);
+        const vote = async () => {
+            if (settings.startsWith("voters")) {
+                await page.fill("#voter", "ann");
+            }
+            await page.click(button("yes"));
+            if (settings.endsWith("once")) {
+                await page.click(".question .yes");
+            }
+        };
+        await vote();
+        await untilText(page, "#notice", doubt("yes"));
+        await page.reload();
+        await untilText(page, "#notice", doubt("yes"));
+        await vote();
+        await untilText(page, "#notice", "Your vote for yes is recorded.");
+        assert.match(await server.tally("board"), /^open \d+ 1 yes=1 no=0$/);
+        await page.reload();
+        await untilText(page, "#notice", "Choose one to vote.");
+    });
+}
+
+test("where every ballot counts, no tap is lost when the page is left", async ({ start, open }) => {
+    const server = await makeApplause(start);
+    const page = await open(server, "/p/applause");
+    await page.evaluate(() => {
+        for (let i = 0; i < 10; i++) {
+            document.querySelector("button[name]").click();
+        }
+        location.assign("/journey");
+    });
+    await server.until(async () => / 10 clap=10 /.test(await server.tally("applause")));
+});
 
 test("an answer that does not come is waited for ten seconds", async ({ start, open, proxy: through }) => {
     const server = await makeApplause(start);
@@ -183,6 +270,30 @@ for (const javaScriptEnabled of [true, false]) {
         await page.mouse.click(x + 8, y + 8);
         await until(page, () => /^Your vote .*pizza/.test(document.getElementById("notice")?.textContent));
         assert.match(await server.tally("lunch"), /^open \d+ 1 pizza=1 sushi=0 tacos=0$/);
+    });
+}
+
+for (const isWaiting of [false, true]) {
+    test(`of a voter's tabs the one that was tapped last counts, though ${isWaiting ? "the other waits" : "the other's ballot comes late"}`, async ({ start, open }) => {
+        const server = await start(...lunch);
+        const page = await open(server, "/p/lunch", expected);
+        const tab = await open(server, "/p/lunch", { beside: page });
+        let release;
+        const released = new Promise((resolve) => (release = resolve));
+        await page.route("**/ballots", async (route) => {
+            await released;
+            isWaiting ? await route.abort() : await route.continue();
+        }, { times: 1 });
+        await tap(page, "pizza", ...(isWaiting ? ["tacos"] : []));
+        await tab.click(button("sushi"));
+        await untilText(tab, "#notice", "Your vote for sushi is recorded.");
+        await until(page, () => document.querySelector(".voted")?.dataset.choice === "sushi");
+        release();
+        await until(page, () => document.querySelector("form").ariaBusy === "false");
+        await untilText(page, "#notice", "Your vote is for sushi.");
+        assert.match(await server.tally("lunch"), /^open \d+ 1 pizza=0 sushi=1 tacos=0$/);
+        await page.click(button("tacos"));
+        await untilText(tab, "#notice", "Your vote is for tacos.");
     });
 }
 

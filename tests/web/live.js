@@ -162,8 +162,22 @@ test("a page without a stream asks for all of a list, or does not say that it is
     await server.command("VOTE poll-101 yes");
     await untilText(page, '[data-poll="poll-101"] [data-total]', "1");
     await untilLink(page, "live");
-    await page.route(/\/polls(\?|$)/, (route) => route.fulfill({ json: { polls: [], next: "/polls?after=1" } }));
+    await page.route(/\/polls(\?|$)/, (route) => route.fulfill({ json: { ledger: "", polls: [], next: "/polls?after=1" } }));
     await untilLink(page, "none");
+});
+
+test("a page without a stream does not take another's answer for a tally", async ({ start, open }) => {
+    const server = await start(...lunch);
+    const page = await openFourth(open, server, "/p/lunch");
+    for (const json of [{}, null, [], { ledger: "0" }, { polls: [] }]) {
+        const answered = page.waitForResponse("**/polls/lunch");
+        await page.route("**/polls/lunch", (route) => route.fulfill({ json }), { times: 1 });
+        await answered;
+        await untilLink(page, "lost");
+        await untilLink(page, "live");
+    }
+    await server.command("VOTE lunch tacos");
+    await untilText(page, count("tacos"), "1");
 });
 
 test("a page without a stream learns that its poll is gone", async ({ start, open }) => {
@@ -204,10 +218,10 @@ test("a stream is alive for as long as the server is heard", async ({ start, ope
         };
         globalThis.heard = [];
         const hear = (what) => () => globalThis.heard.push(what);
-        openStream("/events", 10000, { onOpen: hear("open"), onTally: hear("tally"), onEnd: (why) => globalThis.heard.push(why) });
+        openStream("/events", 10000, { onOpen: hear("open"), onTally: hear("tally"), onBeat: () => {}, onEnd: (why) => globalThis.heard.push(why) });
     });
     for (const event of ["open", "beat", "beat", "beat"]) {
-        await page.evaluate((name) => globalThis.source.dispatchEvent(new Event(name)), event);
+        await page.evaluate((name) => globalThis.source.dispatchEvent(new MessageEvent(name, { data: '{"ledger":""}' })), event);
         await page.clock.runFor(29000);
     }
     assert.deepEqual(await page.evaluate(() => globalThis.heard), ["open"]);
@@ -323,6 +337,29 @@ test("another poll of the same name is followed", async ({ start, open }) => {
     await untilText(wall, count("blue"), "1");
     await until(list, () => document.querySelectorAll("[data-choice]").length === 2);
     assert.equal(await phone.locator("button[name]").count(), 2);
+});
+
+test("a list learns of a new database without polls", async ({ start, open }) => {
+    const server = await start(...lunch);
+    const page = await open(server, null, lost);
+    await page.addInitScript(() => {
+        globalThis.EventSource = class extends EventSource {
+            constructor(url) {
+                super(url);
+                globalThis.source = this;
+            }
+        };
+    });
+    await page.goto(server.url("/"));
+    await untilLink(page, "live");
+    await server.end();
+    server.options = [];
+    await server.start();
+    await until(page, () => globalThis.source.readyState === EventSource.OPEN);
+    // Which comes after 15 s.
+    await page.evaluate(() => globalThis.source.dispatchEvent(new MessageEvent("beat", { data: '{"ledger":"0"}' })));
+    await untilText(page, ".empty", "No poll yet. The administrator makes one: tallyctl create lunch pizza sushi tacos");
+    assert.equal(await page.locator(".card").count(), 0);
 });
 
 test("a poll that is gone is told as such", async ({ start, open }) => {

@@ -56,6 +56,7 @@ export class Proxy {
 
 export class PathProxy {
     missed = []; // what was asked for beside the path
+    passesHost = true; // or names the server's own address, as nginx and Apache do by themselves
     #target;
     #path;
 
@@ -77,7 +78,8 @@ export class PathProxy {
             return;
         }
         const [host, port] = this.#target.split(":");
-        const { method, headers } = ask;
+        const { method } = ask;
+        const headers = this.passesHost ? ask.headers : { ...ask.headers, host: this.#target };
         const on = request({ host, port, method, headers, path: ask.url.slice(this.#path.length) }, (from) => {
             answer.writeHead(from.statusCode, from.headers);
             from.pipe(answer);
@@ -93,7 +95,7 @@ export class PathProxy {
         await once(this.listener, "close");
     }
 
-    url(path) {
-        return `http://127.0.0.1:${this.listener.address().port}${this.#path}${path}`;
+    url(path, host = "127.0.0.1") {
+        return `http://${host}:${this.listener.address().port}${this.#path}${path}`;
     }
 }

@@ -153,3 +153,16 @@ test("a screen that phones can't reach says so, and what to do", async ({ start,
     assert.equal(await page.locator(".local").count(), 0);
     assert.ok(await page.locator(".qr").isVisible());
 });
+
+test("behind a proxy that does not pass the host on, the screen tells where it is all the same", async ({ start, open, proxy: through }) => {
+    const server = await start("--poll", "lunch=pizza,sushi");
+    const proxy = await through(server, "/vote");
+    proxy.passesHost = false;
+    const page = await open(proxy, null);
+    await page.goto(proxy.url("/screen/lunch", "vote.example.org"));
+    const url = proxy.url("/p/lunch", "vote.example.org");
+    await untilText(page, ".address a", url.replace("http://", ""));
+    assert.equal(await page.locator(".address a").getAttribute("href"), url);
+    assert.equal(await page.locator(".local").count(), 0);
+    assert.equal(await page.locator(".qr").count(), 0); // it would lead to the server's own address
+});
