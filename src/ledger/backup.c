@@ -68,7 +68,10 @@ void backup_begin(struct backup *backup, struct store *store, struct ports *port
     int error = start(backup, store, ports, port, request, cancelled);
     if (error == 0)
         return;
-    ports_answer(ports, port, (struct answer){.to = request->from, .error = (int16_t)error});
+    ports_answer(ports, port,
+                 (struct answer){.to = request->from,
+                                 .number = error == ERR_STORAGE ? (uint64_t)errno : 0,
+                                 .error = (int16_t)error});
     drop_target(store, request->detail, request->file);
 }
 

@@ -326,8 +326,6 @@ static const char *backup_text(const struct answer *answer, char text[REPLY_MAX]
     case ERR_LIMIT:
         return "another backup is being made";
     case ERR_STORAGE:
-        if (answer->number == 0)
-            return "the log can't be moved to the database now, so there is no backup";
         snprintf(text, REPLY_MAX, "the copy could not be written, there is no backup: %s", reason);
         return text;
     default:

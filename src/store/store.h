@@ -222,7 +222,7 @@ uint64_t store_pending_bytes(const struct store *store);
 /* A backup is the database as it is at store_backup_begin. begin and end are the ledger thread's;
  * copy may take long, while batches are recorded, and runs on a thread of its own. */
 
-/* Returns 0, or ERR_STORAGE. */
+/* Returns 0, or ERR_STORAGE with errno set. */
 int store_backup_begin(struct store *store) __attribute__((warn_unused_result));
 
 /* Copies the database to a new file `path`, whole and synced before it gets that name; stops early

@@ -406,7 +406,7 @@ START_TEST(a_backup_is_whole_though_ballots_go_on)
     const struct store_batch batch = {.time_ns = 1, .ballots = &later, .ballot_count = 1};
     const char *reason;
     ck_assert_int_eq(store_append(store, &batch, &reason), STORE_RECORDED);
-    store_work(store, STORE_REFUSING); /* held back: the copy must not see it half */
+    store_work(store, STORE_REFUSING); /* the copy must not see it */
 
     char copy[PATH_MAX + 8];
     snprintf(copy, sizeof copy, "%s.copy", path);
@@ -434,6 +434,131 @@ START_TEST(a_backup_is_whole_though_ballots_go_on)
     poll_free(found.poll);
     store_close(copied);
     remove_file(".copy-wal");
+}
+END_TEST
+
+/* Whether a checkpoint is tried; if so, it fails. */
+static bool tries_a_checkpoint(struct store *store, enum store_moment moment)
+{
+    calls_left = 0;
+    store_work(store, moment);
+    bool tried = calls_left < 0;
+    calls_left = -1;
+    return tried;
+}
+
+static void append_ballots(struct store *store, uint64_t first_seq, unsigned count)
+{
+    static struct store_ballot ballots[1000];
+    ck_assert_uint_le(count, UNIT_COUNT(ballots));
+    for (unsigned i = 0; i < count; i++)
+        ballots[i] = (struct store_ballot){
+            .seq = first_seq + i, .poll = 1, .voter = {first_seq + i, ~(uint64_t)i}};
+    char line[64];
+    int len = snprintf(line, sizeof line, "lunch closed %llu 0 pizza=0 sushi=0",
+                       (unsigned long long)(first_seq + count - 1));
+    const struct store_tally tally = {1, line, (size_t)len};
+    const struct store_batch batch = {.time_ns = 1,
+                                      .ballots = ballots,
+                                      .ballot_count = count,
+                                      .tallies = &tally,
+                                      .tally_count = 1};
+    const char *reason;
+    ck_assert_int_eq(store_append(store, &batch, &reason), STORE_RECORDED);
+}
+
+/* A copy must have these ballots, the tally that the last of them led to, and no damage. */
+static void assert_copy(const char *copy, uint64_t last_seq)
+{
+    char sql[512], found[64] = "";
+    sqlite3 *db;
+    sqlite3_stmt *row;
+    snprintf(sql, sizeof sql,
+             "SELECT (SELECT integrity_check FROM pragma_integrity_check) || ' ' ||"
+             " (SELECT count(*) FROM ballot) || ' ' || (SELECT line FROM last_tally)");
+    ck_assert_int_eq(sqlite3_open_v2(copy, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_prepare_v2(db, sql, -1, &row, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_step(row), SQLITE_ROW);
+    snprintf(found, sizeof found, "%s", (const char *)sqlite3_column_text(row, 0));
+    sqlite3_finalize(row);
+    sqlite3_close(db);
+    char expected[64];
+    snprintf(expected, sizeof expected, "ok %llu lunch closed %llu 0 pizza=0 sushi=0",
+             (unsigned long long)last_seq - 2, (unsigned long long)last_seq);
+    ck_assert_str_eq(found, expected);
+}
+
+struct copying {
+    const struct store *store;
+    char path[PATH_MAX + 8];
+    atomic_bool cancelled, done;
+    int result;
+};
+
+static void *copy_in_thread(void *context)
+{
+    struct copying *copying = context;
+    uint64_t bytes;
+    copying->result = store_backup_copy(copying->store, copying->path, &copying->cancelled, &bytes);
+    atomic_store(&copying->done, true);
+    return NULL;
+}
+
+/* Meanwhile pages that it has not come to are overwritten, and others that it has. */
+START_TEST(a_backup_is_as_it_was_when_it_began)
+{
+    enum { THOUSANDS = 40 };
+    struct store *store = open_store();
+    struct poll *poll = make_poll();
+    ck_assert_int_eq(commit_sample(store, poll), STORE_RECORDED);
+    uint64_t seq = 5;
+    for (unsigned i = 0; i < THOUSANDS; i++, seq += 1000)
+        append_ballots(store, seq, 1000);
+    struct copying copying = {.store = store};
+    snprintf(copying.path, sizeof copying.path, "%s.copy", path);
+    ck_assert_int_eq(store_backup_begin(store), 0);
+    append_ballots(store, seq, 10);
+    store_work(store, STORE_REFUSING);
+    ck_assert_uint_eq(tries_a_checkpoint(store, STORE_REFUSING), 0); /* it was made */
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, copy_in_thread, &copying), 0);
+    for (uint64_t later = seq + 10; !atomic_load(&copying.done); later++) {
+        append_ballots(store, later, 1);
+        store_work(store, STORE_REFUSING);
+    }
+    pthread_join(thread, NULL);
+    store_backup_end(store);
+    ck_assert_int_eq(copying.result, 0);
+    assert_copy(copying.path, seq - 1);
+    store_close(store);
+    poll_free(poll);
+}
+END_TEST
+
+/* The disk of the database may be full, and that of the copy not. */
+START_TEST(a_backup_has_what_could_not_be_moved_from_the_log)
+{
+    struct store *store = open_store();
+    struct poll *poll = make_poll();
+    ck_assert_int_eq(commit_sample(store, poll), STORE_RECORDED);
+    for (uint64_t seq = 5; seq < 3005; seq += 1000)
+        append_ballots(store, seq, 1000);
+    struct copying copying = {.store = store};
+    snprintf(copying.path, sizeof copying.path, "%s.copy", path);
+    calls_left = 0;
+    failure_code = SQLITE_FULL;
+    ck_assert_int_eq(store_backup_begin(store), 0);
+    ck_assert_int_lt(calls_left, 0);
+    append_ballots(store, 3005, 1000);
+    store_work(store, STORE_REFUSING); /* the log must not begin anew */
+    append_ballots(store, 4005, 1000);
+    copy_in_thread(&copying);
+    store_backup_end(store);
+    ck_assert_int_eq(copying.result, 0);
+    assert_copy(copying.path, 3004);
+    ck_assert(tries_a_checkpoint(store, STORE_REFUSING));
+    store_close(store);
+    poll_free(poll);
 }
 END_TEST
 
@@ -1023,25 +1148,17 @@ START_TEST(an_interrupted_call_is_made_again)
     for (long n = 0; n < 10; n++) {
         atomic_bool cancelled = false;
         uint64_t bytes = 0;
+        ck_assert_int_eq(store_backup_begin(store), 0);
         calls_left = n;
         successes += store_backup_copy(store, copy, &cancelled, &bytes) == 0 && calls_left < 0;
         calls_left = -1;
+        store_backup_end(store);
         unlink(copy);
     }
     ck_assert_int_ge(successes, 2); /* a read and a write */
     store_close(store);
 }
 END_TEST
-
-/* Whether a checkpoint is tried; if so, it fails. */
-static bool tries_a_checkpoint(struct store *store, enum store_moment moment)
-{
-    calls_left = 0;
-    store_work(store, moment);
-    bool tried = calls_left < 0;
-    calls_left = -1;
-    return tried;
-}
 
 /* A checkpoint that fails leaves the log as it is, and is tried when it has grown by as much. */
 START_TEST(a_failed_checkpoint_is_tried_again_later)
@@ -1131,6 +1248,8 @@ UNIT_MAIN("store",
                      {the_keys_check_value_is_kept},
                      {what_the_system_refuses_is_no_size_and_no_check_value},
                      {a_backup_is_whole_though_ballots_go_on},
+                     {a_backup_is_as_it_was_when_it_began},
+                     {a_backup_has_what_could_not_be_moved_from_the_log},
                      {a_cancelled_backup_leaves_no_file},
                      {another_thread_may_take_it},
                      {another_thread_that_did_not_take_it_ends_the_process, .signal = SIGABRT},

@@ -1,8 +1,8 @@
-/* Backups: a copy of the database file, made while ballots go on.
+/* Backups: a copy of the database as it was at the beginning, made while ballots go on.
  *
- * With the log emptied and checkpoints held back, the file stands still: it holds all its pages,
- * and everything new goes to the log. So a plain copy is the database as of that moment. The copy
- * is taken out of WAL mode (two bytes of the header,
+ * Happy path: the log is moved into the file, so that the file holds everything, and a thread reads
+ * it block by block; what is recorded meanwhile does not change its image (sqlite_image.c). The
+ * copy is taken out of WAL mode (two bytes of the header,
  * https://www.sqlite.org/fileformat.html#file_format_version_numbers), so that it is one file which
  * any tool may open read-only.
  *
@@ -25,21 +25,37 @@
 #include <unistd.h>
 
 enum {
-    COPY_BYTES = 1 << 18,
     SYNC_BYTES =
         1 << 23, /* synced so often, so that the last sync, and the ledger's between, stay short */
     HEADER_VERSIONS_AT = 18,
 };
 
+/* The whole database, of file and log together; 0 if that can't be told. */
+static uint64_t image_bytes(const struct sqlite_store *store)
+{
+    sqlite3_stmt *row = NULL;
+    uint64_t pages = 0;
+    if (sqlite3_prepare_v2(store->db, "PRAGMA page_count", -1, &row, NULL) == SQLITE_OK &&
+        sqlite3_step(row) == SQLITE_ROW)
+        pages = (uint64_t)sqlite3_column_int64(row, 0);
+    sqlite3_finalize(row);
+    return pages * SQLITE_STORE_PAGE_BYTES;
+}
+
+/* If the log can't be moved into the file, since its disk is full, the copy is made of both. */
 int sqlite_backup_begin(struct store *base)
 {
     struct sqlite_store *store = sqlite_store(base);
-    char why[STORE_WHY_MAX];
-    if (sqlite_checkpoint_all(store, why) != 0) {
-        log_warning("backup refused: %s", why);
+    bool emptied = sqlite_checkpoint(store) == SQLITE_OK;
+    uint64_t bytes = image_bytes(store);
+    errno = EIO;
+    if (bytes == 0 || sqlite_image_begin(&store->image, store->file, bytes, store->log_file,
+                                         emptied ? 0 : store->log_pages) != 0) {
+        int reason = errno;
+        log_warning("backup refused file=%s error=%s", store->path, strerror(reason));
+        errno = reason;
         return ERR_STORAGE;
     }
-    store->backups++;
     failpoint(FAILPOINT_BACKUP_BEGIN);
     return 0;
 }
@@ -47,37 +63,35 @@ int sqlite_backup_begin(struct store *base)
 void sqlite_backup_end(struct store *base)
 {
     struct sqlite_store *store = sqlite_store(base);
-    store->backups--;
+    sqlite_image_end(&store->image);
+    store->retry_pages = 0;
 }
 
-/* Copies `size` bytes of `from` to the new file `to`. Returns 0, or -1 with errno set. */
-static int copy_database(int from, int to, uint64_t size, const atomic_bool *cancelled)
+/* Copies the image to the new file `to`. Returns 0, or -1 with errno set. */
+static int copy_image(struct sqlite_image *image, int to, const atomic_bool *cancelled)
 {
-    char *block = malloc(COPY_BYTES);
+    char *block = malloc(IMAGE_BLOCK_BYTES);
     if (!block)
         return -1;
+    ssize_t n = 0;
     int result = 0;
-    for (uint64_t at = 0; at < size && result == 0;) {
-        ssize_t n = pread(from, block, COPY_BYTES, (off_t)at);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0 || atomic_load(cancelled)) {
-            if (n >= 0)
-                errno = n == 0 ? EIO : ECANCELED; /* shorter than it was */
+    for (uint64_t at = 0; result == 0 && (n = sqlite_image_read(image, block)) > 0;) {
+        if (atomic_load(cancelled)) {
+            errno = ECANCELED;
             result = -1;
             break;
         }
-        if (at == 0 && n > HEADER_VERSIONS_AT + 1)
+        if (at == 0)
             block[HEADER_VERSIONS_AT] = block[HEADER_VERSIONS_AT + 1] = 1;
         failpoint(FAILPOINT_BACKUP_COPY);
         result = file_write(to, block, (size_t)n);
         at += (uint64_t)n;
-        if (result == 0 && (at % SYNC_BYTES == 0 || at >= size))
+        if (result == 0 && (at % SYNC_BYTES == 0 || at >= image->bytes))
             result = fdatasync(to);
     }
     failpoint(FAILPOINT_BACKUP_SYNCED);
     free(block);
-    return result;
+    return n < 0 ? -1 : result;
 }
 
 /* Logs errno, and preserves it. */
@@ -110,14 +124,12 @@ static int make_partial(const char *path, char partial[PATH_MAX])
 }
 
 /* Fills the new file `to`; the log calls it `name`. Returns 0, or -1 with errno set. */
-static int fill(const struct sqlite_store *store, int to, const char *name,
-                const atomic_bool *cancelled, uint64_t *bytes)
+static int fill(struct sqlite_store *store, int to, const char *name, const atomic_bool *cancelled,
+                uint64_t *bytes)
 {
-    struct stat status;
-    if (fstat(store->file, &status) != 0 ||
-        copy_database(store->file, to, (uint64_t)status.st_size, cancelled) != 0)
+    if (copy_image(&store->image, to, cancelled) != 0)
         return fail(name);
-    *bytes = (uint64_t)status.st_size;
+    *bytes = store->image.bytes;
     return 0;
 }
 
@@ -142,7 +154,7 @@ static int give_name(const char *partial, const char *path)
 int sqlite_backup_copy(const struct store *base, const char *path, const atomic_bool *cancelled,
                        uint64_t *bytes)
 {
-    const struct sqlite_store *store = sqlite_store(base);
+    struct sqlite_store *store = sqlite_store(base);
     char partial[PATH_MAX];
     int to = make_partial(path, partial);
     if (to < 0) {
@@ -163,7 +175,7 @@ int sqlite_backup_copy(const struct store *base, const char *path, const atomic_
     return result;
 }
 
-/* The log is empty just now. */
+/* The log may be empty. */
 static bool is_log(const struct sqlite_store *store, const struct stat *status)
 {
     return status->st_dev == store->log_device && status->st_ino == store->log_inode;
@@ -189,7 +201,7 @@ static bool is_fit(const struct sqlite_store *store, int file)
 int sqlite_backup_fill(const struct store *base, int file, const atomic_bool *cancelled,
                        uint64_t *bytes)
 {
-    const struct sqlite_store *store = sqlite_store(base);
+    struct sqlite_store *store = sqlite_store(base);
     static const char name[] = "(passed)";
     if (!is_fit(store, file)) {
         refuse(name);

@@ -5,7 +5,9 @@
 #include "base/container.h"
 #include "proto/voter_name.h"
 #include "store/sqlite/sqlite.h"
+#include "store/sqlite/sqlite_image.h"
 #include "store/sqlite/sqlite_pragmas.h"
+#include "store/sqlite/sqlite_wal.h"
 
 #include <sqlite3.h>
 #include <sys/types.h>
@@ -22,6 +24,7 @@ struct sqlite_store {
     /* The database file, read-only. Opened before SQLite opens it and closed after: closing any
      * descriptor of a file drops all of the process's locks on it (fcntl(2)), SQLite's too. */
     int file;
+    int log_file; /* the log, -1 if it was not opened for writing */
     sqlite3 *db;
     sqlite3_stmt *begin, *commit, *rollback;
     sqlite3_stmt *begin_log;       /* NULL before sqlite_adopt */
@@ -38,11 +41,11 @@ struct sqlite_store {
     uint64_t log_pages;              /* in the log since it was last moved to the database file */
     uint64_t retry_pages;    /* no checkpoint before the log has so many: set after a failed one */
     bool checkpoint_failing; /* the last checkpoint failed */
-    unsigned backups;        /* under way: checkpoints are held back */
+    struct sqlite_image image; /* of a backup under way */
     _Atomic uint64_t log_bytes;
 };
 
-enum { SQLITE_STORE_PAGE_BYTES = 4096 };
+enum { SQLITE_STORE_PAGE_BYTES = WAL_PAGE_BYTES };
 
 /* The store that a caller of the engine means. None is const; what says so changes nothing. */
 static inline struct sqlite_store *sqlite_store(const struct store *base)
@@ -72,6 +75,10 @@ int sqlite_prepare(struct sqlite_store *store, char why[STORE_WHY_MAX])
 
 /* Has the store count the log's pages. */
 void sqlite_watch_log(struct sqlite_store *store);
+
+/* Moves what the log holds into the database file, and leaves the log to be begun anew. Returns an
+ * SQLite code. */
+int sqlite_checkpoint(struct sqlite_store *store) __attribute__((warn_unused_result));
 
 /* Moves the whole log into the database file and empties it. It rewrites, and syncs, whatever an
  * earlier failed sync may have left in the kernel's cache; so it must succeed before ballots are

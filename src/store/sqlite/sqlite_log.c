@@ -32,13 +32,28 @@ void sqlite_watch_log(struct sqlite_store *store)
     sqlite3_wal_hook(store->db, log_grew, store);
 }
 
+static void log_moved(struct sqlite_store *store)
+{
+    store->log_pages = 0;
+    store->log_begun = false;
+    store->retry_pages = 0;
+    store->checkpoint_failing = false;
+}
+
+int sqlite_checkpoint(struct sqlite_store *store)
+{
+    int code = sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    if (code == SQLITE_OK)
+        log_moved(store);
+    return code;
+}
+
 int sqlite_checkpoint_all(struct sqlite_store *store, char why[STORE_WHY_MAX])
 {
     int code = sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     if (code != SQLITE_OK)
         return sqlite_fail_system(store, why, "can't be written");
-    store->log_pages = 0;
-    store->log_begun = false;
+    log_moved(store);
     atomic_store_explicit(&store->log_bytes, 0, memory_order_relaxed);
     return 0;
 }
@@ -46,18 +61,16 @@ int sqlite_checkpoint_all(struct sqlite_store *store, char why[STORE_WHY_MAX])
 void sqlite_work(struct store *base, enum store_moment moment)
 {
     struct sqlite_store *store = sqlite_store(base);
-    if (store->backups > 0 || store->log_pages < worth_pages[moment] ||
-        store->log_pages < store->retry_pages)
+    if (store->log_pages < worth_pages[moment] || store->log_pages < store->retry_pages)
         return;
-    int code = sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-    failpoint(FAILPOINT_AFTER_CHECKPOINT);
-    if (code == SQLITE_OK) {
-        store->log_pages = 0;
-        store->log_begun = false;
-        store->retry_pages = 0;
-        store->checkpoint_failing = false;
+    if (!sqlite_image_keep(&store->image, store->log_pages)) {
+        store->retry_pages = store->log_pages + SQLITE_BUSY_PAGES;
         return;
     }
+    int code = sqlite_checkpoint(store);
+    failpoint(FAILPOINT_AFTER_CHECKPOINT);
+    if (code == SQLITE_OK)
+        return;
     store->retry_pages = store->log_pages * 2;
     if (!store->checkpoint_failing)
         log_warning("checkpoint failed, the log stays and grows file=%s error=%s", store->path,

@@ -25,6 +25,7 @@ enum {
     BUSY_TIMEOUT_MS = 1000,
     /* https://www.sqlite.org/fileformat.html#the_database_header */
     HEADER_BYTES = 100,
+    HEADER_PAGE_BYTES_AT = 16,
     HEADER_MODE_AT = 18, /* for writing, and the next byte for reading: 2 in WAL mode, else 1 */
     HEADER_VERSION_AT = 60,
     HEADER_APPLICATION_AT = 68,
@@ -44,7 +45,8 @@ static int create_schema(const char *path, char why[STORE_WHY_MAX])
     sqlite3 *db = NULL;
     int code = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
     if (code == SQLITE_OK)
-        code = sqlite3_exec(db, "PRAGMA synchronous=FULL; BEGIN", NULL, NULL, NULL);
+        code = sqlite3_exec(db, "PRAGMA page_size=4096; PRAGMA synchronous=FULL; BEGIN", NULL, NULL,
+                            NULL);
     if (code == SQLITE_OK)
         code = sqlite3_exec(db, schema_sql, NULL, NULL, NULL);
     if (code == SQLITE_OK)
@@ -134,6 +136,13 @@ static int check_header(struct sqlite_store *store, char why[STORE_WHY_MAX])
     if (version != schema_version) {
         snprintf(why, STORE_WHY_MAX, "%s: schema version %u; this tallycast knows version %u",
                  store->path, version, schema_version);
+        return -1;
+    }
+    unsigned page_bytes =
+        (unsigned)header[HEADER_PAGE_BYTES_AT] << 8 | header[HEADER_PAGE_BYTES_AT + 1];
+    if (page_bytes != SQLITE_STORE_PAGE_BYTES) {
+        snprintf(why, STORE_WHY_MAX, "%s: its pages have %u bytes, and tallycast's %d", store->path,
+                 page_bytes, SQLITE_STORE_PAGE_BYTES);
         return -1;
     }
     /* SQLite would only read a file with other modes. */
@@ -239,6 +248,9 @@ static int open_existing(struct sqlite_store *store, bool sync, char why[STORE_W
         sqlite_judge_schema(store, why) != 0 || configure(store, sync, why) != 0 ||
         sqlite_prepare(store, why) != 0)
         return -1;
+    store->log_file = open(store->log_path, O_RDWR | O_CLOEXEC);
+    if (store->log_file < 0)
+        return fail_errno(store->log_path, why);
     sqlite_watch(store);
     return 0;
 }
@@ -292,7 +304,7 @@ static struct sqlite_store *new_store(const char *path, char why[STORE_WHY_MAX])
         fail_errno(path, why);
         return NULL;
     }
-    store->file = -1;
+    store->file = store->log_file = -1;
     store->path = strdup(path);
     store->log_path = name_log(path);
     if (!store->path || !store->log_path) {
@@ -341,6 +353,8 @@ void sqlite_close(struct store *base)
     for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
         sqlite3_finalize(statements[i]);
     sqlite3_close(store->db);
+    if (store->log_file >= 0)
+        close(store->log_file);
     if (store->file >= 0)
         close(store->file);
     free(store->log_path);
