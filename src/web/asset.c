@@ -13,11 +13,17 @@ const struct asset *asset_find(const char *name)
     return NULL;
 }
 
-struct span asset_template(const char *name)
+struct span asset_template_find(struct span name)
 {
     const struct asset_template *found = asset_templates;
-    while (found->name && strcmp(found->name, name) != 0)
+    while (found->name && !span_is(name, found->name))
         found++;
-    INVARIANT(found->name);
     return found->text;
+}
+
+struct span asset_template(const char *name)
+{
+    struct span text = asset_template_find((struct span){name, strlen(name)});
+    INVARIANT(text.at);
+    return text;
 }

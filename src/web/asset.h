@@ -19,7 +19,10 @@ struct asset {
 /* The asset of that name, or NULL. Any thread. */
 const struct asset *asset_find(const char *name);
 
-/* The template of that name (a page's: "poll.html"), which is in the program. Any thread. */
+/* The template of that name (a page's: "poll.html"); `at` is NULL if there is none. Any thread. */
+struct span asset_template_find(struct span name);
+
+/* The same for one that is in the program. */
 struct span asset_template(const char *name);
 
 /* The lists that the build made. Both end with an entry whose name is NULL. */

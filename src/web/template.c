@@ -1,10 +1,11 @@
-/* Pages from templates. Renders in one pass over the text, recursively for sections. The templates,
- * which are ours, bound the nesting; the data only decides how often a section repeats. Any thread.
- * Memory can be short. Any other failure is a mistake of ours, and tests find it, since they render
- * each page in each of its states. */
+/* Pages from templates. Renders in one pass over the text, recursively for sections and for
+ * templates in a template. The templates, which are ours, bound the nesting; the data only decides
+ * how often a section repeats. Any thread. Memory can be short. Any other failure is a mistake of
+ * ours, and tests find it, since they render each page in each of its states. */
 #include "web/template.h"
 
 #include "base/log.h"
+#include "web/asset.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,7 +19,7 @@ struct scope {
 
 /* One tag, and the text behind it. */
 struct tag {
-    char kind; /* '#', '^', '/', '!', or 0 for a value */
+    char kind; /* '#', '^', '/', '>', '!', or 0 for a value */
     struct span name;
     struct span after;
 };
@@ -109,7 +110,7 @@ static int next_tag(struct span text, struct span *before, struct tag *tag)
     if (!close || close == name)
         return broken("a tag without an end or a name", between(open, end));
 
-    tag->kind = strchr("#^/!", *name) ? *name++ : '\0';
+    tag->kind = strchr("#^/>!", *name) ? *name++ : '\0';
     tag->name = between(name, close);
     tag->after = between(close + 2, end);
     *before = between(text.at, open);
@@ -168,6 +169,12 @@ static int render_section(struct buffer *out, struct tag *tag, const struct scop
     return result;
 }
 
+static int render_template(struct buffer *out, struct span name, const struct scope *scope)
+{
+    struct span text = asset_template_find(name);
+    return text.at ? render(out, text, scope) : broken("no such template", name);
+}
+
 static int render_tag(struct buffer *out, struct tag *tag, const struct scope *scope)
 {
     switch (tag->kind) {
@@ -176,6 +183,8 @@ static int render_tag(struct buffer *out, struct tag *tag, const struct scope *s
     case '#':
     case '^':
         return render_section(out, tag, scope);
+    case '>':
+        return render_template(out, tag->name, scope);
     case '/':
         return broken("an end without a section", tag->name);
     default:

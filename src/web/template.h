@@ -4,6 +4,7 @@
  *   {{#name}}…{{/name}}    once for each element of an array; else once, unless the value is false,
  *                          null or an empty string
  *   {{^name}}…{{/name}}    once where {{#name}} has nothing to show
+ *   {{>name.html}}         the template of that name (asset.h), with the same values
  *   {{!words}}             nothing: a remark
  *
  * Names are looked up first in the array's element or object, then in whatever is around it. No
@@ -16,8 +17,9 @@
 
 #include <jansson.h>
 
-/* TEMPLATE_BROKEN: a name that the data lacks, a value that is no text or number, or sections that
- * don't match. It is a mistake in the template, or in its data; the log says where. */
+/* TEMPLATE_BROKEN: a name that the data lacks, a value that is no text or number, a template that
+ * there is not, or sections that don't match. It is a mistake in the template, or in its data; the
+ * log says where. */
 enum template_result { TEMPLATE_NO_MEMORY = -1, TEMPLATE_BROKEN = -2 };
 
 /* A text with a section: the parts before, in and behind it. */

@@ -138,6 +138,19 @@ START_TEST(sections_nest)
 }
 END_TEST
 
+START_TEST(a_template_stands_in_another_with_its_values)
+{
+    assert_broken("{{>brand.html}}", "{}", "root");
+    assert_broken("{{>nowhere.html}}", "{'nowhere.html': 1}", "nowhere.html");
+    ck_assert_int_eq(
+        render("{{#a}}{{>brand.html}};{{/a}}", "{'a': [{'root': 'x/'}, {}], 'root': 'y/'}"), 0);
+    ck_assert_int_eq(buffer_append(&out, "", 1), 0);
+    const char *first = strstr(out.bytes, "<a class=\"brand\" href=\"x/./\">");
+    ck_assert_ptr_nonnull(first);
+    ck_assert_ptr_nonnull(strstr(first, "</a>\n;<a class=\"brand\" href=\"y/./\">"));
+}
+END_TEST
+
 START_TEST(remarks_are_left_out)
 {
     assert_renders("a{{! why <this> is so }}b", "{}", "ab");
@@ -220,6 +233,7 @@ UNIT_MAIN("template", {"template", .tear_down = free_out,
                                  {a_text_is_taken_apart_at_a_section},
                                  {names_are_looked_up_from_within},
                                  {sections_nest},
+                                 {a_template_stands_in_another_with_its_values},
                                  {remarks_are_left_out},
                                  {mistakes_are_refused},
                                  {a_shortage_of_memory_leaves_what_was_there}}})
