@@ -2,6 +2,7 @@
 #include "net/close.h"
 #include "tests/support/server.h"
 
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -168,6 +169,42 @@ START_TEST(a_stop_is_a_reason)
 }
 END_TEST
 
+/* Of one connection: its beginning and its end, which tells what it had become meanwhile. */
+START_TEST(the_log_tells_of_each_connection_at_debug_level)
+{
+    char told[128];
+    struct client *client = server_client(&server);
+    struct sockaddr_in own;
+    socklen_t len = sizeof own;
+    ck_assert_int_eq(getsockname(client->fd, (struct sockaddr *)&own, &len), 0);
+    const unsigned port = ntohs(own.sin_port);
+    client_ask(client, "SUBSCRIBE *", "+OK 0");
+    client_ask(client, "PING", "+OK");
+    client_close(client);
+    await_closed("peer");
+    snprintf(told, sizeof told, "debug connection opened id=2 peer=127.0.0.1:%u kind=voter\n",
+             port);
+    ck_assert(server_logged(&server, told));
+    snprintf(told, sizeof told,
+             "debug connection closed id=2 peer=127.0.0.1:%u kind=subscriber reason=peer error=no "
+             "messages=2 bytes_out=%zu age_ms=",
+             port, strlen("+TALLYCAST 1 max-line=1024\n+OK 0\n+OK\n"));
+    ck_assert(server_logged(&server, told));
+}
+END_TEST
+
+START_TEST(the_log_tells_of_no_connection_otherwise)
+{
+    server_end(&server);
+    server_init(&server);
+    server_start(&server, NULL);
+    client_ask(server_client(&server), "QUIT", "+OK bye");
+    server_end(&server);
+    ck_assert(!server_logged(&server, "connection opened"));
+    ck_assert(!server_logged(&server, "connection closed"));
+}
+END_TEST
+
 START_TEST(every_reason_is_documented)
 {
     size_t len;
@@ -186,4 +223,6 @@ END_TEST
 SERVER_MAIN("ends", {"ends", .set_up = set_up, .tear_down = tear_down,
                      .tests = {{each_cause_has_its_reason, .loops = UNIT_COUNT(causes)},
                                {a_stop_is_a_reason},
+                               {the_log_tells_of_each_connection_at_debug_level},
+                               {the_log_tells_of_no_connection_otherwise},
                                {every_reason_is_documented}}})

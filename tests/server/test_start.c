@@ -261,7 +261,42 @@ START_TEST(the_admin_group_and_nobody_else_administers)
 }
 END_TEST
 
+/* Whoever starts servers tries again after status 1, and not after 2. */
+static const struct {
+    int status;
+    const char *arguments[2];
+    const char *why; /* in its log; NULL for none */
+} ends[] = {
+    {0, {"--help"}, NULL},
+    {0, {"--version"}, NULL},
+    {0, {"--check-config"}, NULL},
+    {0, {"--check-config", "--poll=lunch=pizza,sushi"}, NULL},
+    {2, {"--check-config", "--poll=lunch"}, "--poll: 'lunch' is not NAME=CHOICE"},
+    {2, {"--presure=1"}, "there is no option '--presure'"},
+    {2, {"lunch"}, "unexpected argument 'lunch'"},
+    {2, {"--push-interval", "often"}, "--push-interval: 'often' is not a whole number"},
+    {2, {"--max-connections=0"}, "--max-connections: '0' is not a whole number"},
+    {2, {"--listen", "127.0.0.1:65536"}, "--listen: '127.0.0.1:65536' is not HOST:PORT"},
+    {2, {"--admin-group", "no such group"}, "there is no group 'no such group'"},
+    {2, {"--config", "/nowhere/tallycast.conf"}, "can't open /nowhere/tallycast.conf"},
+    {2, {"--check-config=yes"}, "--check-config takes no value"},
+    {1, {"--database", "/nowhere/tallycast.db"}, "/nowhere/tallycast.db"},
+    {1, {"--admin", "/nowhere/tallycast.sock"}, "can't make the admin socket"},
+    {1, {"--listen", "192.0.2.1:0"}, "can't listen on 192.0.2.1:0"}, /* RFC 5737: nobody's */
+};
+
+START_TEST(the_exit_status_tells_a_mistake_from_bad_luck)
+{
+    int status = server_run(&server, ends[_i].arguments[0], ends[_i].arguments[1], NULL);
+    ck_assert_int_eq(status, ends[_i].status);
+    ck_assert(server_logged(&server, ends[_i].why ? ends[_i].why : ""));
+    ck_assert_int_eq(server_logged(&server, "tallycast: "), ends[_i].status == 2);
+}
+END_TEST
+
 SERVER_MAIN("start",
+            {"exit status", .set_up = set_up, .tear_down = tear_down,
+             .tests = {{the_exit_status_tells_a_mistake_from_bad_luck, .loops = UNIT_COUNT(ends)}}},
             {"administrators", .set_up = set_up, .tear_down = tear_down,
              .tests = {{the_admin_group_and_nobody_else_administers, .loops = UNIT_COUNT(comers)}}},
             {"polls", .set_up = set_up, .tear_down = tear_down,
