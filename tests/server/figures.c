@@ -14,7 +14,6 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sqlite3.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -351,11 +350,7 @@ static void fill_database(const char *path)
 {
     char sql[sizeof fill_sql + 16];
     snprintf(sql, sizeof sql, fill_sql, BALLOTS_LOADED);
-    sqlite3 *db;
-    char *error = NULL;
-    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
-    ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, &error) == SQLITE_OK, "%s", error ? error : "");
-    sqlite3_close(db);
+    database_change(path, sql);
 }
 
 START_TEST(start_with_ten_million_ballots)

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -451,13 +450,8 @@ END_TEST
 /* Changes the closed database with SQL, as no tallycast would. */
 static void tamper(const char *sql)
 {
-    sqlite3 *database;
-    ck_assert_int_eq(sqlite3_open(server.database, &database), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_exec(database, "PRAGMA journal_mode=DELETE", NULL, NULL, NULL),
-                     SQLITE_OK);
-    ck_assert_msg(sqlite3_exec(database, sql, NULL, NULL, NULL) == SQLITE_OK, "%s: %s", sql,
-                  sqlite3_errmsg(database));
-    sqlite3_close(database);
+    database_change(server.database, "PRAGMA journal_mode=DELETE");
+    database_change(server.database, sql);
 }
 
 static const struct {

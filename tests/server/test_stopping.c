@@ -7,11 +7,9 @@
 
 #include "tests/support/scale.h"
 
-#include <dirent.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -619,15 +617,9 @@ enum { BACKUP_TRIES = 5 };
 /* Makes the database so big that a copy of it takes some time. */
 static void start_with_big_database(void)
 {
-    sqlite3 *database;
     client_ask(admin, "CREATE q yes no", "+OK 1");
     server_end(&server);
-    ck_assert_int_eq(sqlite3_open(server.database, &database), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_exec(database,
-                                  "CREATE TABLE padding AS SELECT zeroblob(64 << 20) AS bytes",
-                                  NULL, NULL, NULL),
-                     SQLITE_OK);
-    sqlite3_close(database);
+    database_change(server.database, "CREATE TABLE padding AS SELECT zeroblob(64 << 20) AS bytes");
     start();
 }
 
@@ -644,24 +636,11 @@ static void send_backup(struct client *client, unsigned number)
     client_send(client, "BACKUP %s", path);
 }
 
-/* Names in the server's directory with these words in them. */
-static unsigned count_files(const char *words)
-{
-    unsigned count = 0;
-    DIR *directory = opendir(server.directory);
-    ck_assert_ptr_nonnull(directory);
-    const struct dirent *file;
-    while ((file = readdir(directory)) != NULL)
-        count += strstr(file->d_name, words) != NULL;
-    closedir(directory);
-    return count;
-}
-
 /* Waits until it is written, or is over already. */
 static void await_copying(struct client *client)
 {
     int64_t deadline_ms = server_now_ms() + SERVER_DEADLINE_S * 1000;
-    while (count_files("partial") == 0 && client->begin == client->end) {
+    while (server_count_files(&server, "partial") == 0 && client->begin == client->end) {
         ck_assert_msg(server_now_ms() < deadline_ms, "the backup does not begin");
         client_receive(client);
     }
@@ -715,7 +694,7 @@ START_TEST(a_shutdown_ends_a_backup)
     ck_assert_int_eq(access(path, F_OK) == 0, made);
     if (made)
         database_assert_recount(path);
-    ck_assert_uint_eq(count_files("partial"), 0);
+    ck_assert_uint_eq(server_count_files(&server, "partial"), 0);
 }
 END_TEST
 

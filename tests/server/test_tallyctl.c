@@ -7,13 +7,11 @@
 
 #include "tools/tallyctl/tallyctl.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
 #include <poll.h>
 #include <signal.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -522,16 +520,6 @@ static void assert_harmless(const char *text)
         ck_assert_msg(*at != 0x7f && !(at[0] == 0xc2 && at[1] < 0xa0), "a control is printed: %s",
                       text);
     }
-}
-
-/* Changes the closed database with SQL, as no server would. */
-static void tamper(const char *path, const char *sql)
-{
-    sqlite3 *database;
-    ck_assert_int_eq(sqlite3_open(path, &database), SQLITE_OK);
-    ck_assert_msg(sqlite3_exec(database, sql, NULL, NULL, NULL) == SQLITE_OK, "%s: %s", sql,
-                  sqlite3_errmsg(database));
-    sqlite3_close(database);
 }
 
 /* The protocol lets no control characters in, but marks that change the direction of text. What
@@ -1131,19 +1119,6 @@ static void vote_in_a_roll_call(void)
     client_ask(client, "VOTE lunch sushi id=1", "+OK 6");
 }
 
-/* Files of the server's directory whose names begin so. */
-static unsigned count_files(const char *beginning)
-{
-    unsigned count = 0;
-    DIR *directory = opendir(server.directory);
-    ck_assert_ptr_nonnull(directory);
-    const struct dirent *file;
-    while ((file = readdir(directory)) != NULL)
-        count += strncmp(file->d_name, beginning, strlen(beginning)) == 0;
-    closedir(directory);
-    return count;
-}
-
 START_TEST(export_as_csv)
 {
     vote_in_a_roll_call();
@@ -1245,7 +1220,7 @@ static struct contents look_at(const char *path)
     ck_assert_int_eq(stat(path, &status), 0);
     contents.bytes = server_read_file(path, &contents.len);
     contents.modified = status.st_mtim;
-    contents.files = count_files("");
+    contents.files = server_count_files(&server, "");
     return contents;
 }
 
@@ -1325,7 +1300,7 @@ static const struct {
 START_TEST(recount_of_a_file_that_was_tampered_with)
 {
     vote_in_a_roll_call();
-    tamper(make_backup(), tamperings[_i].sql);
+    database_change(make_backup(), tamperings[_i].sql);
     const char *out = recount(in_directory("copy"), STATUS_REFUSED);
     ck_assert_msg(strstr(out, tamperings[_i].out) != NULL, "%s", out);
     ck_assert_msg(strstr(ctl.err.bytes, tamperings[_i].err) != NULL, "%s", ctl.err.bytes);
@@ -1334,7 +1309,7 @@ END_TEST
 
 START_TEST(recount_tells_differences_in_json)
 {
-    tamper(make_backup(), "UPDATE last_tally SET line = 'lunch open 1 1 pizza=1 sushi=0'");
+    database_change(make_backup(), "UPDATE last_tally SET line = 'lunch open 1 1 pizza=1 sushi=0'");
     RUN(STATUS_REFUSED, "recount", in_directory("copy"), "--json");
     expect_json("{\"poll\": \"lunch\", \"ok\": false, \"shown\": \"lunch open 1 1 pizza=1 "
                 "sushi=0\", \"recounted\": \"lunch open 1 0 pizza=0 sushi=0\"}");
@@ -1351,9 +1326,9 @@ static void assert_not_recounted(const char *path, const char *why)
 
 START_TEST(recount_refuses_other_files)
 {
-    tamper(make_backup(), "PRAGMA user_version = 2");
+    database_change(make_backup(), "PRAGMA user_version = 2");
     assert_not_recounted(in_directory("copy"), "version 2");
-    tamper(in_directory("copy"), "PRAGMA application_id = 1");
+    database_change(in_directory("copy"), "PRAGMA application_id = 1");
     assert_not_recounted(in_directory("copy"), "not a database of tallycast");
     assert_not_recounted(server.log, "not a database");
     assert_not_recounted(server.database, "a running server has it in use");

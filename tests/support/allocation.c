@@ -1,11 +1,14 @@
 /* The allocator's functions, as the linker's --wrap puts them in the place of the C library's. */
 #include "tests/support/allocation.h"
 
+#include <check.h>
 #include <errno.h>
 #include <jansson.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { FAILURES_MAX = 1000 }; /* nothing under test allocates so often */
 
 struct allocations allocations = {.left = -1};
 
@@ -141,4 +144,24 @@ void __wrap_free(void *block)
 void allocations_of_jansson(void)
 {
     json_set_alloc_funcs(__wrap_malloc, __wrap_free);
+}
+
+unsigned allocations_fail_each(struct buffer *out, int (*append)(void))
+{
+    ck_assert_int_eq(buffer_append(out, "kept", 4), 0);
+    const size_t len = out->len;
+    for (unsigned n = 0; n < FAILURES_MAX; n++) {
+        long held = allocations.blocks;
+        out->capacity = len; /* whatever room an earlier failure has made */
+        allocations_fail_after(n);
+        int result = append();
+        allocations_succeed();
+        held -= allocations.blocks;
+        ck_assert_int_eq(held, 0);
+        ck_assert_mem_eq(out->bytes + len - 4, "kept", 4);
+        if (result == 0)
+            return n;
+        ck_assert_uint_eq(out->len, len);
+    }
+    ck_abort_msg("it fails though memory suffices");
 }

@@ -4,6 +4,8 @@
 #ifndef TALLYCAST_TESTS_ALLOCATION_H
 #define TALLYCAST_TESTS_ALLOCATION_H
 
+#include "base/buffer.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -24,6 +26,12 @@ void allocations_fail_once_after(long count);
 /* No block grows: realloc fails, and only that. */
 void allocations_fail_to_grow(void);
 void allocations_succeed(void);
+
+/* Has `append` append to a buffer again and again: each of its allocations in turn is the first
+ * that fails, until all succeed. Each failure, which is a result but 0, must leave the buffer as it
+ * was, and no memory behind. Returns how many there were. (Check allocates, so `append` asserts
+ * nothing.) */
+unsigned allocations_fail_each(struct buffer *out, int (*append)(void));
 
 /* Whether this thread's allocations succeed whatever was said. */
 void allocations_spare_this_thread(bool spare);

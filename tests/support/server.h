@@ -7,6 +7,7 @@
 #ifndef TALLYCAST_TESTS_SERVER_H
 #define TALLYCAST_TESTS_SERVER_H
 
+#include "tests/support/database.h"
 #include "tests/support/unit.h"
 
 #include <stdbool.h>
@@ -98,6 +99,9 @@ bool server_logged(const struct server *server, const char *words);
 
 /* Waits until it does. */
 void server_await_log(const struct server *server, const char *words);
+
+/* How many files of its directory have these words in their names. */
+unsigned server_count_files(const struct server *server, const char *words);
 
 /* Resident memory in bytes. */
 uint64_t server_rss_bytes(const struct server *server);
@@ -191,15 +195,5 @@ uint64_t client_stat(struct client *admin, const char *name);
 
 /* Fails the test unless `text` matches the POSIX extended regular expression. */
 void assert_match(const char *text, const char *pattern);
-
-/* ---- the database ---- */
-
-/* Reads a database that no server has open, and that was closed in good order, with plain SQL: the
- * first column of the first row, as text; freed by the caller. */
-char *database_text(const char *path, const char *sql);
-uint64_t database_number(const char *path, const char *sql);
-
-/* Recounts the ballots: the view `tally` and the tallies that were last shown must be the same. */
-void database_assert_recount(const char *path);
 
 #endif
