@@ -233,14 +233,27 @@ START_TEST(csv_is_quoted_where_it_must_be)
     assert_csv("\"\"\"", "\"\"\"\"\"\"\"\"");
     assert_csv("a\nb", "\"a\nb\"");
     assert_csv("a\rb", "\"a\rb\"");
+    assert_csv("a;=1+1", "\"a;=1+1\"");
+    assert_csv("a\tb", "\"a\tb\"");
 }
 END_TEST
 
 START_TEST(csv_of_formulas_is_text)
 {
     static const char *const cells[][2] = {
-        {"=1+1", "'=1+1"},   {"+1", "'+1"},         {"-1", "'-1"},  {"@a", "'@a"}, {"\ta", "'\ta"},
-        {"\ra", "\"'\ra\""}, {"=a,b", "\"'=a,b\""}, {"a=1", "a=1"}, {"'a", "'a"},  {"", ""},
+        {"=1+1", "'=1+1"},
+        {"+1", "'+1"},
+        {"-1", "'-1"},
+        {"@a", "'@a"},
+        {"\ta", "\"'\ta\""},
+        {"\ra", "\"'\ra\""},
+        {"=a,b", "\"'=a,b\""},
+        {"a=1", "a=1"},
+        {"'a", "'a"},
+        {"", ""},
+        {"\uff1d1+1", "'\uff1d1+1"},
+        {"\uff20a", "'\uff20a"},
+        {"\uff01a", "\uff01a"},
     };
     for (size_t i = 0; i < COUNT_OF(cells); i++) {
         make_blocks(cells[i][0], strlen(cells[i][0]), TEXT_CSV_SIZE(strlen(cells[i][0])));

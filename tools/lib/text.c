@@ -152,17 +152,29 @@ size_t text_percent(uint64_t count, uint64_t total, char out[TEXT_PERCENT_SIZE])
     return (size_t)snprintf(out, TEXT_PERCENT_SIZE, "%.1f%%", 100 * share);
 }
 
+/* Full-width signs count too: some spreadsheets take them for the usual ones. */
 static bool begins_formula(const char *text, size_t len)
 {
-    return len > 0 && text[0] != '\0' && strchr("=+-@\t\r", text[0]);
+    static const char *const signs[] = {"=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠"};
+    for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++)
+        if (len >= strlen(signs[i]) && memcmp(text, signs[i], strlen(signs[i])) == 0)
+            return true;
+    return false;
+}
+
+/* RFC 4180 names the comma, quotes and line ends. Where the comma is decimal, spreadsheets divide a
+ * row at semicolons, and some at TABs: unquoted, the rest of a field would be a cell of its own. */
+static bool must_be_quoted(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (text[i] != '\0' && strchr(",;\t\"\r\n", text[i]))
+            return true;
+    return false;
 }
 
 size_t text_csv(const char *text, size_t len, bool raw, char *out)
 {
-    bool quoted = false;
-    for (size_t i = 0; i < len; i++)
-        quoted |= text[i] == ',' || text[i] == '"' || text[i] == '\r' || text[i] == '\n';
-
+    bool quoted = must_be_quoted(text, len);
     char *end = out;
     if (quoted)
         *end++ = '"';

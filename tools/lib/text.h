@@ -43,9 +43,9 @@ size_t text_bar(uint64_t count, uint64_t most, unsigned columns, bool utf8, char
 /* "57.1%", rounded; "-" for a total of 0. */
 size_t text_percent(uint64_t count, uint64_t total, char out[TEXT_PERCENT_SIZE]);
 
-/* One field of CSV, quoted where RFC 4180 asks for it. A spreadsheet takes a field that begins with
- * = + - @ TAB or CR for a formula, and runs it. Without `raw`, such a field gets an apostrophe
- * before it, which marks it as text. */
+/* One field of CSV, quoted where RFC 4180 or a spreadsheet's other separators ask for it. A
+ * spreadsheet takes a field that begins with = + - @ TAB or CR for a formula, and runs it. Without
+ * `raw`, such a field gets an apostrophe before it, which marks it as text. */
 size_t text_csv(const char *text, size_t len, bool raw, char *out);
 
 /* Lower-case hexadecimal. */
