@@ -4,6 +4,7 @@
  * fails, the poll exists without it, and a message says so. */
 #include "tools/tallyctl/client.h"
 #include "tools/tallyctl/output.h"
+#include "proto/settings.h"
 #include "tools/lib/slug.h"
 
 #include <ctype.h>
@@ -21,12 +22,16 @@ struct creation {
     const char *settings[WORDS_MAX];
 };
 
-/* `key=value` in lower case: any other word with a `=` is a choice. */
+/* `key=value` in lower case, or of a key that there is: any other word with a `=` is a choice. */
 static bool is_setting(const char *word)
 {
-    size_t key = strspn(word, "abcdefghijklmnopqrstuvwxyz");
-    return key > 0 && word[key] == '=' &&
-           word[key + 1 + strspn(word + key + 1, "abcdefghijklmnopqrstuvwxyz")] == '\0';
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
+    size_t key = strcspn(word, "=");
+    if (word[key] == '\0')
+        return false;
+    return setting_find(word, key) >= 0 ||
+           (key > 0 && strspn(word, letters) == key &&
+            word[key + 1 + strspn(word + key + 1, letters)] == '\0');
 }
 
 static enum status take_word(struct creation *creation, const char *word)

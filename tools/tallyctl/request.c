@@ -74,7 +74,7 @@ static enum status add_option(struct request *request, const char *key, const ch
 static enum status add_name(struct request *request, const char *name)
 {
     char option[8 + PROTO_LINE_MAX];
-    if (!name || !strchr(name, ' '))
+    if (!name || !strpbrk(name, " \t"))
         return add_option(request, "as", name);
     snprintf(option, sizeof option, "as=\"%s\"", name);
     return request_text(request, option);
