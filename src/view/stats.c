@@ -68,7 +68,9 @@ void stats_each(const struct server *server,
     struct stats stats;
     stats_gather(server, &stats);
     const struct stats *g = &stats;
-#define STAT(name, value) row(context, #name, value);
+#define STAT(name, value)  row(context, #name, value);
+#define TOTAL(name, value) STAT(name, value)
 #include "view/stats.def"
+#undef TOTAL
 #undef STAT
 }

@@ -331,7 +331,8 @@ static void expect_description(const char *poll, const char *title, const char *
 START_TEST(create_makes_names_of_words)
 {
     RUN(STATUS_DONE, "create", "--title", "Who leads us?", "Board 2026", "Anna M\u00fcller",
-        "Bertrand No\u00ebl", "E = mc\u00b2", "anna muller", "\u6771\u4eac", "yes", "state=open");
+        "Bertrand No\u00ebl", "E = mc\u00b2", "anna muller", "\u6771\u4eac", "yes", "state=open",
+        "Ballots=Once");
     expect_description("board-2026", "Who leads us?",
                        ARGUMENTS("anna-muller 0 Anna M\u00fcller",
                                  "bertrand-noel 0 Bertrand No\u00ebl", "e-mc 0 E = mc\u00b2",
@@ -805,8 +806,12 @@ START_TEST(stats_are_watched)
     json_decref(json_line());
     client_ask(client, "VOTE lunch sushi", "+OK 2");
     json_t *stats = json_line();
-    json_t *rate = json_object_get(json_object_get(stats, "rates"), "ballots_accepted");
-    ck_assert(json_real_value(rate) > 0.5 && json_real_value(rate) < 1.5);
+    json_t *rates = json_object_get(stats, "rates");
+    double rate = json_real_value(json_object_get(rates, "ballots_accepted"));
+    ck_assert(rate > 0.5 && rate < 1.5);
+    ck_assert_ptr_nonnull(json_object_get(rates, "requests_read"));
+    ck_assert_ptr_nonnull(json_object_get(rates, "closed_quit"));
+    ck_assert_ptr_null(json_object_get(rates, "connections"));
     json_decref(stats);
     assert_status(STATUS_DONE);
     expect_no_more();

@@ -49,19 +49,17 @@ enum { SUMMARY_COUNT = sizeof(summary) / sizeof(summary[0]) };
 /* Whether a value only rises while the server runs, so that a rate means something. */
 static bool is_counter(const char *name)
 {
-    static const char *const counters[] = {
-        "connections_total", "connections_refused", "ballots_accepted",
-        "ballots_duplicate", "ballots_refused",     "ledger_seq",
-        "commits",           "snapshots",           "updates_sent",
-        "updates_conflated", "writes_blocked",      "slow_readers",
-        "slow_lines",        "ring_full",           "read_calls",
-        "write_calls",       "lines_read",          "bytes_in",
-        "bytes_out",         "listen_overflows",
+    static const char *const totals[] = {
+#define STAT(name, value)
+#define TOTAL(name, value) #name,
+#include "view/stats.def"
+#undef TOTAL
+#undef STAT
     };
-    for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
-        if (strcmp(counters[i], name) == 0)
+    for (size_t i = 0; i < sizeof(totals) / sizeof(totals[0]); i++)
+        if (strcmp(totals[i], name) == 0)
             return true;
-    return strncmp(name, "closed_", strlen("closed_")) == 0;
+    return false;
 }
 
 static enum status take_sample(struct client *client, struct sample *sample)
