@@ -55,7 +55,7 @@ static int bind_any(const struct config_address *address, const char **reason)
     struct addrinfo *found;
     int code = getaddrinfo(address->host, port, &hints, &found);
     if (code != 0) {
-        *reason = gai_strerror(code);
+        *reason = code == EAI_SYSTEM ? strerror(errno) : gai_strerror(code);
         return -1;
     }
     int fd = -1;
@@ -85,6 +85,21 @@ int bind_address(const struct config_address *address, char bound[BIND_ADDRESS_M
     return fd;
 }
 
+/* The reason to keep what has this path, or NULL if it is a socket that nobody listens at. */
+static const char *why_kept(const struct sockaddr_un *address, mode_t mode)
+{
+    if (!S_ISSOCK(mode))
+        return "there is a file of that name";
+    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (probe < 0)
+        return strerror(errno);
+    int error = connect(probe, (const struct sockaddr *)address, sizeof *address) == 0 ? 0 : errno;
+    close(probe);
+    if (error == ECONNREFUSED)
+        return NULL;
+    return error == EACCES ? "there is another user's socket" : "another server uses it";
+}
+
 /* Removes the socket that a server which was killed left at this path. A live server's is kept, and
  * is an error. */
 static int clear_stale_socket(const struct sockaddr_un *address, char *why)
@@ -92,16 +107,12 @@ static int clear_stale_socket(const struct sockaddr_un *address, char *why)
     struct stat status;
     if (lstat(address->sun_path, &status) != 0)
         return 0;
-    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool stale = S_ISSOCK(status.st_mode) && probe >= 0 &&
-                 connect(probe, (const struct sockaddr *)address, sizeof *address) != 0 &&
-                 errno == ECONNREFUSED;
-    if (probe >= 0)
-        close(probe);
-    if (stale && unlink(address->sun_path) == 0)
+    const char *kept = why_kept(address, status.st_mode);
+    if (!kept && unlink(address->sun_path) != 0)
+        kept = strerror(errno);
+    if (!kept)
         return 0;
-    snprintf(why, BIND_WHY_MAX, "can't make the admin socket %s: %s", address->sun_path,
-             S_ISSOCK(status.st_mode) ? "another server uses it" : "there is a file of that name");
+    snprintf(why, BIND_WHY_MAX, "can't make the admin socket %s: %s", address->sun_path, kept);
     return -1;
 }
 
