@@ -22,6 +22,16 @@ static char *trim(char *text)
     return text;
 }
 
+/* What phones' keyboards, web pages and editors put beside a word, and nobody sees. */
+static bool has_invisible(const char *value)
+{
+    static const char *const invisible[] = {"\u00a0", "\u200b", "\u202f", "\ufeff"};
+    for (size_t i = 0; i < sizeof invisible / sizeof invisible[0]; i++)
+        if (strstr(value, invisible[i]) != NULL)
+            return true;
+    return false;
+}
+
 /* Other formats let values stand in quotes, and comments follow values. Here both would become part
  * of the value: of a file's name, for instance. */
 static int check_value(struct reader *reader, const char *value)
@@ -35,6 +45,9 @@ static int check_value(struct reader *reader, const char *value)
         if (((unsigned char)*at < ' ' && *at != '\t') || *at == '\x7f')
             return reader_fail(reader, "there is a control character (0x%02x) in the value",
                                (unsigned char)*at);
+    if (has_invisible(value))
+        return reader_fail(reader, "there is a character in the value that nobody sees, as a "
+                                   "no-break space: type it anew");
     return 0;
 }
 

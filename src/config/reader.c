@@ -76,7 +76,19 @@ int reader_fail_memory(struct reader *reader)
 
 bool reader_is_for_now(int error)
 {
-    return error == ENOMEM || error == EMFILE || error == ENFILE || error == EIO || error == EINTR;
+    switch (error) {
+    case ENOMEM:
+    case EMFILE:
+    case ENFILE:
+    case EIO:
+    case EINTR:
+    case EAGAIN:
+    case ESTALE: /* this and the next: the file is on another machine */
+    case ETIMEDOUT:
+        return true;
+    default:
+        return false;
+    }
 }
 
 int reader_shown_len(size_t len)

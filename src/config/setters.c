@@ -77,6 +77,16 @@ static bool is_digits(const char *text)
     return text[0] != '\0' && strspn(text, "0123456789") == strlen(text);
 }
 
+/* A name or address, perhaps with a port, as it may stand in a header. */
+static bool is_host(const char *host)
+{
+    size_t len = strlen(host);
+    for (size_t i = 0; i < len; i++)
+        if (host[i] <= ' ' || host[i] > '~' || host[i] == '/')
+            return false;
+    return len > 0 && len <= HOST_MAX;
+}
+
 /* Takes the brackets off a host; a host with colons of its own must have them. */
 static bool parse_host(const char *host, size_t len, struct config_address *address)
 {
@@ -90,7 +100,7 @@ static bool parse_host(const char *host, size_t len, struct config_address *addr
         return false;
     memcpy(address->host, host, len);
     address->host[len] = '\0';
-    return true;
+    return is_host(address->host);
 }
 
 static bool parse_port(const char *digits, struct config_address *address)
@@ -139,7 +149,7 @@ int set_http(struct reader *reader, const char *value)
 int set_http_host(struct reader *reader, const char *value)
 {
     struct config *config = reader->config;
-    if (value[0] == '\0' || strpbrk(value, "/ \t") || (value[0] != '[' && strchr(value, ':')))
+    if (!is_host(value) || (value[0] != '[' && strchr(value, ':')))
         return reader_refuse(reader, value, "is no host's name (without a port)");
     if (strchr(value, '*') && strcmp(value, "*") != 0)
         return reader_refuse(reader, value, "is neither a whole name nor *");
@@ -150,16 +160,6 @@ int set_http_host(struct reader *reader, const char *value)
         return reader_fail_memory(reader);
     config->http_hosts[config->http_host_count++] = name;
     return 0;
-}
-
-/* A name or address, perhaps with a port, as it may stand in a header. */
-static bool is_host(const char *host)
-{
-    size_t len = strlen(host);
-    for (size_t i = 0; i < len; i++)
-        if (host[i] <= ' ' || host[i] > '~' || host[i] == '/')
-            return false;
-    return len > 0 && len <= HOST_MAX;
 }
 
 int set_cors(struct reader *reader, const char *value)

@@ -421,6 +421,9 @@ static const struct {
     {{"--listen=[]:9000"}, "--listen: '[]:9000' is not HOST:PORT (for IPv6: [::1]:9000)"},
     {{"--listen=a:65536"}, "--listen: 'a:65536' is not HOST:PORT (for IPv6: [::1]:9000)"},
     {{"--listen=a:"}, "--listen: 'a:' is not HOST:PORT (for IPv6: [::1]:9000)"},
+    {{"--listen=\u00a0a:1"}, "--listen: '\u00a0a:1' is not HOST:PORT (for IPv6: [::1]:9000)"},
+    {{"--http-host=m\u00fcller.example"},
+     "--http-host: 'm\u00fcller.example' is no host's name (without a port)"},
     {{"--http="}, "--http: '' is neither HOST:PORT nor off"},
     {{"--http-host="}, "--http-host: '' is no host's name (without a port)"},
     {{"--http-host=a:80"}, "--http-host: 'a:80' is no host's name (without a port)"},
@@ -471,6 +474,12 @@ static const struct {
      ":3: database: it is in line 1 already"},
     {"database = \"a.db\"\n", ":1: database: values stand without quotes"},
     {"http = 'off'\n", ":1: http: values stand without quotes"},
+    {"database = a.db\u00a0\n",
+     ":1: database: there is a character in the value that nobody sees, as "
+     "a no-break space: type it anew"},
+    {"listen = \u200b9100\n",
+     ":1: listen: there is a character in the value that nobody sees, as a "
+     "no-break space: type it anew"},
     {"database = a.db # mine\n", ":1: database: a comment stands in a line of its own"},
     {"database = a.db\rlisten = 1\n",
      ":1: database: there is a control character (0x0d) in the value"},
