@@ -76,14 +76,15 @@ static bool must_move(const struct session *session, const struct command *comma
     return command->id == CMD_SUBSCRIBE && !session->client.worker->broadcast;
 }
 
-/* Logs what an administrator does, with the process that asked and its user. */
+/* Logs what an administrator does. The process that asked and its user come first, since a long
+ * line is cut, and its words are the administrator's own. */
 static void log_act(const struct session *session, const char *line, size_t len)
 {
     struct ucred peer = {.uid = (uid_t)-1};
     socklen_t peer_len = sizeof peer;
     getsockopt(session->client.conn.transport.fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_len);
-    log_info("administrator command=\"%.*s\" uid=%d pid=%d connection=%" PRIu64, (int)len, line,
-             (int)peer.uid, (int)peer.pid, session->client.id);
+    log_info("administrator uid=%d pid=%d connection=%" PRIu64 " command=\"%.*s\"", (int)peer.uid,
+             (int)peer.pid, session->client.id, (int)len, line);
 }
 
 static void log_refused_act(const struct session *session, enum command_id id, enum error error)
