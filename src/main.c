@@ -1,9 +1,9 @@
 /* tallycast: puts the parts together, and takes them apart again. The only file that names
  * everything.
  *
- * Start: configuration → descriptors → database and key → workers → ledger (loads the database) →
- * listening sockets → threads → `ready`. Nothing listens before everything that was acknowledged is
- * loaded and safe.
+ * Start: configuration → descriptors → addresses → database and key → workers → ledger (loads the
+ * database) → threads → listening → `ready`. Nothing listens before everything that was
+ * acknowledged is loaded and safe.
  *
  * Stop (SIGTERM, SIGINT, SHUTDOWN), within 10 s: stop accepting → ingest workers answer what was
  * read and close → broadcast workers answer what was read → the ledger ends, so every tally there
