@@ -16,8 +16,7 @@ int batch_init(struct batch *batch)
         {&batch->requests, BATCH_MAX, sizeof *batch->requests},
         {&batch->request_ports, BATCH_MAX, sizeof *batch->request_ports},
         {&batch->verdicts, BATCH_MAX, sizeof *batch->verdicts},
-        {&batch->ballots, BATCH_MAX, sizeof *batch->ballots},
-        {&batch->events, BATCH_MAX, sizeof *batch->events},
+        {&batch->entries, BATCH_MAX, sizeof *batch->entries},
         {&batch->undos, BATCH_MAX, sizeof *batch->undos},
         {&batch->sampled, BATCH_MAX, sizeof *batch->sampled},
         {&batch->created, BATCH_MAX, sizeof *batch->created},
@@ -38,10 +37,9 @@ int batch_init(struct batch *batch)
 void batch_destroy(struct batch *batch)
 {
     batch_drop_drafts(batch);
-    void *const arrays[] = {batch->requests, batch->request_ports, batch->verdicts, batch->ballots,
-                            batch->events,   batch->undos,         batch->sampled,  batch->created,
-                            batch->drafts,   batch->touched,       batch->changes,  batch->tallies,
-                            batch->lines};
+    void *const arrays[] = {batch->requests, batch->request_ports, batch->verdicts, batch->entries,
+                            batch->undos,    batch->sampled,       batch->created,  batch->drafts,
+                            batch->touched,  batch->changes,       batch->tallies,  batch->lines};
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
         free(arrays[i]);
 }
@@ -49,8 +47,7 @@ void batch_destroy(struct batch *batch)
 void batch_reset(struct batch *batch)
 {
     batch->request_count = 0;
-    batch->ballot_count = 0;
-    batch->event_count = 0;
+    batch->entry_count = 0;
     batch->undo_count = 0;
     batch->sampled_count = 0;
     batch->created_count = 0;
@@ -60,7 +57,7 @@ void batch_undo_last(struct batch *batch, struct electorate *electorate)
 {
     const struct undo *undo = &batch->undos[--batch->undo_count];
     int error = electorate_set(electorate, undo->voter, undo->before, NULL);
-    INVARIANT(error == 0); /* the entry is there, and needs no memory */
+    INVARIANT(error == 0); /* the voter is there: that needs no memory */
 }
 
 struct draft *batch_draft(struct batch *batch, uint32_t poll)

@@ -18,9 +18,9 @@ enum { BATCH_MAX = 16384 }; /* requests a commit */
 /* The decision about a request. */
 struct verdict {
     int16_t error;
-    uint16_t choice; /* for the answer */
     bool duplicate;
     bool first;        /* a ballot: its voter had none in the poll before */
+    uint32_t value;    /* for the answer */
     uint64_t number;   /* for the answer */
     uint64_t rests_on; /* the entry without which the verdict would not be true; 0 for none */
 };
@@ -43,11 +43,10 @@ struct batch {
     uint16_t *request_ports;
     struct verdict *verdicts;
     size_t request_count;
-    uint64_t first_seq; /* next_seq when the batch began */
-    struct store_ballot *ballots;
-    size_t ballot_count;
-    struct store_event *events;
-    size_t event_count;
+    uint64_t first_seq;    /* next_seq when the batch began */
+    uint64_t time_ns;      /* of its entries */
+    struct entry *entries; /* what is accepted, from first_seq on */
+    size_t entry_count;
     struct undo *undos;
     size_t undo_count;
     uint16_t *sampled; /* by place in `requests`: accepted ballots that have a journey */
@@ -63,6 +62,11 @@ struct batch {
     char *lines;                 /* the tallies' bytes */
     size_t lines_capacity;
 };
+
+static inline bool batch_has_entries(const struct batch *batch)
+{
+    return batch->entry_count > 0;
+}
 
 /* Makes an empty batch of one that is all zero. Returns 0, or -1 if memory is short; the caller
  * must call batch_destroy in any case. */

@@ -59,11 +59,8 @@ static enum store_outcome append_batch(struct ledger *ledger, const char **why)
         return STORE_REFUSED;
     }
     const struct store_batch batch = {
-        .time_ns = clock_real_ns(),
-        .events = ledger->batch.events,
-        .event_count = ledger->batch.event_count,
-        .ballots = ledger->batch.ballots,
-        .ballot_count = ledger->batch.ballot_count,
+        .entries = ledger->batch.entries,
+        .entry_count = ledger->batch.entry_count,
         .tallies = ledger->batch.tallies,
         .tally_count = (size_t)tallies,
     };
@@ -71,7 +68,7 @@ static enum store_outcome append_batch(struct ledger *ledger, const char **why)
     enum store_outcome outcome = store_append(ledger->store, &batch, why);
     ledger->batch.committed_ns = clock_monotonic_ns();
     histogram_record(&ledger->stats.commit_us, (ledger->batch.committed_ns - began_ns) / 1000);
-    histogram_record(&ledger->stats.batch, batch.event_count + batch.ballot_count);
+    histogram_record(&ledger->stats.batch, batch.entry_count);
     return outcome;
 }
 
@@ -87,6 +84,7 @@ static void batch_undo(struct ledger *ledger)
     for (size_t i = 0; i < ledger->batch.request_count; i++)
         if (ledger->batch.verdicts[i].rests_on >= ledger->batch.first_seq)
             ledger->batch.verdicts[i] = (struct verdict){.error = ERR_STORAGE};
+    ledger->batch.entry_count = 0;
     ledger->next_seq = ledger->batch.first_seq;
 }
 
@@ -102,11 +100,6 @@ static void storage_note(struct ledger *ledger, bool failing, const char *why)
                   why);
     if (!failing && failed)
         log_info("the database takes entries again");
-}
-
-static bool batch_has_entries(const struct ledger *ledger)
-{
-    return ledger->next_seq > ledger->batch.first_seq;
 }
 
 void commit_check_health(struct ledger *ledger, uint64_t now_ns)
@@ -170,7 +163,7 @@ static void confirm_batch(struct ledger *ledger)
 bool commit_batch(struct ledger *ledger)
 {
     OWNER_ASSERT(&ledger->owner);
-    if (batch_has_entries(ledger) && record_entries(ledger)) {
+    if (batch_has_entries(&ledger->batch) && record_entries(ledger)) {
         failpoint(FAILPOINT_AFTER_COMMIT);
         return true;
     }

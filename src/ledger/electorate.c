@@ -26,30 +26,29 @@ enum {
                                 * hashes need 2 to 4 */
     DEPTH_MIN = 1,             /* so that a shift by 64 - depth is always defined */
     DEPTH_OF_HINT_MAX = 16, /* most that electorate_new reserves: a hint of 6 GiB would be wrong */
-    FORGOTTEN = UINT16_MAX, /* the choice of an entry whose seq is 0; an empty slot's is 0 */
 };
 
-struct entry {
-    uint64_t high;       /* of the voter's hash */
-    uint64_t low : 16;   /* of it, the lowest bits */
-    uint64_t proof : 48; /* of the vote, as is: */
-    uint64_t seq : 48;
-    uint64_t choice : 16;
+struct slot {
+    uint64_t high;                    /* of the voter's hash */
+    uint64_t low : 16;                /* of it, the lowest bits */
+    uint64_t proof : VOTE_PROOF_BITS; /* of the vote, as are: */
+    uint64_t seq : 40;                /* 0 if the slot is empty; then all is 0 */
+    uint64_t value : 24;
 };
-_Static_assert(sizeof(struct entry) == 24, "an entry is 24 bytes");
+_Static_assert(sizeof(struct slot) == 24, "a slot is 24 bytes");
 
 struct segment {
-    unsigned depth; /* top bits of the hash that all of its entries share */
-    size_t slots;   /* a power of two */
-    size_t used;    /* entries, including forgotten ones */
-    struct entry entries[];
+    unsigned depth;  /* top bits of the hash that all of its voters share */
+    size_t capacity; /* slots; a power of two */
+    size_t used;     /* of them */
+    struct slot slots[];
 };
 
 struct electorate {
     struct owner owner;         /* asserted where it grows: once a ballot would cost too much */
     unsigned depth;             /* the directory has 2^depth pointers */
     size_t segment_count;       /* distinct ones */
-    size_t count;               /* entries in all segments */
+    size_t count;               /* voters in all segments */
     struct segment **directory; /* a segment has 2^(depth - its own) neighbouring pointers */
     struct block *blocks;       /* memory for segments of SEGMENT_SLOTS */
     struct free_segment {
@@ -57,7 +56,7 @@ struct electorate {
     } * free_segments; /* in the blocks */
 };
 
-enum { SEGMENT_BYTES = sizeof(struct segment) + SEGMENT_SLOTS * sizeof(struct entry) };
+enum { SEGMENT_BYTES = sizeof(struct segment) + SEGMENT_SLOTS * sizeof(struct slot) };
 
 /* Segments side by side in one huge page. Given back when the electorate is freed. */
 struct block {
@@ -66,23 +65,23 @@ struct block {
 };
 _Static_assert(sizeof(struct block) <= BLOCK_BYTES, "a block is a huge page at most");
 
-static bool slot_is_empty(const struct entry *entry)
+static struct slot slot_make(struct hash voter, struct vote vote)
 {
-    return entry->seq == 0 && entry->choice == 0;
+    return (struct slot){.high = voter.high,
+                         .low = voter.low & UINT16_MAX,
+                         .proof = vote.proof,
+                         .seq = vote.seq,
+                         .value = vote.value};
 }
 
-static struct entry entry_make(struct hash voter, struct vote vote)
+static bool slot_is_empty(const struct slot *slot)
 {
-    return (struct entry){.high = voter.high,
-                          .low = voter.low & UINT16_MAX,
-                          .proof = vote.proof,
-                          .seq = vote.seq,
-                          .choice = vote.choice};
+    return slot->seq == 0;
 }
 
-static struct vote entry_vote(const struct entry *entry)
+static struct vote slot_vote(const struct slot *slot)
 {
-    return entry->seq != 0 ? vote_make(entry->seq, entry->choice, entry->proof) : (struct vote){0};
+    return (struct vote){.seq = slot->seq, .value = slot->value, .proof = slot->proof};
 }
 
 static size_t directory_index(const struct electorate *electorate, struct hash voter)
@@ -90,21 +89,51 @@ static size_t directory_index(const struct electorate *electorate, struct hash v
     return voter.high >> (64 - electorate->depth);
 }
 
+static struct segment *segment_of(const struct electorate *electorate, struct hash voter)
+{
+    return electorate->directory[directory_index(electorate, voter)];
+}
+
+/* Where in a segment the search for a voter begins, still to be cut to its size. */
+static size_t search_start(uint64_t high, uint64_t low)
+{
+    return high << 16 | low;
+}
+
 /* The slot that holds the voter, or else the empty one where it would go. There always is an empty
  * one. */
-static struct entry *segment_slot(struct segment *segment, uint64_t high, uint64_t low)
+static struct slot *segment_slot(struct segment *segment, uint64_t high, uint64_t low)
 {
     low &= UINT16_MAX;
-    for (size_t i = high << 16 | low;; i++) {
-        struct entry *entry = &segment->entries[i & (segment->slots - 1)];
-        if (slot_is_empty(entry) || (entry->high == high && entry->low == low))
-            return entry;
+    for (size_t i = search_start(high, low);; i++) {
+        struct slot *slot = &segment->slots[i & (segment->capacity - 1)];
+        if (slot_is_empty(slot) || (slot->high == high && slot->low == low))
+            return slot;
     }
+}
+
+/* Empties a slot in use. Whoever stands behind it, up to the next empty slot, and would not be
+ * found any more by a search that begins at or before the gap, moves into the gap, which moves on.
+ */
+static void segment_remove(struct segment *segment, const struct slot *removed)
+{
+    const size_t mask = segment->capacity - 1;
+    size_t gap = (size_t)(removed - segment->slots);
+    for (size_t i = gap + 1; !slot_is_empty(&segment->slots[i & mask]); i++) {
+        const struct slot *slot = &segment->slots[i & mask];
+        size_t distance = (i - search_start(slot->high, slot->low)) & mask;
+        if (distance >= ((i - gap) & mask)) {
+            segment->slots[gap & mask] = *slot;
+            gap = i;
+        }
+    }
+    segment->slots[gap & mask] = (struct slot){0};
+    segment->used--;
 }
 
 static bool segment_is_full(const struct segment *segment)
 {
-    return segment->used >= segment->slots / 4 * 3;
+    return segment->used >= segment->capacity / 4 * 3;
 }
 
 static int block_add(struct electorate *electorate)
@@ -133,14 +162,14 @@ static struct segment *segment_take(struct electorate *electorate)
     return memset(taken, 0, SEGMENT_BYTES);
 }
 
-static struct segment *segment_new(struct electorate *electorate, unsigned depth, size_t slots)
+static struct segment *segment_new(struct electorate *electorate, unsigned depth, size_t capacity)
 {
-    struct segment *segment = slots == SEGMENT_SLOTS
+    struct segment *segment = capacity == SEGMENT_SLOTS
                                   ? segment_take(electorate)
-                                  : calloc(1, sizeof *segment + slots * sizeof(struct entry));
+                                  : calloc(1, sizeof *segment + capacity * sizeof(struct slot));
     if (segment != NULL) {
         segment->depth = depth;
-        segment->slots = slots;
+        segment->capacity = capacity;
     }
     return segment;
 }
@@ -149,7 +178,7 @@ static void segment_free(struct electorate *electorate, struct segment *segment)
 {
     if (segment == NULL)
         return;
-    if (segment->slots != SEGMENT_SLOTS) {
+    if (segment->capacity != SEGMENT_SLOTS) {
         free(segment);
         return;
     }
@@ -158,23 +187,22 @@ static void segment_free(struct electorate *electorate, struct segment *segment)
     electorate->free_segments = free_segment;
 }
 
-static void segment_insert(struct segment *segment, const struct entry *entry)
+static void segment_insert(struct segment *segment, const struct slot *slot)
 {
-    *segment_slot(segment, entry->high, entry->low) = *entry;
+    *segment_slot(segment, slot->high, slot->low) = *slot;
     segment->used++;
 }
 
-/* Copies the entries of `from` that count to `zero` or `one`, by the first bit of the hash that the
- * depth of `from` leaves open. `zero` and `one` may be the same segment. Forgotten entries stay
- * behind. */
+/* Copies the voters of `from` to `zero` or `one`, by the first bit of the hash that the depth of
+ * `from` leaves open. `zero` and `one` may be the same segment. */
 static void segment_deal(const struct segment *from, struct segment *zero, struct segment *one)
 {
-    for (size_t i = 0; i < from->slots; i++) {
-        const struct entry *entry = &from->entries[i];
-        if (entry->seq == 0)
+    for (size_t i = 0; i < from->capacity; i++) {
+        const struct slot *slot = &from->slots[i];
+        if (slot_is_empty(slot))
             continue;
-        bool bit = entry->high >> (63 - from->depth) & 1;
-        segment_insert(bit ? one : zero, entry);
+        bool bit = slot->high >> (63 - from->depth) & 1;
+        segment_insert(bit ? one : zero, slot);
     }
 }
 
@@ -217,8 +245,8 @@ static int directory_double(struct electorate *electorate)
 /* Splits the voter's segment in two. The directory must have more than one pointer to it. */
 static int segment_split(struct electorate *electorate, struct segment *segment, struct hash voter)
 {
-    struct segment *zero = segment_new(electorate, segment->depth + 1, segment->slots);
-    struct segment *one = segment_new(electorate, segment->depth + 1, segment->slots);
+    struct segment *zero = segment_new(electorate, segment->depth + 1, segment->capacity);
+    struct segment *one = segment_new(electorate, segment->depth + 1, segment->capacity);
     if (zero == NULL || one == NULL) {
         segment_free(electorate, zero);
         segment_free(electorate, one);
@@ -230,7 +258,6 @@ static int segment_split(struct electorate *electorate, struct segment *segment,
     directory_fill(electorate, first, count / 2, zero);
     directory_fill(electorate, first + count / 2, count / 2, one);
     electorate->segment_count++;
-    electorate->count -= segment->used - zero->used - one->used;
     segment_free(electorate, segment);
     return 0;
 }
@@ -238,20 +265,19 @@ static int segment_split(struct electorate *electorate, struct segment *segment,
 /* Gives the voter's segment twice the slots. */
 static int segment_grow(struct electorate *electorate, struct segment *segment, struct hash voter)
 {
-    struct segment *bigger = segment_new(electorate, segment->depth, 2 * segment->slots);
+    struct segment *bigger = segment_new(electorate, segment->depth, 2 * segment->capacity);
     if (bigger == NULL)
         return -1;
     segment_deal(segment, bigger, bigger);
     size_t first;
     size_t count = directory_span(electorate, segment, voter, &first);
     directory_fill(electorate, first, count, bigger);
-    electorate->count -= segment->used - bigger->used;
     segment_free(electorate, segment);
     return 0;
 }
 
-/* Makes room in the voter's segment, which is full. One step may not be enough: all entries may go
- * to one half. */
+/* Makes room in the voter's segment, which is full. One step may not be enough: all of them may
+ * go to one half. */
 static int make_room(struct electorate *electorate, struct segment *segment, struct hash voter)
 {
     OWNER_ASSERT(&electorate->owner);
@@ -264,7 +290,7 @@ static int make_room(struct electorate *electorate, struct segment *segment, str
     return segment_split(electorate, segment, voter);
 }
 
-/* The least depth at which so many entries fill the segments to at most five eighths. Segments
+/* The least depth at which so many voters fill the segments to at most five eighths. Segments
  * split at three quarters, and chance does not fill one of thousands by so much more than the
  * others. */
 static unsigned depth_for(size_t expected)
@@ -322,42 +348,50 @@ void electorate_free(struct electorate *electorate)
 
 void electorate_prefetch(const struct electorate *electorate, struct hash voter)
 {
-    const struct segment *segment = electorate->directory[directory_index(electorate, voter)];
     /* This assumes a segment of the usual size: reading its size would be another cache miss. */
-    __builtin_prefetch(&segment->entries[voter.low & (SEGMENT_SLOTS - 1)]);
+    __builtin_prefetch(&segment_of(electorate, voter)->slots[voter.low & (SEGMENT_SLOTS - 1)]);
 }
 
 struct vote electorate_find(const struct electorate *electorate, struct hash voter)
 {
-    struct segment *segment = electorate->directory[directory_index(electorate, voter)];
-    return entry_vote(segment_slot(segment, voter.high, voter.low));
+    return slot_vote(segment_slot(segment_of(electorate, voter), voter.high, voter.low));
 }
 
 /* Records the vote of a voter who is not in the table yet. */
 static int insert(struct electorate *electorate, struct hash voter, struct vote vote)
 {
-    struct segment *segment = electorate->directory[directory_index(electorate, voter)];
+    struct segment *segment = segment_of(electorate, voter);
     while (segment_is_full(segment)) {
         if (make_room(electorate, segment, voter) != 0)
             return -1;
-        segment = electorate->directory[directory_index(electorate, voter)];
+        segment = segment_of(electorate, voter);
     }
-    const struct entry entry = entry_make(voter, vote);
-    segment_insert(segment, &entry);
+    const struct slot slot = slot_make(voter, vote);
+    segment_insert(segment, &slot);
     electorate->count++;
     return 0;
+}
+
+static void forget(struct electorate *electorate, struct segment *segment, struct slot *slot)
+{
+    segment_remove(segment, slot);
+    electorate->count--;
 }
 
 int electorate_set(struct electorate *electorate, struct hash voter, struct vote vote,
                    struct vote *before)
 {
-    struct segment *segment = electorate->directory[directory_index(electorate, voter)];
-    struct entry *entry = segment_slot(segment, voter.high, voter.low);
-    struct vote old = entry_vote(entry);
-    if (!slot_is_empty(entry))
-        *entry = entry_make(voter, vote.seq != 0 ? vote : (struct vote){.choice = FORGOTTEN});
-    else if (vote.seq != 0 && insert(electorate, voter, vote) != 0)
-        return -1;
+    struct segment *segment = segment_of(electorate, voter);
+    struct slot *slot = segment_slot(segment, voter.high, voter.low);
+    const struct vote old = slot_vote(slot);
+    if (old.seq == 0 && vote.seq != 0) {
+        if (insert(electorate, voter, vote) != 0)
+            return -1;
+    } else if (vote.seq != 0) {
+        *slot = slot_make(voter, vote);
+    } else if (old.seq != 0) {
+        forget(electorate, segment, slot);
+    }
     if (before != NULL)
         *before = old;
     return 0;

@@ -5,30 +5,36 @@
  * share them has a probability of 4 in 10^9.
  *
  * It grows in steps: extendible hashing. A directory of 2^n pointers is indexed by the hash's top n
- * bits; each points to a segment, an open-addressing table of 4,096 entries. A full segment is
- * split in two by the next bit, which moves a few thousand entries (tens of microseconds); the
- * directory doubles by copying pointers. So no insert ever waits for the whole table. 24 bytes an
- * entry. */
+ * bits; each points to a segment, an open-addressing table of 4,096 slots. A full segment is
+ * split in two by the next bit, which moves a few thousand votes (tens of microseconds); the
+ * directory doubles by copying pointers. So no insert ever waits for the whole table. 24 bytes a
+ * slot. */
 #ifndef TALLYCAST_ELECTORATE_H
 #define TALLYCAST_ELECTORATE_H
 
 #include "base/hash.h"
+#include "proto/entry.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* The ballot of a voter that counts. seq 0 stands for none. */
+enum { VOTE_PROOF_BITS = 48 };
+#define VOTE_PROOF_MAX ((UINT64_C(1) << VOTE_PROOF_BITS) - 1)
+
+/* The ballot of a voter that counts. seq 0 stands for none; then the rest is 0, too. */
 struct vote {
-    uint64_t seq : 48;
-    uint64_t choice : 16;
-    uint64_t proof : 48; /* tells who cast it, where others may claim the same voter; 0: nobody */
+    uint64_t seq : 40;
+    uint64_t value : 24;
+    uint64_t proof : VOTE_PROOF_BITS; /* tells who cast it, where others may claim the same voter;
+                                         0: nobody */
 };
 
-static inline struct vote vote_make(uint64_t seq, unsigned choice, uint64_t proof)
+static inline struct vote vote_make(uint64_t seq, uint32_t value, uint64_t proof)
 {
-    return (struct vote){
-        .seq = seq & 0xffffffffffffu, .choice = choice & 0xffffu, .proof = proof & 0xffffffffffffu};
+    return (struct vote){.seq = seq & ENTRY_SEQ_MAX,
+                         .value = value & ENTRY_VALUE_MAX,
+                         .proof = proof & VOTE_PROOF_MAX};
 }
 
 struct electorate;
@@ -53,7 +59,7 @@ struct vote electorate_find(const struct electorate *electorate, struct hash vot
 int electorate_set(struct electorate *electorate, struct hash voter, struct vote vote,
                    struct vote *before) __attribute__((warn_unused_result));
 
-/* Entries in use, including forgotten ones. */
+/* How many voters have a ballot. */
 size_t electorate_count(const struct electorate *electorate);
 
 #endif

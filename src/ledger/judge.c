@@ -2,11 +2,13 @@
  * drafts are copies of the polls' snapshots that nobody sees before they are durable, and a journal
  * notes each changed entry of the electorate, so that commit_batch can take it back.
  *
- * Fails: if memory is short, the one request is refused with LIMIT. */
+ * Fails: if memory is short, the one request is refused with LIMIT; so is each that would need an
+ * entry beyond ENTRY_SEQ_MAX. */
 #include "ledger/judge.h"
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "ledger/apply.h"
 #include "ledger/state.h"
 #include "trace/journey.h"
 
@@ -23,9 +25,18 @@ static const struct snapshot *poll_now(const struct ledger *ledger, uint32_t pol
     return draft ? draft : tally_peek(ledger->tally, poll);
 }
 
-/* A snapshot of the poll that this batch may change; NULL if memory is short. */
+/* Whether the numbers of entries are used up. */
+static bool is_full(const struct ledger *ledger)
+{
+    return ledger->next_seq > ENTRY_SEQ_MAX;
+}
+
+/* A snapshot of the poll that this batch may change by one more entry; NULL if there is no room for
+ * that entry, or memory is short. */
 static struct snapshot *draft_snapshot(struct ledger *ledger, uint32_t poll)
 {
+    if (is_full(ledger))
+        return NULL;
     struct draft *draft = batch_draft(&ledger->batch, poll);
     if (!draft->snapshot)
         draft->snapshot = snapshot_copy(tally_peek(ledger->tally, poll));
@@ -44,6 +55,14 @@ static struct verdict refused(enum error error, uint64_t rests_on)
 static struct verdict refused_untold(uint64_t rests_on)
 {
     return (struct verdict){.error = ERR_ALREADY_VOTED, .rests_on = rests_on};
+}
+
+/* A limit was reached, perhaps only by this batch's entries, which may be undone. */
+static struct verdict refused_by_limit(const struct ledger *ledger)
+{
+    const struct batch *batch = &ledger->batch;
+    return (struct verdict){.error = ERR_LIMIT,
+                            .rests_on = batch_has_entries(batch) ? batch->first_seq : 0};
 }
 
 static struct verdict repeated(uint64_t seq)
@@ -68,37 +87,41 @@ uint64_t judge_proof(const struct poll *poll, bool has_key, const struct hash *k
 {
     bool claimable = poll_setting(poll, SETTING_VOTERS) == VOTERS_NAMED &&
                      poll_setting(poll, SETTING_BALLOTS) != BALLOTS_UNLIMITED;
-    return claimable && has_key ? (key->low | 1) & 0xffffffffffffu : 0;
+    return claimable && has_key ? (key->low | 1) & VOTE_PROOF_MAX : 0;
 }
 
-void judge_count(struct snapshot *snapshot, struct vote before, unsigned choice, uint64_t seq)
+/* The batch's next entry, still without what its kind has. */
+static struct entry *record(struct ledger *ledger, enum entry_kind kind, uint32_t poll)
 {
-    if (before.seq)
-        snapshot->counts[before.choice]--;
-    else
-        snapshot->ballots++;
-    snapshot->counts[choice]++;
-    snapshot->seq = seq;
+    INVARIANT(!is_full(ledger));
+    struct entry *entry = &ledger->batch.entries[ledger->batch.entry_count++];
+    entry->seq = ledger->next_seq++;
+    entry->time_ns = ledger->batch.time_ns;
+    entry->poll = poll;
+    entry->kind = kind;
+    return entry;
 }
 
-static void record_ballot(struct ledger *ledger, const struct request *request, uint64_t seq)
+static void record_ballot(struct ledger *ledger, const struct request *request)
 {
-    const struct request_text *name = request->detail;
-    ledger->batch.ballots[ledger->batch.ballot_count++] = (struct store_ballot){
-        .seq = seq,
-        .poll = request->poll,
-        .choice = request->choice,
+    const struct request_voter *named = request->detail;
+    struct entry_ballot *ballot = &record(ledger, ENTRY_BALLOT, request->poll)->ballot;
+    *ballot = (struct entry_ballot){
+        .value = request->value,
+        .weight = 1,
         .has_key = request->key_kind == REQUEST_KEY_ID,
         .voter = request->voter,
         .key = request->key,
-        .voter_name = name ? name->bytes : NULL,
-        .voter_name_len = name ? name->len : 0,
     };
+    if (named) {
+        ballot->name = named->name;
+        ballot->spelling = named->spelling;
+    }
 }
 
-/* Sets an entry of the electorate, to be undone with the batch. Returns 0, or -1 if memory is
+/* Sets a vote in the electorate, to be undone with the batch. Returns 0, or -1 if memory is
  * short. */
-static int set_entry(struct ledger *ledger, struct hash hash, struct vote vote)
+static int set_vote(struct ledger *ledger, struct hash hash, struct vote vote)
 {
     struct undo undo = {.voter = hash};
     if (electorate_set(ledger->electorate, hash, vote, &undo.before) != 0)
@@ -121,7 +144,7 @@ static struct verdict judge_ballot(struct ledger *ledger, const struct request *
         before = electorate_find(ledger->electorate, identity);
     bool own = before.proof == proof;
 
-    if (before.seq && own && before.choice == request->choice)
+    if (before.seq && own && before.value == request->value)
         return repeated(before.seq);
     if (!now->open)
         return refused(ERR_POLL_CLOSED, now->state_seq);
@@ -131,12 +154,11 @@ static struct verdict judge_ballot(struct ledger *ledger, const struct request *
         return refused(ERR_ALREADY_VOTED, before.seq);
 
     struct snapshot *draft = draft_snapshot(ledger, request->poll);
-    struct vote vote = vote_make(ledger->next_seq, request->choice, proof);
-    if (!draft || (identified && set_entry(ledger, identity, vote) != 0))
-        return refused(ERR_LIMIT, 0);
-    judge_count(draft, before, request->choice, vote.seq);
-    record_ballot(ledger, request, vote.seq);
-    ledger->next_seq++;
+    struct vote vote = vote_make(ledger->next_seq, request->value, proof);
+    if (!draft || (identified && set_vote(ledger, identity, vote) != 0))
+        return refused_by_limit(ledger);
+    apply_ballot(draft, before, vote);
+    record_ballot(ledger, request);
     struct verdict verdict = accepted(vote.seq);
     verdict.first = identified && before.seq == 0;
     return verdict;
@@ -147,15 +169,7 @@ static struct verdict judge_ballot(struct ledger *ledger, const struct request *
 static struct verdict judge_lookup(const struct ledger *ledger, const struct request *request)
 {
     struct vote vote = electorate_find(ledger->electorate, request->voter);
-    return (struct verdict){.number = vote.seq, .choice = vote.choice, .rests_on = vote.seq};
-}
-
-static struct store_event *record_event(struct ledger *ledger, enum store_event_kind kind,
-                                        const struct poll *poll)
-{
-    struct store_event *event = &ledger->batch.events[ledger->batch.event_count++];
-    *event = (struct store_event){.seq = ledger->next_seq++, .kind = kind, .poll = poll};
-    return event;
+    return (struct verdict){.number = vote.seq, .value = vote.value, .rests_on = vote.seq};
 }
 
 /* The poll of that name, durable or of this batch; NULL if there is none. */
@@ -176,18 +190,20 @@ static struct verdict judge_create(struct ledger *ledger, struct request *reques
         return refused(ERR_POLL_EXISTS,
                        existing->id > ledger->directory.count ? ledger->batch.first_seq : 0);
     uint32_t id = ledger->directory.count + ledger->batch.created_count + 1;
-    if (id > POLLS_MAX) /* perhaps only by this batch's polls, which may be undone */
-        return refused(ERR_LIMIT, ledger->batch.created_count > 0 ? ledger->batch.first_seq : 0);
     poll->id = id;
-    struct snapshot *snapshot = snapshot_new(poll);
+    struct snapshot *snapshot = id <= POLLS_MAX && !is_full(ledger) ? snapshot_new(poll) : NULL;
     if (!snapshot)
-        return refused(ERR_LIMIT, 0);
+        return refused_by_limit(ledger);
     request->detail = NULL;
     ledger->batch.created[ledger->batch.created_count++] = poll;
-    uint64_t seq = record_event(ledger, STORE_CREATE, poll)->seq;
-    snapshot->seq = snapshot->state_seq = seq;
+    struct entry *entry = record(ledger, ENTRY_CREATE, id);
+    entry->create = (struct entry_create){.name = &poll->name,
+                                          .settings = &poll->settings,
+                                          .choices = poll->choices,
+                                          .choice_count = poll->choice_count};
+    apply_state(snapshot, snapshot->open, entry->seq);
     batch_draft(&ledger->batch, id)->snapshot = snapshot;
-    return accepted(seq);
+    return accepted(entry->seq);
 }
 
 static struct verdict judge_state(struct ledger *ledger, const struct request *request, bool open)
@@ -197,28 +213,27 @@ static struct verdict judge_state(struct ledger *ledger, const struct request *r
         return repeated(now->state_seq);
     struct snapshot *draft = draft_snapshot(ledger, request->poll);
     if (!draft)
-        return refused(ERR_LIMIT, 0);
-    draft->open = open;
-    draft->opened |= open;
-    draft->seq = draft->state_seq =
-        record_event(ledger, open ? STORE_OPEN : STORE_CLOSE, draft->poll)->seq;
-    return accepted(draft->seq);
+        return refused_by_limit(ledger);
+    struct entry *entry = record(ledger, open ? ENTRY_OPEN : ENTRY_CLOSE, request->poll);
+    apply_state(draft, open, entry->seq);
+    return accepted(entry->seq);
 }
 
 /* TITLE and LABEL: an entry, but no change of the tally. */
 static struct verdict judge_text(struct ledger *ledger, const struct request *request,
-                                 enum store_event_kind kind)
+                                 enum entry_kind kind)
 {
     const struct request_text *text = request->detail;
-    unsigned index = kind == STORE_LABEL ? 1u + request->choice : 0;
+    const struct entry_text changed = {
+        .choice = kind == ENTRY_LABEL ? request->choice : 0,
+        .text = {text->bytes, text->len},
+    };
     struct snapshot *draft = draft_snapshot(ledger, request->poll);
-    if (!draft || snapshot_set_text(draft, index, text->bytes, text->len, ledger->next_seq) != 0)
-        return refused(ERR_LIMIT, 0);
-    struct store_event *event = record_event(ledger, kind, draft->poll);
-    event->choice = request->choice;
-    event->text = text->bytes;
-    event->text_len = text->len;
-    return accepted(event->seq);
+    if (!draft || apply_text(draft, kind, &changed, ledger->next_seq) != 0)
+        return refused_by_limit(ledger);
+    struct entry *entry = record(ledger, kind, request->poll);
+    entry->text = changed;
+    return accepted(entry->seq);
 }
 
 static struct verdict judge(struct ledger *ledger, struct request *request)
@@ -231,9 +246,9 @@ static struct verdict judge(struct ledger *ledger, struct request *request)
     case REQUEST_CREATE:
         return judge_create(ledger, request);
     case REQUEST_TITLE:
-        return judge_text(ledger, request, STORE_TITLE);
+        return judge_text(ledger, request, ENTRY_TITLE);
     case REQUEST_LABEL:
-        return judge_text(ledger, request, STORE_LABEL);
+        return judge_text(ledger, request, ENTRY_LABEL);
     case REQUEST_OPEN:
         return judge_state(ledger, request, true);
     case REQUEST_CLOSE:
@@ -268,6 +283,7 @@ void judge_batch(struct ledger *ledger)
 {
     OWNER_ASSERT(&ledger->owner);
     ledger->batch.first_seq = ledger->next_seq;
+    ledger->batch.time_ns = clock_real_ns();
     for (size_t i = 0; i < ledger->batch.request_count; i++) {
         if (i + PREFETCH_AHEAD < ledger->batch.request_count)
             prefetch(ledger, &ledger->batch.requests[i + PREFETCH_AHEAD]);

@@ -2,9 +2,8 @@
 #ifndef TALLYCAST_JUDGE_H
 #define TALLYCAST_JUDGE_H
 
-#include "ledger/electorate.h"
+#include "base/hash.h"
 #include "poll/poll.h"
-#include "tally/tally.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,9 +20,5 @@ bool judge_identity(const struct poll *poll, const struct hash *voter, bool has_
 /* What tells, in a poll where others may claim the same voter, who cast a ballot: a part of its
  * key. 0 in other polls, and for a ballot without a key. Any thread. */
 uint64_t judge_proof(const struct poll *poll, bool has_key, const struct hash *key);
-
-/* Counts a ballot in place of the voter's earlier one, if there was one (before.seq is not 0).
- * Called by the snapshot's owner. */
-void judge_count(struct snapshot *snapshot, struct vote before, unsigned choice, uint64_t seq);
 
 #endif

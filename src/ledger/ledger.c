@@ -53,7 +53,7 @@ static void answer_batch(struct ledger *ledger)
                      (struct answer){.to = ledger->batch.requests[i].from,
                                      .number = verdict->number,
                                      .error = verdict->error,
-                                     .choice = verdict->choice,
+                                     .value = verdict->value & ENTRY_VALUE_MAX,
                                      .duplicate = verdict->duplicate,
                                      .first = verdict->first,
                                      .journey = journey_number(ledger->batch.requests[i].journey)});
@@ -189,6 +189,14 @@ static void *ledger_run(void *context)
 
 /* ---- life ---- */
 
+/* No more voters than the database has room for: each takes a hash there. */
+static size_t estimate_voters(const struct store *store)
+{
+    uint64_t room = (store_database_bytes(store) + store_pending_bytes(store)) / HASH_BYTES;
+    uint64_t voters = store_voter_estimate(store);
+    return voters < room ? voters : room;
+}
+
 struct ledger *ledger_new(struct store *store, struct tally *tally, const struct voter_key *key,
                           struct ports *ports, char why[STORE_WHY_MAX])
 {
@@ -202,7 +210,7 @@ struct ledger *ledger_new(struct store *store, struct tally *tally, const struct
     ledger->tally = tally;
     ledger->key = key;
     ledger->ports = ports;
-    ledger->electorate = electorate_new(store_voter_estimate(store));
+    ledger->electorate = electorate_new(estimate_voters(store));
     if (batch_init(&ledger->batch) != 0 || !ledger->electorate) {
         snprintf(why, STORE_WHY_MAX, "out of memory");
         goto fail;
@@ -306,6 +314,8 @@ const char *ledger_health(const struct ledger *ledger)
     const char *ailment = atomic_load_explicit(&ledger->ailment, memory_order_relaxed);
     if (ailment)
         return ailment;
+    if (counter_get(&stats->seq) >= ENTRY_SEQ_MAX)
+        return "the ledger is full: the numbers of its entries are used up";
     return atomic_load_explicit(&stats->refusing, memory_order_relaxed) &&
                    clock_monotonic_ns() - counter_get(&stats->refused_ns) < LEDGER_DOUBT_NS
                ? "the database refuses entries"

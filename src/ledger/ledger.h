@@ -62,7 +62,7 @@ const struct ledger_stats *ledger_stats(const struct ledger *ledger);
  * as static text for people. After a batch was refused for want of storage, it says so for
  * LEDGER_DOUBT_NS, unless one was recorded since. Not for longer: a client that waits for this
  * before it sends ballots would wait for ever. If the store says that it is not well, it says so
- * until that ends. */
+ * until that ends. A full ledger (ENTRY_SEQ_MAX) says so for good. */
 const char *ledger_health(const struct ledger *ledger);
 
 /* Any thread: whether ledger_health is NULL. */

@@ -4,6 +4,7 @@
 
 #include "base/conn_ref.h"
 #include "base/hash.h"
+#include "proto/span.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,6 +33,17 @@ struct request_text {
 /* A copy of `len` bytes. NULL if memory is short. Freed by free(). Any thread. */
 struct request_text *request_text_new(const char *bytes, size_t len);
 
+/* A voter whose name is recorded: folded, and as it was written if that differs. One block of
+ * memory. */
+struct request_voter {
+    struct span name;
+    struct span spelling; /* at is NULL if it is the name */
+    char bytes[];         /* of both */
+};
+
+/* A copy of a voter's names. NULL if memory is short. Freed by free(). Any thread. */
+struct request_voter *request_voter_new(struct span name, struct span spelling);
+
 /* The kinds of a ballot's key. In polls with ballots=unlimited it is the ballot's identity. In
  * others it is a proof: a repeated ballot is answered as a repeat only if both have the same key,
  * or neither has one. */
@@ -52,18 +64,22 @@ struct request {
         uint32_t poll;
         int32_t file; /* owned: BACKUP's file, open and empty, if it has no path */
     };
-    uint16_t choice;  /* from 0 */
-    uint8_t kind;     /* enum request_kind */
-    uint8_t key_kind; /* enum request_key */
-    struct hash voter;
+    uint32_t value : 24; /* of a BALLOT; what it means, count/ says */
+    enum request_kind kind : 4;
+    enum request_key key_kind : 4;
+    union {
+        struct hash voter;
+        uint16_t choice; /* LABEL: from 0 */
+    };
     union {
         struct hash key;
         uint64_t after; /* of REQUEST_KEY_AFTER */
     };
-    void *detail; /* owned by the request, freed by the ledger. BALLOT: a struct request_text with
-                     the voter's name where the poll records names, or NULL */
+    void *detail; /* owned by the request, freed by the ledger. BALLOT: a struct request_voter where
+                     the poll records names, or NULL */
     struct journey *journey; /* of a sampled ballot, or NULL; the ledger's until it answers */
 };
+_Static_assert(sizeof(struct request) == 64, "a request is a cache line");
 
 /* One slot of the ring back. */
 struct answer {
@@ -71,11 +87,12 @@ struct answer {
     uint64_t number; /* the sequence (of the entry, or of the earlier ballot; 0 if a LOOKUP found
                         none); BACKUP: bytes, or the errno that explains the failure, 0 if none
                         does */
-    int16_t error;   /* 0, or an enum error */
-    uint16_t choice; /* LOOKUP: the ballot's choice, from 0 */
-    bool duplicate;
-    bool first;       /* a ballot was accepted, and its voter had none in the poll before */
+    uint32_t value : 24; /* LOOKUP: the ballot's */
+    bool duplicate : 1;
+    bool first : 1;   /* a ballot was accepted, and its voter had none in the poll before */
+    int16_t error;    /* 0, or an enum error */
     uint16_t journey; /* the number of the request's; 0 for none */
 };
+_Static_assert(sizeof(struct answer) == 24, "an answer is 24 bytes");
 
 #endif

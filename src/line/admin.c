@@ -84,7 +84,7 @@ static int change_state(struct session *session, const struct command *command,
     const struct poll *poll = commands_find_poll(session, command);
     if (!poll)
         return ERR_NO_SUCH_POLL;
-    return ask(session, command, &(struct request){.kind = (uint8_t)kind, .poll = poll->id});
+    return ask(session, command, &(struct request){.kind = kind, .poll = poll->id});
 }
 
 int execute_open(struct session *session, const struct command *command, const char **why)

@@ -4,7 +4,9 @@
  * refused with LIMIT. */
 #include "serve/ballot.h"
 
+#include "count/count.h"
 #include "poll/voter.h"
+#include "proto/entry.h"
 
 /* Whether a poll knows its voters by more than the names that they give. */
 static bool is_known(const struct poll *poll)
@@ -14,7 +16,8 @@ static bool is_known(const struct poll *poll)
 
 /* The key of a ballot: its id=, or else its claimant, so that nobody is told of a ballot that
  * somebody else has cast under the same name. */
-static uint8_t find_key(const struct server *server, const struct ballot *ballot, struct hash *key)
+static enum request_key find_key(const struct server *server, const struct ballot *ballot,
+                                 struct hash *key)
 {
     const struct poll *poll = ballot->poll;
     bool named = poll_setting(poll, SETTING_VOTERS) == VOTERS_NAMED;
@@ -39,9 +42,9 @@ int ballot_send(struct client *client, const struct ballot *ballot, const char *
     int error = identity_find(poll, ballot->claim, &voter, why);
     if (error != 0)
         return error;
-    struct request_text *name = NULL;
+    struct request_voter *named = NULL;
     if (poll_setting(poll, SETTING_RECORD) == RECORD_NAME &&
-        !(name = request_text_new(voter.shown.at, voter.shown.len)))
+        !(named = request_voter_new(voter.words, voter.shown)))
         return ERR_LIMIT;
 
     const struct voter_key *key = &worker->server->key;
@@ -49,10 +52,10 @@ int ballot_send(struct client *client, const struct ballot *ballot, const char *
     *request = (struct request){
         .from = client->conn.ref,
         .poll = poll->id,
-        .choice = (uint16_t)ballot->choice,
+        .value = count_value(poll, ballot->choice) & ENTRY_VALUE_MAX,
         .kind = REQUEST_BALLOT,
         .voter = voter_hash(key, VOTER_HASH_VOTER, poll->id, voter.words.at, voter.words.len),
-        .detail = name,
+        .detail = named,
     };
     if (ballot->has_after && is_known(poll) &&
         poll_setting(poll, SETTING_BALLOTS) == BALLOTS_CHANGEABLE) {

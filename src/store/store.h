@@ -9,7 +9,7 @@
 
 #include "base/hash.h"
 #include "base/owner.h"
-#include "poll/poll.h"
+#include "proto/entry.h"
 #include "proto/error.h"
 
 #include <limits.h>
@@ -21,39 +21,7 @@
 /* Room for one line that tells a person what is wrong, and where. */
 enum { STORE_WHY_MAX = PATH_MAX + 512 };
 
-#define STORE_SEQ_MAX ((INT64_C(1) << 48) - 1) /* the electorate keeps 48 bits of a sequence */
-
 /* ---- what is recorded ---- */
-
-enum store_event_kind {
-    STORE_CREATE, /* `choice` is unused, `text` the poll's first state; the poll comes with it */
-    STORE_OPEN,
-    STORE_CLOSE,
-    STORE_TITLE,
-    STORE_LABEL, /* of choice `choice`, from 0 */
-};
-
-/* An administrator's act. Nothing is owned. */
-struct store_event {
-    uint64_t seq;
-    enum store_event_kind kind;
-    const struct poll *poll;
-    unsigned choice;
-    const char *text; /* not NUL-terminated; TITLE and LABEL */
-    size_t text_len;
-};
-
-/* A ballot. Nothing is owned. */
-struct store_ballot {
-    uint64_t seq;
-    uint32_t poll;
-    uint16_t choice; /* from 0 */
-    bool has_key;
-    struct hash voter;      /* if name is NULL */
-    struct hash key;        /* of its id=, if has_key */
-    const char *voter_name; /* if the poll records names; NULL otherwise */
-    size_t voter_name_len;
-};
 
 /* The line of a poll's tally as it will be shown, without its LF. */
 struct store_tally {
@@ -62,26 +30,21 @@ struct store_tally {
     size_t len;
 };
 
-/* The contents of one transaction, recorded all or not at all. Each array is in the order of its
- * sequences. */
+/* The contents of one transaction, recorded all or not at all. The entries are in the order of
+ * their sequences, and go on from those that are there. */
 struct store_batch {
-    uint64_t time_ns; /* since 1970 */
-    const struct store_event *events;
-    size_t event_count;
-    const struct store_ballot *ballots;
-    size_t ballot_count;
+    const struct entry *entries;
+    size_t entry_count;
     const struct store_tally *tallies;
     size_t tally_count;
 };
 
-/* Takes what a store holds. Each function returns 0, or -1 with `why` filled for an impossible
- * entry. Polls come first, in the order of their ids (the visitor owns each), then events, ballots
- * and tallies, each in the order of their sequences. Spans are valid during the call. */
+/* Takes what a store holds: the entries in the order of their sequences, then the tallies in the
+ * order of their polls. Each function returns 0, or -1 with `why` filled for what can't be. What an
+ * entry points to is valid during the call. */
 struct store_visitor {
     void *context;
-    int (*poll)(void *context, struct poll *poll, char why[STORE_WHY_MAX]);
-    int (*event)(void *context, const struct store_event *event, char why[STORE_WHY_MAX]);
-    int (*ballot)(void *context, const struct store_ballot *ballot, char why[STORE_WHY_MAX]);
+    int (*entry)(void *context, const struct entry *entry, char why[STORE_WHY_MAX]);
     int (*tally)(void *context, const struct store_tally *tally, char why[STORE_WHY_MAX]);
 };
 
@@ -171,7 +134,7 @@ int store_set_key_check(struct store *store, struct hash check, char why[STORE_W
     __attribute__((warn_unused_result));
 
 /* How many voters have a ballot that counts, by the tallies that were last shown: a hint for sizing
- * tables. Polls that count every ballot are left out. */
+ * tables, which nobody has checked. Polls that count every ballot are left out. */
 uint64_t store_voter_estimate(const struct store *store);
 
 /* Reads everything. Returns 0, or -1 with `why` filled. */

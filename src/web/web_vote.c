@@ -2,6 +2,7 @@
  * thread. */
 #include "web/web_vote.h"
 
+#include "count/count.h"
 #include "poll/poll.h"
 #include "json/json_write.h"
 #include "proto/http_value.h"
@@ -144,7 +145,7 @@ static void take_vote(struct web_session *session, const struct answer *answer)
 
 /* Replies with the reader's ballot, or that there is none; so also to a browser without this
  * server's cookie. */
-static void tell_own(struct web_session *session, uint64_t seq, unsigned choice)
+static void tell_own(struct web_session *session, uint64_t seq, uint32_t value)
 {
     struct buffer body = {0};
     struct json_writer json = json_write_begin(&body);
@@ -157,7 +158,7 @@ static void tell_own(struct web_session *session, uint64_t seq, unsigned choice)
     json_write_number(&json, seq);
     json_write_name(&json, "choice");
     if (seq > 0)
-        json_write_string(&json, session->poll->choices[choice].text);
+        json_write_string(&json, session->poll->choices[count_choice(session->poll, value)].text);
     else
         json_write_null(&json);
     json_write_close(&json, '}');
@@ -189,7 +190,8 @@ void web_take_answer(struct web_session *session, const struct answer *answer)
         return;
     case WEB_ASKS_PAGE: /* without the answer, the page is as for a reader without a ballot */
         if (answer->error == 0 && answer->number > 0)
-            web_show_poll(session, 200, answer->choice, answer->number);
+            web_show_poll(session, 200, (int)count_choice(session->poll, answer->value),
+                          answer->number);
         else
             web_show_poll(session, 200, -1, 0);
         return;
@@ -197,7 +199,7 @@ void web_take_answer(struct web_session *session, const struct answer *answer)
         if (answer->error)
             web_refuse(session, (enum error)answer->error, 0, NULL);
         else
-            tell_own(session, answer->number, answer->choice);
+            tell_own(session, answer->number, answer->value);
         return;
     }
 }

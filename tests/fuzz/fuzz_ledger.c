@@ -2,7 +2,9 @@
 #include "tests/fuzz/fuzz_ledger.h"
 
 #include "tests/fuzz/fuzz_kernel.h"
+#include "count/count.h"
 #include "proto/command.h"
+#include "proto/entry.h"
 #include "trace/journey.h"
 
 #include <stdlib.h>
@@ -31,7 +33,7 @@ static struct port {
 /* What it remembers of a poll's last ballot, to know a repeat and a second choice. */
 struct last_ballot {
     struct hash voter;
-    uint16_t choice;
+    uint32_t value;
     uint64_t seq;
 };
 
@@ -125,9 +127,9 @@ static struct answer cast(const struct request *request)
 {
     const struct poll *poll = poll_of(request->poll);
     struct last_ballot *last = &last_ballots[poll->id - 1];
-    REQUIRE(request->choice < poll->choice_count);
+    REQUIRE(count_has_value(poll, request->value));
     if (last->seq > 0 && same_hash(last->voter, request->voter)) {
-        if (last->choice == request->choice)
+        if (last->value == request->value)
             return (struct answer){.number = last->seq, .duplicate = true};
         if (poll_setting(poll, SETTING_BALLOTS) == BALLOTS_ONCE ||
             (request->key_kind == REQUEST_KEY_AFTER && last->seq > request->after))
@@ -136,10 +138,10 @@ static struct answer cast(const struct request *request)
     if (!tally_peek(tally, poll->id)->open)
         return (struct answer){.error = ERR_POLL_CLOSED};
     struct snapshot *snapshot = changed(poll->id);
-    snapshot->counts[request->choice]++;
+    count_ballot(poll, snapshot->counts, 0, request->value);
     snapshot->ballots++;
     show(snapshot);
-    *last = (struct last_ballot){request->voter, request->choice, last_seq};
+    *last = (struct last_ballot){request->voter, request->value, last_seq};
     return (struct answer){.number = last_seq};
 }
 
@@ -148,7 +150,7 @@ static struct answer look_up(const struct request *request)
     const struct last_ballot *last = &last_ballots[request->poll - 1];
     if (last->seq == 0 || !same_hash(last->voter, request->voter))
         return (struct answer){0};
-    return (struct answer){.number = last->seq, .choice = (uint16_t)last->choice};
+    return (struct answer){.number = last->seq, .value = last->value & ENTRY_VALUE_MAX};
 }
 
 static struct answer judge(struct request *request)

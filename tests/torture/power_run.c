@@ -268,6 +268,16 @@ static struct cast draw_cast(struct session *session)
     return draw_ballot(session);
 }
 
+static struct request_voter *make_voter(const struct cast *cast)
+{
+    char text[PATH_MAX];
+    power_name(text, 'v', cast->voter);
+    const struct span name = {text, strlen(text)};
+    struct request_voter *voter = request_voter_new(name, name);
+    INVARIANT(voter);
+    return voter;
+}
+
 static void *detail(const struct cast *cast, const char *directory, uint32_t number)
 {
     char text[PATH_MAX];
@@ -278,7 +288,7 @@ static void *detail(const struct cast *cast, const char *directory, uint32_t num
     else if (cast->kind == REQUEST_TITLE)
         snprintf(text, sizeof text, "title %u", number);
     else if (cast->kind == REQUEST_BALLOT && power_polls[cast->poll - 1].record == RECORD_NAME)
-        power_name(text, 'v', cast->voter);
+        return make_voter(cast);
     else
         return NULL;
     void *made = request_text_new(text, strlen(text));
@@ -298,7 +308,7 @@ static void ask(struct session *session, struct cast cast)
     *request = (struct request){.from = {.slot = number},
                                 .kind = cast.kind,
                                 .poll = cast.poll,
-                                .choice = cast.choice,
+                                .value = cast.choice + 1u,
                                 .key_kind = cast.key > 0 ? REQUEST_KEY_ID : REQUEST_KEY_NONE,
                                 .detail = detail(&cast, session->plan->directory, number)};
     if (cast.kind != REQUEST_BALLOT)

@@ -6,6 +6,7 @@
 #include "base/counters.h"
 #include "ledger/ports.h"
 #include "ledger/state.h"
+#include "ledger/state.h"
 #include "store/database.h"
 #include "store/sqlite/sqlite.h"
 #include "store/sqlite/sqlite_pragmas.h"
@@ -220,7 +221,7 @@ static struct request create(const char *line)
 static struct request ballot(uint32_t poll, uint16_t choice, uint64_t voter)
 {
     return (struct request){
-        .kind = REQUEST_BALLOT, .poll = poll, .choice = choice, .voter = {voter, ~voter}};
+        .kind = REQUEST_BALLOT, .poll = poll, .value = choice + 1u, .voter = {voter, ~voter}};
 }
 
 static struct request keyed(uint32_t poll, uint16_t choice, uint64_t voter, uint64_t id)
@@ -231,10 +232,20 @@ static struct request keyed(uint32_t poll, uint16_t choice, uint64_t voter, uint
     return request;
 }
 
+/* In a poll that records names. */
+static struct request named(uint32_t poll, uint16_t choice, const char *name, const char *spelling)
+{
+    struct request request = ballot(poll, choice, 0);
+    request.voter = voter_hash(&key, VOTER_HASH_VOTER, poll, name, strlen(name));
+    request.detail = request_voter_new((struct span){name, strlen(name)},
+                                       (struct span){spelling, strlen(spelling)});
+    return request;
+}
+
 static struct request text(enum request_kind kind, uint32_t poll, uint16_t choice,
                            const char *bytes)
 {
-    return (struct request){.kind = (uint8_t)kind,
+    return (struct request){.kind = kind,
                             .poll = poll,
                             .choice = choice,
                             .detail = request_text_new(bytes, strlen(bytes))};
@@ -242,7 +253,7 @@ static struct request text(enum request_kind kind, uint32_t poll, uint16_t choic
 
 static struct request state(enum request_kind kind, uint32_t poll)
 {
-    return (struct request){.kind = (uint8_t)kind, .poll = poll};
+    return (struct request){.kind = kind, .poll = poll};
 }
 
 static void assert_answer(struct answer answer, int error, uint64_t number, bool duplicate)
@@ -339,7 +350,7 @@ static struct request claimed(uint16_t choice, uint64_t voter, enum request_key 
 {
     struct request request = keyed(1, choice, voter, of);
     request.key = (struct hash){of << 32, of << 32}; /* no voter: those are small */
-    request.key_kind = (uint8_t)kind;
+    request.key_kind = kind;
     return request;
 }
 
@@ -651,24 +662,20 @@ END_TEST
 START_TEST(recorded_names_are_hashed_again)
 {
     ASSERT_ACCEPTED(create("CREATE p a b voters=named record=name ballots=once"), 1);
-    struct request request = text(REQUEST_BALLOT, 1, 1, "ann");
-    request.voter = voter_hash(&key, VOTER_HASH_VOTER, 1, "ann", 3);
-    ASSERT_ACCEPTED(request, 2);
+    ASSERT_ACCEPTED(named(1, 1, "ann", "Ann"), 2);
     restart();
-    struct request again = ballot(1, 1, 0);
-    again.voter = request.voter;
-    ASSERT_REPEATED(again, 2);
+    ASSERT_REPEATED(named(1, 1, "ann", "ANN"), 2);
 }
 END_TEST
 
-static void expect_ballot(uint32_t poll, uint64_t voter, uint64_t seq, unsigned choice)
+static void expect_ballot(uint32_t poll, uint64_t voter, uint64_t seq, uint32_t value)
 {
     struct request request = ballot(poll, 0, voter);
     request.kind = REQUEST_LOOKUP;
     struct answer answer = ask(request);
     ck_assert_int_eq(answer.error, 0);
     ck_assert_uint_eq(answer.number, seq);
-    ck_assert_uint_eq(answer.choice, choice);
+    ck_assert_uint_eq(answer.value, value);
 }
 
 /* It records nothing, counts nothing, and knows what was recorded before the last start. */
@@ -677,12 +684,12 @@ START_TEST(a_voters_ballot_is_looked_up)
     ASSERT_ACCEPTED(create("CREATE lunch pizza sushi"), 1);
     expect_ballot(1, 7, 0, 0);
     ASSERT_ACCEPTED(ballot(1, 1, 7), 2);
-    expect_ballot(1, 7, 2, 1);
+    expect_ballot(1, 7, 2, 2);
     expect_ballot(1, 8, 0, 0);
     restart();
-    expect_ballot(1, 7, 2, 1);
+    expect_ballot(1, 7, 2, 2);
     ASSERT_ACCEPTED(ballot(1, 0, 7), 3);
-    expect_ballot(1, 7, 3, 0);
+    expect_ballot(1, 7, 3, 1);
     ck_assert_uint_eq(counter_get(&ledger_stats(ledger)->accepted), 1);
     ck_assert_uint_eq(counter_get(&ledger_stats(ledger)->seq), 3);
 }
@@ -839,6 +846,63 @@ START_TEST(what_changes_nothing_is_not_committed)
     ASSERT_REPEATED(state(REQUEST_OPEN, 1), 1);
     ASSERT_REFUSED(create("CREATE p a b"), ERR_POLL_EXISTS);
     ck_assert_int_eq(commits, before);
+}
+END_TEST
+
+/* ---- the end of the numbers ---- */
+
+/* Restarts as if all entries but the last few had been recorded already. */
+static void use_up_sequences(unsigned left)
+{
+    ledger_stop(ledger);
+    ledger->next_seq = ENTRY_SEQ_MAX + 1 - left;
+    ledger->stopping = false;
+    ck_assert_int_eq(ledger_start(ledger), 0);
+}
+
+START_TEST(a_full_ledger_refuses_what_needs_an_entry)
+{
+    ASSERT_ACCEPTED(create("CREATE p a b"), 1);
+    ASSERT_ACCEPTED(create("CREATE q a b state=closed"), 2);
+    ASSERT_ACCEPTED(ballot(1, 0, 10), 3);
+    use_up_sequences(1);
+    ck_assert_ptr_null(ledger_health(ledger));
+    ASSERT_ACCEPTED(ballot(1, 1, 10), ENTRY_SEQ_MAX);
+    ck_assert_ptr_nonnull(strstr(ledger_health(ledger), "full"));
+    assert_shown(1, "p open 1099511627775 1 a=0 b=1");
+    int before = commits;
+    ASSERT_REPEATED(ballot(1, 1, 10), ENTRY_SEQ_MAX);
+    ASSERT_REPEATED(state(REQUEST_OPEN, 1), 1);
+    const struct request requests[] = {
+        ballot(1, 0, 10),       ballot(1, 0, 11),       state(REQUEST_CLOSE, 1),
+        state(REQUEST_OPEN, 2), create("CREATE r a b"), text(REQUEST_TITLE, 1, 0, "Title"),
+        ballot(1, 1, 10),
+    };
+    struct answer answers[UNIT_COUNT(requests)];
+    ask_batch(requests, answers, UNIT_COUNT(requests));
+    for (int i = 0; i < UNIT_COUNT(requests) - 1; i++)
+        assert_answer(answers[i], ERR_LIMIT, 0, false);
+    assert_answer(answers[UNIT_COUNT(requests) - 1], 0, ENTRY_SEQ_MAX, true);
+    ck_assert_int_eq(commits, before);
+    assert_shown(1, "p open 1099511627775 1 a=0 b=1");
+    assert_text(1, 0, "p");
+}
+END_TEST
+
+/* What finds no room beside an entry that is taken back may find it the next time. */
+START_TEST(a_refused_commit_leaves_room_for_entries)
+{
+    ASSERT_ACCEPTED(create("CREATE p a b"), 1);
+    use_up_sequences(1);
+    const struct request requests[] = {ballot(1, 0, 10), ballot(1, 0, 11)};
+    struct answer answers[2];
+    commits_to_refuse = 1;
+    ask_batch(requests, answers, 2);
+    ck_assert_int_eq(answers[0].error, ERR_STORAGE);
+    ck_assert_int_eq(answers[1].error, ERR_STORAGE);
+    ask_batch(requests, answers, 2);
+    assert_answer(answers[0], 0, ENTRY_SEQ_MAX, false);
+    assert_answer(answers[1], ERR_LIMIT, 0, false);
 }
 END_TEST
 
@@ -1143,24 +1207,62 @@ static void run_sql(const char *sql)
     sqlite3_close(db);
 }
 
-/* Changes of one row each that the store can't see, and what the ledger says to them. */
+/* Changes of few rows that the store can't see, and what the ledger says to them. The entries are
+ * those of a_database_that_can_not_be_is_refused. */
 static const struct {
     const char *sql, *expected;
 } damages[] = {
-    {"UPDATE ballot SET choice = 3 WHERE seq = 4", "ballot 4"},
-    {"UPDATE ballot SET poll = 3 WHERE seq = 4", "ballot 4"},
+    {"UPDATE ballot SET choice = 3 WHERE seq = 4", "ballot 4: the poll has no such choice"},
+    {"UPDATE ballot SET poll = 3 WHERE seq = 4", "ballot 4: there is no such poll"},
     {"UPDATE ballot SET choice = 2 WHERE seq = 4", "its ballots give \"p closed 6 1 a=0 b=1\""},
-    {"DELETE FROM ballot WHERE seq = 5", "its ballots give"},
-    {"UPDATE last_tally SET line = line || ' '", "was last shown"},
-    {"UPDATE last_tally SET poll = 9 WHERE poll = 2", "last_tally of poll 9"},
-    {"DELETE FROM last_tally WHERE poll = 2", "last_tally: 1"},
-    {"UPDATE poll_event SET choice = 3 WHERE kind = 'label'", "poll_event 3"},
+    {"UPDATE ballot SET voter = 'ann' WHERE seq = 4", "ballot 4: its voter can't be"},
+    {"UPDATE ballot SET voter = zeroblob(16) WHERE seq = 9", "ballot 9: its voter can't be"},
+    {"UPDATE ballot SET voter = printf('%0129d', 0) WHERE seq = 9", "ballot 9: its voter can't be"},
+    {"UPDATE ballot SET voter = 'a' || char(10) WHERE seq = 9", "ballot 9: its voter can't be"},
+    /* gaps, and sequences that are there twice */
+    {"DELETE FROM ballot WHERE seq = 5", "an entry is missing: 5"},
+    {"DELETE FROM ballot WHERE seq = 4", "an entry is missing: 4"},
+    {"DELETE FROM poll_event WHERE seq = 3", "an entry is missing: 3"},
+    {"DELETE FROM poll_event WHERE seq = 1", "poll 2"},
+    {"UPDATE ballot SET seq = 3 WHERE seq = 4", "a sequence is used twice: 3"},
+    {"UPDATE poll_event SET seq = 5 WHERE seq = 6", "a sequence is used twice: 5"},
+    {"UPDATE poll_event SET seq = (1 << 40) - 1 WHERE seq = 7", "an entry is missing: 7"},
+    /* entries in their places, and wrong there */
+    {"UPDATE poll_event SET poll = 2 WHERE seq = 1", "poll 2"},
+    {"UPDATE poll_event SET seq = 10 WHERE seq = 6; UPDATE ballot SET seq = 6 WHERE seq = 5;"
+     "UPDATE ballot SET seq = 5 WHERE seq = 4; UPDATE poll_event SET seq = 4 WHERE seq = 10",
+     "ballot 5: the poll is closed"},
+    {"UPDATE ballot SET poll = 1, choice = 1 WHERE seq = 9", "ballot 9: the poll is closed"},
+    {"UPDATE poll_event SET kind = 'open' WHERE seq = 6", "OPEN 6: the poll is open already"},
+    {"UPDATE poll_event SET kind = 'close', text = NULL WHERE seq = 7;"
+     "UPDATE poll_event SET poll = 1 WHERE seq = 7",
+     "CLOSE 7: the poll is closed already"},
+    {"UPDATE poll_event SET poll = 3 WHERE seq = 3", "LABEL 3: there is no such poll"},
+    {"UPDATE ballot SET voter = (SELECT voter FROM ballot WHERE seq = 9) WHERE seq = 10",
+     "a voter's second ballot in a poll that takes one, ballot 10"},
     {"UPDATE ballot SET poll = 2, choice = 3 WHERE seq = 4;"
      "UPDATE ballot SET poll = 1, choice = 1, voter = (SELECT voter FROM ballot WHERE seq = 4)"
      " WHERE seq = 5",
-     "ballot 5"},
-    {"UPDATE poll SET id = 3 WHERE id = 1", "poll 2"},
-    {"UPDATE poll_event SET poll = 3 WHERE seq = 2", "poll_event 2"},
+     "its voter has voted in another poll, ballot 5"},
+    /* texts and names */
+    {"UPDATE poll_event SET choice = 3 WHERE kind = 'label'",
+     "LABEL 3: the poll has no such choice"},
+    {"UPDATE poll_event SET text = 'two' || char(10) || 'lines' WHERE seq = 3",
+     "LABEL 3: its text can't be"},
+    {"UPDATE poll_event SET text = CAST(x'ff' AS TEXT) WHERE seq = 3",
+     "LABEL 3: its text can't be"},
+    {"UPDATE poll_event SET text = printf('%0201d', 0) WHERE seq = 8",
+     "TITLE 8: its text can't be"},
+    {"UPDATE poll_event SET text = 'a' || char(27) WHERE seq = 8", "TITLE 8: its text can't be"},
+    {"UPDATE choice SET name = 'a' WHERE poll = 1", "CREATE 1: two choices have the same name"},
+    {"DELETE FROM choice WHERE poll = 1 AND number = 2",
+     "CREATE 1: its number of choices can't be"},
+    {"UPDATE poll SET id = 9 WHERE id = 1", "poll 1"},
+    /* tallies */
+    {"UPDATE last_tally SET line = line || ' '", "was last shown"},
+    {"UPDATE last_tally SET poll = 9 WHERE poll = 2", "last_tally of poll 3"},
+    {"UPDATE last_tally SET poll = 9 WHERE poll = 3", "last_tally of poll 9"},
+    {"DELETE FROM last_tally WHERE poll = 3", "last_tally: 2"},
 };
 
 static void stop_with_key_check(void)
@@ -1193,9 +1295,7 @@ START_TEST(a_check_finds_what_a_start_would)
         {"DROP TABLE choice", "choice"},
     };
     ASSERT_ACCEPTED(create("CREATE p a b record=name voters=named"), 1);
-    struct request named = ballot(1, 0, 1);
-    named.detail = request_text_new("ann", 3);
-    ASSERT_ACCEPTED(named, 2);
+    ASSERT_ACCEPTED(named(1, 0, "ann", "ann"), 2);
     stop_with_key_check();
     ck_assert_msg(check_database() == 0, "%s", why);
     for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
@@ -1217,15 +1317,21 @@ START_TEST(a_database_that_can_not_be_is_refused)
     ASSERT_ACCEPTED(ballot(1, 0, 1), 4);
     ASSERT_ACCEPTED(ballot(2, 2, 2), 5);
     ASSERT_ACCEPTED(state(REQUEST_CLOSE, 1), 6);
+    ASSERT_ACCEPTED(create("CREATE r a b ballots=once voters=named record=name"), 7);
+    ASSERT_ACCEPTED(text(REQUEST_TITLE, 3, 0, "R"), 8);
+    ASSERT_ACCEPTED(named(3, 0, "ann", "Ann"), 9);
+    ASSERT_ACCEPTED(named(3, 1, "bob", "bob"), 10);
     stop_with_key_check();
     run_sql(damages[_i].sql);
+    char checked[STORE_WHY_MAX]; /* what a recount says */
     ck_assert_int_eq(check_database(), -1);
+    memcpy(checked, why, sizeof checked);
     ck_assert_msg(strstr(why, "damaged") && strstr(why, damages[_i].expected), "said: %s", why);
     ck_assert_int_eq(store_open(&store, &sqlite_engine, path, false, why), 0);
     tally = tally_new(1);
     ck_assert_int_eq(waker_init(&waker), 0);
     ck_assert_ptr_null(make_ledger());
-    ck_assert_msg(strstr(why, "damaged") && strstr(why, damages[_i].expected), "said: %s", why);
+    ck_assert_str_eq(why, checked);
     ck_assert_uint_eq(tally_poll_count(tally), 0); /* nothing of it is shown */
     tally_free(tally);
     store_close(store);
@@ -1265,6 +1371,8 @@ UNIT_MAIN("ledger",
                      {a_refused_commit_is_as_if_it_had_never_been},
                      {a_refused_commit_leaves_no_proof},
                      {a_refused_commit_leaves_room_for_polls},
+                     {a_full_ledger_refuses_what_needs_an_entry},
+                     {a_refused_commit_leaves_room_for_entries},
                      {refusals_come_and_go},
                      {what_changes_nothing_is_not_committed},
                      {memory_that_is_short_refuses_and_breaks_nothing},

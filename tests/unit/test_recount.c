@@ -5,6 +5,7 @@
 #include "ledger/ports.h"
 #include "store/database.h"
 #include "store/sqlite/sqlite.h"
+#include "tests/support/entries.h"
 #include "tests/support/temporary.h"
 #include "tests/support/unit.h"
 #include "tools/tallyctl/tallyctl.h"
@@ -45,22 +46,17 @@ static void record(struct store *store)
     struct poll *poll = poll_new(&(struct name){1, "p"}, &settings, choices, 2);
     ck_assert_ptr_nonnull(poll);
     poll->id = 1;
-    const struct store_event events[] = {
-        {.seq = 1, .kind = STORE_CREATE, .poll = poll},
-        {.seq = 2, .kind = STORE_TITLE, .poll = poll, .text = "Where?", .text_len = 6},
-        {.seq = 3, .kind = STORE_LABEL, .poll = poll, .choice = 1, .text = "B!", .text_len = 2},
+    struct entry entries[3 + BALLOTS] = {
+        entry_create(1, poll),
+        entry_text(2, 1, ENTRY_TITLE, 0, "Where?"),
+        entry_text(3, 1, ENTRY_LABEL, 1, "B!"),
     };
-    struct store_ballot ballots[BALLOTS];
     for (unsigned i = 0; i < BALLOTS; i++)
-        ballots[i] = (struct store_ballot){
-            .seq = 4 + i, .poll = 1, .choice = (uint16_t)(i % 2), .voter = {i + 1, i}};
+        entries[3 + i] = entry_ballot(4 + i, 1, 1 + i % 2, (struct hash){i + 1, i});
     static const char line[] = "p open 43 40 a=20 b=20";
     const struct store_tally tally = {1, line, strlen(line)};
-    const struct store_batch batch = {.time_ns = 1,
-                                      .events = events,
-                                      .event_count = UNIT_COUNT(events),
-                                      .ballots = ballots,
-                                      .ballot_count = BALLOTS,
+    const struct store_batch batch = {.entries = entries,
+                                      .entry_count = UNIT_COUNT(entries),
                                       .tallies = &tally,
                                       .tally_count = 1};
     const char *reason;

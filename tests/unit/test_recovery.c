@@ -1,6 +1,7 @@
 /* What a start takes from a database, at the edges: the last row that can be, and the first that
  * can't. The rows are written by plain SQL, and the store's visitor takes whatever it gives. */
 #include "store/sqlite/sqlite.h"
+#include "poll/poll.h"
 #include "tests/support/temporary.h"
 #include "tests/support/unit.h"
 
@@ -34,7 +35,8 @@ static void setup(void)
     ck_assert_msg(store_open(&store, &sqlite_engine, path, false, why) == 0, "%s", why);
     store_close(store);
     run_sql("INSERT INTO poll VALUES(1, 'p', 'once', 'named', 'live', 'name');"
-            "INSERT INTO choice VALUES(1, 1, 'a'), (1, 2, 'b')");
+            "INSERT INTO choice VALUES(1, 1, 'a'), (1, 2, 'b');"
+            "INSERT INTO poll_event VALUES(1, 0, 1, 'create', NULL, 'open')");
 }
 
 static void teardown(void)
@@ -50,29 +52,12 @@ static void teardown(void)
 
 /* ---- loading ---- */
 
-static unsigned visited; /* rows but polls */
+static unsigned visited;
 
-static int take_poll(void *context, struct poll *poll, char *reason)
+static int take_entry(void *context, const struct entry *entry, char *reason)
 {
     (void)context;
-    (void)reason;
-    poll_free(poll);
-    return 0;
-}
-
-static int take_event(void *context, const struct store_event *event, char *reason)
-{
-    (void)context;
-    (void)event;
-    (void)reason;
-    visited++;
-    return 0;
-}
-
-static int take_ballot(void *context, const struct store_ballot *ballot, char *reason)
-{
-    (void)context;
-    (void)ballot;
+    (void)entry;
     (void)reason;
     visited++;
     return 0;
@@ -89,8 +74,7 @@ static int take_tally(void *context, const struct store_tally *tally, char *reas
 
 static int load(void)
 {
-    static const struct store_visitor visitor = {NULL, take_poll, take_event, take_ballot,
-                                                 take_tally};
+    static const struct store_visitor visitor = {NULL, take_entry, take_tally};
     struct store *store;
     visited = 0;
     ck_assert_msg(store_open(&store, &sqlite_engine, path, false, why) == 0, "%s", why);
@@ -107,24 +91,25 @@ static int load(void)
     "INSERT INTO poll_event(seq, poll, kind, choice, text, time_ns) VALUES(" values ",0)"
 #define TALLY(poll) "INSERT INTO last_tally VALUES(" poll ", 'p open 1 0 a=0 b=0')"
 
-/* A poll with that many choices. */
+/* A poll with that many choices, and its CREATE. */
 #define POLL(id, count)                                                                  \
+    "INSERT INTO poll_event VALUES(" id ", 0, " id ", 'create', NULL, 'open');"          \
     "INSERT INTO poll VALUES(" id ", 'q' || (" id "), 'once', 'named', 'live', 'name');" \
     "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < " count   \
     ") INSERT INTO choice SELECT " id ", i, 'c' || i FROM n"
 
 #define VOTER "x'00112233445566778899aabbccddeeff'"
-#define LAST  "281474976710655" /* STORE_SEQ_MAX */
-#define POLLS "10000"           /* POLLS_MAX */
+#define LAST  "1099511627775" /* ENTRY_SEQ_MAX */
+#define VALUE "16777215"      /* ENTRY_VALUE_MAX */
+#define POLLS "10000"         /* POLLS_MAX */
 
 static const char *const good[] = {
-    BALLOT("1, 1, 1, " VOTER ", NULL"),
+    BALLOT("1, 1, 1, " VOTER ", NULL"), /* which sequences there are, the ledger judges */
     BALLOT(LAST ", 1, 1, " VOTER ", NULL"),
     BALLOT("2, " POLLS ", 1, " VOTER ", NULL"),
-    BALLOT("2, 1, 256, " VOTER ", NULL"),
+    BALLOT("2, 1, " VALUE ", " VOTER ", NULL"),
     BALLOT("2, 1, 1, printf('%064d', 0), NULL"),
     BALLOT("2, 1, 1, " VOTER ", " VOTER),
-    EVENT("1, 1, 'create', NULL, 'open'"),
     EVENT(LAST ", 1, 'close', NULL, NULL"),
     EVENT("2, " POLLS ", 'open', NULL, NULL"),
     EVENT("2, 1, 'title', NULL, printf('%0200d', 0)"),
@@ -140,8 +125,7 @@ static const char *const bad[] = {
     BALLOT("2, 0, 1, " VOTER ", NULL"),
     BALLOT("2, " POLLS " + 1, 1, " VOTER ", NULL"),
     BALLOT("2, 1, 0, " VOTER ", NULL"),
-    BALLOT("2, 1, 257, " VOTER ", NULL"),
-    BALLOT("2, 1, 1, printf('%0129d', 0), NULL"),
+    BALLOT("2, 1, " VALUE " + 1, " VOTER ", NULL"),
     BALLOT("2, 1, 1, zeroblob(15), NULL"),
     BALLOT("2, 1, 1, " VOTER ", zeroblob(17)"),
     EVENT("0, 1, 'close', NULL, NULL"),
@@ -155,21 +139,22 @@ static const char *const bad[] = {
     EVENT("2, 1, 'label', 4294967297, 'x'"),
     EVENT("2, 1, 'title', 1, 'x'"),
     EVENT("2, 1, 'close', 1, NULL"),
-    EVENT("2, 1, 'title', NULL, 'two' || char(10) || 'lines'"),
-    EVENT("2, 1, 'title', NULL, CAST(x'ff' AS TEXT)"),
     EVENT("2, 1, 'open', NULL, 'text'"),
     EVENT("2, 1, 'close', NULL, 'text'"),
     EVENT("2, 1, 'create', NULL, NULL"),
     EVENT("2, 1, 'title', NULL, NULL"),
     EVENT("2, 1, 'label', 1, NULL"),
-    EVENT("2, 1, 'title', NULL, printf('%0201d', 0)"),
+    EVENT("2, 1, 'create', NULL, 'open'"),
+    EVENT("2, 2, 'create', NULL, 'open'"),
     TALLY("0"),
     TALLY(POLLS " + 1"),
     POLL("0", "2"),
     POLL(POLLS " + 1", "2"),
-    POLL("2", "1"),
     POLL("2", "257"),
     "UPDATE choice SET number = 3 WHERE number = 2",
+    "INSERT INTO choice VALUES(2, 1, 'a')",
+    "INSERT INTO poll VALUES(2, 'q', 'once', 'named', 'live', 'name')",
+    "UPDATE poll_event SET text = 'ajar'",
 };
 
 static void insert(const char *rows)
@@ -183,7 +168,7 @@ START_TEST(the_last_row_that_can_be_is_loaded)
 {
     insert(good[_i]);
     ck_assert_msg(load() == 0, "%s: %s", good[_i], why);
-    ck_assert_uint_eq(visited, 1);
+    ck_assert_uint_eq(visited, 2); /* it, and the CREATE */
 }
 END_TEST
 
@@ -193,7 +178,7 @@ START_TEST(the_first_row_that_can_not_be_is_refused)
     ck_assert_msg(load() == -1, "%s", bad[_i]);
     ck_assert_ptr_nonnull(strstr(why, path));
     ck_assert_ptr_nonnull(strstr(why, "damaged"));
-    ck_assert_uint_eq(visited, 0);
+    ck_assert_uint_le(visited, 1); /* the CREATE */
 }
 END_TEST
 
@@ -202,7 +187,7 @@ START_TEST(the_largest_poll_is_loaded)
     insert(POLL(POLLS, "256"));
     ck_assert_msg(load() == 0, "%s", why);
     ck_assert_int_eq(POLLS_MAX, atoi(POLLS));
-    ck_assert(STORE_SEQ_MAX == atoll(LAST));
+    ck_assert(ENTRY_SEQ_MAX == strtoull(LAST, NULL, 10) && ENTRY_VALUE_MAX == atoi(VALUE));
 }
 END_TEST
 

@@ -119,7 +119,7 @@ static struct answer take_answer(void)
 static struct answer cast(uint64_t voter)
 {
     *ports_request(ports, 0) =
-        (struct request){.kind = REQUEST_BALLOT, .poll = 1, .voter = {voter, voter}};
+        (struct request){.kind = REQUEST_BALLOT, .poll = 1, .value = 1, .voter = {voter, voter}};
     ports_send(ports, 0);
     return take_answer();
 }

@@ -4,6 +4,7 @@
 #include "store/sqlite/sqlite.h"
 
 #include "tests/support/capture.h"
+#include "tests/support/entries.h"
 #include "tests/support/temporary.h"
 #include "tests/support/unit.h"
 
@@ -100,8 +101,8 @@ static void vote(struct store *store, unsigned count)
     static uint64_t seq;
     for (; count > 0; count--) {
         seq++;
-        const struct store_ballot ballot = {.seq = seq, .poll = 1, .voter = {seq, seq}};
-        const struct store_batch batch = {.ballots = &ballot, .ballot_count = 1};
+        const struct entry ballot = entry_ballot(seq, 1, 1, (struct hash){seq, seq});
+        const struct store_batch batch = {.entries = &ballot, .entry_count = 1};
         const char *reason = NULL;
         ck_assert_int_eq(store_append(store, &batch, &reason), STORE_RECORDED);
     }
@@ -131,9 +132,9 @@ static void back_up(const char *name, const char *backup)
     store_close(store);
 }
 
-static int count_ballot(void *context, const struct store_ballot *ballot, char *reason)
+static int count_entry(void *context, const struct entry *entry, char *reason)
 {
-    (void)ballot;
+    (void)entry;
     (void)reason;
     ++*(unsigned *)context;
     return 0;
@@ -143,7 +144,7 @@ static int count_ballot(void *context, const struct store_ballot *ballot, char *
 static unsigned ballots_in(const char *name)
 {
     unsigned count = 0;
-    const struct store_visitor visitor = {.context = &count, .ballot = count_ballot};
+    const struct store_visitor visitor = {.context = &count, .entry = count_entry};
     struct store *store = start(name);
     ck_assert_msg(store_load(store, &visitor, why) == 0, "%s", why);
     store_close(store);

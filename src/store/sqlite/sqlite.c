@@ -25,8 +25,8 @@
 #include <sys/stat.h>
 
 const char *const sqlite_event_names[] = {
-    [STORE_CREATE] = "create", [STORE_OPEN] = "open",   [STORE_CLOSE] = "close",
-    [STORE_TITLE] = "title",   [STORE_LABEL] = "label",
+    [ENTRY_CREATE] = "create", [ENTRY_OPEN] = "open",   [ENTRY_CLOSE] = "close",
+    [ENTRY_TITLE] = "title",   [ENTRY_LABEL] = "label",
 };
 
 int sqlite_fail(const struct sqlite_store *store, char why[STORE_WHY_MAX], const char *what)
@@ -81,77 +81,87 @@ static int run(sqlite3_stmt *statement)
     return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
-static int record_poll(struct sqlite_store *store, const struct poll *poll)
+static int record_poll(struct sqlite_store *store, const struct entry *entry)
 {
+    const struct entry_create *create = &entry->create;
     sqlite3_stmt *statement = store->insert_poll;
-    sqlite3_bind_int64(statement, 1, poll->id);
-    sqlite3_bind_text(statement, 2, poll->name.text, poll->name.len, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 1, entry->poll);
+    sqlite3_bind_text(statement, 2, create->name->text, create->name->len, SQLITE_STATIC);
     for (enum setting setting = SETTING_BALLOTS; setting <= SETTING_RECORD; setting++)
         sqlite3_bind_text(statement, 3 + (int)setting,
-                          setting_value_name(setting, poll_setting(poll, setting)), -1,
+                          setting_value_name(setting, create->settings->value[setting]), -1,
                           SQLITE_STATIC);
     int code = run(statement);
-    for (unsigned i = 0; i < poll->choice_count && code == SQLITE_OK; i++) {
-        sqlite3_bind_int64(store->insert_choice, 1, poll->id);
+    for (unsigned i = 0; i < create->choice_count && code == SQLITE_OK; i++) {
+        const struct name *choice = &create->choices[i];
+        sqlite3_bind_int64(store->insert_choice, 1, entry->poll);
         sqlite3_bind_int64(store->insert_choice, 2, i + 1);
-        sqlite3_bind_text(store->insert_choice, 3, poll->choices[i].text, poll->choices[i].len,
-                          SQLITE_STATIC);
+        sqlite3_bind_text(store->insert_choice, 3, choice->text, choice->len, SQLITE_STATIC);
         code = run(store->insert_choice);
     }
     return code;
 }
 
-static int record_event(struct sqlite_store *store, uint64_t time_ns,
-                        const struct store_event *event)
+/* What stands in poll_event.text; at is NULL for nothing. */
+static struct span event_text(const struct entry *entry)
 {
-    int code = event->kind == STORE_CREATE ? record_poll(store, event->poll) : SQLITE_OK;
+    if (entry->kind == ENTRY_TITLE || entry->kind == ENTRY_LABEL)
+        return entry->text.text;
+    if (entry->kind != ENTRY_CREATE)
+        return (struct span){NULL, 0};
+    const char *state =
+        setting_value_name(SETTING_STATE, entry->create.settings->value[SETTING_STATE]);
+    return (struct span){state, strlen(state)};
+}
+
+static int record_event(struct sqlite_store *store, const struct entry *entry)
+{
+    int code = entry->kind == ENTRY_CREATE ? record_poll(store, entry) : SQLITE_OK;
     if (code != SQLITE_OK)
         return code;
     sqlite3_stmt *statement = store->insert_event;
-    sqlite3_bind_int64(statement, 1, (sqlite3_int64)event->seq);
-    sqlite3_bind_int64(statement, 2, (sqlite3_int64)time_ns);
-    sqlite3_bind_int64(statement, 3, event->poll->id);
-    sqlite3_bind_text(statement, 4, sqlite_event_names[event->kind], -1, SQLITE_STATIC);
+    struct span text = event_text(entry);
+    sqlite3_bind_int64(statement, 1, (sqlite3_int64)entry->seq);
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)entry->time_ns);
+    sqlite3_bind_int64(statement, 3, entry->poll);
+    sqlite3_bind_text(statement, 4, sqlite_event_names[entry->kind], -1, SQLITE_STATIC);
     sqlite3_bind_null(statement, 5);
-    sqlite3_bind_null(statement, 6);
-    if (event->kind == STORE_LABEL)
-        sqlite3_bind_int64(statement, 5, event->choice + 1);
-    if (event->kind == STORE_CREATE)
-        sqlite3_bind_text(
-            statement, 6,
-            setting_value_name(SETTING_STATE, poll_setting(event->poll, SETTING_STATE)), -1,
-            SQLITE_STATIC);
-    else if (event->text)
-        sqlite3_bind_text(statement, 6, event->text, (int)event->text_len, SQLITE_STATIC);
+    if (entry->kind == ENTRY_LABEL)
+        sqlite3_bind_int64(statement, 5, entry->text.choice + 1);
+    sqlite3_bind_text(statement, 6, text.at, (int)text.len, SQLITE_STATIC); /* NULL is NULL */
     return run(statement);
 }
 
-/* Only the first spelling is kept, and none that equals the folded name. */
-static int record_spelling(struct sqlite_store *store, const struct store_ballot *ballot)
+/* Only a voter's first spelling is kept. */
+static int record_spelling(struct sqlite_store *store, const struct entry_ballot *ballot)
 {
-    char folded[PROTO_VOTER_MAX];
-    struct span voter = sqlite_folded_name(ballot, folded);
-    if (voter.len == ballot->voter_name_len && memcmp(voter.at, ballot->voter_name, voter.len) == 0)
-        return SQLITE_OK;
-    sqlite3_bind_text(store->insert_spelling, 1, voter.at, (int)voter.len, SQLITE_STATIC);
-    sqlite3_bind_text(store->insert_spelling, 2, ballot->voter_name, (int)ballot->voter_name_len,
+    sqlite3_bind_text(store->insert_spelling, 1, ballot->name.at, (int)ballot->name.len,
+                      SQLITE_STATIC);
+    sqlite3_bind_text(store->insert_spelling, 2, ballot->spelling.at, (int)ballot->spelling.len,
                       SQLITE_STATIC);
     return run(store->insert_spelling);
+}
+
+/* Records what does not go through the table `batch`. */
+static int record_entry(struct sqlite_store *store, const struct entry *entry)
+{
+    if (entry->kind != ENTRY_BALLOT)
+        return record_event(store, entry);
+    return entry->ballot.spelling.at && store->insert_spelling
+               ? record_spelling(store, &entry->ballot)
+               : SQLITE_OK;
 }
 
 static int record_batch(struct sqlite_store *store, const struct store_batch *batch)
 {
     int code = SQLITE_OK;
-    for (size_t i = 0; i < batch->event_count && code == SQLITE_OK; i++)
-        code = record_event(store, batch->time_ns, &batch->events[i]);
-    if (batch->ballot_count > 0 && code == SQLITE_OK) {
+    for (size_t i = 0; i < batch->entry_count && code == SQLITE_OK; i++)
+        code = record_entry(store, &batch->entries[i]);
+    if (code == SQLITE_OK) {
         store->batch = batch;
         code = run(store->insert_ballots);
         store->batch = NULL;
     }
-    for (size_t i = 0; i < batch->ballot_count && code == SQLITE_OK; i++)
-        if (batch->ballots[i].voter_name && store->insert_spelling)
-            code = record_spelling(store, &batch->ballots[i]);
     for (size_t i = 0; i < batch->tally_count && code == SQLITE_OK; i++) {
         sqlite3_bind_int64(store->replace_tally, 1, batch->tallies[i].poll);
         sqlite3_bind_text(store->replace_tally, 2, batch->tallies[i].line,

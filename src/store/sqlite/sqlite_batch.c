@@ -27,19 +27,11 @@ struct batch_table {
 struct batch_cursor {
     sqlite3_vtab_cursor base;
     const struct store_batch *batch;
-    size_t row;
+    size_t row; /* place among the entries, of a ballot */
     /* Buffers for hashes as bytes; SQLite reads them before the cursor moves on. */
     unsigned char voter[HASH_BYTES];
     unsigned char key[HASH_BYTES];
-    char folded[PROTO_VOTER_MAX];
 };
-
-struct span sqlite_folded_name(const struct store_ballot *ballot, char folded[PROTO_VOTER_MAX])
-{
-    const struct span given = {ballot->voter_name, ballot->voter_name_len};
-    size_t len = given.len <= PROTO_VOTER_MAX ? voter_name_fold(given, folded) : 0;
-    return len > 0 ? (struct span){folded, len} : given;
-}
 
 static int batch_connect(sqlite3 *db, void *store, int argc, const char *const *argv,
                          sqlite3_vtab **table, char **error)
@@ -90,6 +82,14 @@ static int batch_close(sqlite3_vtab_cursor *cursor)
     return SQLITE_OK;
 }
 
+static void skip_to_ballot(struct batch_cursor *cursor, size_t row)
+{
+    const struct store_batch *batch = cursor->batch;
+    while (row < batch->entry_count && batch->entries[row].kind != ENTRY_BALLOT)
+        row++;
+    cursor->row = row;
+}
+
 static int batch_filter(sqlite3_vtab_cursor *cursor, int index, const char *name, int argc,
                         sqlite3_value **argv)
 {
@@ -97,20 +97,21 @@ static int batch_filter(sqlite3_vtab_cursor *cursor, int index, const char *name
     (void)name;
     (void)argc;
     (void)argv;
-    container_of(cursor, struct batch_cursor, base)->row = 0;
+    skip_to_ballot(container_of(cursor, struct batch_cursor, base), 0);
     return SQLITE_OK;
 }
 
-static int batch_next(sqlite3_vtab_cursor *cursor)
+static int batch_next(sqlite3_vtab_cursor *base)
 {
-    container_of(cursor, struct batch_cursor, base)->row++;
+    struct batch_cursor *cursor = container_of(base, struct batch_cursor, base);
+    skip_to_ballot(cursor, cursor->row + 1);
     return SQLITE_OK;
 }
 
 static int batch_eof(sqlite3_vtab_cursor *base)
 {
     const struct batch_cursor *cursor = container_of(base, struct batch_cursor, base);
-    return cursor->row >= cursor->batch->ballot_count;
+    return cursor->row >= cursor->batch->entry_count;
 }
 
 static void result_hash(sqlite3_context *context, struct hash hash, unsigned char bytes[HASH_BYTES])
@@ -119,33 +120,27 @@ static void result_hash(sqlite3_context *context, struct hash hash, unsigned cha
     sqlite3_result_blob(context, bytes, HASH_BYTES, SQLITE_STATIC);
 }
 
-static void result_name(sqlite3_context *context, const struct store_ballot *ballot,
-                        char folded[PROTO_VOTER_MAX])
-{
-    struct span name = sqlite_folded_name(ballot, folded);
-    sqlite3_result_text(context, name.at, (int)name.len, SQLITE_STATIC);
-}
-
 static int batch_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column)
 {
     struct batch_cursor *cursor = container_of(base, struct batch_cursor, base);
-    const struct store_ballot *ballot = &cursor->batch->ballots[cursor->row];
+    const struct entry *entry = &cursor->batch->entries[cursor->row];
+    const struct entry_ballot *ballot = &entry->ballot;
     switch ((enum batch_column)column) {
     case COLUMN_SEQ:
-        sqlite3_result_int64(context, (sqlite3_int64)ballot->seq);
+        sqlite3_result_int64(context, (sqlite3_int64)entry->seq);
         break;
     case COLUMN_TIME_NS:
-        sqlite3_result_int64(context, (sqlite3_int64)cursor->batch->time_ns);
+        sqlite3_result_int64(context, (sqlite3_int64)entry->time_ns);
         break;
     case COLUMN_POLL:
-        sqlite3_result_int64(context, ballot->poll);
+        sqlite3_result_int64(context, entry->poll);
         break;
     case COLUMN_CHOICE:
-        sqlite3_result_int(context, ballot->choice + 1);
+        sqlite3_result_int(context, (int)ballot->value);
         break;
     case COLUMN_VOTER:
-        if (ballot->voter_name)
-            result_name(context, ballot, cursor->folded);
+        if (ballot->name.at)
+            sqlite3_result_text(context, ballot->name.at, (int)ballot->name.len, SQLITE_STATIC);
         else
             result_hash(context, ballot->voter, cursor->voter);
         break;

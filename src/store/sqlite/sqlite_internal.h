@@ -3,7 +3,6 @@
 #define TALLYCAST_SQLITE_INTERNAL_H
 
 #include "base/container.h"
-#include "proto/voter_name.h"
 #include "store/sqlite/sqlite.h"
 #include "store/sqlite/sqlite_image.h"
 #include "store/sqlite/sqlite_pragmas.h"
@@ -58,9 +57,6 @@ static inline struct sqlite_store *sqlite_store(const struct store *base)
 /* Registers the virtual table `batch`: the ballots of store->batch as rows, in order, with the
  * columns of the table `ballot`. Returns an SQLite code. */
 int sqlite_batch_register(struct sqlite_store *store);
-
-/* The voter's name as the table `ballot` has it: folded, into `folded`. */
-struct span sqlite_folded_name(const struct store_ballot *ballot, char folded[PROTO_VOTER_MAX]);
 
 /* Fills `why` with the file, what is wrong with it, and SQLite's own words. Returns -1. */
 int sqlite_fail(const struct sqlite_store *store, char why[STORE_WHY_MAX], const char *what);
@@ -122,7 +118,7 @@ static inline void sqlite_failpoints(void)
 }
 #endif
 
-/* The words in poll_event.kind, by enum store_event_kind. */
+/* The words in poll_event.kind, by enum entry_kind; a ballot has none. */
 extern const char *const sqlite_event_names[];
 
 /* ---- the engine's functions: store.h says what each does ---- */
