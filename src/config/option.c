@@ -31,10 +31,6 @@ const struct option options[OPTION_COUNT] = {
 #define FLAG(id, option_name, text) \
     {.kind = OPTION_FLAG, .name = option_name, .help = text, .flag = OPTION_FLAG_##id},
 #include "config/options.def"
-#undef OPTION
-#undef LIST
-#undef NUMBER
-#undef FLAG
 };
 
 static unsigned threads_for(long processors)
@@ -56,15 +52,8 @@ static unsigned default_broadcast_threads(void)
 
 void option_default_numbers(struct config *config)
 {
-#define OPTION(id, name, value, help)
-#define LIST(id, name, value, help)
 #define NUMBER(member, name, value, least, most, standard, help) config->member = standard;
-#define FLAG(id, name, help)
 #include "config/options.def"
-#undef OPTION
-#undef LIST
-#undef NUMBER
-#undef FLAG
 }
 
 unsigned *option_number(const struct option *option, struct config *config)

@@ -14,26 +14,14 @@ struct reader;
 enum {
     OPTION_COUNT = 0
 #define OPTION(id, name, value, help)                            +1
-#define LIST(id, name, value, help)                              +1
 #define NUMBER(member, name, value, least, most, standard, help) +1
 #define FLAG(id, name, help)                                     +1
 #include "config/options.def"
-#undef OPTION
-#undef LIST
-#undef NUMBER
-#undef FLAG
 };
 
 enum option_flag {
-#define OPTION(id, name, value, help)
-#define LIST(id, name, value, help)
-#define NUMBER(member, name, value, least, most, standard, help)
 #define FLAG(id, name, help) OPTION_FLAG_##id,
 #include "config/options.def"
-#undef OPTION
-#undef LIST
-#undef NUMBER
-#undef FLAG
     OPTION_FLAGS
 };
 

@@ -7,13 +7,6 @@
 #include "config/reader.h"
 
 #define OPTION(id, option_name, shown, text) int set_##id(struct reader *reader, const char *value);
-#define LIST(id, option_name, shown, text)   int set_##id(struct reader *reader, const char *value);
-#define NUMBER(member, name, value, least, most, standard, help)
-#define FLAG(id, name, help)
 #include "config/options.def"
-#undef OPTION
-#undef LIST
-#undef NUMBER
-#undef FLAG
 
 #endif
