@@ -613,6 +613,41 @@ static void await_error(const char *words)
         ctl_receive();
 }
 
+/* A server of the test's own, at in_directory("other"). */
+static int listen_as_another(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%.90s", in_directory("other"));
+    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_ge(listener, 0);
+    ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
+    ck_assert_int_eq(listen(listener, 2), 0);
+    return listener;
+}
+
+static void say(int connection, const char *lines)
+{
+    size_t len = strlen(lines);
+    ck_assert_int_eq(write(connection, lines, len), (ssize_t)len);
+}
+
+static int accept_and_say(int listener, const char *lines)
+{
+    int connection = accept(listener, NULL, NULL);
+    ck_assert_int_ge(connection, 0);
+    say(connection, lines);
+    return connection;
+}
+
+static void hear(int connection, const char *line)
+{
+    char heard[64];
+    ssize_t len = read(connection, heard, sizeof heard - 1);
+    ck_assert_int_ge(len, 0);
+    heard[len] = '\0';
+    ck_assert_str_eq(heard, line);
+}
+
 static void await_output(const char *words)
 {
     while (strstr(ctl.out.bytes, words) == NULL)
@@ -705,6 +740,37 @@ START_TEST(a_key_ends_a_watch)
     ck_assert_int_eq(write(ctl.out.fd, "xq", 2), 2);
     assert_status(STATUS_DONE);
     ck_assert_ptr_nonnull(strstr(ctl.out.bytes, SCREEN_OFF));
+}
+END_TEST
+
+/* Presses a key, and waits until it was read. */
+static void press(char key)
+{
+    int keyboard = open(ptsname(ctl.out.fd), O_RDONLY | O_NOCTTY | O_CLOEXEC);
+    int waiting = 1;
+    ck_assert_int_eq(write(ctl.out.fd, &key, 1), 1);
+    for (int64_t since = server_now_ms(); waiting > 0; poll(NULL, 0, 1)) {
+        ck_assert_int_eq(ioctl(keyboard, FIONREAD, &waiting), 0);
+        ck_assert_int_lt(server_now_ms() - since, SERVER_DEADLINE_S * 1000);
+    }
+    close(keyboard);
+}
+
+START_TEST(a_key_ends_a_watch_that_waits_for_titles)
+{
+    int listener = listen_as_another();
+    ctl_start(TO_CONSOLE, ARGUMENTS("--admin", in_directory("other"), "watch"));
+    int pushes = accept_and_say(listener, "+TALLYCAST 1\n");
+    int titles = accept_and_say(listener, "+TALLYCAST 1\n");
+    hear(pushes, "SUBSCRIBE *\n");
+    say(pushes, "+OK 1\n> lunch open 1 0 a=0 b=0\n");
+    hear(titles, "DESCRIBE lunch\n");
+    press('q');
+    say(titles, "+OK\n");
+    assert_status(STATUS_DONE);
+    close(pushes);
+    close(titles);
+    close(listener);
 }
 END_TEST
 
@@ -1496,18 +1562,9 @@ static const struct {
 
 START_TEST(what_answers_is_another)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    snprintf(address.sun_path, sizeof address.sun_path, "%.90s", in_directory("other"));
-    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    ck_assert_int_ge(listener, 0);
-    ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
-    ck_assert_int_eq(listen(listener, 1), 0);
-    START("--admin", address.sun_path, "polls");
-    int other = accept(listener, NULL, NULL);
-    ck_assert_int_ge(other, 0);
-    size_t len = strlen(greetings[_i].line);
-    ck_assert_int_eq(write(other, greetings[_i].line, len), (ssize_t)len);
-    close(other);
+    int listener = listen_as_another();
+    START("--admin", in_directory("other"), "polls");
+    close(accept_and_say(listener, greetings[_i].line));
     assert_status(greetings[_i].status);
     ck_assert_msg(strstr(ctl.err.bytes, greetings[_i].why) != NULL, "%s", ctl.err.bytes);
     close(listener);
@@ -1568,6 +1625,7 @@ SERVER_MAIN("tallyctl",
                        {watch_on_a_terminal_redraws_in_place},
                        {watch_on_a_terminal_cleans_up_after_a_signal},
                        {a_key_ends_a_watch, .loops = UNIT_COUNT(watches)},
+                       {a_key_ends_a_watch_that_waits_for_titles},
                        {a_line_is_cleared_before_it_is_written},
                        {a_dumb_terminal_is_sent_lines, .loops = UNIT_COUNT(dumb_terminals)},
                        {a_narrow_terminal_shows_the_counts, .loops = UNIT_COUNT(widths)},

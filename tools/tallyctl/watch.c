@@ -281,6 +281,8 @@ static enum status connect_again(struct watch *watch)
         status = subscribe(watch);
     if (status != STATUS_DONE)
         close_clients(watch);
+    if (status == STATUS_INTERRUPTED && take_interrupt(watch) == STATUS_DONE)
+        return STATUS_LOST; /* a key, or a new size: try again */
     return status;
 }
 
@@ -323,17 +325,15 @@ static enum status reconnect(struct watch *watch)
 
 /* ---- from beginning to end ---- */
 
-/* All lines that have arrived go into one frame. */
+/* All lines that have arrived go into one frame. Drawing asks for titles, and takes the keys that
+ * are pressed meanwhile. */
 static enum status follow_connection(struct watch *watch)
 {
     enum status status = STATUS_DONE;
     while (status == STATUS_DONE && !is_finished(watch)) {
         bool is_drawable =
             watch->on_screen && watch->answered == watch->asked && !client_has_line(watch->client);
-        if (is_drawable && watch->is_stale)
-            status = draw(watch);
-        if (status == STATUS_DONE)
-            status = take_next(watch);
+        status = is_drawable && watch->is_stale ? draw(watch) : take_next(watch);
     }
     return status;
 }
