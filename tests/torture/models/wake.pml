@@ -253,7 +253,7 @@ inline run_inbox()
         if
         :: tasks & TASK_STOP ->
             stage = STOPS;
-            if /* on_stop reads once more what is there */
+            if /* run_stop reads once more what is there */
             :: true
             :: filled < LINES -> filled++
             fi
