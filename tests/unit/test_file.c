@@ -5,6 +5,7 @@
 #include "tests/support/capture.h"
 #include "tests/support/temporary.h"
 #include "tests/support/unit.h"
+#include "tests/support/wrap.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,17 +27,12 @@ static int fail_with(int error)
     return -1;
 }
 
-#define WRAP(name, parameters, arguments)                                        \
-    int __real_##name parameters;                                                \
-    int __wrap_##name parameters;                                                \
-    int __wrap_##name parameters                                                 \
-    {                                                                            \
-        return name##_errno ? fail_with(name##_errno) : __real_##name arguments; \
-    }
+#define MAY_FAIL(name, parameters, arguments) \
+    WRAP(name##_errno &&fail_with(name##_errno), -1, int, name, parameters, arguments)
 
-WRAP(link, (const char *from, const char *to), (from, to))
-WRAP(rename, (const char *from, const char *to), (from, to))
-WRAP(fsync, (int fd), (fd))
+MAY_FAIL(link, (const char *from, const char *to), (from, to))
+MAY_FAIL(rename, (const char *from, const char *to), (from, to))
+MAY_FAIL(fsync, (int fd), (fd))
 
 int __wrap_syncfs(int fd);
 int __wrap_syncfs(int fd)
@@ -66,17 +62,7 @@ long __wrap_syscall(long number, ...)
 }
 
 /* Only directories can't be opened. */
-int __real_open(const char *name, int flags, mode_t mode);
-int __wrap_open(const char *name, int flags, ...);
-int __wrap_open(const char *name, int flags, ...)
-{
-    va_list arguments;
-    va_start(arguments, flags);
-    mode_t mode = flags & O_CREAT ? va_arg(arguments, mode_t) : 0;
-    va_end(arguments);
-    return open_errno && flags & O_DIRECTORY ? fail_with(open_errno)
-                                             : __real_open(name, flags, mode);
-}
+WRAP_OPEN(open_errno &&flags &O_DIRECTORY &&fail_with(open_errno))
 
 /* ---- the tests ---- */
 

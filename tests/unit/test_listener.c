@@ -8,6 +8,7 @@
 #include "tests/support/temporary.h"
 #include "serve/reserve.h"
 #include "tests/support/unit.h"
+#include "tests/support/wrap.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -62,28 +63,21 @@ static bool fails(enum call call)
     return true;
 }
 
-#define WRAP(result, name, call, parameters, arguments, failure)  \
-    result __real_##name parameters;                              \
-    result __wrap_##name parameters;                              \
-    result __wrap_##name parameters                               \
-    {                                                             \
-        return fails(call) ? (failure) : __real_##name arguments; \
-    }
-
-WRAP(int, socket, SOCKET, (int domain, int type, int protocol), (domain, type, protocol), -1)
-WRAP(int, bind, BIND, (int fd, const struct sockaddr *address, socklen_t len), (fd, address, len),
-     -1)
-WRAP(int, listen, LISTEN, (int fd, int backlog), (fd, backlog), -1)
-WRAP(int, getsockname, GETSOCKNAME, (int fd, struct sockaddr *name, socklen_t *len),
-     (fd, name, len), -1)
-WRAP(int, accept4, ACCEPT, (int fd, struct sockaddr *peer, socklen_t *len, int flags),
-     (fd, peer, len, flags), -1)
-WRAP(FILE *, fopen, FOPEN, (const char *path, const char *mode), (path, mode), NULL)
-WRAP(int, unlink, UNLINK, (const char *path), (path), -1)
-WRAP(int, chown, CHOWN, (const char *path, uid_t owner, gid_t group), (path, owner, group), -1)
-WRAP(void *, calloc, CALLOC, (size_t count, size_t size), (count, size), NULL)
-WRAP(int, event_add, EVENT_ADD, (struct event * event, const struct timeval *timeout),
-     (event, timeout), -1)
+WRAP(fails(SOCKET), -1, int, socket, (int domain, int type, int protocol), (domain, type, protocol))
+WRAP(fails(BIND), -1, int, bind, (int fd, const struct sockaddr *address, socklen_t len),
+     (fd, address, len))
+WRAP(fails(LISTEN), -1, int, listen, (int fd, int backlog), (fd, backlog))
+WRAP(fails(GETSOCKNAME), -1, int, getsockname, (int fd, struct sockaddr *name, socklen_t *len),
+     (fd, name, len))
+WRAP(fails(ACCEPT), -1, int, accept4, (int fd, struct sockaddr *peer, socklen_t *len, int flags),
+     (fd, peer, len, flags))
+WRAP(fails(FOPEN), NULL, FILE *, fopen, (const char *path, const char *mode), (path, mode))
+WRAP(fails(UNLINK), -1, int, unlink, (const char *path), (path))
+WRAP(fails(CHOWN), -1, int, chown, (const char *path, uid_t owner, gid_t group),
+     (path, owner, group))
+WRAP(fails(CALLOC), NULL, void *, calloc, (size_t count, size_t size), (count, size))
+WRAP(fails(EVENT_ADD), -1, int, event_add, (struct event * event, const struct timeval *timeout),
+     (event, timeout))
 
 static uid_t peer_uid; /* of whoever connects to the admin socket */
 

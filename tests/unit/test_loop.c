@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "tests/support/unit.h"
+#include "tests/support/wrap.h"
 
 #include <errno.h>
 #include <semaphore.h>
@@ -24,23 +25,16 @@ static bool fails(void)
     return atomic_load(&calls_left) >= 0 && atomic_fetch_sub(&calls_left, 1) == 0;
 }
 
-#define WRAP(result, name, parameters, arguments, failure)    \
-    result __real_##name parameters;                          \
-    result __wrap_##name parameters;                          \
-    result __wrap_##name parameters                           \
-    {                                                         \
-        return fails() ? (failure) : __real_##name arguments; \
-    }
-
-WRAP(struct event_config *, event_config_new, (void), (), NULL)
-WRAP(struct event_base *, event_base_new_with_config, (const struct event_config *config), (config),
-     NULL)
-WRAP(int, event_add, (struct event * event, const struct timeval *timeout), (event, timeout), -1)
-WRAP(int, event_base_loop, (struct event_base * base, int flags), (base, flags), -1)
-WRAP(int, eventfd, (unsigned initial, int flags), (initial, flags), (errno = EMFILE, -1))
-WRAP(int, pthread_create,
+WRAP(fails(), NULL, struct event_config *, event_config_new, (void), ())
+WRAP(fails(), NULL, struct event_base *, event_base_new_with_config,
+     (const struct event_config *config), (config))
+WRAP(fails(), -1, int, event_add, (struct event * event, const struct timeval *timeout),
+     (event, timeout))
+WRAP(fails(), -1, int, event_base_loop, (struct event_base * base, int flags), (base, flags))
+WRAP(fails(), (errno = EMFILE, -1), int, eventfd, (unsigned initial, int flags), (initial, flags))
+WRAP(fails(), EAGAIN, int, pthread_create,
      (pthread_t * thread, const pthread_attr_t *attributes, void *(*run)(void *), void *context),
-     (thread, attributes, run, context), EAGAIN)
+     (thread, attributes, run, context))
 
 static atomic_uint eventfd_writes; /* of 8 bytes: nothing else here writes so many */
 

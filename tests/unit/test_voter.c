@@ -4,11 +4,11 @@
 #include "tests/support/capture.h"
 #include "tests/support/temporary.h"
 #include "tests/support/unit.h"
+#include "tests/support/wrap.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,30 +29,13 @@ static bool fails(void)
     return true;
 }
 
-#define WRAP(result, name, parameters, arguments)      \
-    result __real_##name parameters;                   \
-    result __wrap_##name parameters;                   \
-    result __wrap_##name parameters                    \
-    {                                                  \
-        return fails() ? -1 : __real_##name arguments; \
-    }
-
-WRAP(int, mkostemp, (char *name, int flags), (name, flags))
-WRAP(ssize_t, write, (int fd, const void *bytes, size_t len), (fd, bytes, len))
-WRAP(int, fsync, (int fd), (fd))
-WRAP(int, link, (const char *from, const char *to), (from, to))
-WRAP(ssize_t, getrandom, (void *bytes, size_t len, unsigned flags), (bytes, len, flags))
-
-int __real_open(const char *name, int flags, mode_t mode);
-int __wrap_open(const char *name, int flags, ...);
-int __wrap_open(const char *name, int flags, ...)
-{
-    va_list arguments;
-    va_start(arguments, flags);
-    mode_t mode = flags & O_CREAT ? va_arg(arguments, mode_t) : 0;
-    va_end(arguments);
-    return fails() ? -1 : __real_open(name, flags, mode);
-}
+WRAP(fails(), -1, int, mkostemp, (char *name, int flags), (name, flags))
+WRAP(fails(), -1, ssize_t, write, (int fd, const void *bytes, size_t len), (fd, bytes, len))
+WRAP(fails(), -1, int, fsync, (int fd), (fd))
+WRAP(fails(), -1, int, link, (const char *from, const char *to), (from, to))
+WRAP(fails(), -1, ssize_t, getrandom, (void *bytes, size_t len, unsigned flags),
+     (bytes, len, flags))
+WRAP_OPEN(fails())
 
 /* Linux closes the descriptor whatever close returns. */
 int __real_close(int fd);

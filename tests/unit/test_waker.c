@@ -3,6 +3,7 @@
 #include "base/waker.h"
 #include "tests/support/scale.h"
 #include "tests/support/unit.h"
+#include "tests/support/wrap.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -28,33 +29,11 @@ static bool fails(void)
     return true;
 }
 
-int __real_eventfd(unsigned initial, int flags);
-int __wrap_eventfd(unsigned initial, int flags);
-int __wrap_eventfd(unsigned initial, int flags)
-{
-    return fails() ? -1 : __real_eventfd(initial, flags);
-}
-
-ssize_t __real_read(int fd, void *bytes, size_t len);
-ssize_t __wrap_read(int fd, void *bytes, size_t len);
-ssize_t __wrap_read(int fd, void *bytes, size_t len)
-{
-    return fails() ? -1 : __real_read(fd, bytes, len);
-}
-
-ssize_t __real_write(int fd, const void *bytes, size_t len);
-ssize_t __wrap_write(int fd, const void *bytes, size_t len);
-ssize_t __wrap_write(int fd, const void *bytes, size_t len)
-{
-    return fails() ? -1 : __real_write(fd, bytes, len);
-}
-
-int __real_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
-int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
-int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
-{
-    return fails() ? -1 : __real_poll(fds, count, timeout_ms);
-}
+WRAP(fails(), -1, int, eventfd, (unsigned initial, int flags), (initial, flags))
+WRAP(fails(), -1, ssize_t, read, (int fd, void *bytes, size_t len), (fd, bytes, len))
+WRAP(fails(), -1, ssize_t, write, (int fd, const void *bytes, size_t len), (fd, bytes, len))
+WRAP(fails(), -1, int, poll, (struct pollfd * fds, nfds_t count, int timeout_ms),
+     (fds, count, timeout_ms))
 
 _Noreturn void __wrap_abort(void);
 _Noreturn void __wrap_abort(void)
