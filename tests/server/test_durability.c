@@ -528,20 +528,25 @@ static void create_until_refused(void)
     client_ask_error(server_client(&server), show, "NO-SUCH-POLL");
 }
 
-START_TEST(a_full_disk_refuses_ballots_until_there_is_room)
+static char ballast[SERVER_PATH_MAX + 16];
+
+static void vote_on_a_full_disk(struct crowd *crowd)
 {
-    char ballast[SERVER_PATH_MAX + 16];
-    struct crowd crowd;
-    if (!use_small_disk())
-        return;
     start_with_lunch();
     snprintf(ballast, sizeof ballast, "%s.ballast", server.database);
     fill_disk(ballast);
+    crowd_init(crowd, &server, 4, 2000);
+    crowd->refusal = "STORAGE";
+    crowd_connect(crowd);
+    crowd_finish(crowd);
+}
 
-    crowd_init(&crowd, &server, 4, 2000);
-    crowd.refusal = "STORAGE";
-    crowd_connect(&crowd);
-    crowd_finish(&crowd);
+START_TEST(a_full_disk_refuses_ballots_until_there_is_room)
+{
+    struct crowd crowd;
+    if (!use_small_disk())
+        return;
+    vote_on_a_full_disk(&crowd);
     ck_assert_uint_eq(crowd.answered, crowd.count);
     ck_assert_uint_gt(crowd_count(&crowd, FATE_REFUSED), 0);
     crowd_assert_tally(&crowd, server_client(&server)); /* it serves everything else */
@@ -564,17 +569,10 @@ END_TEST
 
 START_TEST(a_server_that_was_killed_on_a_full_disk_starts_once_there_is_room)
 {
-    char ballast[SERVER_PATH_MAX + 16];
     struct crowd crowd;
     if (!use_small_disk())
         return;
-    start_with_lunch();
-    snprintf(ballast, sizeof ballast, "%s.ballast", server.database);
-    fill_disk(ballast);
-    crowd_init(&crowd, &server, 4, 2000);
-    crowd.refusal = "STORAGE";
-    crowd_connect(&crowd);
-    crowd_finish(&crowd);
+    vote_on_a_full_disk(&crowd);
     crowd_disconnect(&crowd);
     server_signal(&server, SIGKILL);
     server_wait(&server);
