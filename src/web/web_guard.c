@@ -220,14 +220,31 @@ static void log_silent_proxy(const union peer *peer)
                 text);
 }
 
+/* Logged once in the process's life: anybody may write the field, so that is all that can be
+ * done. */
+static void log_unknown_proxy(const union peer *peer)
+{
+    static atomic_flag logged = ATOMIC_FLAG_INIT;
+    char text[PEER_TEXT_MAX];
+    if (atomic_flag_test_and_set(&logged))
+        return;
+    peer_address_text(peer, text);
+    log_warning("%s seems to be a proxy, for it says in X-Forwarded-For who asks, but it is no "
+                "--trusted-proxy: in polls with voters=address all who come by it are one voter",
+                text);
+}
+
 size_t web_guard_address(const struct web_session *session, const struct http_request *request,
                          char text[PEER_TEXT_MAX])
 {
     const struct client *client = &session->client;
     const union peer *peer = &client->conn.peer;
     struct in6_addr address;
-    if (forwarded_address(request, &client->worker->server->config->proxies, peer, &address) == 0)
-        return address_text(&address, text);
-    log_silent_proxy(peer);
-    return 0;
+    if (forwarded_address(request, &client->worker->server->config->proxies, peer, &address) != 0) {
+        log_silent_proxy(peer);
+        return 0;
+    }
+    if (request->headers[HTTP_HEADER_X_FORWARDED_FOR].at && !web_guard_is_proxy(session))
+        log_unknown_proxy(peer);
+    return address_text(&address, text);
 }

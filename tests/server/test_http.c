@@ -1484,6 +1484,7 @@ START_TEST(forwarded_is_not_believed)
     struct client *client = web_client(&server);
     vote_from(client, "X-Forwarded-For: 192.0.2.1\r\n", NEW_VOTER);
     vote_from(client, "X-Forwarded-For: 192.0.2.2\r\n", KNOWN_VOTER);
+    server_await_log(&server, "127.0.0.1 seems to be a proxy");
     vote_from(client, "", KNOWN_VOTER);
     vote_from(server_connect_http(&server, "127.0.0.2"), "", NEW_VOTER);
     struct client *line = server_client(&server);
