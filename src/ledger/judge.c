@@ -50,6 +50,14 @@ static struct verdict refused(enum error error, uint64_t rests_on)
     return (struct verdict){.error = (int16_t)error, .number = rests_on, .rests_on = rests_on};
 }
 
+/* The same client has cast a ballot for the voter, with another choice. */
+static struct verdict refused_own(struct vote before)
+{
+    struct verdict verdict = refused(ERR_ALREADY_VOTED, before.seq);
+    verdict.value = before.value;
+    return verdict;
+}
+
 /* Somebody else cast a ballot for the same voter. Not even its number is told: with that, the
  * tallies that were shown would give away its choice. */
 static struct verdict refused_untold(uint64_t rests_on)
@@ -109,7 +117,7 @@ static void record_ballot(struct ledger *ledger, const struct request *request)
     *ballot = (struct entry_ballot){
         .value = request->value,
         .weight = 1,
-        .has_key = request->key_kind == REQUEST_KEY_ID,
+        .has_key = request_has_id(request),
         .voter = request->voter,
         .key = request->key,
     };
@@ -136,8 +144,8 @@ static struct verdict judge_ballot(struct ledger *ledger, const struct request *
 {
     const struct snapshot *now = poll_now(ledger, request->poll);
     struct hash identity;
-    bool identified = judge_identity(now->poll, &request->voter,
-                                     request->key_kind == REQUEST_KEY_ID, &request->key, &identity);
+    bool identified = judge_identity(now->poll, &request->voter, request_has_id(request),
+                                     &request->key, &identity);
     uint64_t proof = judge_proof(now->poll, request->key_kind >= REQUEST_KEY_ID, &request->key);
     struct vote before = {0};
     if (identified)
@@ -149,9 +157,11 @@ static struct verdict judge_ballot(struct ledger *ledger, const struct request *
     if (!now->open)
         return refused(ERR_POLL_CLOSED, now->state_seq);
     if (before.seq && poll_setting(now->poll, SETTING_BALLOTS) != BALLOTS_CHANGEABLE)
-        return own ? refused(ERR_ALREADY_VOTED, before.seq) : refused_untold(before.seq);
+        return own ? refused_own(before) : refused_untold(before.seq);
     if (request->key_kind == REQUEST_KEY_AFTER && before.seq > request->after)
-        return refused(ERR_ALREADY_VOTED, before.seq);
+        return refused_own(before);
+    if (request->key_kind == REQUEST_KEY_ID_OF_ONE && before.seq && own)
+        return refused_own(before);
 
     struct snapshot *draft = draft_snapshot(ledger, request->poll);
     struct vote vote = vote_make(ledger->next_seq, request->value, proof);
@@ -264,7 +274,7 @@ static void prefetch(const struct ledger *ledger, const struct request *request)
     if (request->kind != REQUEST_BALLOT)
         return;
     electorate_prefetch(ledger->electorate, request->voter);
-    if (request->key_kind == REQUEST_KEY_ID)
+    if (request_has_id(request))
         electorate_prefetch(ledger->electorate, request->key);
 }
 

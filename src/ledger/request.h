@@ -53,8 +53,10 @@ enum request_key {
                           their ballot and are known by more than a name; if a later one counts,
                           this one is refused */
     REQUEST_KEY_ID,    /* the hash of id=; recorded */
-    REQUEST_KEY_OWN,   /* the hash of words that no other connection or browser has; not recorded,
-                          and never if ballots=unlimited */
+    REQUEST_KEY_ID_OF_ONE, /* the same; refused if the voter's ballot that counts has that id and
+                              another choice */
+    REQUEST_KEY_OWN, /* the hash of words that no other connection or browser has; not recorded,
+                        and never if ballots=unlimited */
 };
 
 /* One slot of the ring to the ledger: 64 bytes, a cache line. */
@@ -81,13 +83,18 @@ struct request {
 };
 _Static_assert(sizeof(struct request) == 64, "a request is a cache line");
 
+static inline bool request_has_id(const struct request *request)
+{
+    return request->key_kind == REQUEST_KEY_ID || request->key_kind == REQUEST_KEY_ID_OF_ONE;
+}
+
 /* One slot of the ring back. */
 struct answer {
     struct conn_ref to;
     uint64_t number; /* the sequence (of the entry, or of the earlier ballot; 0 if a LOOKUP found
                         none); BACKUP: bytes, or the errno that explains the failure, 0 if none
                         does */
-    uint32_t value : 24; /* LOOKUP: the ballot's */
+    uint32_t value : 24; /* of the ballot that LOOKUP found, or on which ALREADY-VOTED rests */
     bool duplicate : 1;
     bool first : 1;   /* a ballot was accepted, and its voter had none in the poll before */
     int16_t error;    /* 0, or an enum error */

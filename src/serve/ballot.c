@@ -25,7 +25,7 @@ static enum request_key find_key(const struct server *server, const struct ballo
     char words[IDENTITY_WORDS_MAX];
     if (ballot->key.at && (named || unlimited)) {
         *key = voter_hash(&server->key, VOTER_HASH_KEY, poll->id, ballot->key.at, ballot->key.len);
-        return REQUEST_KEY_ID;
+        return named && ballot->has_after ? REQUEST_KEY_ID_OF_ONE : REQUEST_KEY_ID;
     }
     if (!named || unlimited)
         return REQUEST_KEY_NONE;

@@ -10,8 +10,9 @@ struct ballot {
     unsigned choice; /* from 0 */
     const struct claim *claim;
     struct span key; /* id=; at is NULL for none */
-    bool has_after;  /* if voters may change their ballot and don't only give a name: */
-    uint64_t after;  /* refuses this ballot if a later one of the voter counts already */
+    bool has_after;  /* if voters may change their ballot: refuses this one if a later one of the */
+    uint64_t after;  /* voter than that counts or, if they only give a name, another one with the
+                        same key */
     bool traced;     /* its journey is to be kept */
 };
 

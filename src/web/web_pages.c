@@ -112,38 +112,36 @@ static bool read_text(struct span query, const char *wanted, char *text, size_t 
     return false;
 }
 
-/* The choice, from 0, for which a query asks to cast a final ballot without a script; or -1. */
-static int final_choice(const struct poll *poll, struct span query)
+/* The choice, from 0, for which a query asks to cast a final ballot without a script; or -1, also
+ * if the poll takes none. */
+static int final_choice(const struct web_session *session, const struct poll *poll,
+                        struct span query)
 {
     char text[PROTO_NAME_MAX + 1];
     struct name name;
     if (poll_setting(poll, SETTING_BALLOTS) != BALLOTS_ONCE ||
+        !tally_is_open(tally_of(session), poll->id) ||
         !read_text(query, "choice", text, sizeof text) || !name_parse(text, strlen(text), &name))
         return -1;
     return poll_choice_find(poll, &name);
 }
 
-static int append_poll_page(struct buffer *body, const struct page_place *place,
-                            const struct snapshot *snapshot, const struct page_reader *reader,
-                            struct span query)
-{
-    char voter[VOTER_SIZE]; /* as typed: its form is judged when the ballot is cast */
-    int choice = final_choice(snapshot->poll, query);
-    if (choice < 0)
-        return page_poll(body, place, snapshot, reader);
-    if (!read_text(query, "voter", voter, sizeof voter))
-        voter[0] = '\0';
-    return page_confirm(body, place, snapshot, reader, choice, voter);
-}
+/* Which choice a page asks about before it is voted for: -1 for none, and by whom. */
+struct question {
+    int choice;
+    const char *voter; /* as typed: its form is judged when the ballot is cast */
+};
 
 static enum web_result reply_poll(struct web_session *session, int status,
-                                  const struct page_reader *reader, struct span query)
+                                  const struct page_reader *reader, struct question question)
 {
     char root[WEB_ROOT_SIZE];
     const struct page_place place = web_place(session, root);
     struct snapshot *snapshot = tally_snapshot(tally_of(session), session->poll->id);
     struct buffer body = {0};
-    int result = append_poll_page(&body, &place, snapshot, reader, query);
+    int result = question.choice < 0 ? page_poll(&body, &place, snapshot, reader)
+                                     : page_confirm(&body, &place, snapshot, reader,
+                                                    question.choice, question.voter);
     snapshot_unref(snapshot);
     return reply_page(session, status, &body, result);
 }
@@ -163,16 +161,23 @@ void web_show_poll(struct web_session *session, int status, int choice, uint64_t
     struct voter_cookie random;
     const struct page_reader reader = {
         .voted = choice, .seq = seq, .id = make_id(session, &random)};
-    (void)reply_poll(session, status, &reader, (struct span){0});
+    (void)reply_poll(session, status, &reader, (struct question){-1, NULL});
+}
+
+void web_show_unvoted(struct web_session *session)
+{
+    const struct page_reader reader = {.voted = -1};
+    const int choice = session->choice == WEB_NO_CHOICE ? -1 : session->choice;
+    (void)reply_poll(session, 200, &reader, (struct question){choice, ""});
 }
 
 /* Replies to a reader whose ballot is unknown. If each browser is a voter, a browser without a
  * cookie gets one, and its form names the same voter: so a form that is sent twice counts once. */
 static enum web_result show_to_stranger(struct web_session *session,
-                                        const struct http_request *request)
+                                        const struct http_request *request, int choice)
 {
     struct voter_cookie random;
-    char token[VOTER_COOKIE_TOKEN_CHARS + 1];
+    char token[VOTER_COOKIE_TOKEN_CHARS + 1], voter[VOTER_SIZE];
     struct page_reader reader = {.voted = -1, .id = make_id(session, &random)};
     if (poll_setting(session->poll, SETTING_VOTERS) == VOTERS_CONNECTION)
         web_know_voter(session, request, (struct span){0});
@@ -181,9 +186,12 @@ static enum web_result show_to_stranger(struct web_session *session,
         reader.token = token;
         session->sets_cookie = web_guard_is_navigation(request);
     }
-    return reply_poll(session, 200, &reader, request->query);
+    if (!read_text(request->query, "voter", voter, sizeof voter))
+        voter[0] = '\0';
+    return reply_poll(session, 200, &reader, (struct question){choice, voter});
 }
 
+/* Whoever has voted is shown his ballot, also where his browser asks to cast a final one. */
 enum web_result web_poll_page(struct web_session *session, const struct web_call *call)
 {
     const struct poll *poll = web_find_poll(session, call);
@@ -191,11 +199,12 @@ enum web_result web_poll_page(struct web_session *session, const struct web_call
         return web_refuse(session, ERR_NO_SUCH_POLL, 0, NULL);
     if (web_reader_must_wait(session))
         return WEB_WAITS;
+    const int choice = final_choice(session, poll, call->request->query);
     session->poll = poll;
-    if (final_choice(poll, call->request->query) < 0 &&
-        web_reader_look_up(session, call->request, WEB_ASKS_PAGE))
+    session->choice = choice < 0 ? WEB_NO_CHOICE : (uint16_t)choice;
+    if (web_reader_look_up(session, call->request, WEB_ASKS_PAGE))
         return WEB_ASKED;
-    return show_to_stranger(session, call->request);
+    return show_to_stranger(session, call->request, choice);
 }
 
 /* The voting page's address as this browser would write it; if the request names no host

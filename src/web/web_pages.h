@@ -9,4 +9,8 @@
  * not to be told. */
 void web_show_poll(struct web_session *session, int status, int choice, uint64_t seq);
 
+/* The same to one who has no ballot, or of whom none is known: with the question before a final
+ * ballot, if the request was for that. */
+void web_show_unvoted(struct web_session *session);
+
 #endif

@@ -20,7 +20,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { UNKNOWN_TYPE = 1 };
+enum { UNKNOWN_TYPE = 1, REFUSAL_SIZE = 256 };
 
 /* Reads the body by its type. Returns 0, an enum error, or UNKNOWN_TYPE. */
 static int read_ballot(struct web_session *session, const struct http_request *request,
@@ -129,12 +129,30 @@ static void tell_recorded(struct web_session *session, const struct answer *answ
     web_reply(session, &response);
 }
 
+/* The text of a refusal for a person; NULL stands for the error's own. `text` is room for it. */
+static const char *describe_refusal(const struct web_session *session, const struct answer *answer,
+                                    char text[REFUSAL_SIZE])
+{
+    if (answer->error != ERR_ALREADY_VOTED)
+        return NULL;
+    if (answer->number == 0)
+        return ALREADY_VOTED_UNTOLD;
+    if (!session->html)
+        return NULL;
+    struct snapshot *snapshot =
+        tally_snapshot(session->client.worker->server->tally, session->poll->id);
+    struct span label = snapshot_label(snapshot, count_choice(session->poll, answer->value));
+    snprintf(text, REFUSAL_SIZE, "Your vote for %.*s was recorded first", (int)label.len, label.at);
+    snapshot_unref(snapshot);
+    return text;
+}
+
 static void take_vote(struct web_session *session, const struct answer *answer)
 {
+    char text[REFUSAL_SIZE];
     if (answer->error)
         web_refuse(session, (enum error)answer->error, answer->number,
-                   answer->error == ERR_ALREADY_VOTED && answer->number == 0 ? ALREADY_VOTED_UNTOLD
-                                                                             : NULL);
+                   describe_refusal(session, answer, text));
     else if (session->html)
         show_recorded(session);
     else
@@ -193,7 +211,7 @@ void web_take_answer(struct web_session *session, const struct answer *answer)
             web_show_poll(session, 200, (int)count_choice(session->poll, answer->value),
                           answer->number);
         else
-            web_show_poll(session, 200, -1, 0);
+            web_show_unvoted(session);
         return;
     case WEB_ASKS_OWN:
         if (answer->error)

@@ -1096,6 +1096,31 @@ START_TEST(a_readers_own_ballot)
 }
 END_TEST
 
+/* A browser without a script that has voted already is asked for no other ballot, and told which
+ * one counts. So is one that asks too late. */
+START_TEST(a_final_ballot_is_asked_for_once)
+{
+    char cookie[COOKIE_MAX], fields[COOKIE_MAX + sizeof HTML];
+    START();
+    administer("CREATE board yes no ballots=once");
+    administer("LABEL board yes Ja & Amen");
+    struct client *client = web_client(&server);
+    ck_assert(page_has(web_get(client, "/p/board?choice=yes"), "Vote for <b"));
+    web_post(client, "/polls/board/ballots", JSON, "", "{\"choice\": \"yes\"}");
+    take_cookie(web_expect(client, 201), cookie);
+    web_ask(client, "GET", "/p/board?choice=no", cookie);
+    ck_assert(page_has(web_expect(client, 200), YOUR_VOTE("Ja &amp; Amen")));
+    snprintf(fields, sizeof fields, HTML "%s", cookie);
+    web_post(client, "/polls/board/ballots", FORM, fields, "choice=no");
+    ck_assert_ptr_nonnull(
+        strstr(web_expect(client, 409)->body, "Your vote for Ja &amp; Amen was recorded first"));
+    web_ask(client, "GET", "/p/board?choice=no", "Cookie: other=1\r\n");
+    ck_assert(page_has(web_expect(client, 200), "Vote for <b"));
+    administer("CLOSE board");
+    ck_assert(page_has(web_get(client, "/p/board?choice=no"), "The poll is closed"));
+}
+END_TEST
+
 /* With --cors a page of another site may read, but not what its reader has voted. */
 START_TEST(a_readers_own_ballot_and_other_sites)
 {
@@ -1141,7 +1166,25 @@ START_TEST(a_ballot_that_comes_late)
 }
 END_TEST
 
-/* By a name anybody could find out so which ballot is whose: there it has no effect. */
+/* The same among ballots with one id. */
+START_TEST(a_named_ballot_that_comes_late)
+{
+    static const char late[] =
+        "{\"choice\": \"yes\", \"voter\": \"ann\", \"id\": \"k\", \"after\": 0}";
+    START();
+    administer("CREATE board yes no voters=named");
+    struct client *client = web_client(&server);
+    web_post(client, "/polls/board/ballots", JSON, "",
+             "{\"choice\": \"no\", \"voter\": \"ann\", \"id\": \"k\", \"after\": 0}");
+    web_expect(client, 201);
+    web_post(client, "/polls/board/ballots", JSON, "", late);
+    assert_match(web_expect(client, 409)->body, "\"ALREADY-VOTED\".*\"seq\":[0-9]+\\}$");
+    web_post(client, "/polls/board/ballots", FORM, "", "choice=yes&voter=ann&id=k");
+    web_expect(client, 201);
+}
+END_TEST
+
+/* By a name alone anybody could find out so which ballot is whose: there it has no effect. */
 START_TEST(named_ballots_come_in_any_order)
 {
     static const char *const bodies[] = {
@@ -1957,6 +2000,8 @@ SERVER_MAIN("http",
                        {a_readers_own_ballot},
                        {a_readers_own_ballot_and_other_sites},
                        {a_ballot_that_comes_late},
+                       {a_final_ballot_is_asked_for_once},
+                       {a_named_ballot_that_comes_late},
                        {named_ballots_come_in_any_order},
                        {the_screen_tells_where_to_vote},
                        {the_screen_behind_a_proxy},

@@ -356,6 +356,7 @@ static struct request claimed(uint16_t choice, uint64_t voter, enum request_key 
 
 #define OWN REQUEST_KEY_OWN
 #define ID  REQUEST_KEY_ID
+#define ONE REQUEST_KEY_ID_OF_ONE
 
 /* Where others may claim the same voter, a repeat is told to whoever has the key alone; to others
  * each choice is answered alike. */
@@ -399,6 +400,25 @@ START_TEST(only_its_caster_is_told_of_a_ballot_that_can_change)
     ASSERT_ACCEPTED(claimed(1, 10, OWN, 1), 7);
     restart(); /* nobody is known to have cast the last one */
     ASSERT_ACCEPTED(claimed(1, 10, ID, 7), 8);
+}
+END_TEST
+
+/* So a ballot that was given up does not count behind the one that was sent in its place. */
+START_TEST(an_id_may_be_of_one_ballot)
+{
+    ASSERT_ACCEPTED(create("CREATE p a b voters=named"), 1);
+    ASSERT_ACCEPTED(claimed(0, 10, ONE, 1), 2);
+    ASSERT_REPEATED(claimed(0, 10, ONE, 1), 2);
+    struct answer answer = ask(claimed(1, 10, ONE, 1));
+    assert_answer(answer, ERR_ALREADY_VOTED, 2, false);
+    ck_assert_uint_eq(answer.value, 1);
+    ASSERT_ACCEPTED(claimed(1, 11, ONE, 1), 3); /* another voter's */
+    ASSERT_ACCEPTED(claimed(1, 10, ONE, 2), 4);
+    restart();
+    ASSERT_REPEATED(claimed(1, 10, ONE, 2), 4);
+    assert_answer(ask(claimed(0, 10, ONE, 2)), ERR_ALREADY_VOTED, 4, false);
+    ASSERT_ACCEPTED(claimed(0, 10, ID, 2), 5); /* which does not ask for it */
+    assert_shown(1, "p open 5 2 a=1 b=1");
 }
 END_TEST
 
@@ -1348,6 +1368,7 @@ UNIT_MAIN("ledger",
                      {once_is_once},
                      {only_its_caster_is_told_of_a_ballot_that_is_once},
                      {only_its_caster_is_told_of_a_ballot_that_can_change},
+                     {an_id_may_be_of_one_ballot},
                      {a_voter_takes_the_same_memory_whoever_casts_the_ballots},
                      {an_unlimited_ballot_is_known_by_its_key},
                      {a_closed_poll_takes_repeats_only},
