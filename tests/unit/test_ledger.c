@@ -14,6 +14,7 @@
 #include "base/clock.h"
 
 #include "proto/error.h"
+#include "tests/support/database.h"
 #include "tests/support/temporary.h"
 #include "base/waker.h"
 #include "proto/command.h"
@@ -24,7 +25,6 @@
 #include <limits.h>
 #include <pthread.h>
 #include <semaphore.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -1218,15 +1218,6 @@ END_TEST
 
 /* ---- damage ---- */
 
-static void run_sql(const char *sql)
-{
-    sqlite3 *db;
-    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
-    char *error = NULL;
-    ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, &error) == SQLITE_OK, "%s", error ? error : "");
-    sqlite3_close(db);
-}
-
 /* Changes of few rows that the store can't see, and what the ledger says to them. The entries are
  * those of a_database_that_can_not_be_is_refused. */
 static const struct {
@@ -1319,7 +1310,7 @@ START_TEST(a_check_finds_what_a_start_would)
     stop_with_key_check();
     ck_assert_msg(check_database() == 0, "%s", why);
     for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
-        run_sql(broken[i].sql);
+        database_change(path, broken[i].sql);
         ck_assert_int_eq(check_database(), -1);
         ck_assert_msg(strstr(why, broken[i].expected), "said: %s", why);
     }
@@ -1342,7 +1333,7 @@ START_TEST(a_database_that_can_not_be_is_refused)
     ASSERT_ACCEPTED(named(3, 0, "ann", "Ann"), 9);
     ASSERT_ACCEPTED(named(3, 1, "bob", "bob"), 10);
     stop_with_key_check();
-    run_sql(damages[_i].sql);
+    database_change(path, damages[_i].sql);
     char checked[STORE_WHY_MAX]; /* what a recount says */
     ck_assert_int_eq(check_database(), -1);
     memcpy(checked, why, sizeof checked);

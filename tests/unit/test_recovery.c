@@ -2,12 +2,12 @@
  * can't. The rows are written by plain SQL, and the store's visitor takes whatever it gives. */
 #include "store/sqlite/sqlite.h"
 #include "poll/poll.h"
+#include "tests/support/database.h"
 #include "tests/support/temporary.h"
 #include "tests/support/unit.h"
 
 #include <errno.h>
 #include <limits.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,15 +18,6 @@ static char directory[TEMPORARY_MAX];
 static char path[TEMPORARY_MAX + 8];
 static char why[STORE_WHY_MAX];
 
-static void run_sql(const char *sql)
-{
-    sqlite3 *db;
-    char *error = NULL;
-    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
-    ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, &error) == SQLITE_OK, "%s", error ? error : "");
-    sqlite3_close(db);
-}
-
 static void setup(void)
 {
     struct store *store;
@@ -34,9 +25,9 @@ static void setup(void)
     snprintf(path, sizeof path, "%s/test.db", directory);
     ck_assert_msg(store_open(&store, &sqlite_engine, path, false, why) == 0, "%s", why);
     store_close(store);
-    run_sql("INSERT INTO poll VALUES(1, 'p', 'once', 'named', 'live', 'name');"
-            "INSERT INTO choice VALUES(1, 1, 'a'), (1, 2, 'b');"
-            "INSERT INTO poll_event VALUES(1, 0, 1, 'create', NULL, 'open')");
+    database_change(path, "INSERT INTO poll VALUES(1, 'p', 'once', 'named', 'live', 'name');"
+                          "INSERT INTO choice VALUES(1, 1, 'a'), (1, 2, 'b');"
+                          "INSERT INTO poll_event VALUES(1, 0, 1, 'create', NULL, 'open')");
 }
 
 static void teardown(void)
@@ -161,7 +152,7 @@ static void insert(const char *rows)
 {
     char sql[1024];
     snprintf(sql, sizeof sql, "PRAGMA ignore_check_constraints = 1; %s", rows);
-    run_sql(sql);
+    database_change(path, sql);
 }
 
 START_TEST(the_last_row_that_can_be_is_loaded)
@@ -195,8 +186,9 @@ START_TEST(only_polls_of_known_voters_size_the_electorate)
 {
     struct store *store;
     insert(POLL("2", "2") ";" POLL("3", "2"));
-    run_sql("UPDATE poll SET ballots = 'unlimited' WHERE id = 2");
-    run_sql(
+    database_change(path, "UPDATE poll SET ballots = 'unlimited' WHERE id = 2");
+    database_change(
+        path,
         "INSERT INTO last_tally VALUES(1, 'p open 9 5 a=2 b=3'), (2, 'q2 open 9 70 c1=70 c2=0'),"
         "(3, 'not a tally')");
     ck_assert_int_eq(store_open(&store, &sqlite_engine, path, false, why), 0);

@@ -4,13 +4,13 @@
 #include "store/sqlite/sqlite.h"
 
 #include "tests/support/capture.h"
+#include "tests/support/database.h"
 #include "tests/support/entries.h"
 #include "tests/support/temporary.h"
 #include "tests/support/unit.h"
 
 #include <errno.h>
 #include <limits.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,14 +74,6 @@ static void copy(const char *from, const char *to)
 static void move(const char *from, const char *to)
 {
     ck_assert_int_eq(rename(in_directory(from), in_directory(to)), 0);
-}
-
-static void run_sql(const char *name, const char *sql)
-{
-    sqlite3 *db;
-    ck_assert_int_eq(sqlite3_open(in_directory(name), &db), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(db);
 }
 
 /* ---- lives of a server ---- */
@@ -286,7 +278,7 @@ END_TEST
 START_TEST(a_file_of_an_earlier_version_is_taken_with_its_log)
 {
     live("a", 3, STOPPED);
-    run_sql("a", "DROP TABLE ledger");
+    database_change(in_directory("a"), "DROP TABLE ledger");
     struct store *store; /* as an earlier version: it does not adopt */
     ck_assert_int_eq(store_open(&store, &sqlite_engine, in_directory("a"), true, why), 0);
     vote(store, 2);
@@ -314,7 +306,7 @@ START_TEST(names_of_an_earlier_version_are_warned_of)
              "INSERT INTO poll VALUES(1, 'p', 'once', '%s', 'live', 'pseudonym');"
              "DROP TABLE spelling",
              voters[_i]);
-    run_sql("a", sql);
+    database_change(in_directory("a"), sql);
     start_and_log(log);
     ck_assert_int_eq(strstr(log, "names are folded") != NULL, _i == 0);
     start_and_log(log);

@@ -3,6 +3,7 @@
 #include "store/sqlite/sqlite.h"
 
 #include "tests/support/capture.h"
+#include "tests/support/database.h"
 #include "tests/support/coverage.h"
 #include "tests/support/entries.h"
 #include "proto/error.h"
@@ -286,16 +287,6 @@ START_TEST(what_was_committed_is_loaded)
 }
 END_TEST
 
-/* Runs SQL on the file by a connection of its own; aborts the test on an error. */
-static void run_sql(const char *file, const char *sql)
-{
-    sqlite3 *db;
-    ck_assert_int_eq(sqlite3_open(file, &db), SQLITE_OK);
-    char *error = NULL;
-    ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, &error) == SQLITE_OK, "%s", error ? error : "");
-    sqlite3_close(db);
-}
-
 START_TEST(the_view_recounts_what_was_last_shown)
 {
     struct store *store = open_store();
@@ -356,7 +347,7 @@ START_TEST(the_keys_check_value_is_kept)
     ck_assert_uint_eq(check.low, 10);
     ck_assert_int_eq(store_finish(store, why), 0);
     store_close(store);
-    run_sql(path, "UPDATE server SET key_check = x'00'"); /* no hash is that short */
+    database_change(path, "UPDATE server SET key_check = x'00'"); /* no hash is that short */
     store = open_store();
     ck_assert_int_eq(store_key_check(store, &check, why), 0);
     store_close(store);
@@ -645,7 +636,7 @@ END_TEST
 
 START_TEST(another_programs_database_is_refused)
 {
-    run_sql(path, "CREATE TABLE theirs(x)");
+    database_change(path, "CREATE TABLE theirs(x)");
     refuses("not a tallycast database");
 }
 END_TEST
@@ -653,7 +644,7 @@ END_TEST
 START_TEST(a_newer_schema_is_refused)
 {
     make_sample_file();
-    run_sql(path, "PRAGMA user_version = 2");
+    database_change(path, "PRAGMA user_version = 2");
     refuses("schema version 2");
 }
 END_TEST
@@ -737,7 +728,7 @@ START_TEST(a_row_that_can_not_be_is_refused)
     char sql[512];
     make_sample_file();
     snprintf(sql, sizeof sql, "PRAGMA ignore_check_constraints = 1; %s", damages[_i]);
-    run_sql(path, sql);
+    database_change(path, sql);
     refuses("damaged");
 }
 END_TEST
@@ -768,7 +759,7 @@ START_TEST(a_schema_that_is_not_ours_is_refused)
 {
     struct store *store;
     make_sample_file();
-    run_sql(path, strangers[_i].sql);
+    database_change(path, strangers[_i].sql);
     refuses(strangers[_i].expected);
     ck_assert_int_eq(store_open_to_read(&store, &sqlite_engine, path, why), -1);
     ck_assert_msg(strstr(why, strangers[_i].expected), "said: %s", why);
@@ -779,8 +770,9 @@ END_TEST
 START_TEST(comments_and_lines_of_a_schema_do_not_count)
 {
     make_sample_file();
-    run_sql(path, "PRAGMA writable_schema = 1;"
-                  "UPDATE sqlite_schema SET sql = replace(sql, char(10), ' -- ''it' || char(10))");
+    database_change(
+        path, "PRAGMA writable_schema = 1;"
+              "UPDATE sqlite_schema SET sql = replace(sql, char(10), ' -- ''it' || char(10))");
     struct store *store = open_store();
     ck_assert_int_eq(store_has_ballots(store, why), 1);
     store_close(store);
