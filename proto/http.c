@@ -17,7 +17,6 @@
 
 #include "proto/ascii.h"
 #include "proto/http_head.h"
-#include "proto/reply.h"
 
 #include <stddef.h>
 #include <stdlib.h>

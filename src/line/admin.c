@@ -6,7 +6,6 @@
 #include "line/client_query.h"
 #include "line/session_reply.h"
 #include "view/journey_view.h"
-#include "base/log.h"
 #include "view/stats.h"
 
 #include <inttypes.h>

@@ -5,7 +5,6 @@
 #include "line/session_reply.h"
 
 #include "serve/ballot.h"
-#include "base/log.h"
 #include "proto/settings.h"
 #include "serve/server.h"
 #include "tally/tally.h"

@@ -39,8 +39,6 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-struct answer;
-
 enum {
     /* The size of a read, and the output of a round at which the handler should let it be flushed.
      * A peer that pipelines and never reads costs about the sum of both. */

@@ -1,7 +1,6 @@
 /* Results as a table and as JSON (see result.h). */
 #include "tools/tallybench/figures/result.h"
 
-#include "base/clock.h"
 #include "tools/lib/units.h"
 
 #include <errno.h>

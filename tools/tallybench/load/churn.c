@@ -2,7 +2,6 @@
  * connections wait too, so a server that does not greet does not get connections without end. */
 #include "tools/tallybench/load/churn.h"
 
-#include "base/clock.h"
 #include "tools/tallybench/load/lane.h"
 #include "tools/lib/memory.h"
 #include "tools/tallybench/load/pace.h"

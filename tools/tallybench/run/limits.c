@@ -4,7 +4,6 @@
 
 #include "base/clock.h"
 #include "net/socket.h"
-#include "ledger/ledger.h"
 #include "proto/reply.h"
 #include "proto/schema_sql.h"
 #include "store/sqlite/sqlite_pragmas.h"

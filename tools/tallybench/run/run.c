@@ -16,7 +16,6 @@
 #include "tools/tallybench/run/interrupt.h"
 #include "tools/tallybench/load/lane.h"
 #include "tools/lib/memory.h"
-#include "tools/tallybench/load/readers.h"
 #include "tools/lib/units.h"
 #include "tools/tallybench/load/voters.h"
 

@@ -6,7 +6,6 @@
 #include "tools/tallybench/run/server.h"
 
 #include "base/clock.h"
-#include "proto/number.h"
 
 #include <errno.h>
 #include <fcntl.h>
