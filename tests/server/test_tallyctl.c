@@ -405,6 +405,10 @@ START_TEST(polls_on_a_terminal)
     EXPECT_TTY("POLL   STATE  BALLOTS  SEQ  LEADER  TITLE\n"
                "lunch  open         1    2  sushi   lunch\n",
                "polls");
+    terminal_columns = 50;
+    EXPECT("3\n", "title", "lunch", "Where do we eat on Friday?");
+    run(TO_TERMINAL, STATUS_DONE, ARGUMENTS("polls"));
+    ck_assert_ptr_nonnull(strstr(ctl.out.bytes, "  sushi   Where do we eat\u2026\n"));
 }
 END_TEST
 

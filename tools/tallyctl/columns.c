@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char gap[] = "  "; /* between columns */
+
 struct column {
     size_t width; /* of its widest cell, in columns of the terminal */
     bool right;
@@ -68,22 +70,36 @@ void columns_align_right(struct columns *columns, size_t column)
     columns->column[column].right = true;
 }
 
-/* Nothing is padded at the end of a line. */
-static void print_cell(const struct column *column, const char *cell, bool is_last, FILE *out)
+static void print_cell(const struct column *column, const char *cell, FILE *out)
 {
-    size_t gap = column->width - text_width(cell, strlen(cell));
-    fprintf(out, "%*s%s", column->right ? (int)gap : 0, "", cell);
-    if (is_last)
-        putc('\n', out);
-    else
-        fprintf(out, "%*s", (column->right ? 0 : (int)gap) + 2, "");
+    int room = (int)(column->width - text_width(cell, strlen(cell)));
+    fprintf(out, "%*s%s%*s", column->right ? room : 0, "", cell, column->right ? 0 : room, "");
 }
 
+/* The columns that the terminal has left for the last cell of a row. A pipe has no end. */
+static size_t left_for_last(const struct columns *columns)
+{
+    size_t used = 0;
+    if (!output_is_terminal())
+        return SIZE_MAX;
+    for (size_t i = 0; i + 1 < columns->width; i++)
+        used += columns->column[i].width + strlen(gap);
+    size_t all = output_columns();
+    return all > used ? all - used : 0;
+}
+
+/* Text in the last column is not padded, and cut where the terminal ends: a row is one line. */
 void columns_print(const struct columns *columns, FILE *out)
 {
+    const size_t left = left_for_last(columns);
     for (size_t i = 0; i < columns->count; i++) {
         size_t at = i % columns->width;
-        print_cell(&columns->column[at], columns->cells[i], at == columns->width - 1, out);
+        bool is_last = at == columns->width - 1;
+        if (is_last && !columns->column[at].right)
+            output_fitted(out, columns->cells[i], left, false);
+        else
+            print_cell(&columns->column[at], columns->cells[i], out);
+        fputs(is_last ? "\n" : gap, out);
     }
 }
 

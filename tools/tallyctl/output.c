@@ -97,6 +97,19 @@ void output_text(FILE *out, const char *text, size_t len)
     free(escaped);
 }
 
+void output_fitted(FILE *out, const char *text, size_t columns, bool pad)
+{
+    size_t len = strlen(text);
+    size_t fits = text_fit(text, len, columns);
+    const char *mark = "";
+    if (fits < len && columns > 0) {
+        mark = is_utf8 ? "…" : ">";
+        fits = text_fit(text, len, columns - 1);
+    }
+    size_t used = text_width(text, fits) + (*mark ? 1 : 0);
+    fprintf(out, "%.*s%s%*s", (int)fits, text, mark, pad ? (int)(columns - used) : 0, "");
+}
+
 static void output_line(const char *text, size_t len)
 {
     output_text(stdout, text, len);

@@ -32,6 +32,10 @@ void output_text(FILE *out, const char *text, size_t len);
 /* The text in its escaped form. The caller frees it. */
 char *output_escaped(const char *text, size_t len);
 
+/* Writes escaped text in so many columns at most, cut short with a mark if need be; with `pad`, in
+ * exactly so many. */
+void output_fitted(FILE *out, const char *text, size_t columns, bool pad);
+
 /* A JSON string; bytes that are not UTF-8 are escaped first. The caller owns the reference. */
 json_t *output_json_text(const char *text, size_t len);
 

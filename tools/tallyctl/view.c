@@ -195,27 +195,13 @@ static struct layout lay_out(const struct line *lines, unsigned count, unsigned 
     return layout;
 }
 
-/* Prints escaped text in exactly so many columns, cut short with a mark if need be. */
-static void print_fitted(const char *text, size_t columns, bool pad, FILE *out)
-{
-    size_t len = strlen(text);
-    size_t fits = text_fit(text, len, columns);
-    const char *mark = "";
-    if (fits < len && columns > 0) {
-        mark = output_is_utf8() ? "…" : ">";
-        fits = text_fit(text, len, columns - 1);
-    }
-    size_t used = text_width(text, fits) + (*mark ? 1 : 0);
-    fprintf(out, "%.*s%s%*s", (int)fits, text, mark, pad ? (int)(columns - used) : 0, "");
-}
-
 static void draw_line(const struct line *line, const struct layout *layout, uint64_t count,
                       uint64_t most, FILE *out)
 {
     char bar[TEXT_BAR_SIZE(BAR_COLUMNS_MAX)];
     text_bar(count, most, layout->bar, output_is_utf8(), bar);
     fputs("  ", out);
-    print_fitted(line->label, layout->label, true, out);
+    output_fitted(out, line->label, layout->label, true);
     if (layout->bar > 0)
         fprintf(out, "  %s", bar);
     fprintf(out, "  %*s", (int)layout->count, line->count);
@@ -251,7 +237,7 @@ static void draw_hidden(const struct view *view, unsigned columns, FILE *out)
         const char *label = choice->label[0] ? choice->label : choice->name;
         char *escaped = output_escaped(label, strlen(label));
         fputs("  ", out);
-        print_fitted(escaped, columns > 2 ? columns - 2 : 0, false, out);
+        output_fitted(out, escaped, columns > 2 ? columns - 2 : 0, false);
         putc('\n', out);
         free(escaped);
     }
@@ -263,7 +249,7 @@ void view_draw(const struct view *view, unsigned columns, FILE *out)
     const char *title = view->title ? view->title : tally->poll.text;
     char *escaped = output_escaped(title, strlen(title));
 
-    print_fitted(escaped, columns, false, out);
+    output_fitted(out, escaped, columns, false);
     free(escaped);
     fprintf(out, "\n%s: %s, %" PRIu64 " ballot%s%s\n", tally->poll.text,
             tally->open ? "open" : "closed", tally->ballots, tally->ballots == 1 ? "" : "s",
