@@ -359,7 +359,8 @@ START_TEST(what_the_server_refuses)
     EXPECT_FAILURE(STATUS_REFUSED, "tea: there is no such poll; 'tallyctl polls'", "close", "tea");
     EXPECT_FAILURE(STATUS_REFUSED, "tea: there is no such poll", "show", "tea");
     EXPECT_FAILURE(STATUS_REFUSED, "tea: there is no such poll", "watch", "tea");
-    EXPECT_FAILURE(STATUS_REFUSED, "tea: there is no such poll", "results", "tea");
+    RUN(STATUS_REFUSED, "results", "lunch", "tea");
+    ck_assert_ptr_nonnull(strstr(ctl.err.bytes, " tea: there is no such poll"));
     EXPECT_FAILURE(STATUS_REFUSED, "lunch: the poll has no such choice; 'tallyctl show POLL'",
                    "vote", "lunch", "tea");
     EXPECT_FAILURE(STATUS_REFUSED, "4711: there is no such connection", "kick", "4711");
@@ -408,7 +409,7 @@ START_TEST(polls_on_a_terminal)
     terminal_columns = 50;
     EXPECT("3\n", "title", "lunch", "Where do we eat on Friday?");
     run(TO_TERMINAL, STATUS_DONE, ARGUMENTS("polls"));
-    ck_assert_ptr_nonnull(strstr(ctl.out.bytes, "  sushi   Where do we eat\u2026\n"));
+    ck_assert_ptr_nonnull(strstr(ctl.out.bytes, "  sushi   Where do we e\u2026\n"));
 }
 END_TEST
 
@@ -1465,6 +1466,13 @@ START_TEST(a_command_line_that_is_wrong)
 }
 END_TEST
 
+START_TEST(the_command_that_was_meant_is_told)
+{
+    EXPECT_FAILURE(STATUS_USAGE, "pols: there is no such command: is 'polls' meant?", "pols");
+    EXPECT_FAILURE(STATUS_USAGE, "tallyctl --help lists them", "dance");
+}
+END_TEST
+
 START_TEST(a_line_that_is_too_long)
 {
     char text[PROTO_ADMIN_LINE_MAX + 1];
@@ -1580,6 +1588,9 @@ START_TEST(a_server_that_stands_still_is_not_waited_for)
     server_signal(&server, SIGSTOP);
     EXPECT_FAILURE(STATUS_NO_CONNECTION, "does not answer", "--timeout", "0.1", "polls");
     EXPECT_FAILURE(STATUS_NO_CONNECTION, "does not answer", "backup", "copy", "--timeout", "0.1");
+    int64_t since = server_now_ms();
+    EXPECT_FAILURE(STATUS_NO_CONNECTION, "does not answer", "watch", "--timeout", "0.1");
+    ck_assert_int_lt(server_now_ms() - since, 8000); /* not the usual ten seconds */
     server_signal(&server, SIGCONT);
     RUN(STATUS_DONE, "polls", "--timeout", "20");
 }
@@ -1666,6 +1677,7 @@ SERVER_MAIN("tallyctl",
                        {recount_refuses_other_files}}},
             {"usage", .set_up = set_up, .tear_down = tear_down,
              .tests = {{a_command_line_that_is_wrong, .loops = UNIT_COUNT(misuses)},
+                       {the_command_that_was_meant_is_told},
                        {a_line_that_is_too_long},
                        {help_names_every_command},
                        {each_command_has_its_help, .loops = COMMAND_COUNT}}})

@@ -28,6 +28,27 @@ static uint64_t after_ns(uint64_t patience_ns)
     return patience_ns == UINT64_MAX ? CLIENT_NO_DEADLINE : clock_monotonic_ns() + patience_ns;
 }
 
+static uint64_t sooner(uint64_t a_ns, uint64_t b_ns)
+{
+    return a_ns < b_ns ? a_ns : b_ns;
+}
+
+/* A command whose time is bounded waits no longer for a server, but for a second at least. */
+static uint64_t connect_until_ns(const struct invocation *invocation)
+{
+    const uint64_t second_ns = after_ns(NS_PER_S);
+    const uint64_t deadline_ns = invocation->deadline_ns;
+    return sooner(after_ns(invocation->connect_ns),
+                  deadline_ns > second_ns ? deadline_ns : second_ns);
+}
+
+/* A quiet client's answers are waited for as long as its command goes on, and no longer. */
+static uint64_t answer_until_ns(const struct client *client)
+{
+    const uint64_t until_ns = after_ns(client->invocation->patience_ns);
+    return client->is_quiet ? sooner(until_ns, client->invocation->deadline_ns) : until_ns;
+}
+
 /* ---- messages ---- */
 
 static enum status tell_lost(const struct client *client)
@@ -140,8 +161,8 @@ static enum status open_client(const struct invocation *invocation, bool is_quie
     struct client *client = must_calloc(1, sizeof *client);
     *client = (struct client){.invocation = invocation, .is_quiet = is_quiet};
     enum status status = STATUS_INTERRUPTED;
-    switch (admin_open(&client->admin, invocation->admin,
-                       wait_until(after_ns(invocation->connect_ns)), &reply)) {
+    switch (admin_open(&client->admin, invocation->admin, wait_until(connect_until_ns(invocation)),
+                       &reply)) {
     case ADMIN_DONE:
         *opened = client;
         return STATUS_DONE;
@@ -225,13 +246,13 @@ enum status client_call(struct client *client, const struct request *request,
     enum status status = client_send(client, request);
     if (status != STATUS_DONE)
         return status;
-    const uint64_t deadline_ns = after_ns(client->invocation->patience_ns);
+    const uint64_t deadline_ns = answer_until_ns(client);
     for (;;) {
         switch (admin_reply(client->admin, wait_until(deadline_ns), take_row, context, reply)) {
         case ADMIN_DONE:
             return STATUS_DONE;
         case ADMIN_REFUSED:
-            return client_refused(client, reply, NULL);
+            return client_refused(client, reply, request->about);
         case ADMIN_LOST:
             return tell_lost(client);
         case ADMIN_LATE:

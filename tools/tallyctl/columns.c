@@ -6,6 +6,7 @@
 #include "tools/tallyctl/output.h"
 #include "tools/lib/text.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 

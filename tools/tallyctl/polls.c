@@ -43,6 +43,7 @@ enum status polls_ask_tally(struct client *client, const char *name, struct tall
     struct reply reply;
 
     request_start(&request, "SHOW");
+    request.about = name;
     enum status status = request_word(&request, name);
     if (status == STATUS_DONE)
         status = client_call(client, &request, NULL, NULL, &reply);

@@ -15,6 +15,7 @@ void request_start(struct request *request, const char *command)
     request->line[len] = '\n';
     request->len = len + 1;
     request->file = -1;
+    request->about = NULL;
 }
 
 static enum status judge_bytes(const char *text, size_t len)

@@ -10,7 +10,8 @@
 
 /* len counts the LF that ends the line; there is no NUL. */
 struct request {
-    int file; /* an open file to pass along; -1 for none */
+    const char *about; /* what an error is told of; NULL for the invocation's first argument */
+    int file;          /* an open file to pass along; -1 for none */
     size_t len;
     char line[PROTO_ADMIN_LINE_MAX];
 };

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/spelling.h"
 #include "tools/tallyctl/interrupt.h"
 #include "tools/tallyctl/output.h"
 #include "proto/number.h"
@@ -275,16 +276,39 @@ static const struct tallyctl_command *find_command(const char *name)
     return NULL;
 }
 
+/* The command that was probably meant; NULL if none is near enough. */
+static const char *guess_command(const char *name)
+{
+    const char *guess = NULL;
+    unsigned least = SPELLING_UNLIKE;
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        unsigned distance = spelling_distance(name, strlen(name), commands[i].name);
+        if (distance < least) {
+            least = distance;
+            guess = commands[i].name;
+        }
+    }
+    return guess;
+}
+
+static enum status refuse_command(const char *name)
+{
+    const char *guess = guess_command(name);
+    if (guess)
+        output_error("%s: there is no such command: is '%s' meant?", name, guess);
+    else
+        output_error("%s: there is no such command; tallyctl --help lists them", name);
+    return STATUS_USAGE;
+}
+
 /* argv[0] is the command's name. */
 static enum status run_command(int argc, char **argv, struct invocation *invocation,
                                struct wishes *wishes)
 {
     int first;
     const struct tallyctl_command *command = find_command(argv[0]);
-    if (!command) {
-        output_error("%s: there is no such command; tallyctl --help lists them", argv[0]);
-        return STATUS_USAGE;
-    }
+    if (!command)
+        return refuse_command(argv[0]);
     bool mixed = !(command->options & OPTIONS_BEFORE);
     enum status status =
         take_options(argc, argv, command->options, mixed, invocation, wishes, &first);

@@ -85,6 +85,7 @@ enum status view_describe(struct view *view, struct client *client, const char *
         memory_exhausted();
     view->described_ns = clock_monotonic_ns();
     request_start(&request, "DESCRIBE");
+    request.about = name;
     enum status status = request_word(&request, name);
     if (status == STATUS_DONE)
         status = client_call(client, &request, take_description, view, &reply);
