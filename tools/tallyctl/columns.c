@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { TEXT_LEAST = 4 }; /* columns that text has even on the narrowest terminal */
+
 static const char gap[] = "  "; /* between columns */
 
 struct column {
@@ -71,35 +73,45 @@ void columns_align_right(struct columns *columns, size_t column)
     columns->column[column].right = true;
 }
 
-static void print_cell(const struct column *column, const char *cell, FILE *out)
+/* ---- on a terminal ---- */
+
+/* Text is cut to so many columns; numbers, which stand to the right, are not. */
+static size_t shown_width(const struct column *column, size_t most)
 {
-    int room = (int)(column->width - text_width(cell, strlen(cell)));
-    fprintf(out, "%*s%s%*s", column->right ? room : 0, "", cell, column->right ? 0 : room, "");
+    return column->right || column->width < most ? column->width : most;
 }
 
-/* The columns that the terminal has left for the last cell of a row. A pipe has no end. */
-static size_t left_for_last(const struct columns *columns)
+static size_t row_width(const struct columns *columns, size_t most)
 {
-    size_t used = 0;
+    size_t width = 0;
+    for (size_t i = 0; i < columns->width; i++)
+        width += (i > 0 ? strlen(gap) : 0) + shown_width(&columns->column[i], most);
+    return width;
+}
+
+/* The most columns that text may take, so that a row is one line of the terminal. A pipe has no
+ * end. */
+static size_t most_of_text(const struct columns *columns)
+{
+    size_t most = output_columns();
     if (!output_is_terminal())
         return SIZE_MAX;
-    for (size_t i = 0; i + 1 < columns->width; i++)
-        used += columns->column[i].width + strlen(gap);
-    size_t all = output_columns();
-    return all > used ? all - used : 0;
+    while (most > TEXT_LEAST && row_width(columns, most) > output_columns())
+        most--;
+    return most;
 }
 
-/* Text in the last column is not padded, and cut where the terminal ends: a row is one line. */
 void columns_print(const struct columns *columns, FILE *out)
 {
-    const size_t left = left_for_last(columns);
+    const size_t most = most_of_text(columns);
     for (size_t i = 0; i < columns->count; i++) {
-        size_t at = i % columns->width;
-        bool is_last = at == columns->width - 1;
-        if (is_last && !columns->column[at].right)
-            output_fitted(out, columns->cells[i], left, false);
+        const char *cell = columns->cells[i];
+        const struct column *column = &columns->column[i % columns->width];
+        bool is_last = (i + 1) % columns->width == 0; /* nothing is padded at the end of a line */
+        if (column->right)
+            fprintf(out, "%*s%s", (int)(column->width - text_width(cell, strlen(cell))), "", cell);
         else
-            print_cell(&columns->column[at], columns->cells[i], out);
+            output_fitted(out, cell, shown_width(column, most), !is_last);
         fputs(is_last ? "\n" : gap, out);
     }
 }

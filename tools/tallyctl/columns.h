@@ -20,8 +20,8 @@ void columns_add_string(struct columns *columns, const char *text);
 /* Aligns a column to the right. */
 void columns_align_right(struct columns *columns, size_t column);
 
-/* Prints aligned: columns are as wide as their widest cell, two spaces apart. Text in the last
- * column is cut where a terminal ends. */
+/* Prints aligned: columns are as wide as their widest cell, two spaces apart. On a terminal text is
+ * cut so that a row is one line. */
 void columns_print(const struct columns *columns, FILE *out);
 
 /* Prints with a TAB between cells. */
