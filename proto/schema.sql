@@ -22,8 +22,9 @@ CREATE TABLE server (
 --   identity  for those who remember something of this ledger: random. A copy that is put in its place (a backup that is
 --             restored) gets another one at its first start
 --   origin    random, and stays
---   log       counts the logs (FILE-wal) that were begun, from a random number. It is counted up in each one's first
---             transaction, so that a log of another database, or of another time, is told from the file's own
+--   log       counts the logs (FILE-wal) that were begun, by two, from a random number. It is counted up in each one's
+--             first transaction, so that a log of another database, or of another time, is told from the file's own. It is
+--             odd while a server has the file: one that is odd beside no log tells that a log is lacking
 --   file      the file that has this identity: its birth in nanoseconds, or from its inode where that is not known
 -- All of them take 8 bytes, so that the row stays where it is: it can be read in a file that a checkpoint was
 -- writing to when the power was cut.

@@ -3,6 +3,7 @@
  * another's place is another ledger. */
 #include "store/sqlite/sqlite.h"
 
+#include "store/sqlite/sqlite_wal.h"
 #include "tests/support/capture.h"
 #include "tests/support/database.h"
 #include "tests/support/entries.h"
@@ -10,6 +11,7 @@
 #include "tests/support/unit.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -268,10 +270,137 @@ START_TEST(a_log_that_is_in_the_file_already_is_taken)
     struct store *store = start("a");
     vote(store, 5);
     copy("a-wal", "kept");
-    ck_assert_int_eq(store_finish(store, why), 0);
+    store_work(store, STORE_REFUSING);
     store_close(store);
     move("kept", "a-wal");
     ck_assert_uint_eq(ballots_in("a"), 5);
+}
+END_TEST
+
+static off_t size_of(const char *name)
+{
+    struct stat status;
+    ck_assert_int_eq(stat(in_directory(name), &status), 0);
+    return status.st_size;
+}
+
+static void flip(const char *name, off_t at)
+{
+    char byte;
+    int file = open(in_directory(name), O_RDWR);
+    ck_assert_int_eq((int)pread(file, &byte, 1, at), 1);
+    byte ^= 0x10;
+    ck_assert_int_eq((int)pwrite(file, &byte, 1, at), 1);
+    close(file);
+}
+
+/* Does what the refusal said: the command is its last words. */
+static void do_as_told(void)
+{
+    const char *command = strstr(why, "go on without: ");
+    ck_assert_msg(command != NULL, "%s", why);
+    ck_assert_int_eq(system(command + strlen("go on without: ")), 0);
+}
+
+/* In the log's header, in the header of its third frame, in that frame's page. */
+static const struct {
+    off_t at;
+    uint64_t bad_at_frame;
+} flips[] = {
+    {0, 0},
+    {9, 0},
+    {17, 0},
+    {30, 0},
+    {WAL_HEADER_BYTES + 2 * (WAL_FRAME_HEADER_BYTES + WAL_PAGE_BYTES) + 3, 2},
+    {WAL_HEADER_BYTES + 2 * (WAL_FRAME_HEADER_BYTES + WAL_PAGE_BYTES) + 9, 2},
+    {WAL_HEADER_BYTES + 2 * (WAL_FRAME_HEADER_BYTES + WAL_PAGE_BYTES) + 20, 2},
+    {WAL_HEADER_BYTES + 2 * (WAL_FRAME_HEADER_BYTES + WAL_PAGE_BYTES) + 1000, 2},
+};
+
+/* Behind the place there are transactions that were acknowledged; SQLite would be silent. */
+START_TEST(a_damaged_log_is_named)
+{
+    struct store *store;
+    live("a", 2, STOPPED);
+    live("a", 12, KILLED);
+    flip("a-wal", flips[_i].at);
+    assert_refused("a");
+    ck_assert_int_eq(store_open_to_read(&store, &sqlite_engine, in_directory("a"), why), -1);
+    int byte = 0;
+    const char *place = strstr(why, "damaged at byte ");
+    ck_assert_msg(place && sscanf(place, "damaged at byte %d", &byte) == 1, "%s", why);
+    ck_assert_int_le(byte, (int)wal_frame_at(flips[_i].bad_at_frame));
+    do_as_told();
+    if (size_of("a-wal") == 0) {
+        assert_refused("a");
+        do_as_told();
+    }
+    ck_assert_uint_lt(ballots_in("a"), 14);
+}
+END_TEST
+
+/* A power cut leaves that of a transaction which was not acknowledged. */
+START_TEST(the_end_of_a_log_may_be_torn)
+{
+    live("a", 12, KILLED);
+    off_t size = size_of("a-wal");
+    if (_i == 0)
+        ck_assert_int_eq(truncate(in_directory("a-wal"), size - 100), 0);
+    else
+        flip("a-wal", size - 100);
+    ck_assert_uint_eq(ballots_in("a"), 11);
+    ck_assert_uint_eq(ballots_in("a"), 11);
+}
+END_TEST
+
+static void lose_log(int how)
+{
+    if (how == 0)
+        ck_assert_int_eq(unlink(in_directory("a-wal")), 0);
+    else
+        ck_assert_int_eq(truncate(in_directory("a-wal"), 0), 0);
+}
+
+START_TEST(a_log_that_is_lacking_is_named)
+{
+    live("a", 3, STOPPED);
+    lose_log(_i); /* it is empty */
+    live("a", 0, KILLED);
+    copy("a", "kept");
+    lose_log(_i);
+    assert_refused("a");
+    ck_assert_ptr_nonnull(strstr(why, "missing or empty"));
+    struct store *store;
+    ck_assert_int_eq(store_open_to_read(&store, &sqlite_engine, in_directory("a"), why), -1);
+    ck_assert_ptr_nonnull(strstr(why, "missing or empty"));
+    do_as_told();
+    ck_assert_uint_eq(ballots_in("a"), 3);
+    live("a", 2, KILLED);
+    ck_assert_uint_eq(ballots_in("a"), 5);
+    lose_log(_i); /* of a server that did nothing but start */
+    assert_refused("a");
+}
+END_TEST
+
+/* --durability=os promises only what the kernel wrote in time. */
+START_TEST(without_syncs_a_log_may_be_lost)
+{
+    char log[2048];
+    struct store *store;
+    live("a", 12, KILLED);
+    if (_i == 0)
+        flip("a-wal", 10000);
+    else
+        lose_log(0);
+    struct capture capture = capture_begin();
+    int opened = store_open(&store, &sqlite_engine, in_directory("a"), false, why);
+    capture_end(&capture, log, sizeof log);
+    ck_assert_msg(opened == 0, "%s", why);
+    ck_assert_msg(strstr(log, "--durability=os promises no more"), "%s", log);
+    ck_assert_int_eq(store_adopt(store, why), 0);
+    vote(store, 1);
+    store_close(store);
+    ck_assert_uint_gt(ballots_in("a"), 0);
 }
 END_TEST
 
@@ -371,6 +500,10 @@ UNIT_MAIN("restore",
                      {a_log_of_another_time_is_refused},
                      {a_log_without_its_database_is_no_reason_for_a_new_one},
                      {a_log_that_is_in_the_file_already_is_taken},
+                     {a_damaged_log_is_named, .loops = UNIT_COUNT(flips)},
+                     {the_end_of_a_log_may_be_torn, .loops = 2},
+                     {a_log_that_is_lacking_is_named, .loops = 2},
+                     {without_syncs_a_log_may_be_lost, .loops = 2},
                      {a_file_of_an_earlier_version_is_taken_with_its_log},
                      {names_of_an_earlier_version_are_warned_of, .loops = 2}}},
           {"identities", .set_up = setup, .tear_down = teardown, .timeout_s = 60,

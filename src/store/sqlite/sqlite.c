@@ -193,12 +193,11 @@ static int log_errno(const struct sqlite_store *store)
     return error;
 }
 
-/* Whether a COMMIT failed because the file system took no write (see the head of this file). */
-static bool was_refused(const struct sqlite_store *store, int code)
+/* See the head of this file. */
+bool sqlite_is_refusal(int code, int error)
 {
     if (code != SQLITE_IOERR_WRITE)
         return (code & 0xff) == SQLITE_FULL;
-    int error = log_errno(store);
     return error == EROFS || error == EFBIG || error == EDQUOT;
 }
 
@@ -218,7 +217,7 @@ static enum store_outcome append(struct store *base, const struct store_batch *b
             store->log_begun = true;
             return STORE_RECORDED;
         }
-        if (!was_refused(store, code)) {
+        if (!sqlite_is_refusal(code, log_errno(store))) {
             log_fatal("commit failed, its outcome is unknown: stopping before anyone is answered; "
                       "start again to go on "
                       "from what is on disk file=%s error=%s code=%d",

@@ -5,9 +5,14 @@
  * database. Two things tell a foreign log:
  *
  * - A backup is not in WAL mode, and neither is a new database: neither has a log.
- * - The first transaction of each log counts up `log` in the table `ledger`. So the row is in every
- *   log. If the log is the file's, its count is that of the file's own row, or one more: at most
- *   one log was begun since the file got all of the one before. `origin` tells databases apart.
+ * - The first transaction of each log counts up `log` in the table `ledger`, by two. So the row is
+ *   in every log. If the log is the file's, its count is that of the file's own row, or of the next
+ *   log: at most one log was begun since the file got all of the one before. `origin` tells
+ *   databases apart.
+ *
+ * And one thing tells a log that is lacking: the count is odd while a server has the file, and is
+ * even again after an orderly end. While it is odd in the file, there always is a log that is not
+ * empty.
  *
  * To read the row of the file alone, the file is opened as immutable: SQLite then looks for no log
  * and takes no lock. A checkpoint may have been writing to it when the power was cut; the row keeps
@@ -24,13 +29,16 @@
 #include "base/log.h"
 #include "proto/schema_sql.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static int read_row(sqlite3 *db, struct sqlite_row *row)
 {
@@ -115,16 +123,94 @@ static int refuse_log(const struct sqlite_store *store, char why[STORE_WHY_MAX])
     return -1;
 }
 
+enum { HOW_MAX = PATH_MAX / 2 - 64 }; /* a command with a path */
+
+static bool is_in_use(int64_t log)
+{
+    return log % 2 != 0;
+}
+
+/* Begun since: the next log (2), and the end (1) or, of a file that had one, the beginning (1). */
+static bool belongs(const struct sqlite_row *file, const struct sqlite_row *both)
+{
+    int64_t begun = both->log - file->log;
+    return both->origin == file->origin && begun >= 0 && begun <= (is_in_use(file->log) ? 3 : 2);
+}
+
+/* What a log holds is lost without a word if it is lacking, or if SQLite stops reading before its
+ * end. Without syncs a power cut does that, and nobody was promised anything else. */
+static int judge_lost(const struct sqlite_store *store, const char *lost, const char *how,
+                      char why[STORE_WHY_MAX])
+{
+    if (!store->sync) {
+        log_warning("%s: %s; going on without, since --durability=os promises no more",
+                    store->log_path, lost);
+        return 0;
+    }
+    snprintf(why, STORE_WHY_MAX,
+             "%.*s: %s; put the right one there, restore a backup, or go on without: %.*s",
+             HOW_MAX - 64, store->log_path, lost, HOW_MAX, how);
+    return -1;
+}
+
+static int judge_missing(const struct sqlite_store *store, char why[STORE_WHY_MAX])
+{
+    char how[HOW_MAX];
+    snprintf(how, sizeof how, "sqlite3 %.*s 'UPDATE ledger SET log = log + 1'", HOW_MAX - 64,
+             store->path);
+    return judge_lost(
+        store,
+        "missing or empty, though the last server did not end in order: what was in it is lost, "
+        "unless another program has moved it into the database",
+        how, why);
+}
+
+static int judge_damage(const struct sqlite_store *store, char why[STORE_WHY_MAX])
+{
+    char lost[160], how[HOW_MAX];
+    snprintf(lost, sizeof lost,
+             "damaged at byte %" PRIu64 ", and so %" PRIu64
+             " transactions behind that can't be read",
+             store->log.bad_at, store->log.lost_commits);
+    snprintf(how, sizeof how, "truncate -s %" PRIu64 " %.*s", store->log.bad_at, HOW_MAX - 64,
+             store->log_path);
+    return judge_lost(store, lost, how, why);
+}
+
+/* Reads the log as a file, for what SQLite does not tell. */
+static int read_log(struct sqlite_store *store, char why[STORE_WHY_MAX])
+{
+    int log = open(store->log_path, O_RDONLY | O_CLOEXEC);
+    if (log < 0 && errno == ENOENT)
+        return 0;
+    struct stat status;
+    bool failed = log < 0 || fstat(log, &status) != 0 || wal_scan(log, &store->log) != 0;
+    if (failed)
+        snprintf(why, STORE_WHY_MAX, "%s: can't be read: %s", store->log_path, strerror(errno));
+    if (log >= 0)
+        close(log);
+    if (failed)
+        return -1;
+    store->has_log = store->log_begun = status.st_size > 0;
+    store->log_pages = store->log.frames;
+    return 0;
+}
+
 int sqlite_judge_log(struct sqlite_store *store, char why[STORE_WHY_MAX])
 {
-    const struct sqlite_row *file = &store->file_row, *both = &store->row;
+    const struct sqlite_row *file = &store->file_row;
+    if (read_log(store, why) != 0)
+        return -1;
     int code = read_row(store->db, &store->row);
     if (code != SQLITE_OK && !is_of_content(code))
         return sqlite_fail(store, why, "can't be opened");
-    if (!file->origin ||
-        (both->origin == file->origin && (both->log == file->log || both->log == file->log + 1)))
-        return 0;
-    return refuse_log(store, why);
+    if (file->origin && !belongs(file, &store->row))
+        return refuse_log(store, why);
+    if (!store->has_log)
+        return file->origin && is_in_use(file->log) && !store->was_backup
+                   ? judge_missing(store, why)
+                   : 0;
+    return store->log.lost_commits > 1 ? judge_damage(store, why) : 0;
 }
 
 /* ---- the identity ---- */
@@ -199,7 +285,7 @@ int sqlite_disown(struct sqlite_store *store)
     const int64_t no_file = NO_FILE;
     if (!store->file_row.origin) /* it has no row, and will be given one */
         return SQLITE_OK;
-    return run_once(store->db, "UPDATE ledger SET file = ?", &no_file);
+    return run_once(store->db, "UPDATE ledger SET file = ?, log = log + log % 2", &no_file);
 }
 
 /* Names were told apart by case before there was the table for their spellings. */
@@ -216,23 +302,58 @@ static void warn_of_spellings(const struct sqlite_store *store)
                     store->path);
 }
 
+/* The count that marks the file as in use. If this begins a log, it is another than the file's. */
+static int64_t log_in_use(int64_t log, bool has_log)
+{
+    if (!is_in_use(log))
+        return log + 1;
+    return has_log ? log : log + 2;
+}
+
+static int write_identity(struct sqlite_store *store, char why[STORE_WHY_MAX])
+{
+    struct sqlite_row row = store->row;
+    row.file = file_number(store);
+    bool is_same = !store->was_backup && row.file == store->row.file;
+    if (!is_same)
+        row.identity = draw();
+    if (!row.origin) {
+        row.origin = draw();
+        row.log = (draw() - EIGHT_BYTES / 2) & ~INT64_C(1); /* leaves room to count up */
+    }
+    row.log = log_in_use(row.log, store->has_log);
+    if (is_same && row.log == store->row.log)
+        return 0;
+    if (write_row(store, &row) != SQLITE_OK)
+        return sqlite_fail(store, why, "can't be written");
+    store->row = row;
+    return 0;
+}
+
+/* What was loaded may be in the kernel's cache alone, since a sync of a killed process had failed.
+ * A checkpoint writes and syncs all of it once more. If the file can't take it (its disk is full)
+ * the log is written where it is, and what the database holds can be served. */
+static int secure(struct sqlite_store *store, char why[STORE_WHY_MAX])
+{
+    int code = sqlite_checkpoint(store);
+    if (code == SQLITE_OK)
+        return 0;
+    if (!sqlite_is_refusal(code, sqlite3_system_errno(store->db)))
+        return sqlite_fail_system(store, why, "can't be written");
+    if (wal_secure(store->log_file, store->log_pages) != 0) {
+        snprintf(why, STORE_WHY_MAX, "%s: can't be written: %s", store->log_path, strerror(errno));
+        return -1;
+    }
+    log_warning("the database can't take what is in its log, which stays file=%s error=%s",
+                store->path, sqlite3_errstr(code));
+    return 0;
+}
+
 int sqlite_adopt(struct store *base, char why[STORE_WHY_MAX])
 {
     struct sqlite_store *store = sqlite_store(base);
-    struct sqlite_row row = store->row;
-    row.file = file_number(store);
-    if (store->was_backup || row.file != store->row.file) {
-        row.identity = draw();
-        if (!row.origin) {
-            row.origin = draw();
-            row.log = draw() - EIGHT_BYTES / 2; /* leaves room to count up */
-        } else if (row.log == store->file_row.log) {
-            row.log++; /* this is the log's first transaction */
-        }
-        if (write_row(store, &row) != SQLITE_OK)
-            return sqlite_fail(store, why, "can't be written");
-        store->row = row;
-    }
+    if (write_identity(store, why) != 0)
+        return -1;
     warn_of_spellings(store);
     /* A file of an earlier tallycast has no such table. */
     if (run_once(store->db, strstr(schema_sql, "CREATE TABLE IF NOT EXISTS spelling"), NULL) !=
@@ -240,9 +361,19 @@ int sqlite_adopt(struct store *base, char why[STORE_WHY_MAX])
         sqlite3_prepare_v3(store->db, "INSERT OR IGNORE INTO spelling(voter, name) VALUES(?,?)", -1,
                            SQLITE_PREPARE_PERSISTENT, &store->insert_spelling, NULL) != SQLITE_OK)
         return sqlite_fail(store, why, "damaged");
-    if (sqlite3_prepare_v3(store->db, "UPDATE ledger SET log = log + 1", -1,
+    if (sqlite3_prepare_v3(store->db, "UPDATE ledger SET log = log + 2", -1,
                            SQLITE_PREPARE_PERSISTENT, &store->begin_log, NULL) != SQLITE_OK)
         return sqlite_fail(store, why, "damaged");
+    return secure(store, why);
+}
+
+int sqlite_finish(struct store *base, char why[STORE_WHY_MAX])
+{
+    struct sqlite_store *store = sqlite_store(base);
+    bool adopted = store->begin_log;
+    if (adopted && run_once(store->db, "UPDATE ledger SET log = log + 1 WHERE log % 2 <> 0",
+                            NULL) != SQLITE_OK)
+        return sqlite_fail_system(store, why, "can't be written");
     return sqlite_checkpoint_all(store, why);
 }
 

@@ -31,9 +31,12 @@ struct sqlite_store {
     sqlite3_stmt *insert_poll, *insert_choice, *insert_event, *insert_ballots, *replace_tally;
     struct sqlite_row file_row; /* as in the file alone when it was opened */
     struct sqlite_row row;
-    bool was_backup; /* when it was opened: not in WAL mode, as a backup or a new database is */
-    bool log_begun;  /* the log has its identity */
-    bool watched;    /* the files can be told by their inodes, which are: */
+    struct wal_scan log; /* what its file held when it was opened */
+    bool has_log;        /* it was not empty then */
+    bool sync;           /* a commit waits for the disk */
+    bool was_backup;     /* when it was opened: not in WAL mode, as a backup or a new database is */
+    bool log_begun;      /* the log has its identity */
+    bool watched;        /* the files can be told by their inodes, which are: */
     dev_t device, log_device;
     ino_t inode, log_inode;
     const struct store_batch *batch; /* the table `batch` shows this; NULL between commits */
@@ -64,6 +67,10 @@ int sqlite_fail(const struct sqlite_store *store, char why[STORE_WHY_MAX], const
 /* The same for a system failure, whose reason SQLite hides behind an error code of its own. */
 int sqlite_fail_system(const struct sqlite_store *store, char why[STORE_WHY_MAX], const char *what);
 
+/* Whether a write failed, by SQLite's code and the kernel's errno, because the file system took
+ * none: nothing was written. */
+bool sqlite_is_refusal(int code, int error);
+
 /* Compiles the statements, which shows whether the schema fits them. Returns 0, or -1 with `why`
  * filled. */
 int sqlite_prepare(struct sqlite_store *store, char why[STORE_WHY_MAX])
@@ -92,11 +99,13 @@ int sqlite_read_file_row(struct sqlite_store *store, char why[STORE_WHY_MAX])
     __attribute__((warn_unused_result));
 
 /* Reads the row as of file and log together, into store->row, and judges by both rows whether the
- * log belongs to the file. Returns 0, or -1 with `why` filled. */
+ * log belongs to the file, and whether all of it is there that was acknowledged. Returns 0, or -1
+ * with `why` filled. */
 int sqlite_judge_log(struct sqlite_store *store, char why[STORE_WHY_MAX])
     __attribute__((warn_unused_result));
 
-/* Notes in the row of `ledger`, durably, that it is of no file, so that an identity will be drawn.
+/* Notes in the row of `ledger`, durably, that it is of no file, so that an identity will be drawn,
+ * and that it lacks no log.
  * Returns an SQLite code. */
 int sqlite_disown(struct sqlite_store *store) __attribute__((warn_unused_result));
 

@@ -78,11 +78,6 @@ void sqlite_work(struct store *base, enum store_moment moment)
     store->checkpoint_failing = true;
 }
 
-int sqlite_finish(struct store *base, char why[STORE_WHY_MAX])
-{
-    return sqlite_checkpoint_all(sqlite_store(base), why);
-}
-
 uint64_t sqlite_pending_bytes(const struct store *base)
 {
     return atomic_load_explicit(&sqlite_store(base)->log_bytes, memory_order_relaxed);

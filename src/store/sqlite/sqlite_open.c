@@ -320,6 +320,7 @@ int sqlite_open_to_read(struct store **opened, const char *path, char why[STORE_
     struct sqlite_store *store = new_store(path, why);
     if (!store)
         return -1;
+    store->sync = true; /* as far as is known */
     if (open_to_read(store, why) != 0) {
         sqlite_close(&store->base);
         return -1;
@@ -334,6 +335,7 @@ int sqlite_open(struct store **opened, const char *path, bool sync, char why[STO
     if (!store)
         return -1;
     sqlite_failpoints();
+    store->sync = sync;
     if ((access(path, F_OK) != 0 && create_database(store, why) != 0) ||
         open_existing(store, sync, why) != 0) {
         sqlite_close(&store->base);

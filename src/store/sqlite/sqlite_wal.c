@@ -1,33 +1,153 @@
-/* Reading the log as a file. */
+/* Reading the log as a file, in order. A frame is good if it has the salts of the log's header and
+ * the sum of everything before it. */
 #include "store/sqlite/sqlite_wal.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <unistd.h>
+
+enum {
+    MAGIC = 0x377f0682, /* and one more if sums are of big-endian words */
+    HEADER_SALTS_AT = 16,
+    HEADER_SUMS_AT = 24,
+    FRAME_SUMMED_BYTES = 8, /* of its header; then the page */
+};
 
 static uint32_t big_endian_32(const unsigned char *bytes)
 {
     return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
-/* Whether all of it is there. */
-static bool read_at(int file, void *bytes, size_t len, off_t at)
+static uint32_t little_endian_32(const unsigned char *bytes)
+{
+    return (uint32_t)bytes[3] << 24 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[1] << 8 | bytes[0];
+}
+
+/* Returns how much of it is there, or -1 with errno set. */
+static ssize_t read_at(int file, void *bytes, size_t len, off_t at)
 {
     ssize_t n;
     while ((n = pread(file, bytes, len, at)) < 0 && errno == EINTR)
         ;
-    return n == (ssize_t)len;
+    return n;
 }
 
-bool wal_read_frame(int file, uint64_t index, struct wal_frame *frame)
+static struct wal_frame parse_frame(const unsigned char header[WAL_FRAME_HEADER_BYTES])
 {
-    unsigned char header[WAL_FRAME_HEADER_BYTES];
-    if (!read_at(file, header, sizeof header, wal_frame_at(index)))
-        return false;
-    *frame = (struct wal_frame){
+    return (struct wal_frame){
         .page = big_endian_32(header),
         .database_pages = big_endian_32(header + 4),
         .salts = {big_endian_32(header + 8), big_endian_32(header + 12)},
         .sums = {big_endian_32(header + 16), big_endian_32(header + 20)},
     };
+}
+
+bool wal_read_frame(int file, uint64_t index, struct wal_frame *frame)
+{
+    unsigned char header[WAL_FRAME_HEADER_BYTES];
+    if (read_at(file, header, sizeof header, wal_frame_at(index)) != (ssize_t)sizeof header)
+        return false;
+    *frame = parse_frame(header);
     return true;
+}
+
+/* ---- scanning ---- */
+
+struct log {
+    bool is_good; /* so far: the sums are those of everything before */
+    bool is_big_endian;
+    uint32_t salts[2];
+    uint32_t sums[2];
+};
+
+static void add(struct log *log, const unsigned char *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i += 8) {
+        uint32_t first =
+            log->is_big_endian ? big_endian_32(bytes + i) : little_endian_32(bytes + i);
+        uint32_t second =
+            log->is_big_endian ? big_endian_32(bytes + i + 4) : little_endian_32(bytes + i + 4);
+        log->sums[0] += first + log->sums[1];
+        log->sums[1] += second + log->sums[0];
+    }
+}
+
+static struct log parse_header(const unsigned char header[WAL_HEADER_BYTES])
+{
+    uint32_t magic = big_endian_32(header);
+    struct log log = {.is_big_endian = magic & 1,
+                      .salts = {big_endian_32(header + HEADER_SALTS_AT),
+                                big_endian_32(header + HEADER_SALTS_AT + 4)}};
+    add(&log, header, HEADER_SUMS_AT);
+    log.is_good = (magic & ~UINT32_C(1)) == MAGIC &&
+                  log.sums[0] == big_endian_32(header + HEADER_SUMS_AT) &&
+                  log.sums[1] == big_endian_32(header + HEADER_SUMS_AT + 4) &&
+                  big_endian_32(header + 8) == WAL_PAGE_BYTES;
+    return log;
+}
+
+static bool has_salts(const struct wal_frame *frame, const struct log *log)
+{
+    return frame->salts[0] == log->salts[0] && frame->salts[1] == log->salts[1];
+}
+
+/* Whether a frame goes on where the good ones ended; then the sums are its own. */
+static bool goes_on(struct log *log, const struct wal_frame *frame, const unsigned char *bytes)
+{
+    if (!log->is_good || !has_salts(frame, log) || frame->page == 0)
+        return false;
+    add(log, bytes, FRAME_SUMMED_BYTES);
+    add(log, bytes + WAL_FRAME_HEADER_BYTES, WAL_PAGE_BYTES);
+    return log->sums[0] == frame->sums[0] && log->sums[1] == frame->sums[1];
+}
+
+/* The salts of a log whose header is damaged are those of its first frame. */
+static void adopt_salts(struct log *log, const struct wal_frame *first)
+{
+    if (log->is_good)
+        return;
+    log->salts[0] = first->salts[0];
+    log->salts[1] = first->salts[1];
+}
+
+int wal_scan(int file, struct wal_scan *scan)
+{
+    unsigned char header[WAL_HEADER_BYTES], bytes[WAL_FRAME_HEADER_BYTES + WAL_PAGE_BYTES];
+    *scan = (struct wal_scan){0};
+    ssize_t n = read_at(file, header, sizeof header, 0);
+    if (n < (ssize_t)sizeof header)
+        return n < 0 ? -1 : 0;
+    struct log log = parse_header(header);
+    for (uint64_t i = 0; (n = read_at(file, bytes, sizeof bytes, wal_frame_at(i))) > 0; i++) {
+        struct wal_frame frame = parse_frame(bytes);
+        if (n < (ssize_t)sizeof bytes)
+            break;
+        if (i == 0)
+            adopt_salts(&log, &frame);
+        log.is_good = goes_on(&log, &frame, bytes);
+        bool commits = frame.database_pages > 0 && frame.page > 0 && has_salts(&frame, &log);
+        if (log.is_good && commits)
+            scan->frames = i + 1;
+        scan->lost_commits += !log.is_good && commits;
+    }
+    scan->bad_at = scan->frames > 0 ? (uint64_t)wal_frame_at(scan->frames) : 0;
+    return n < 0 ? -1 : 0;
+}
+
+int wal_secure(int file, uint64_t frames)
+{
+    unsigned char bytes[WAL_FRAME_HEADER_BYTES + WAL_PAGE_BYTES];
+    off_t end = wal_frame_at(frames);
+    for (off_t at = 0; at < end;) {
+        size_t len = (size_t)(end - at) < sizeof bytes ? (size_t)(end - at) : sizeof bytes;
+        ssize_t n = read_at(file, bytes, len, at);
+        if (n > 0)
+            n = pwrite(file, bytes, (size_t)n, at);
+        if (n <= 0) {
+            errno = n == 0 ? EIO : errno;
+            return -1;
+        }
+        at += n;
+    }
+    return ftruncate(file, end) == 0 && fsync(file) == 0 ? 0 : -1;
 }
