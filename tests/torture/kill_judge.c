@@ -90,12 +90,15 @@ static const char *column(sqlite3_stmt *row, int number)
 }
 
 /* Copies the database with what is in its log. The VFS without locks and the exclusive mode keep
- * the log's index out of the directory; a connection that may only read leaves the log as it is. */
+ * the log's index out of the directory; at its close a connection would remove a log that holds
+ * nothing, though the next start must find one. */
 static void read_database(struct judge *judge)
 {
     sqlite3 *file;
     expect_sqlite(judge, sqlite3_open(":memory:", &judge->memory), judge->memory, "no memory");
     int code = sqlite3_open_v2(judge->database, &file, SQLITE_OPEN_READONLY, "unix-none");
+    if (code == SQLITE_OK)
+        code = sqlite3_db_config(file, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     if (code == SQLITE_OK)
         code = sqlite3_exec(file, "PRAGMA locking_mode = EXCLUSIVE", NULL, NULL, NULL);
     expect_sqlite(judge, code, file, "can't be opened");
