@@ -7,6 +7,8 @@ Suite *unit_suite(const char *name, const struct unit_case *cases, double timeou
 {
     Suite *suite = suite_create(name);
     for (const struct unit_case *each = cases; each->name; each++) {
+        if (each->only_if && !each->only_if())
+            continue;
         TCase *tests = tcase_create(each->name);
         if (each->timeout_s > 0 || timeout_s > 0)
             tcase_set_timeout(tests, each->timeout_s > 0 ? each->timeout_s : timeout_s);

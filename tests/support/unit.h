@@ -9,6 +9,7 @@
 #define TALLYCAST_TESTS_UNIT_H
 
 #include <check.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 /* What a list leaves out is zero, as it says. */
@@ -28,7 +29,8 @@ struct unit_case {
     const char *name;
     void (*set_up)(void); /* before and after each test; NULL for nothing */
     void (*tear_down)(void);
-    double timeout_s; /* of each test; 0 for the suite's */
+    double timeout_s;      /* of each test; 0 for the suite's */
+    bool (*only_if)(void); /* asked before it is run; NULL is true */
     struct unit_test tests[UNIT_TESTS_MAX];
 };
 

@@ -1,4 +1,4 @@
-/* The ledger in this process, on a real database and a real tally: what it judges, what it shows
+/* The ledger in this process, on each engine and a real tally: what it judges, what it shows
  * and what it takes back. The test is the loop of port 0. Commits, allocations and threads can be
  * made to fail through the linker's --wrap. */
 #include "ledger/ledger.h"
@@ -8,7 +8,6 @@
 #include "ledger/state.h"
 #include "ledger/state.h"
 #include "store/database.h"
-#include "store/sqlite/sqlite.h"
 #include "store/sqlite/sqlite_pragmas.h"
 #include "trace/journey.h"
 #include "base/clock.h"
@@ -19,7 +18,7 @@
 #include "base/waker.h"
 #include "proto/command.h"
 #include "tests/support/allocation.h"
-#include "tests/support/unit.h"
+#include "tests/support/engines.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -35,17 +34,8 @@
 
 int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
                           void *(*run)(void *context), void *context);
-enum store_outcome __real_store_append(struct store *store, const struct store_batch *batch,
-                                       const char **reason);
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
                           void *(*run)(void *context), void *context);
-enum store_outcome __wrap_store_append(struct store *store, const struct store_batch *batch,
-                                       const char **reason);
-
-static atomic_int commits_to_refuse;
-static atomic_int commits;
-static atomic_bool commits_wait; /* each for `commit_goes_on`, having told `commit_waits` */
-static sem_t commit_waits, commit_goes_on;
 static bool threads_fail;
 static bool wakers_fail;
 
@@ -63,36 +53,6 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
                           void *(*run)(void *context), void *context)
 {
     return threads_fail ? EAGAIN : __real_pthread_create(thread, attributes, run, context);
-}
-
-enum store_outcome __wrap_store_append(struct store *store, const struct store_batch *batch,
-                                       const char **reason)
-{
-    commits++;
-    if (commits_wait) {
-        sem_post(&commit_waits);
-        sem_wait(&commit_goes_on);
-    }
-    if (commits_to_refuse == 0)
-        return __real_store_append(store, batch, reason);
-    commits_to_refuse--;
-    *reason = "the test refuses it";
-    return STORE_REFUSED;
-}
-
-static bool backups_hang;
-static sem_t backup_goes_on;
-
-int __real_store_backup_copy(const struct store *store, const char *path,
-                             const atomic_bool *cancelled, uint64_t *bytes);
-int __wrap_store_backup_copy(const struct store *store, const char *path,
-                             const atomic_bool *cancelled, uint64_t *bytes);
-int __wrap_store_backup_copy(const struct store *store, const char *path,
-                             const atomic_bool *cancelled, uint64_t *bytes)
-{
-    if (backups_hang)
-        sem_wait(&backup_goes_on);
-    return __real_store_backup_copy(store, path, cancelled, bytes);
 }
 
 /* ---- the ledger under test ---- */
@@ -122,7 +82,7 @@ static struct ledger *make_ledger(void)
 
 static void start(void)
 {
-    ck_assert_msg(store_open(&store, &sqlite_engine, path, false, why) == 0, "%s", why);
+    ck_assert_msg(store_open(&store, engine, path, false, why) == 0, "%s", why);
     tally = tally_new(1);
     ck_assert_int_eq(waker_init(&waker), 0);
     ports = make_ports();
@@ -477,7 +437,7 @@ START_TEST(a_batch_is_judged_in_order)
     ck_assert_int_eq(answers[8].error, ERR_POLL_CLOSED);
     assert_answer(answers[9], 0, 5, false);
     assert_answer(answers[10], 0, 6, false);
-    ck_assert_int_eq(commits, 2);
+    ck_assert_int_eq(engine_faults.appends, 2);
     assert_shown(1, "p open 6 2 a=1 b=1");
     assert_shown(2, "q open 3 0 x=0 y=0");
     ASSERT_ACCEPTED(ballot(2, 1, 10), 7);
@@ -565,8 +525,8 @@ static void send_by_each_port(uint64_t *voter)
         put_request(port, ballot(1, 0, ++*voter));
         ports_send(ports, port);
     }
-    sem_post(&commit_goes_on);
-    sem_wait(&commit_waits);
+    sem_post(&engine_faults.goes_on);
+    sem_wait(&engine_faults.waits);
 }
 
 /* Where many wait, none comes always first: each batch begins with the next port. */
@@ -574,19 +534,19 @@ START_TEST(ports_take_turns)
 {
     enum { PORTS = 3, ROUNDS = 7 };
     uint64_t voter = 1, first = 3;
-    sem_init(&commit_waits, 0, 0);
-    sem_init(&commit_goes_on, 0, 0);
+    sem_init(&engine_faults.waits, 0, 0);
+    sem_init(&engine_faults.goes_on, 0, 0);
     port_count = PORTS;
     restart();
     ASSERT_ACCEPTED(create("CREATE p a b"), 1);
-    commits_wait = true;
+    engine_faults.appends_wait = true;
     put_request(0, ballot(1, 0, voter));
     ports_send(ports, 0);
-    sem_wait(&commit_waits);
+    sem_wait(&engine_faults.waits);
     for (int round = 0; round < ROUNDS; round++)
         send_by_each_port(&voter);
-    commits_wait = false;
-    sem_post(&commit_goes_on);
+    engine_faults.appends_wait = false;
+    sem_post(&engine_faults.goes_on);
     ck_assert_uint_eq(take_answer(0).number, 2);
     uint64_t before = 0; /* the place in its batch that port 0 had in the last round */
     for (int round = 0; round < ROUNDS; round++, first += PORTS) {
@@ -742,7 +702,7 @@ START_TEST(polls_are_made_before_the_start)
     started = false;
     ck_assert_int_eq(ledger_create_poll(ledger, parse_poll("CREATE p a b")), 0);
     ck_assert_int_eq(ledger_create_poll(ledger, parse_poll("CREATE p c d")), ERR_POLL_EXISTS);
-    commits_to_refuse = 1;
+    engine_faults.refuse = 1;
     ck_assert_int_eq(ledger_create_poll(ledger, parse_poll("CREATE q a b")), ERR_STORAGE);
     ck_assert_int_eq(ledger_create_poll(ledger, parse_poll("CREATE q a b")), 0);
     assert_shown(1, "p open 1 0 a=0 b=0");
@@ -788,7 +748,7 @@ START_TEST(a_refused_commit_is_as_if_it_had_never_been)
                           ERR_STORAGE, ERR_STORAGE, ERR_POLL_EXISTS, ERR_STORAGE, ERR_POLL_CLOSED,
                           ERR_STORAGE, ERR_STORAGE, ERR_STORAGE};
     struct answer answers[13];
-    commits_to_refuse = 1;
+    engine_faults.refuse = 1;
     ask_batch(requests, answers, 13);
     for (int i = 0; i < 13; i++)
         ck_assert_msg(answers[i].error == errors[i], "answer %d is %d", i, answers[i].error);
@@ -812,7 +772,7 @@ END_TEST
 START_TEST(a_refused_commit_leaves_no_proof)
 {
     ASSERT_ACCEPTED(create("CREATE p a b voters=named"), 1);
-    commits_to_refuse = 1;
+    engine_faults.refuse = 1;
     ASSERT_REFUSED(claimed(0, 10, OWN, 1), ERR_STORAGE);
     ASSERT_ACCEPTED(claimed(0, 10, OWN, 2), 2);
     ASSERT_ACCEPTED(claimed(0, 10, OWN, 1), 3);
@@ -832,7 +792,7 @@ START_TEST(a_refused_commit_leaves_room_for_polls)
     }
     ask_batch(creations, answers, POLLS_MAX - 1);
     const struct request two[] = {create("CREATE q a b"), create("CREATE r a b")};
-    commits_to_refuse = 1;
+    engine_faults.refuse = 1;
     ask_batch(two, answers, 2);
     ck_assert_int_eq(answers[0].error, ERR_STORAGE);
     ck_assert_int_eq(answers[1].error, ERR_STORAGE);
@@ -848,7 +808,7 @@ START_TEST(refusals_come_and_go)
 {
     ASSERT_ACCEPTED(create("CREATE p a b"), 1);
     for (int times = 0; times < 3; times++) {
-        commits_to_refuse = 2;
+        engine_faults.refuse = 2;
         ASSERT_REFUSED(ballot(1, 0, 10), ERR_STORAGE);
         ASSERT_REFUSED(ballot(1, 0, 11), ERR_STORAGE);
         ASSERT_ACCEPTED(ballot(1, 0, 20 + (uint64_t)times), 2 + (uint64_t)times);
@@ -861,11 +821,11 @@ START_TEST(what_changes_nothing_is_not_committed)
 {
     ASSERT_ACCEPTED(create("CREATE p a b"), 1);
     ASSERT_ACCEPTED(ballot(1, 0, 10), 2);
-    int before = commits;
+    int before = engine_faults.appends;
     ASSERT_REPEATED(ballot(1, 0, 10), 2);
     ASSERT_REPEATED(state(REQUEST_OPEN, 1), 1);
     ASSERT_REFUSED(create("CREATE p a b"), ERR_POLL_EXISTS);
-    ck_assert_int_eq(commits, before);
+    ck_assert_int_eq(engine_faults.appends, before);
 }
 END_TEST
 
@@ -890,7 +850,7 @@ START_TEST(a_full_ledger_refuses_what_needs_an_entry)
     ASSERT_ACCEPTED(ballot(1, 1, 10), ENTRY_SEQ_MAX);
     ck_assert_ptr_nonnull(strstr(ledger_health(ledger), "full"));
     assert_shown(1, "p open 1099511627775 1 a=0 b=1");
-    int before = commits;
+    int before = engine_faults.appends;
     ASSERT_REPEATED(ballot(1, 1, 10), ENTRY_SEQ_MAX);
     ASSERT_REPEATED(state(REQUEST_OPEN, 1), 1);
     const struct request requests[] = {
@@ -903,7 +863,7 @@ START_TEST(a_full_ledger_refuses_what_needs_an_entry)
     for (int i = 0; i < UNIT_COUNT(requests) - 1; i++)
         assert_answer(answers[i], ERR_LIMIT, 0, false);
     assert_answer(answers[UNIT_COUNT(requests) - 1], 0, ENTRY_SEQ_MAX, true);
-    ck_assert_int_eq(commits, before);
+    ck_assert_int_eq(engine_faults.appends, before);
     assert_shown(1, "p open 1099511627775 1 a=0 b=1");
     assert_text(1, 0, "p");
 }
@@ -916,7 +876,7 @@ START_TEST(a_refused_commit_leaves_room_for_entries)
     use_up_sequences(1);
     const struct request requests[] = {ballot(1, 0, 10), ballot(1, 0, 11)};
     struct answer answers[2];
-    commits_to_refuse = 1;
+    engine_faults.refuse = 1;
     ask_batch(requests, answers, 2);
     ck_assert_int_eq(answers[0].error, ERR_STORAGE);
     ck_assert_int_eq(answers[1].error, ERR_STORAGE);
@@ -992,7 +952,7 @@ START_TEST(a_ballot_that_changes_nothing_gives_its_journey_back_unmarked)
     struct answer answer = ask(sampled(ballot(1, 0, 10), &repeated));
     assert_answer(answer, 0, 2, true);
     ck_assert_uint_eq(answer.journey, 9);
-    commits_to_refuse = 1;
+    engine_faults.refuse = 1;
     answer = ask(sampled(ballot(1, 1, 11), &unstored));
     ck_assert_int_eq(answer.error, ERR_STORAGE);
     ck_assert_uint_eq(answer.journey, 9);
@@ -1061,7 +1021,7 @@ START_TEST(a_start_without_memory_says_so)
     bool loaded = false;
     for (long skipped = 0; !loaded; skipped++) {
         ck_assert_int_lt(skipped, 1000);
-        ck_assert_int_eq(store_open(&store, &sqlite_engine, path, false, why), 0);
+        ck_assert_int_eq(store_open(&store, engine, path, false, why), 0);
         tally = tally_new(1);
         why[0] = '\0';
         allocations_fail_once_after(skipped);
@@ -1194,8 +1154,8 @@ END_TEST
 
 START_TEST(a_stop_does_not_wait_for_a_backup_that_hangs)
 {
-    backups_hang = true;
-    sem_init(&backup_goes_on, 0, 0);
+    engine_faults.backups_hang = true;
+    sem_init(&engine_faults.backup_goes_on, 0, 0);
     ASSERT_ACCEPTED(create("CREATE p a b"), 1);
     put_request(0, text(REQUEST_BACKUP, 0, 0, copy_path()));
     put_request(0, ballot(1, 0, 1));
@@ -1204,7 +1164,7 @@ START_TEST(a_stop_does_not_wait_for_a_backup_that_hangs)
     ck_assert(!ledger_stop(ledger));
     struct answer answers[3];
     ck_assert_uint_eq(ports_receive(ports, 0, answers, 3), 1); /* the ballot's */
-    sem_post(&backup_goes_on);
+    sem_post(&engine_faults.backup_goes_on);
 }
 END_TEST
 
@@ -1289,7 +1249,7 @@ static int check_database(void)
 {
     struct store *read;
     struct voter_key read_key;
-    if (database_open_to_read(&read, &read_key, &sqlite_engine, path, why) != 0)
+    if (database_open_to_read(&read, &read_key, engine, path, why) != 0)
         return -1;
     int result = ledger_check(read, why);
     store_close(read);
@@ -1338,7 +1298,7 @@ START_TEST(a_database_that_can_not_be_is_refused)
     ck_assert_int_eq(check_database(), -1);
     memcpy(checked, why, sizeof checked);
     ck_assert_msg(strstr(why, "damaged") && strstr(why, damages[_i].expected), "said: %s", why);
-    ck_assert_int_eq(store_open(&store, &sqlite_engine, path, false, why), 0);
+    ck_assert_int_eq(store_open(&store, engine, path, false, why), 0);
     tally = tally_new(1);
     ck_assert_int_eq(waker_init(&waker), 0);
     ck_assert_ptr_null(make_ledger());
@@ -1353,50 +1313,52 @@ START_TEST(a_database_that_can_not_be_is_refused)
 }
 END_TEST
 
-UNIT_MAIN("ledger",
-          {"judging", .set_up = setup, .tear_down = teardown, .timeout_s = 60,
-           .tests = {{a_changeable_ballot_moves},
-                     {once_is_once},
-                     {only_its_caster_is_told_of_a_ballot_that_is_once},
-                     {only_its_caster_is_told_of_a_ballot_that_can_change},
-                     {an_id_may_be_of_one_ballot},
-                     {a_voter_takes_the_same_memory_whoever_casts_the_ballots},
-                     {an_unlimited_ballot_is_known_by_its_key},
-                     {a_closed_poll_takes_repeats_only},
-                     {a_batch_is_judged_in_order},
-                     {texts_change_one_at_a_time},
-                     {polls_end_at_their_limit},
-                     {every_port_is_answered_in_its_own_order},
-                     {ports_take_turns},
-                     {a_full_port_takes_no_more},
-                     {ballots_gather_while_a_crowd_is_told},
-                     {a_restart_changes_nothing},
-                     {recorded_names_are_hashed_again},
-                     {a_voters_ballot_is_looked_up},
-                     {a_ballot_that_comes_late_is_refused},
-                     {polls_are_made_before_the_start},
-                     {the_journey_of_a_ballot_is_stamped_and_marked},
-                     {a_traced_ballot_marks_its_commit},
-                     {a_ballot_that_changes_nothing_gives_its_journey_back_unmarked}}},
-          {"failing", .set_up = setup, .tear_down = teardown, .timeout_s = 60,
-           .tests = {{a_thread_that_can_not_be_started},
-                     {a_refused_commit_is_as_if_it_had_never_been},
-                     {a_refused_commit_leaves_no_proof},
-                     {a_refused_commit_leaves_room_for_polls},
-                     {a_full_ledger_refuses_what_needs_an_entry},
-                     {a_refused_commit_leaves_room_for_entries},
-                     {refusals_come_and_go},
-                     {what_changes_nothing_is_not_committed},
-                     {memory_that_is_short_refuses_and_breaks_nothing},
-                     {a_start_without_memory_says_so},
-                     {a_text_without_memory_is_none},
-                     {without_memory_or_a_waker_there_are_no_ports},
-                     {a_backup_is_answered_with_its_size},
-                     {one_backup_at_a_time},
-                     {a_backup_without_a_thread},
-                     {after_a_backup_the_log_does_not_grow, .loops = 2},
-                     {a_stop_ends_a_backup},
-                     {a_stop_does_not_wait_for_a_backup_that_hangs},
-                     {no_backup_is_begun_once_they_are_ended},
-                     {a_check_finds_what_a_start_would},
-                     {a_database_that_can_not_be_is_refused, .loops = UNIT_COUNT(damages)}}})
+ENGINES_MAIN("ledger",
+             {"judging", .set_up = setup, .tear_down = teardown, .timeout_s = 60,
+              .tests = {{a_changeable_ballot_moves},
+                        {once_is_once},
+                        {only_its_caster_is_told_of_a_ballot_that_is_once},
+                        {only_its_caster_is_told_of_a_ballot_that_can_change},
+                        {an_id_may_be_of_one_ballot},
+                        {a_voter_takes_the_same_memory_whoever_casts_the_ballots},
+                        {an_unlimited_ballot_is_known_by_its_key},
+                        {a_closed_poll_takes_repeats_only},
+                        {a_batch_is_judged_in_order},
+                        {texts_change_one_at_a_time},
+                        {polls_end_at_their_limit},
+                        {every_port_is_answered_in_its_own_order},
+                        {ports_take_turns},
+                        {a_full_port_takes_no_more},
+                        {ballots_gather_while_a_crowd_is_told},
+                        {a_restart_changes_nothing},
+                        {recorded_names_are_hashed_again},
+                        {a_voters_ballot_is_looked_up},
+                        {a_ballot_that_comes_late_is_refused},
+                        {polls_are_made_before_the_start},
+                        {the_journey_of_a_ballot_is_stamped_and_marked},
+                        {a_traced_ballot_marks_its_commit},
+                        {a_ballot_that_changes_nothing_gives_its_journey_back_unmarked}}},
+             {"failing", .set_up = setup, .tear_down = teardown, .timeout_s = 60,
+              .tests = {{a_thread_that_can_not_be_started},
+                        {a_refused_commit_is_as_if_it_had_never_been},
+                        {a_refused_commit_leaves_no_proof},
+                        {a_refused_commit_leaves_room_for_polls},
+                        {a_full_ledger_refuses_what_needs_an_entry},
+                        {a_refused_commit_leaves_room_for_entries},
+                        {refusals_come_and_go},
+                        {what_changes_nothing_is_not_committed},
+                        {memory_that_is_short_refuses_and_breaks_nothing},
+                        {a_start_without_memory_says_so},
+                        {a_text_without_memory_is_none},
+                        {without_memory_or_a_waker_there_are_no_ports},
+                        {a_backup_is_answered_with_its_size},
+                        {one_backup_at_a_time},
+                        {a_backup_without_a_thread},
+                        {a_stop_ends_a_backup},
+                        {a_stop_does_not_wait_for_a_backup_that_hangs},
+                        {no_backup_is_begun_once_they_are_ended}}},
+             {"files", .only_if = engine_is_sqlite, .set_up = setup, .tear_down = teardown,
+              .timeout_s = 60,
+              .tests = {{after_a_backup_the_log_does_not_grow, .loops = 2},
+                        {a_check_finds_what_a_start_would},
+                        {a_database_that_can_not_be_is_refused, .loops = UNIT_COUNT(damages)}}})

@@ -1,43 +1,30 @@
 /* What the ledger does when a batch can't be recorded: nothing of it stays, it is told once when it
- * begins and once when it ends, and a start goes on where the last entry was. Commits and memory
- * can be made to fail, and memory is counted, through the linker's --wrap. */
+ * begins and once when it ends, and a start goes on where the last entry was. On each engine, whose
+ * answers can be others; memory is counted through the linker's --wrap. */
 #include "ledger/ledger.h"
 #include "ledger/ports.h"
-#include "store/sqlite/sqlite.h"
 
 #include "tests/support/capture.h"
+#include "tests/support/coverage.h"
 #include "proto/error.h"
 #include "tests/support/temporary.h"
 #include "base/waker.h"
 #include "tests/support/allocation.h"
-#include "tests/support/unit.h"
+#include "tests/support/engines.h"
 
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-enum store_outcome __real_store_append(struct store *store, const struct store_batch *batch,
-                                       const char **reason);
-enum store_outcome __wrap_store_append(struct store *store, const struct store_batch *batch,
-                                       const char **reason);
 int __real_clock_gettime(clockid_t clock, struct timespec *now);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
 
-static atomic_int commits_to_refuse;
 static atomic_long clock_ahead_s;
-
-enum store_outcome __wrap_store_append(struct store *store, const struct store_batch *batch,
-                                       const char **reason)
-{
-    if (commits_to_refuse == 0)
-        return __real_store_append(store, batch, reason);
-    commits_to_refuse--;
-    *reason = "the test refuses it";
-    return STORE_REFUSED;
-}
 
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
 {
@@ -61,7 +48,7 @@ static struct waker waker;
 static void make_ledger(void)
 {
     struct waker *const wakers[] = {&waker};
-    ck_assert_msg(store_open(&store, &sqlite_engine, path, false, why) == 0, "%s", why);
+    ck_assert_msg(store_open(&store, engine, path, false, why) == 0, "%s", why);
     tally = tally_new(1);
     ck_assert_int_eq(waker_init(&waker), 0);
     ports = ports_new(1, wakers);
@@ -116,10 +103,15 @@ static struct answer take_answer(void)
     return answer;
 }
 
-static struct answer cast(uint64_t voter)
+static void put_ballot(uint64_t voter)
 {
     *ports_request(ports, 0) =
         (struct request){.kind = REQUEST_BALLOT, .poll = 1, .value = 1, .voter = {voter, voter}};
+}
+
+static struct answer cast(uint64_t voter)
+{
+    put_ballot(voter);
     ports_send(ports, 0);
     return take_answer();
 }
@@ -143,7 +135,7 @@ START_TEST(it_is_told_once_when_it_begins_and_once_when_it_ends)
     ck_assert_int_eq(ledger_start(ledger), 0);
     struct capture capture = capture_begin();
     bool as_expected = cast(voter++).error == 0;
-    commits_to_refuse = 3;
+    engine_faults.refuse = 3;
     for (unsigned i = 0; i < 3; i++)
         as_expected &= cast(voter++).error == ERR_STORAGE;
     as_expected &= cast(voter++).error == 0 && cast(voter++).error == 0;
@@ -164,7 +156,7 @@ START_TEST(others_see_whether_it_is_writable)
     ck_assert_int_eq(ledger_start(ledger), 0);
     ck_assert_int_eq(cast(1).error, 0);
     ck_assert(ledger_is_writable(ledger));
-    commits_to_refuse = 2;
+    engine_faults.refuse = 2;
     for (uint64_t voter = 2; voter <= 3; voter++) {
         ck_assert_int_eq(cast(voter).error, ERR_STORAGE);
         ck_assert(atomic_load(&ledger_stats(ledger)->refusing));
@@ -183,7 +175,7 @@ START_TEST(a_repeat_does_not_make_it_writable)
     ck_assert_int_eq(create_poll(), 0);
     ck_assert_int_eq(ledger_start(ledger), 0);
     ck_assert_int_eq(cast(1).error, 0);
-    commits_to_refuse = 1;
+    engine_faults.refuse = 1;
     ck_assert_int_eq(cast(2).error, ERR_STORAGE);
     ck_assert(cast(1).duplicate);
     ck_assert(!ledger_is_writable(ledger));
@@ -195,7 +187,7 @@ START_TEST(a_doubt_ends_though_nobody_votes)
 {
     ck_assert_int_eq(create_poll(), 0);
     ck_assert_int_eq(ledger_start(ledger), 0);
-    commits_to_refuse = 2;
+    engine_faults.refuse = 2;
     ck_assert_int_eq(cast(1).error, ERR_STORAGE);
     clock_ahead_s = 9;
     ck_assert(!ledger_is_writable(ledger));
@@ -212,7 +204,7 @@ START_TEST(a_refused_batch_leaves_no_memory_behind)
 {
     ck_assert_int_eq(create_poll(), 0);
     ck_assert_int_eq(ledger_start(ledger), 0);
-    commits_to_refuse = 101;
+    engine_faults.refuse = 101;
     int error = cast(1).error; /* whatever is made once is made now */
     long before = allocations.blocks;
     for (uint64_t voter = 0; voter < 100 && error == ERR_STORAGE; voter++)
@@ -293,6 +285,78 @@ START_TEST(a_start_goes_on_after_the_last_ballot)
 }
 END_TEST
 
+/* A repeat is answered without a commit; what is recorded needs no other word. */
+START_TEST(what_records_nothing_is_confirmed)
+{
+    ck_assert_int_eq(create_poll(), 0);
+    ck_assert_int_eq(ledger_start(ledger), 0);
+    ck_assert_int_eq(cast(1).error, 0);
+    ck_assert_int_eq(engine_faults.confirms, 0);
+    int appends = engine_faults.appends;
+    ck_assert(cast(1).duplicate);
+    ck_assert_int_eq(engine_faults.confirms, 1);
+    ck_assert_int_eq(engine_faults.appends, appends);
+    ledger_stop(ledger);
+}
+END_TEST
+
+START_TEST(what_is_not_confirmed_is_not_told)
+{
+    ck_assert_int_eq(create_poll(), 0);
+    ck_assert_int_eq(ledger_start(ledger), 0);
+    ck_assert_int_eq(cast(1).error, 0);
+    engine_faults.refuse_confirms = 1;
+    struct answer answer = cast(1);
+    ck_assert_int_eq(answer.error, ERR_STORAGE);
+    ck_assert(!answer.duplicate);
+    ck_assert(!ledger_is_writable(ledger));
+    ck_assert(cast(1).duplicate);
+    ledger_stop(ledger);
+}
+END_TEST
+
+/* In a batch that is refused, a repeat of an earlier ballot rests on nothing of it. */
+START_TEST(a_refused_batch_is_confirmed_for_what_stands)
+{
+    static const int repeated[] = {0, ERR_STORAGE};
+    ck_assert_int_eq(create_poll(), 0);
+    ck_assert_int_eq(ledger_start(ledger), 0);
+    ck_assert_int_eq(cast(1).error, 0);
+    ledger_stop(ledger);
+    free_ledger();
+    make_ledger();
+    engine_faults.refuse = 1;
+    engine_faults.refuse_confirms = _i;
+    put_ballot(2);
+    put_ballot(1);
+    ports_send(ports, 0);
+    ck_assert_int_eq(ledger_start(ledger), 0); /* both are one batch */
+    ck_assert_int_eq(take_answer().error, ERR_STORAGE);
+    ck_assert_int_eq(take_answer().error, repeated[_i]);
+    ledger_stop(ledger);
+}
+END_TEST
+
+/* Another server has taken the ledger: what this one knows may be of the past. */
+START_TEST(a_fenced_ledger_ends_the_process)
+{
+    ck_assert_int_eq(create_poll(), 0);
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        coverage_of_aborts();
+        if (ledger_start(ledger) != 0 || cast(1).error != 0)
+            _exit(1);
+        engine_faults.fence = 1;
+        cast(_i == 0 ? 2 : 1); /* to be recorded, or a repeat: neither is answered */
+        _exit(2);
+    }
+    int status;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+END_TEST
+
 /* It is looked at most once a second, by the clock that the test sets. */
 START_TEST(a_database_that_was_moved_takes_nothing_until_it_is_back)
 {
@@ -335,15 +399,21 @@ START_TEST(it_is_seen_though_nobody_votes)
 }
 END_TEST
 
-UNIT_MAIN("refusal",
-          {"refusals", .set_up = setup, .tear_down = teardown,
-           .tests = {{it_is_told_once_when_it_begins_and_once_when_it_ends},
-                     {others_see_whether_it_is_writable},
-                     {a_repeat_does_not_make_it_writable},
-                     {a_doubt_ends_though_nobody_votes},
-                     {a_refused_batch_leaves_no_memory_behind},
-                     {a_title_that_is_replaced_leaves_no_memory_behind},
-                     {without_memory_for_the_tallies_nothing_is_recorded},
-                     {a_start_goes_on_after_the_last_ballot},
-                     {a_database_that_was_moved_takes_nothing_until_it_is_back, .loops = 2},
-                     {it_is_seen_though_nobody_votes}}})
+ENGINES_MAIN(
+    "refusal",
+    {"refusals", .set_up = setup, .tear_down = teardown,
+     .tests = {{it_is_told_once_when_it_begins_and_once_when_it_ends},
+               {others_see_whether_it_is_writable},
+               {a_repeat_does_not_make_it_writable},
+               {a_doubt_ends_though_nobody_votes},
+               {a_refused_batch_leaves_no_memory_behind},
+               {without_memory_for_the_tallies_nothing_is_recorded},
+               {a_start_goes_on_after_the_last_ballot},
+               {what_records_nothing_is_confirmed},
+               {what_is_not_confirmed_is_not_told},
+               {a_refused_batch_is_confirmed_for_what_stands, .loops = 2},
+               {a_fenced_ledger_ends_the_process, .loops = 2}}},
+    {"SQLite's own", .only_if = engine_is_sqlite, .set_up = setup, .tear_down = teardown,
+     .tests = {{a_title_that_is_replaced_leaves_no_memory_behind}, /* that of entries is on disk */
+               {a_database_that_was_moved_takes_nothing_until_it_is_back, .loops = 2},
+               {it_is_seen_though_nobody_votes}}})
