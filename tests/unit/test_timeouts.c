@@ -82,7 +82,7 @@ static unsigned fire(void)
     unsigned before = expired;
     evtimer_del(&timeouts.timer);
     event_active(&timeouts.timer, EV_TIMEOUT, 1);
-    event_base_loop(loop.base, EVLOOP_NONBLOCK);
+    event_base_loop(loop.base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
     return expired - before;
 }
 
