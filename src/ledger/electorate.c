@@ -1,11 +1,18 @@
 /* The electorate: an extendible hash table from voters to the ballots that count (see
  * electorate.h). The ledger thread runs all of it.
  *
- * The top bits of hash.high pick the segment; hash.low, and in a segment that grew the lowest bits
- * of hash.high, where in it the search begins (linear probing). A full segment is split in two; if
- * only one pointer leads to it, the directory is doubled first. Hashes are keyed, so their bits are
- * uniform and segments fill evenly. Should they not be, the directory still stays small: it is
- * doubled only while it has few pointers a segment; beyond that, the crowded segment itself grows.
+ * hash.high gives the voter's *place*, whose top bits pick the segment; hash.low, and in a segment
+ * that grew the lowest bits of hash.high, where in it the search begins (linear probing). A full
+ * segment is split in two; if only one pointer leads to it, the directory is doubled first.
+ *
+ * Hashes are keyed, so their bits are uniform. Were places, too, all segments would fill at the
+ * same time, and be split at the same time: while the voters grow by a tenth, as many segments
+ * again. Voters would wait for that, and for the memory that it takes. So places are twice as dense
+ * at one end as at the other, and at any time segments of all degrees of fullness are there:
+ * growing costs the same always, and takes the same memory for each voter.
+ *
+ * Should bits not be uniform, the directory still stays small: it is doubled only while it has few
+ * pointers a segment; beyond that, the crowded segment itself grows.
  *
  * Only memory can fail, and an insert allocates all that it needs before it changes anything
  * visible. */
@@ -24,6 +31,9 @@ enum {
                               which took half of the time of loading 10 million ballots */
     POINTERS_PER_SEGMENT = 16, /* the most that the directory may have on average; uniform
                                 * hashes need 2 to 4 */
+    FULL_SIXTEENTHS = 13,      /* of a segment's slots are in use when it is split: some 43 bytes a
+                                * voter, as segments are from half so full to that. Searches for
+                                * new voters grow long beyond it */
     DEPTH_MIN = 1,             /* so that a shift by 64 - depth is always defined */
     DEPTH_OF_HINT_MAX = 16, /* most that electorate_new reserves: a hint of 6 GiB would be wrong */
 };
@@ -84,9 +94,21 @@ static struct vote slot_vote(const struct slot *slot)
     return (struct vote){.seq = slot->seq, .value = slot->value, .proof = slot->proof};
 }
 
+static uint64_t multiply_high(uint64_t a, uint64_t b)
+{
+    return (uint64_t)((unsigned __int128)a * b >> 64);
+}
+
+/* The place of a hash that begins with u is u + u(1 - u)/3, about log2(1 + u); both are fractions
+ * of 2^64. So a segment has between 3/4 and 3/2 times as many voters as the mean. */
+static uint64_t place(uint64_t high)
+{
+    return high + multiply_high(high, ~high) / 3;
+}
+
 static size_t directory_index(const struct electorate *electorate, struct hash voter)
 {
-    return voter.high >> (64 - electorate->depth);
+    return place(voter.high) >> (64 - electorate->depth);
 }
 
 static struct segment *segment_of(const struct electorate *electorate, struct hash voter)
@@ -133,7 +155,7 @@ static void segment_remove(struct segment *segment, const struct slot *removed)
 
 static bool segment_is_full(const struct segment *segment)
 {
-    return segment->used >= segment->capacity / 4 * 3;
+    return segment->used >= segment->capacity / 16 * FULL_SIXTEENTHS;
 }
 
 static int block_add(struct electorate *electorate)
@@ -193,16 +215,24 @@ static void segment_insert(struct segment *segment, const struct slot *slot)
     segment->used++;
 }
 
-/* Copies the voters of `from` to `zero` or `one`, by the first bit of the hash that the depth of
- * `from` leaves open. `zero` and `one` may be the same segment. */
-static void segment_deal(const struct segment *from, struct segment *zero, struct segment *one)
+/* Moves the voters of `from` for whom the next bit of their place is set to `to`, and those who
+ * stay to where a search finds them. Whoever is taken out and put in again comes no further back
+ * than before, if that is done in the order of the slots and begins behind an empty one. */
+static void segment_deal(struct segment *from, struct segment *to)
 {
-    for (size_t i = 0; i < from->capacity; i++) {
-        const struct slot *slot = &from->slots[i];
+    const size_t mask = from->capacity - 1;
+    size_t start = 0;
+    while (!slot_is_empty(&from->slots[start]))
+        start++;
+    for (size_t i = start + 1; i <= start + mask; i++) {
+        struct slot *slot = &from->slots[i & mask];
         if (slot_is_empty(slot))
             continue;
-        bool bit = slot->high >> (63 - from->depth) & 1;
-        segment_insert(bit ? one : zero, slot);
+        const struct slot taken = *slot;
+        bool bit = place(taken.high) >> (63 - from->depth) & 1;
+        *slot = (struct slot){0};
+        from->used--;
+        segment_insert(bit ? to : from, &taken);
     }
 }
 
@@ -245,20 +275,15 @@ static int directory_double(struct electorate *electorate)
 /* Splits the voter's segment in two. The directory must have more than one pointer to it. */
 static int segment_split(struct electorate *electorate, struct segment *segment, struct hash voter)
 {
-    struct segment *zero = segment_new(electorate, segment->depth + 1, segment->capacity);
-    struct segment *one = segment_new(electorate, segment->depth + 1, segment->capacity);
-    if (zero == NULL || one == NULL) {
-        segment_free(electorate, zero);
-        segment_free(electorate, one);
+    struct segment *half = segment_new(electorate, segment->depth + 1, segment->capacity);
+    if (half == NULL)
         return -1;
-    }
-    segment_deal(segment, zero, one);
     size_t first;
     size_t count = directory_span(electorate, segment, voter, &first);
-    directory_fill(electorate, first, count / 2, zero);
-    directory_fill(electorate, first + count / 2, count / 2, one);
+    segment_deal(segment, half);
+    segment->depth++;
+    directory_fill(electorate, first + count / 2, count / 2, half);
     electorate->segment_count++;
-    segment_free(electorate, segment);
     return 0;
 }
 
@@ -268,7 +293,9 @@ static int segment_grow(struct electorate *electorate, struct segment *segment, 
     struct segment *bigger = segment_new(electorate, segment->depth, 2 * segment->capacity);
     if (bigger == NULL)
         return -1;
-    segment_deal(segment, bigger, bigger);
+    for (size_t i = 0; i < segment->capacity; i++)
+        if (!slot_is_empty(&segment->slots[i]))
+            segment_insert(bigger, &segment->slots[i]);
     size_t first;
     size_t count = directory_span(electorate, segment, voter, &first);
     directory_fill(electorate, first, count, bigger);
@@ -290,13 +317,14 @@ static int make_room(struct electorate *electorate, struct segment *segment, str
     return segment_split(electorate, segment, voter);
 }
 
-/* The least depth at which so many voters fill the segments to at most five eighths. Segments
- * split at three quarters, and chance does not fill one of thousands by so much more than the
- * others. */
+/* The greatest depth to which so many voters would split all segments: the emptiest, with 3/4 of
+ * the mean, are then half as full as they get. So a hint saves splits, and takes no memory that
+ * growing would not take. */
 static unsigned depth_for(size_t expected)
 {
+    const size_t least_mean = SEGMENT_SLOTS / 16 * FULL_SIXTEENTHS / 2 * 4 / 3;
     unsigned depth = DEPTH_MIN;
-    while (depth < DEPTH_OF_HINT_MAX && expected >> depth > SEGMENT_SLOTS / 8 * 5)
+    while (depth < DEPTH_OF_HINT_MAX && expected >> (depth + 1) > least_mean)
         depth++;
     return depth;
 }
@@ -348,8 +376,11 @@ void electorate_free(struct electorate *electorate)
 
 void electorate_prefetch(const struct electorate *electorate, struct hash voter)
 {
-    /* This assumes a segment of the usual size: reading its size would be another cache miss. */
-    __builtin_prefetch(&segment_of(electorate, voter)->slots[voter.low & (SEGMENT_SLOTS - 1)]);
+    /* This assumes a segment of the usual size: reading its size would be another cache miss. The
+     * second one is in the next cache line, where most searches end. */
+    const struct segment *segment = segment_of(electorate, voter);
+    __builtin_prefetch(&segment->slots[voter.low & (SEGMENT_SLOTS - 1)]);
+    __builtin_prefetch(&segment->slots[(voter.low + 3) & (SEGMENT_SLOTS - 1)]);
 }
 
 struct vote electorate_find(const struct electorate *electorate, struct hash voter)
@@ -357,17 +388,18 @@ struct vote electorate_find(const struct electorate *electorate, struct hash vot
     return slot_vote(segment_slot(segment_of(electorate, voter), voter.high, voter.low));
 }
 
-/* Records the vote of a voter who is not in the table yet. */
-static int insert(struct electorate *electorate, struct hash voter, struct vote vote)
+/* Records the vote of a voter who is not in the table yet, and whose slot in `segment` is free. */
+static int insert(struct electorate *electorate, struct segment *segment, struct slot *slot,
+                  struct hash voter, struct vote vote)
 {
-    struct segment *segment = segment_of(electorate, voter);
     while (segment_is_full(segment)) {
         if (make_room(electorate, segment, voter) != 0)
             return -1;
         segment = segment_of(electorate, voter);
+        slot = segment_slot(segment, voter.high, voter.low);
     }
-    const struct slot slot = slot_make(voter, vote);
-    segment_insert(segment, &slot);
+    *slot = slot_make(voter, vote);
+    segment->used++;
     electorate->count++;
     return 0;
 }
@@ -385,7 +417,7 @@ int electorate_set(struct electorate *electorate, struct hash voter, struct vote
     struct slot *slot = segment_slot(segment, voter.high, voter.low);
     const struct vote old = slot_vote(slot);
     if (old.seq == 0 && vote.seq != 0) {
-        if (insert(electorate, voter, vote) != 0)
+        if (insert(electorate, segment, slot, voter, vote) != 0)
             return -1;
     } else if (vote.seq != 0) {
         *slot = slot_make(voter, vote);

@@ -310,7 +310,7 @@ START_TEST(growth_comes_in_small_steps)
 }
 END_TEST
 
-/* A split hands its segment back for the next one, and a directory is twice the one before. */
+/* At any number of voters. A directory is twice the one before. */
 START_TEST(growth_takes_no_more_than_it_needs)
 {
     const size_t voters = scaled(1000000);
@@ -322,22 +322,55 @@ START_TEST(growth_takes_no_more_than_it_needs)
         MUST(allocations.malloc_bytes == directory_bytes ||
              allocations.malloc_bytes == 2 * directory_bytes);
         directory_bytes = allocations.malloc_bytes;
+        MUST(allocations.bytes - bytes_before <= 45 * voter + (2 << 20) + (1 << 16));
     }
-    /* Segments that were split are three eighths full at least, and a block may be unused. */
-    MUST(allocations.bytes - bytes_before <= 24 * voters / 3 * 8 + (2 << 20) + (1 << 16));
     electorate_free(electorate);
 }
 END_TEST
 
-START_TEST(a_good_hint_leaves_nothing_to_allocate)
+/* While the voters double, each tenth of that takes as much memory as any other, but for a block.
+ */
+START_TEST(growth_is_spread_evenly)
 {
-    enum { VOTERS = 98000 }; /* 32 segments would hold them only if chance were even */
-    struct electorate *electorate = electorate_new(VOTERS);
-    size_t bytes_before = allocations.bytes;
-    for (uint64_t voter = 0; voter < VOTERS; voter++)
-        set(electorate, hash_of(voter), vote_of(voter + 1));
-    MUST(allocations.bytes == bytes_before);
+    enum { VOTERS = 500000, WINDOWS = 10 };
+    struct electorate *electorate = electorate_new(0);
+    uint64_t voter = 0;
+    while (voter < VOTERS)
+        set(electorate, hash_of(voter++), vote_of(1));
+    for (uint64_t window = 1; window <= WINDOWS; window++) {
+        size_t bytes_before = allocations.bytes;
+        while (voter < VOTERS + window * (VOTERS / WINDOWS))
+            set(electorate, hash_of(voter++), vote_of(1));
+        ck_assert_uint_le(allocations.bytes - bytes_before,
+                          45 * (VOTERS / WINDOWS) + (2 << 20) + (1 << 16));
+    }
     electorate_free(electorate);
+}
+END_TEST
+
+/* The bytes that so many voters take in the end, and those that are taken after the start. */
+static size_t measure(size_t voters, size_t hint, size_t *later)
+{
+    size_t before = allocations.bytes;
+    struct electorate *electorate = electorate_new(hint);
+    size_t begun = allocations.bytes;
+    for (uint64_t voter = 0; voter < voters; voter++)
+        set(electorate, hash_of(voter), vote_of(voter + 1));
+    *later = allocations.bytes - begun;
+    size_t all = allocations.bytes - before;
+    electorate_free(electorate);
+    return all;
+}
+
+static const size_t hinted[] = {71000, 98000, 142000, 200000, 500000};
+
+START_TEST(a_hint_saves_splits_and_takes_no_more)
+{
+    size_t later, later_without;
+    size_t without = measure(hinted[_i], 0, &later_without);
+    size_t with = measure(hinted[_i], hinted[_i], &later);
+    ck_assert_uint_le(with, without + (2 << 20));
+    ck_assert_uint_le(later, later_without / 2 + (2 << 20));
 }
 END_TEST
 
@@ -389,7 +422,8 @@ UNIT_MAIN("electorate",
                      {equal_top_bits_do_not_blow_up_the_directory, .loops = 4},
                      {growth_comes_in_small_steps},
                      {growth_takes_no_more_than_it_needs},
-                     {a_good_hint_leaves_nothing_to_allocate}}},
+                     {growth_is_spread_evenly},
+                     {a_hint_saves_splits_and_takes_no_more, .loops = UNIT_COUNT(hinted)}}},
           {"memory", .timeout_s = 60,
            .tests = {{a_failed_allocation_changes_nothing, .loops = 2},
                      {replacing_and_forgetting_need_no_memory},
