@@ -22,12 +22,17 @@ function offerFullscreen() {
     button.addEventListener("click", () => document.documentElement.requestFullscreen());
 }
 
-// Behind a proxy that passes on neither the host nor the path that the browser asked for, the server can't know where it is,
-// and this page does: its address is put right, and a QR code that leads elsewhere is left out.
+// Whether the address that the server tells leads elsewhere than this page. That it is https the server may know alone.
+function differ(told, here) {
+    return told.host !== here.host || told.pathname !== here.pathname || (here.protocol === "https:" && told.protocol !== "https:");
+}
+
+// Behind a proxy that does not pass on what the browser asked for, the server can't know where it is, and this page does: its
+// address is put right, and a QR code that leads elsewhere is left out.
 function checkAddress() {
     const link = main.querySelector(".address a");
     const here = new URL(at(`p/${poll}`));
-    if (link && link.href !== here.href) {
+    if (link && differ(new URL(link.href), here)) {
         link.href = here.href;
         link.textContent = here.host + here.pathname;
         main.querySelector(".qr").remove();

@@ -154,6 +154,17 @@ test("a screen that phones can't reach says so, and what to do", async ({ start,
     assert.ok(await page.locator(".qr").isVisible());
 });
 
+test("behind a proxy that takes TLS off, the screen's address is https, as the server knows alone", async ({ start, open }) => {
+    const server = await start("--poll", "lunch=pizza,sushi", "--trusted-proxy", "127.0.0.1", "--http-host", "vote.example.org");
+    const fields = { "X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.1" };
+    const page = await open(server, null, { extraHTTPHeaders: fields });
+    await page.goto(server.url("/screen/lunch").replace("127.0.0.1", "vote.example.org"));
+    await until(page, () => document.querySelector(".link").dataset.link === "live");
+    const { host } = new URL(page.url());
+    assert.equal(await page.locator(".address a").getAttribute("href"), `https://${host}/p/lunch`);
+    assert.ok(await page.locator(".qr").isVisible());
+});
+
 test("behind a proxy that does not pass the host on, the screen tells where it is all the same", async ({ start, open, proxy: through }) => {
     const server = await start("--poll", "lunch=pizza,sushi");
     const proxy = await through(server, "/vote");
