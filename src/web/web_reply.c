@@ -8,6 +8,7 @@
 #include "config/config.h"
 #include "proto/http.h"
 #include "web/page.h"
+#include "web/policy.h"
 #include "web/problem.h"
 
 #include <string.h>
@@ -38,10 +39,7 @@ static char *put_optional(char *at, const char *name, const char *value)
 /* Puts the fields that restrain a page's scripts, and who may embed the page. */
 static char *put_page_fields(char *at)
 {
-    at = http_put_field(at, "Content-Security-Policy",
-                        "default-src 'none'; script-src 'self'; style-src 'self'; "
-                        "img-src 'self' data:; connect-src 'self'; form-action 'self'; "
-                        "base-uri 'none'; frame-ancestors 'none'");
+    at = http_put_field(at, "Content-Security-Policy", policy_text());
     return http_put_field(at, "Referrer-Policy", "same-origin");
 }
 

@@ -85,7 +85,9 @@ static const char *finish(int result, struct snapshot *snapshot)
     if (snapshot)
         free_poll(snapshot);
     out.len = 0;
-    return out.bytes;
+    /* what is behind the style, which is the same in all pages */
+    const char *end = strstr(out.bytes, "</style>");
+    return end ? end : out.bytes;
 }
 
 static const char *poll_page(struct snapshot *snapshot, int voted)

@@ -81,7 +81,7 @@ test("without JavaScript hidden and closed polls are told as such", async ({ sta
     await server.command("VOTE award film");
     const page = await open(server, "/p/award", plain);
     assert.equal(await page.locator(".figures:visible").count(), 0);
-    assert.ok(!(await page.content()).includes("leads"));
+    assert.ok(!(await page.locator("main").innerHTML()).includes("leads"));
     await server.command("CLOSE award");
     await page.reload();
     assert.equal(await text(page, ".state"), "Closed");
@@ -96,6 +96,9 @@ test("without JavaScript the big screen and the list show how it stands", async 
     assert.equal(await text(screen, '[data-choice="pizza"] .percent'), "100%");
     const list = await open(server, "/", plain);
     assert.equal(await text(list, ".total"), "1 ballot");
+    assert.equal(await text(list, "noscript p"), "Reload the page to see newer results.");
+    await server.command("VOTE lunch sushi");
+    await untilText(screen, '[data-choice="pizza"] [data-percent]', "50"); // nobody reloads a wall
 });
 
 for (const javaScriptEnabled of [true, false]) {

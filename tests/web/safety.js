@@ -69,6 +69,12 @@ test("the policy is strict, and an inline script is refused", async ({ start, op
     );
     assert.equal(violated, "script-src-elem");
     assert.equal(await page.title(), "lunch · tallycast");
+    // The page's own style is known by its hash, and no other is taken.
+    assert.notEqual(await page.evaluate(() => getComputedStyle(document.querySelector(".choice")).display), "list-item");
+    await page.evaluate(() => {
+        document.head.append(Object.assign(document.createElement("style"), { textContent: ".choice { display: none }" }));
+    });
+    assert.ok(await page.locator(".choice").first().isVisible());
 });
 
 for (const path of ["/", "/p/lunch", "/screen/lunch"]) {
@@ -81,7 +87,8 @@ for (const path of ["/", "/p/lunch", "/screen/lunch"]) {
         await until(page, () => document.querySelector(".link").dataset.link === "live");
         const foreign = urls.filter((url) => !url.startsWith(server.url("/")) && !url.startsWith("data:image/svg+xml;"));
         assert.deepEqual(foreign, []);
-        assert.ok(urls.includes(server.url("/web/tallycast.css")));
+        // The voting page has its style in itself: a phone sees where to tap with the first answer.
+        assert.equal(urls.includes(server.url("/web/tallycast.css")), path !== "/p/lunch");
     });
 }
 
