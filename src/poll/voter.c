@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "base/partial.h"
 #include "proto/limits.h"
 
 #include <errno.h>
@@ -146,58 +147,50 @@ enum voter_key_result voter_key_read(const char *path, struct voter_key *key, ch
     return result;
 }
 
-/* Writes the key to a new file beside `path`, whose name goes to `temporary` (PATH_MAX bytes).
- * Returns 0, or -1 with errno set and no file left. */
-static int write_temporary(const char *path, const struct voter_key *key, char *temporary)
+/* Writes the key to the new file. Returns 0, or -1 with errno set. */
+static int write_key(struct partial *partial, const struct voter_key *key)
 {
     char text[KEY_HEX_DIGITS + 1];
-    int n = snprintf(temporary, PATH_MAX, "%s.XXXXXX", path);
-    if (n < 0 || n >= PATH_MAX) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    int fd = mkostemp(temporary, O_CLOEXEC); /* mode 0600 */
-    if (fd < 0)
-        return -1;
     sodium_bin2hex(text, sizeof text, key->bytes, VOTER_KEY_BYTES);
     text[KEY_HEX_DIGITS] = '\n'; /* in place of the NUL */
-    int result = file_write(fd, text, sizeof text);
+    int result = file_write(partial->file, text, sizeof text);
     sodium_memzero(text, sizeof text);
     if (result == 0)
-        result = fsync(fd);
+        result = fsync(partial->file);
     int error = errno;
-    if (close(fd) != 0 && result == 0) {
-        result = -1;
-        error = errno;
-    }
-    if (result != 0)
-        unlink(temporary);
+    if (partial_close(partial) != 0 && result == 0)
+        return -1;
     errno = error;
+    return result;
+}
+
+/* Makes the key's file, whole. Returns 0, or -1 with errno set and none made. */
+static int make_file(const char *path, const struct voter_key *key)
+{
+    struct partial partial;
+    if (partial_make(&partial, path) != 0)
+        return -1;
+    int result = write_key(&partial, key);
+    failpoint(FAILPOINT_START_KEY_WRITTEN);
+    if (result == 0)
+        result = partial_give_name(&partial, path);
+    partial_drop(&partial);
     return result;
 }
 
 int voter_key_create(const char *path, struct voter_key *key, char *why, size_t why_size)
 {
-    char temporary[PATH_MAX];
     if (getrandom(key->bytes, sizeof key->bytes, 0) != (ssize_t)sizeof key->bytes) {
         snprintf(why, why_size, "can't make a random key for %s: %s", path, strerror(errno));
         return -1;
     }
-    if (write_temporary(path, key, temporary) != 0)
-        goto err;
-    failpoint(FAILPOINT_START_KEY_WRITTEN);
-    if (file_give_name(temporary, path) == 0) {
-        if (file_sync_directory(path) == 0)
-            return 0;
-        snprintf(why, why_size, "can't sync the directory of the key file %s: %s", path,
-                 strerror(errno));
+    if (make_file(path, key) != 0) {
+        snprintf(why, why_size, "can't make the key file %s: %s", path, strerror(errno));
         return -1;
     }
-    int error = errno;
-    unlink(temporary);
-    errno = error;
-
-err:
-    snprintf(why, why_size, "can't make the key file %s: %s", path, strerror(errno));
+    if (file_sync_directory(path) == 0)
+        return 0;
+    snprintf(why, why_size, "can't sync the directory of the key file %s: %s", path,
+             strerror(errno));
     return -1;
 }

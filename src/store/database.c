@@ -7,6 +7,7 @@
 #include "store/database.h"
 
 #include "base/failpoint.h"
+#include "base/partial.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -85,6 +86,7 @@ static int load_key(struct store *store, struct voter_key *key, const char *data
     if (name_key(database, path, why) != 0)
         return -1;
     failpoint(FAILPOINT_START_DATABASE);
+    partial_clear(path);
     switch (voter_key_read(path, key, why, STORE_WHY_MAX)) {
     case VOTER_KEY_READ:
         return take_key(store, key, database, why);

@@ -63,7 +63,7 @@ static bool ends_with(const char *text, const char *end)
 /* By the names that the server gives its files (tallycast(8), FILES). */
 static enum fault_class class_of_path(const char *path)
 {
-    if (strstr(path, ".db.new-"))
+    if (strstr(path, ".db.partial-"))
         return FAULT_NEW;
     if (strstr(path, ".db.key"))
         return FAULT_KEY;

@@ -6,6 +6,7 @@
 #include "tests/support/unit.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,7 +62,10 @@ static void assert_check_is_the_keys(void)
 
 START_TEST(both_are_made_and_found_again)
 {
+    const char left[] = "test.db.key.partial-abcdef"; /* by a server that was killed */
+    close(open(left, O_WRONLY | O_CREAT | O_EXCL, 0600));
     open_well();
+    ck_assert_int_ne(access(left, F_OK), 0);
     struct voter_key made = key;
     assert_check_is_the_keys();
     store_close(store);

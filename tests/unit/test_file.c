@@ -1,6 +1,7 @@
 /* Names of new files on file systems of all kinds: without hard links, without a rename that
  * replaces nothing, with directories that can't be synced or read. */
 #include "base/file.h"
+#include "base/partial.h"
 
 #include "tests/support/capture.h"
 #include "tests/support/temporary.h"
@@ -9,9 +10,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -63,6 +67,22 @@ long __wrap_syscall(long number, ...)
 
 /* Only directories can't be opened. */
 WRAP_OPEN(open_errno &&flags &O_DIRECTORY &&fail_with(open_errno))
+
+static int files_to_steal; /* each is removed just before it is locked */
+
+int __real_flock(int fd, int operation);
+int __wrap_flock(int fd, int operation);
+int __wrap_flock(int fd, int operation)
+{
+    char link_name[64], name[PATH_MAX] = "";
+    if (files_to_steal > 0) {
+        files_to_steal--;
+        snprintf(link_name, sizeof link_name, "/proc/self/fd/%d", fd);
+        ck_assert_int_gt((int)readlink(link_name, name, sizeof name - 1), 0);
+        ck_assert_int_eq(unlink(name), 0);
+    }
+    return __real_flock(fd, operation);
+}
 
 /* ---- the tests ---- */
 
@@ -203,6 +223,92 @@ START_TEST(a_sync_that_fails_is_an_error)
 }
 END_TEST
 
+/* ---- files that are being made ---- */
+
+/* Names beside `path`: one that a killed process may have left, and such as it can't have. */
+static const struct {
+    const char *suffix;
+    bool stays;
+} beside[] = {
+    {".partial-aZ09bc", false}, {".partial-aZ09bcd", true}, {".partial-aZ09b", true},
+    {".partial_aZ09bc", true},  {"x.partial-aZ09bc", true}, {".backup", true},
+};
+
+static const char *name_beside(const char *suffix)
+{
+    static char name[TEMPORARY_MAX + 64];
+    snprintf(name, sizeof name, "%s%s", path, suffix);
+    return name;
+}
+
+START_TEST(what_a_killed_process_left_is_removed)
+{
+    write_file(name_beside(beside[_i].suffix), "mine");
+    partial_clear(path);
+    ck_assert_str_eq(text_of(name_beside(beside[_i].suffix)), beside[_i].stays ? "mine" : "-");
+    unlink(name_beside(beside[_i].suffix));
+}
+END_TEST
+
+START_TEST(only_files_are_removed)
+{
+    const char *name = name_beside(".partial-aZ09bc");
+    ck_assert_int_eq(_i == 0 ? mkdir(name, 0700) : symlink(first, name), 0);
+    partial_clear(path);
+    ck_assert_int_eq(_i == 0 ? rmdir(name) : unlink(name), 0);
+    ck_assert_str_eq(text_of(first), "new");
+}
+END_TEST
+
+/* Whoever makes it holds it, until it has its name or is dropped. */
+START_TEST(a_file_that_is_being_made_stays)
+{
+    struct partial partial;
+    ck_assert_int_eq(partial_make(&partial, path), 0);
+    partial_clear(path);
+    ck_assert_int_eq(access(partial.name, F_OK), 0);
+    ck_assert_int_eq(file_write(partial.file, "whole", 5), 0);
+    ck_assert_int_eq(partial_close(&partial), 0);
+    if (_i == 0)
+        ck_assert_int_eq(partial_give_name(&partial, path), 0);
+    partial_drop(&partial);
+    ck_assert_str_eq(text_of(path), _i == 0 ? "whole" : "-");
+}
+END_TEST
+
+/* Between its making and its lock another process may take it for a leftover. */
+START_TEST(a_file_that_was_taken_for_a_leftover_is_made_again)
+{
+    struct partial partial;
+    files_to_steal = _i;
+    if (_i < 10) {
+        ck_assert_int_eq(partial_make(&partial, path), 0);
+        ck_assert_int_eq(access(partial.name, F_OK), 0);
+    } else {
+        ck_assert_int_eq(partial_make(&partial, path), -1);
+        ck_assert_int_eq(errno, EAGAIN);
+    }
+    ck_assert_int_eq(files_to_steal, 0);
+    partial_drop(&partial);
+}
+END_TEST
+
+START_TEST(a_name_without_room_for_more_is_told)
+{
+    struct partial partial;
+    char name[PATH_MAX];
+    memset(name, 'x', sizeof name);
+    name[sizeof name - 1] = '\0';
+    ck_assert_int_eq(partial_make(&partial, name), -1);
+    ck_assert_int_eq(errno, ENAMETOOLONG);
+    partial_clear(name);
+    ck_assert_int_eq(partial_make(&partial, "/nowhere/at/all"), -1);
+    ck_assert_int_eq(errno, ENOENT);
+    partial_clear("/nowhere/at/all");
+    partial_drop(&partial);
+}
+END_TEST
+
 UNIT_MAIN("file",
           {"names", .set_up = setup, .tear_down = teardown,
            .tests = {{a_file_gets_its_name, .loops = UNIT_COUNT(kinds)},
@@ -211,4 +317,10 @@ UNIT_MAIN("file",
           {"directories", .set_up = setup, .tear_down = teardown,
            .tests = {{a_directory_that_can_not_be_synced_is_told_once},
                      {a_directory_that_can_not_be_read_is_synced_with_its_file_system},
-                     {a_sync_that_fails_is_an_error, .loops = UNIT_COUNT(syncs)}}})
+                     {a_sync_that_fails_is_an_error, .loops = UNIT_COUNT(syncs)}}},
+          {"partial", .set_up = setup, .tear_down = teardown,
+           .tests = {{what_a_killed_process_left_is_removed, .loops = UNIT_COUNT(beside)},
+                     {only_files_are_removed, .loops = 2},
+                     {a_file_that_is_being_made_stays, .loops = 2},
+                     {a_file_that_was_taken_for_a_leftover_is_made_again, .loops = 11},
+                     {a_name_without_room_for_more_is_told}}})

@@ -3,6 +3,8 @@
  * once: the server then goes on writing into a file without a name. */
 #include "tools/tallyctl/copy.h"
 
+#include "base/partial.h"
+
 #include "tools/tallyctl/client.h"
 #include "tools/tallyctl/interrupt.h"
 #include "tools/tallyctl/output.h"
@@ -18,13 +20,13 @@
 
 static enum status make_file(const char *prefix, struct copy *copy)
 {
-    int len = snprintf(copy->path, sizeof copy->path, "%s.partial-XXXXXX", prefix);
-    errno = ENAMETOOLONG;
-    if (len >= 0 && (size_t)len < sizeof copy->path)
-        copy->file = mkostemp(copy->path, O_CLOEXEC);
-    if (copy->file >= 0)
+    struct partial partial;
+    partial_clear(prefix);
+    int result = partial_make(&partial, prefix);
+    copy->file = partial.file;
+    strcpy(copy->path, partial.name);
+    if (result == 0)
         return STATUS_DONE;
-    copy->path[0] = '\0';
     output_error("%s: %s", prefix, strerror(errno));
     return STATUS_REFUSED;
 }

@@ -7,12 +7,12 @@
  * any tool may open read-only.
  *
  * It is written under a temporary name, synced, and only then given its final name: a file of that
- * name is always whole, and never replaces an earlier one. The temporary name is new each time, so
- * a killed server's leftover is in nobody's way: in a container every server has the same PID. */
+ * name is always whole, and never replaces an earlier one (base/partial.h). */
 #include "store/sqlite/sqlite_internal.h"
 
 #include "base/file.h"
 #include "base/failpoint.h"
+#include "base/partial.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -110,17 +110,14 @@ static void refuse(const char *file)
     errno = reason;
 }
 
-/* Makes a new file whose name begins with `path`, unless that is taken. Returns it, or -1 with
- * errno set. */
-static int make_partial(const char *path, char partial[PATH_MAX])
+/* Makes the file, unless its final name is taken. Returns 0, or -1 with errno set. */
+static int make_partial(struct partial *partial, const char *path)
 {
-    errno = ENAMETOOLONG;
-    if (snprintf(partial, PATH_MAX, "%s.partial-XXXXXX", path) >= PATH_MAX)
-        return -1;
     errno = EEXIST;
     if (access(path, F_OK) == 0)
         return -1;
-    return mkostemp(partial, O_CLOEXEC);
+    partial_clear(path);
+    return partial_make(partial, path);
 }
 
 /* Fills the new file `to`; the log calls it `name`. Returns 0, or -1 with errno set. */
@@ -134,9 +131,9 @@ static int fill(struct sqlite_store *store, int to, const char *name, const atom
 }
 
 /* Gives the whole copy its name, for good. Returns 0, or an error with errno set. */
-static int give_name(const char *partial, const char *path)
+static int give_name(struct partial *partial, const char *path)
 {
-    if (file_give_name(partial, path) != 0) {
+    if (partial_give_name(partial, path) != 0) {
         fail(path);
         return ERR_BAD_ARGUMENT;
     }
@@ -155,23 +152,19 @@ int sqlite_backup_copy(const struct store *base, const char *path, const atomic_
                        uint64_t *bytes)
 {
     struct sqlite_store *store = sqlite_store(base);
-    char partial[PATH_MAX];
-    int to = make_partial(path, partial);
-    if (to < 0) {
+    struct partial partial;
+    if (make_partial(&partial, path) != 0) {
         refuse(path);
         return ERR_BAD_ARGUMENT;
     }
-    int result = fill(store, to, path, cancelled, bytes) == 0 ? 0 : ERR_STORAGE;
-    if (close(to) != 0 && result == 0) { /* some file systems report a failure only now */
+    int result = fill(store, partial.file, path, cancelled, bytes) == 0 ? 0 : ERR_STORAGE;
+    if (partial_close(&partial) != 0 && result == 0) {
         fail(path);
         result = ERR_STORAGE;
     }
     if (result == 0)
-        result = give_name(partial, path);
-    int reason = errno;
-    if (result != 0)
-        unlink(partial);
-    errno = reason;
+        result = give_name(&partial, path);
+    partial_drop(&partial);
     return result;
 }
 

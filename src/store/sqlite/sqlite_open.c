@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/failpoint.h"
 #include "base/file.h"
+#include "base/partial.h"
 #include "poll/voter.h"
 #include "proto/schema_sql.h"
 
@@ -45,8 +46,9 @@ static int create_schema(const char *path, char why[STORE_WHY_MAX])
     sqlite3 *db = NULL;
     int code = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
     if (code == SQLITE_OK)
-        code = sqlite3_exec(db, "PRAGMA page_size=4096; PRAGMA synchronous=FULL; BEGIN", NULL, NULL,
-                            NULL);
+        code = sqlite3_exec(
+            db, "PRAGMA page_size=4096; PRAGMA journal_mode=MEMORY; PRAGMA synchronous=FULL; BEGIN",
+            NULL, NULL, NULL);
     if (code == SQLITE_OK)
         code = sqlite3_exec(db, schema_sql, NULL, NULL, NULL);
     if (code == SQLITE_OK)
@@ -69,9 +71,9 @@ static int check_no_log(const struct sqlite_store *store, const char *what, char
 }
 
 /* Another server may have made it meanwhile: then that file is opened, and found in use. */
-static int place_database(const char *partial, const char *path, char why[STORE_WHY_MAX])
+static int place_database(struct partial *partial, const char *path, char why[STORE_WHY_MAX])
 {
-    bool named = file_give_name(partial, path) == 0;
+    bool named = partial_give_name(partial, path) == 0;
     if (!named && errno != EEXIST)
         return fail_errno(path, why);
     if (file_sync_directory(path) == 0)
@@ -82,27 +84,20 @@ static int place_database(const char *partial, const char *path, char why[STORE_
     return -1;
 }
 
+/* The file is made first: SQLite would only say that it can't. */
 static int create_database(const struct sqlite_store *store, char why[STORE_WHY_MAX])
 {
     const char *path = store->path;
-    char partial[PATH_MAX];
+    struct partial partial;
     if (check_no_log(store, "a log without its database", why) != 0)
         return -1;
-    if (snprintf(partial, sizeof partial, "%s.new-%ld", path, (long)getpid()) >=
-        (int)sizeof partial) {
-        errno = ENAMETOOLONG;
+    if (partial_make(&partial, path) != 0)
         return fail_errno(path, why);
-    }
-    /* SQLite would only say that it can't; this says why. */
-    int fd = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return fail_errno(path, why);
-    close(fd);
-    int result = create_schema(partial, why);
+    int result = create_schema(partial.name, why);
     failpoint(FAILPOINT_START_SCHEMA);
     if (result == 0)
-        result = place_database(partial, path, why);
-    unlink(partial);
+        result = place_database(&partial, path, why);
+    partial_drop(&partial);
     return result;
 }
 
@@ -336,6 +331,7 @@ int sqlite_open(struct store **opened, const char *path, bool sync, char why[STO
         return -1;
     sqlite_failpoints();
     store->sync = sync;
+    partial_clear(path); /* before SQLite has a lock on what may be the same file */
     if ((access(path, F_OK) != 0 && create_database(store, why) != 0) ||
         open_existing(store, sync, why) != 0) {
         sqlite_close(&store->base);
