@@ -306,7 +306,7 @@ static void ask(struct session *session, struct cast cast)
     struct request *request = ports_request(session->ports, 0);
     INVARIANT(request);
     *request = (struct request){.from = {.slot = number},
-                                .kind = cast.kind,
+                                .kind = (enum request_kind)cast.kind,
                                 .poll = cast.poll,
                                 .value = cast.choice + 1u,
                                 .key_kind = cast.key > 0 ? REQUEST_KEY_ID : REQUEST_KEY_NONE,

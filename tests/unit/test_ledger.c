@@ -1053,6 +1053,28 @@ START_TEST(a_text_without_memory_is_none)
 }
 END_TEST
 
+START_TEST(a_voters_spelling_is_kept_where_it_differs)
+{
+    static const struct {
+        const char *name, *spelling, *kept;
+    } voters[] = {{"ann", "ann", NULL}, {"ann", "Ann", "Ann"}, {"ann", "anna", "anna"}};
+    for (int i = 0; i < UNIT_COUNT(voters); i++) {
+        const struct span name = {voters[i].name, strlen(voters[i].name)};
+        const struct span spelling = {voters[i].spelling, strlen(voters[i].spelling)};
+        struct request_voter *voter = request_voter_new(name, spelling);
+        ck_assert(span_is(voter->name, voters[i].name));
+        ck_assert(voters[i].kept ? span_is(voter->spelling, voters[i].kept) : !voter->spelling.at);
+        free(voter);
+        allocations_spare_this_thread(false);
+        allocations_fail_once_after(0);
+        voter = request_voter_new(name, spelling);
+        allocations_succeed();
+        allocations_spare_this_thread(true);
+        ck_assert_ptr_null(voter);
+    }
+}
+END_TEST
+
 START_TEST(without_memory_or_a_waker_there_are_no_ports)
 {
     wakers_fail = true;
@@ -1280,6 +1302,22 @@ START_TEST(a_check_finds_what_a_start_would)
 }
 END_TEST
 
+/* A hint from a file is believed no further than the file could go. */
+START_TEST(a_tally_of_too_many_takes_no_memory)
+{
+    ASSERT_ACCEPTED(create("CREATE p a b"), 1);
+    stop_with_key_check();
+    database_change(path, "UPDATE last_tally SET line = 'p open 1 100000000 a=100000000 b=0'");
+    size_t bytes_before = allocations.bytes;
+    ck_assert_int_eq(check_database(), -1);
+    ck_assert_msg(strstr(why, "was last shown"), "said: %s", why);
+    ck_assert_uint_lt(allocations.bytes - bytes_before, 32 << 20);
+    remove_file("");
+    remove_file("-wal");
+    start();
+}
+END_TEST
+
 START_TEST(a_database_that_can_not_be_is_refused)
 {
     ASSERT_ACCEPTED(create("CREATE p a b"), 1);
@@ -1350,6 +1388,7 @@ ENGINES_MAIN("ledger",
                         {memory_that_is_short_refuses_and_breaks_nothing},
                         {a_start_without_memory_says_so},
                         {a_text_without_memory_is_none},
+                        {a_voters_spelling_is_kept_where_it_differs},
                         {without_memory_or_a_waker_there_are_no_ports},
                         {a_backup_is_answered_with_its_size},
                         {one_backup_at_a_time},
@@ -1361,4 +1400,5 @@ ENGINES_MAIN("ledger",
               .timeout_s = 60,
               .tests = {{after_a_backup_the_log_does_not_grow, .loops = 2},
                         {a_check_finds_what_a_start_would},
+                        {a_tally_of_too_many_takes_no_memory},
                         {a_database_that_can_not_be_is_refused, .loops = UNIT_COUNT(damages)}}})
