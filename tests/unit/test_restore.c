@@ -251,6 +251,18 @@ START_TEST(a_log_of_another_time_is_refused)
 }
 END_TEST
 
+START_TEST(a_log_that_is_a_fifo_holds_nobody_up)
+{
+    struct store *store;
+    live("a", 3, STOPPED);
+    unlink(in_directory("a-wal"));
+    ck_assert_int_eq(mkfifo(in_directory("a-wal"), 0600), 0);
+    ck_assert_int_eq(store_open_to_read(&store, &sqlite_engine, in_directory("a"), why), -1);
+    ck_assert_msg(strstr(why, "/a-wal: can't be read") != NULL, "%s", why);
+    ck_assert_int_eq(store_open(&store, &sqlite_engine, in_directory("a"), true, why), -1);
+}
+END_TEST
+
 START_TEST(a_log_without_its_database_is_no_reason_for_a_new_one)
 {
     live("a", 3, KILLED);
@@ -498,6 +510,7 @@ UNIT_MAIN("restore",
                      {a_link_is_followed_to_what_is_moved, .loops = 3},
                      {another_databases_log_is_refused},
                      {a_log_of_another_time_is_refused},
+                     {a_log_that_is_a_fifo_holds_nobody_up},
                      {a_log_without_its_database_is_no_reason_for_a_new_one},
                      {a_log_that_is_in_the_file_already_is_taken},
                      {a_damaged_log_is_named, .loops = UNIT_COUNT(flips)},

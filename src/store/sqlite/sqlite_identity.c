@@ -180,7 +180,7 @@ static int judge_damage(const struct sqlite_store *store, char why[STORE_WHY_MAX
 /* Reads the log as a file, for what SQLite does not tell. */
 static int read_log(struct sqlite_store *store, char why[STORE_WHY_MAX])
 {
-    int log = open(store->log_path, O_RDONLY | O_CLOEXEC);
+    int log = open(store->log_path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO does not block */
     if (log < 0 && errno == ENOENT)
         return 0;
     struct stat status;
