@@ -92,9 +92,9 @@ bool line_is_empty(const char *line, size_t len)
 
 static bool begins_as_another(struct span line)
 {
-    static const char *const beginnings[] = {"GET ",    "HEAD ",    "POST ",  "PUT ",
-                                             "DELETE ", "OPTIONS ", "PATCH ", "CONNECT ",
-                                             "TRACE ",  "PRI ",     "SSH-"};
+    static const char *const beginnings[] = {
+        "GET ",   "HEAD ", "POST ", "PUT ",  "DELETE ", "OPTIONS ", "PATCH ", "CONNECT ",
+        "TRACE ", "PRI ",  "EHLO ", "HELO ", "LHLO ",   "USER ",    "PROXY ", "SSH-"};
     for (size_t i = 0; i < sizeof beginnings / sizeof beginnings[0]; i++) {
         size_t len = strlen(beginnings[i]);
         if (line.len >= len && memcmp(line.at, beginnings[i], len) == 0)

@@ -450,6 +450,9 @@ static const struct {
     BYTES("UNKNOWN-COMMAND", "VOTE lunch pizza HTTP/1.1\n"), /* a script may choose the method */
     BYTES("UNKNOWN-COMMAND", "DESCRIBE rtsp://localhost/ RTSP/1.0\r\n"),
     BYTES("UNKNOWN-COMMAND", "SSH-2.0-OpenSSH_9.2\r\n"),
+    BYTES("UNKNOWN-COMMAND", "EHLO localhost\r\n"), /* mail, and file transfer */
+    BYTES("UNKNOWN-COMMAND", "USER anonymous\r\n"),
+    BYTES("UNKNOWN-COMMAND", "PROXY TCP4 192.0.2.1 192.0.2.2 4711 4000\r\n"), /* HAProxy's */
     BYTES("BAD-LINE", "GET \x01\xff\n"),
     BYTES("BAD-LINE", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"), /* TLS */
     BYTES("BAD-LINE", "\x80\x2e\x01\x03\x01"),                         /* and of the oldest kind */

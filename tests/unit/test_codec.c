@@ -234,6 +234,8 @@ START_TEST(foreign_lines)
     ck_assert(is_foreign("DESCRIBE rtsp://lunch/ RTSP/1.0\r"));
     ck_assert(is_foreign("INVITE sip:lunch SIP/2.0"));
     ck_assert(is_foreign("SSH-2.0-OpenSSH_9.2"));
+    ck_assert(is_foreign("EHLO localhost"));
+    ck_assert(is_foreign("USER anonymous"));
 }
 END_TEST
 
@@ -258,6 +260,8 @@ START_TEST(lines_that_are_not_foreign)
         "/1.1",
         "PING a/1.1",
         "SSH",
+        "USER",
+        "USERS x",
         "ssh-2.0",
         "PING SSH-2.0",
         "VOTE lunch pizza as=GET",
