@@ -29,9 +29,18 @@ struct search {
     struct in6_addr address;
 };
 
+/* Some proxies put an item into quotation marks, as Forwarded would have an IPv6 address. */
+static struct span without_quotes(struct span item)
+{
+    if (item.len >= 2 && item.at[0] == '"' && item.at[item.len - 1] == '"')
+        return (struct span){item.at + 1, item.len - 2};
+    return item;
+}
+
 static void take_item(struct search *search, struct span item)
 {
     union peer peer;
+    item = without_quotes(item);
     bool is_address = peer_parse(&peer, item.at, item.len) == 0;
     if (is_address && search->any && is_trusted(search->proxies, &peer))
         return;
