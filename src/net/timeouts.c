@@ -82,6 +82,7 @@ void timeouts_destroy(struct timeouts *timeouts)
 void timeouts_begin(struct timeouts *timeouts, unsigned kind, struct timeout *timeout,
                     uint64_t now_ns, uint64_t wait_ns)
 {
+    loop_assert_owner(timeouts->loop);
     timeout->due_ns = now_ns + wait_ns;
     TAILQ_INSERT_TAIL(&timeouts->queues[kind], timeout, link);
     set_timer(timeouts);
@@ -89,5 +90,6 @@ void timeouts_begin(struct timeouts *timeouts, unsigned kind, struct timeout *ti
 
 void timeouts_end(struct timeouts *timeouts, unsigned kind, struct timeout *timeout)
 {
+    loop_assert_owner(timeouts->loop);
     TAILQ_REMOVE(&timeouts->queues[kind], timeout, link);
 }
