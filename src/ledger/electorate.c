@@ -20,15 +20,13 @@
 
 #include "base/log.h"
 #include "base/owner.h"
+#include "ledger/blocks.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 enum {
-    SEGMENT_SLOTS = 4096,  /* of a new segment; a power of two */
-    BLOCK_BYTES = 2 << 20, /* a huge page: without, most lookups in a large table miss the TLB too,
-                              which took half of the time of loading 10 million ballots */
+    SEGMENT_SLOTS = 4096,      /* of a new segment; a power of two */
     POINTERS_PER_SEGMENT = 16, /* the most that the directory may have on average; uniform
                                 * hashes need 2 to 4 */
     FULL_SIXTEENTHS = 13,      /* of a segment's slots are in use when it is split: some 43 bytes a
@@ -60,6 +58,7 @@ struct electorate {
     size_t segment_count;       /* distinct ones */
     size_t count;               /* voters in all segments */
     struct segment **directory; /* a segment has 2^(depth - its own) neighbouring pointers */
+    struct blocks source;       /* of the blocks */
     struct block *blocks;       /* memory for segments of SEGMENT_SLOTS */
     struct free_segment {
         struct free_segment *next;
@@ -160,10 +159,9 @@ static bool segment_is_full(const struct segment *segment)
 
 static int block_add(struct electorate *electorate)
 {
-    struct block *block = aligned_alloc(BLOCK_BYTES, BLOCK_BYTES);
+    struct block *block = blocks_take(&electorate->source);
     if (block == NULL)
         return -1;
-    madvise(block, BLOCK_BYTES, MADV_HUGEPAGE); /* small pages do too */
     block->next = electorate->blocks;
     electorate->blocks = block;
     for (size_t i = 0; i < BLOCK_BYTES / SEGMENT_BYTES; i++) {
@@ -365,6 +363,7 @@ void electorate_free(struct electorate *electorate)
         i += (size_t)1 << (electorate->depth - segment->depth);
         segment_free(electorate, segment);
     }
+    blocks_end(&electorate->source);
     while (electorate->blocks != NULL) {
         struct block *block = electorate->blocks;
         electorate->blocks = block->next;
