@@ -7,7 +7,7 @@ export const format = (number) => numbers.format(number);
 export const stateOf = (tally) => tally.state ?? (tally.open ? "open" : "closed");
 export const ballots = (count) => (count === 1 ? "ballot" : "ballots");
 
-// Shares of 100 that add up to 100: each rounded down, then one more for those that lost most. As page_percents does.
+// Shares of 100 that add up to 100: each rounded down, then one more for those that lost most. As shares_percents does.
 export function percents(counts) {
     const sum = counts.reduce((a, b) => a + b, 0);
     if (sum === 0) {

@@ -9,16 +9,10 @@
 #include "base/buffer.h"
 #include "tally/tally.h"
 #include "view/journey_view.h"
+#include "web/page_data.h"
 
 #include <stddef.h>
 #include <stdint.h>
-
-/* A page's place: the data that every page gets besides what it shows. */
-struct page_place {
-    const char *root;   /* relative path from the page's address to the server's own: "", "../",
-                         * … */
-    const char *ledger; /* the identity of the ledger (tally_ledger) */
-};
 
 /* Polls, or a part of them. */
 struct page_list {
@@ -66,11 +60,5 @@ int page_error(struct buffer *out, const struct page_place *place, int status, c
 /* The page that shows where the time of a ballot goes. */
 int page_journey(struct buffer *out, const struct page_place *place,
                  const struct journey_view *journey) __attribute__((warn_unused_result));
-
-/* Shares of 100 that add up to 100, or are all 0 if all counts are. Each is rounded down; then
- * those that lost most get one more, the earlier of two that lost the same. web/tally.js does the
- * same. `percents` has room for `count`, which is at most PROTO_CHOICES_MAX; the sum of the counts
- * is below 2^57. */
-void page_percents(const uint64_t *counts, size_t count, unsigned *percents);
 
 #endif

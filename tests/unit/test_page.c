@@ -4,6 +4,7 @@
 #include "web/page.h"
 
 #include "proto/limits.h"
+#include "web/shares.h"
 #include "web/template.h"
 #include "tests/support/allocation.h"
 #include "tests/support/unit.h"
@@ -499,7 +500,7 @@ END_TEST
 static void assert_percents(size_t count, const uint64_t *counts, const unsigned *expected)
 {
     unsigned percents[PROTO_CHOICES_MAX];
-    page_percents(counts, count, percents);
+    shares_percents(counts, count, percents);
     for (size_t i = 0; i < count; i++)
         ck_assert_msg(percents[i] == expected[i], "%zu: %u, not %u", i, percents[i], expected[i]);
 }
@@ -522,7 +523,7 @@ START_TEST(percents_of_many_add_up)
     unsigned percents[PROTO_CHOICES_MAX], sum = 0;
     for (size_t i = 0; i < PROTO_CHOICES_MAX; i++)
         counts[i] = 1 + i * i % 7;
-    page_percents(counts, PROTO_CHOICES_MAX, percents);
+    shares_percents(counts, PROTO_CHOICES_MAX, percents);
     for (size_t i = 0; i < PROTO_CHOICES_MAX; i++) {
         ck_assert_uint_le(percents[i], 2);
         sum += percents[i];
