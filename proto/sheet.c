@@ -2,6 +2,7 @@
  * that can't be encoded is our own fault and aborts. What is read may be anything. */
 #include "proto/sheet.h"
 
+#include "base/big_endian.h"
 #include "proto/line.h"
 
 #include <sodium.h>

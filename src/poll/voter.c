@@ -8,6 +8,7 @@
  * The key's file can be missing, damaged, unreadable or unwritable; each error names the file. */
 #include "poll/voter.h"
 
+#include "base/big_endian.h"
 #include "base/file.h"
 #include "base/failpoint.h"
 #include "base/log.h"

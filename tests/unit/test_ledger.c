@@ -1302,6 +1302,77 @@ START_TEST(a_check_finds_what_a_start_would)
 }
 END_TEST
 
+static const struct name name_p = {1, "p"}, name_q = {1, "q"};
+static const struct name two_choices[] = {{1, "a"}, {1, "b"}};
+static const struct settings defaults = {{0}};
+
+#define CREATE(name, choice_count)                    \
+    {                                                 \
+        &(name), &defaults, two_choices, choice_count \
+    }
+
+/* Second entries, after CREATE p a b, that no ledger records and an engine may give all the same.
+ */
+static const struct {
+    struct entry entry;
+    const char *expected;
+} impossible[] = {
+    {{.seq = 1, .poll = 1, .kind = ENTRY_CLOSE}, "a sequence is used twice: 1"},
+    {{.seq = 3, .poll = 1, .kind = ENTRY_CLOSE}, "an entry is missing: 2"},
+    {{.seq = 2, .poll = 0, .kind = ENTRY_CLOSE}, "CLOSE 2: there is no such poll"},
+    {{.seq = 2, .poll = 2, .kind = ENTRY_CLOSE}, "CLOSE 2: there is no such poll"},
+    {{.seq = 2, .poll = 1, .kind = ENTRY_CREATE, .create = CREATE(name_q, 2)},
+     "CREATE 2: not the next poll"},
+    {{.seq = 2, .poll = 3, .kind = ENTRY_CREATE, .create = CREATE(name_q, 2)},
+     "CREATE 2: not the next poll"},
+    {{.seq = 2, .poll = 2, .kind = ENTRY_CREATE, .create = CREATE(name_p, 2)},
+     "CREATE 2: another poll has its name"},
+    {{.seq = 2, .poll = 2, .kind = ENTRY_CREATE, .create = CREATE(name_q, 1)},
+     "CREATE 2: its number of choices can't be"},
+    {{.seq = 2, .poll = 1, .kind = ENTRY_LABEL, .text = {2, {"C", 1}}},
+     "LABEL 2: the poll has no such choice"},
+    {{.seq = 2, .poll = 1, .kind = ENTRY_BALLOT, .ballot = {.value = 0, .weight = 1}},
+     "ballot 2: the poll has no such choice"},
+    {{.seq = 2, .poll = 1, .kind = ENTRY_BALLOT, .ballot = {.value = 3, .weight = 1}},
+     "ballot 2: the poll has no such choice"},
+    {{.seq = 2, .poll = 1, .kind = ENTRY_BALLOT, .ballot = {.value = 1, .weight = 0}},
+     "ballot 2: its weight can't be"},
+    {{.seq = 2, .poll = 1, .kind = ENTRY_BALLOT, .ballot = {.value = 1, .weight = 2}},
+     "ballot 2: its weight can't be"},
+};
+
+START_TEST(an_entry_that_can_not_be_is_refused)
+{
+    static const char line[] = "p open 1 0 a=0 b=0";
+    const struct entry entries[] = {
+        {.seq = 1, .poll = 1, .kind = ENTRY_CREATE, .create = CREATE(name_p, 2)},
+        impossible[_i].entry};
+    const struct store_tally tally_of_p = {1, line, strlen(line)};
+    const struct store_batch batch = {entries, UNIT_COUNT(entries), &tally_of_p, 1};
+    const char *reason;
+    ledger_stop(ledger); /* the store is this thread's again */
+    started = false;
+    ck_assert_int_eq(store_append(store, &batch, &reason), STORE_RECORDED);
+    stop();
+    ck_assert_int_eq(store_open(&store, engine, path, false, why), 0);
+    tally = tally_new(1);
+    ck_assert_int_eq(waker_init(&waker), 0);
+    ck_assert_ptr_null(make_ledger());
+    ck_assert_msg(strstr(why, impossible[_i].expected), "said: %s", why);
+    ck_assert_uint_eq(tally_poll_count(tally), 0); /* nothing of it is shown */
+    tally_free(tally);
+    store_close(store);
+    waker_destroy(&waker);
+    snprintf(path, sizeof path, "%s/another.db", directory);
+    start();
+}
+END_TEST
+
+static bool engine_gives_what_it_was_given(void)
+{
+    return !engine_is_sqlite();
+}
+
 /* A hint from a file is believed no further than the file could go. */
 START_TEST(a_tally_of_too_many_takes_no_memory)
 {
@@ -1396,6 +1467,9 @@ ENGINES_MAIN("ledger",
                         {a_stop_ends_a_backup},
                         {a_stop_does_not_wait_for_a_backup_that_hangs},
                         {no_backup_is_begun_once_they_are_ended}}},
+             {"entries", .only_if = engine_gives_what_it_was_given, .set_up = setup,
+              .tear_down = teardown,
+              .tests = {{an_entry_that_can_not_be_is_refused, .loops = UNIT_COUNT(impossible)}}},
              {"files", .only_if = engine_is_sqlite, .set_up = setup, .tear_down = teardown,
               .timeout_s = 60,
               .tests = {{after_a_backup_the_log_does_not_grow, .loops = 2},
