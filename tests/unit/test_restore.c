@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +45,19 @@ static void teardown(void)
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         unlink(in_directory(names[i]));
     ck_assert_int_eq(rmdir(directory), 0); /* nothing is left behind */
+}
+
+/* ---- checkpoints ---- */
+
+static int checkpoint_code; /* of those that fail */
+
+int __real_sqlite3_wal_checkpoint_v2(sqlite3 *db, const char *name, int mode, int *log, int *moved);
+int __wrap_sqlite3_wal_checkpoint_v2(sqlite3 *db, const char *name, int mode, int *log, int *moved);
+int __wrap_sqlite3_wal_checkpoint_v2(sqlite3 *db, const char *name, int mode, int *log, int *moved)
+{
+    if (checkpoint_code != SQLITE_OK)
+        return checkpoint_code;
+    return __real_sqlite3_wal_checkpoint_v2(db, name, mode, log, moved);
 }
 
 /* ---- files ---- */
@@ -219,6 +233,34 @@ START_TEST(the_log_of_later_does_not_undo_a_restore)
     assert_refused("a");
     unlink(in_directory("a-wal"));
     ck_assert_uint_eq(ballots_in("a"), 2);
+}
+END_TEST
+
+/* Ended and started before a checkpoint, again and again: killed there, or on a full disk. */
+START_TEST(a_log_outlives_ends_and_starts_without_a_checkpoint)
+{
+    unsigned ballots = 0;
+    for (unsigned before = 0; before < 2; before++) {
+        checkpoint_code = SQLITE_FULL;
+        for (unsigned i = 0; i < 3; i++) {
+            struct store *store = start("a");
+            vote(store, 2);
+            ballots += 2;
+            ck_assert_int_eq(store_finish(store, why), -1);
+            store_close(store);
+            checkpoint_code = SQLITE_IOERR;
+            ck_assert_int_eq(store_open(&store, &sqlite_engine, in_directory("a"), true, why), 0);
+            ck_assert_int_eq(store_adopt(store, why), -1);
+            store_close(store);
+            checkpoint_code = SQLITE_FULL;
+        }
+        checkpoint_code = SQLITE_OK;
+        ck_assert_uint_eq(ballots_in("a"), ballots);
+        live("a", 1,
+             before ? KILLED : STOPPED); /* the next time, with a file that ended in order */
+        ballots++;
+    }
+    ck_assert_uint_eq(ballots_in("a"), ballots);
 }
 END_TEST
 
@@ -508,6 +550,7 @@ UNIT_MAIN("restore",
                      {the_log_of_later_does_not_undo_a_restore, .loops = 3},
                      {a_link_leads_to_the_log_too, .loops = 2},
                      {a_link_is_followed_to_what_is_moved, .loops = 3},
+                     {a_log_outlives_ends_and_starts_without_a_checkpoint},
                      {another_databases_log_is_refused},
                      {a_log_of_another_time_is_refused},
                      {a_log_that_is_a_fifo_holds_nobody_up},

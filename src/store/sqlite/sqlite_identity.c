@@ -302,12 +302,14 @@ static void warn_of_spellings(const struct sqlite_store *store)
                     store->path);
 }
 
-/* The count that marks the file as in use. If this begins a log, it is another than the file's. */
-static int64_t log_in_use(int64_t log, bool has_log)
+/* The count that marks the file as in use. If this begins a log, it is another than the file's. If
+ * the file has not got the end of the log that is there, the log goes on with its own count: ends
+ * and starts that are cut short, one after the other, must not count away from the file. */
+static int64_t log_in_use(const struct sqlite_store *store, int64_t log)
 {
-    if (!is_in_use(log))
-        return log + 1;
-    return has_log ? log : log + 2;
+    if (is_in_use(log))
+        return store->has_log ? log : log + 2;
+    return store->has_log && log != store->file_row.log ? log - 1 : log + 1;
 }
 
 static int write_identity(struct sqlite_store *store, char why[STORE_WHY_MAX])
@@ -321,12 +323,13 @@ static int write_identity(struct sqlite_store *store, char why[STORE_WHY_MAX])
         row.origin = draw();
         row.log = (draw() - EIGHT_BYTES / 2) & ~INT64_C(1); /* leaves room to count up */
     }
-    row.log = log_in_use(row.log, store->has_log);
+    row.log = log_in_use(store, row.log);
     if (is_same && row.log == store->row.log)
         return 0;
     if (write_row(store, &row) != SQLITE_OK)
         return sqlite_fail(store, why, "can't be written");
     store->row = row;
+    store->log_begun = true;
     return 0;
 }
 
