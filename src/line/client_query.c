@@ -221,13 +221,13 @@ static void look_at_slots(struct loop_task *task)
 {
     struct client_query *query = container_of(task, struct client_query, task);
     struct worker *worker = &query->asker->server->workers[query->worker];
-    struct conn_pool *pool = &worker->pool;
+    const struct slots *slots = &worker->pool.slots;
     uint64_t now_ns = clock_monotonic_ns();
     loop_assert_owner(&worker->loop);
-    for (unsigned i = 0; i < SLOTS_A_TURN && query->slot < pool->slot_count; i++, query->slot++)
-        if (pool->slots[query->slot].conn)
-            look_at(query, client_of(pool->slots[query->slot].conn), now_ns);
-    if (query->slot >= pool->slot_count) {
+    for (unsigned i = 0; i < SLOTS_A_TURN && query->slot < slots->size; i++, query->slot++)
+        if (slots_at(slots, query->slot))
+            look_at(query, client_of(slots_at(slots, query->slot)), now_ns);
+    if (query->slot >= slots->size) {
         query->slot = 0;
         query->worker++;
     }

@@ -20,7 +20,6 @@
 #include <unistd.h>
 
 enum {
-    NO_SLOT = UINT32_MAX,
     PARTIAL_MAX_BYTES = 64 * 1024, /* kept input, put before the next read */
     TURNS_A_ROUND = 8,             /* turns of busy connections between two looks at the others */
     TURNS_NS = 2 * NS_PER_MS,      /* then it is time to look, however few turns there were */
@@ -45,11 +44,11 @@ int conn_pool_init(struct conn_pool *pool, struct loop *loop, struct counters *c
     *pool = (struct conn_pool){
         .loop = loop,
         .counters = counters,
-        .free_slot = NO_SLOT,
         .stall_ns = stall_ns,
     };
     for (int kind = 0; kind < CONN_MESSAGES; kind++)
         pool->message_ns[kind] = message_ns[kind];
+    slots_init(&pool->slots);
     TAILQ_INIT(&pool->yielded);
     pool->read_buffer = malloc(PARTIAL_MAX_BYTES + CONN_READ_BYTES);
     if (!pool->read_buffer)
@@ -60,32 +59,15 @@ int conn_pool_init(struct conn_pool *pool, struct loop *loop, struct counters *c
 
 void conn_pool_destroy(struct conn_pool *pool)
 {
-    INVARIANT(pool->count == 0);
+    slots_destroy(&pool->slots);
     timeouts_destroy(&pool->timeouts);
-    free(pool->slots);
     free(pool->read_buffer);
     buffer_free(&pool->out);
 }
 
-static int pool_grow(struct conn_pool *pool)
-{
-    uint32_t count = pool->slot_count ? pool->slot_count * 2 : 64;
-    struct conn_slot *slots = realloc(pool->slots, count * sizeof *slots);
-    if (!slots)
-        return -1;
-    for (uint32_t i = count; i-- > pool->slot_count;) {
-        slots[i] = (struct conn_slot){.next_free = pool->free_slot};
-        pool->free_slot = i;
-    }
-    pool->slots = slots;
-    pool->slot_count = count;
-    return 0;
-}
-
 struct conn *conn_find(const struct conn_pool *pool, struct conn_ref ref)
 {
-    const struct conn_slot *slot = &pool->slots[ref.slot];
-    return slot->generation == ref.generation ? slot->conn : NULL;
+    return slots_find(&pool->slots, ref);
 }
 
 /* ---- states and interest ---- */
@@ -220,17 +202,11 @@ void conn_init(struct conn *conn, const struct conn_handler *handler, int fd,
 int conn_attach(struct conn_pool *pool, struct conn *conn)
 {
     loop_assert_owner(pool->loop);
-    if (pool->free_slot == NO_SLOT && pool_grow(pool) != 0) {
+    if (slots_take(&pool->slots, conn, &conn->ref) != 0) {
         counter_add(&pool->closes[CLOSE_MEMORY], 1);
         return -1;
     }
-    uint32_t index = pool->free_slot;
-    struct conn_slot *slot = &pool->slots[index];
-    pool->free_slot = slot->next_free;
-    slot->conn = conn;
-    pool->count++;
     counter_add(&pool->counters->connections, 1);
-    conn->ref = (struct conn_ref){index, slot->generation};
     conn->pool = pool;
     event_assign(&conn->event, pool->loop->base, conn->transport.fd, EV_READ | EV_PERSIST, on_event,
                  conn);
@@ -247,12 +223,7 @@ void conn_detach(struct conn *conn)
     event_del(&conn->event);
     stop_waiting(conn);
     set_wait(conn, CONN_YIELDED, false);
-    struct conn_slot *slot = &pool->slots[conn->ref.slot];
-    slot->conn = NULL;
-    slot->generation++;
-    slot->next_free = pool->free_slot;
-    pool->free_slot = conn->ref.slot;
-    pool->count--;
+    slots_leave(&pool->slots, conn->ref);
     counter_subtract(&pool->counters->connections, 1);
     conn->pool = NULL;
 }

@@ -32,6 +32,7 @@
 #include "net/close.h"
 #include "net/loop.h"
 #include "net/peer.h"
+#include "net/slots.h"
 #include "net/timeouts.h"
 #include "net/transport.h"
 
@@ -145,14 +146,7 @@ TAILQ_HEAD(conn_list, conn);
 struct conn_pool {
     struct loop *loop;
     struct counters *counters;
-    struct conn_slot {
-        struct conn *conn; /* NULL if free */
-        uint32_t generation;
-        uint32_t next_free;
-    } * slots;
-    uint32_t slot_count;                    /* allocated */
-    uint32_t free_slot;                     /* UINT32_MAX if none */
-    uint32_t count;                         /* connections */
+    struct slots slots;
     _Atomic uint64_t closes[CLOSE_REASONS]; /* by any reader; counted when the reason is given */
     char *read_buffer;     /* CONN_READ_BYTES and room for a kept partial message */
     uint64_t unsent_made;  /* bytes of replies made and not sent: they take time, too */

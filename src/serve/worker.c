@@ -186,8 +186,8 @@ static bool receive_answers(struct worker *worker)
 /* Whether some connection has input that is not executed, or waits for an answer. */
 static bool any_conn_waits(const struct worker *worker)
 {
-    for (uint32_t i = 0; i < worker->pool.slot_count; i++) {
-        const struct conn *conn = worker->pool.slots[i].conn;
+    for (uint32_t i = 0; i < worker->pool.slots.size; i++) {
+        const struct conn *conn = slots_at(&worker->pool.slots, i);
         if (conn && (conn_waits(conn, CONN_HELD) || conn->handler->busy(conn)))
             return true;
     }
@@ -198,8 +198,8 @@ static bool any_conn_waits(const struct worker *worker)
  * take the last replies may wait until the very end. */
 static bool any_conn_asks(const struct worker *worker)
 {
-    for (uint32_t i = 0; i < worker->pool.slot_count; i++) {
-        const struct conn *conn = worker->pool.slots[i].conn;
+    for (uint32_t i = 0; i < worker->pool.slots.size; i++) {
+        const struct conn *conn = slots_at(&worker->pool.slots, i);
         if (conn && !conn_is_answered(conn))
             return true;
     }
@@ -229,7 +229,7 @@ static bool worker_work(void *context)
     send_requests(worker);
     if (worker->stage == WORKER_STOPPING)
         note_quiet(worker);
-    if (worker->stage == WORKER_FINISHING && worker->pool.count == 0)
+    if (worker->stage == WORKER_FINISHING && worker->pool.slots.count == 0)
         loop_quit(&worker->loop);
     return more;
 }
@@ -245,9 +245,9 @@ static bool worker_pending(void *context)
 
 static void each_conn(struct worker *worker, void (*act)(struct conn *conn))
 {
-    for (uint32_t i = 0; i < worker->pool.slot_count; i++)
-        if (worker->pool.slots[i].conn)
-            act(worker->pool.slots[i].conn);
+    for (uint32_t i = 0; i < worker->pool.slots.size; i++)
+        if (slots_at(&worker->pool.slots, i))
+            act(slots_at(&worker->pool.slots, i));
 }
 
 static void stop_conn(struct conn *conn)
@@ -296,12 +296,12 @@ static void on_stop_deadline(evutil_socket_t fd, short what, void *context)
         set_stop_timer(worker, now_ns + (uint64_t)LOOP_GRACE_MS * NS_PER_MS);
         return;
     }
-    uint32_t before = worker->pool.count;
+    uint32_t before = worker->pool.slots.count;
     each_conn(worker, worker->stage == WORKER_FINISHING ? drop_conn : drop_unanswered_conn);
-    if (worker->pool.count < before)
+    if (worker->pool.slots.count < before)
         log_warning(
             "closed connections that did not take their last replies in time connections=%u",
-            before - worker->pool.count);
+            before - worker->pool.slots.count);
     worker->overdue = true;
 }
 

@@ -242,10 +242,10 @@ static void check(void)
         /* No record is lost, whatever became of its ballot. */
         REQUIRE(counter_get(&workers[i].counters.journeys_open) <= workers[i].in_flight);
         REQUIRE(!pool->out_conn && pool->out.len == 0);
-        for (uint32_t slot = 0, seen = 0; seen < pool->count; slot++) {
-            if (!pool->slots[slot].conn)
+        for (uint32_t slot = 0, seen = 0; seen < pool->slots.count; slot++) {
+            if (!slots_at(&pool->slots, slot))
                 continue;
-            check_client(client_of(pool->slots[slot].conn));
+            check_client(client_of(slots_at(&pool->slots, slot)));
             seen++;
         }
     }
@@ -608,7 +608,8 @@ static void check_end(void)
     check();
     REQUIRE(kernel_open_sockets() == 0);
     for (unsigned i = 0; i < WORKERS; i++) {
-        REQUIRE(workers[i].pool.count == 0 && workers[i].in_flight == 0 && workers[i].load == 0);
+        REQUIRE(workers[i].pool.slots.count == 0 && workers[i].in_flight == 0 &&
+                workers[i].load == 0);
         REQUIRE(stage == RUNNING || workers[i].loop.quit);
     }
     union peer addresses[CONNECTIONS_MAX];
