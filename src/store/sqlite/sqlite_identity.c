@@ -156,7 +156,7 @@ static int judge_lost(const struct sqlite_store *store, const char *lost, const 
 static int judge_missing(const struct sqlite_store *store, char why[STORE_WHY_MAX])
 {
     char how[HOW_MAX];
-    snprintf(how, sizeof how, "sqlite3 %.*s 'UPDATE ledger SET log = log + 1'", HOW_MAX - 64,
+    snprintf(how, sizeof how, "sqlite3 '%.*s' 'UPDATE ledger SET log = log + 1'", HOW_MAX - 64,
              store->path);
     return judge_lost(
         store,
@@ -172,7 +172,7 @@ static int judge_damage(const struct sqlite_store *store, char why[STORE_WHY_MAX
              "damaged at byte %" PRIu64 ", and so %" PRIu64
              " transactions behind that can't be read",
              store->log.bad_at, store->log.lost_commits);
-    snprintf(how, sizeof how, "truncate -s %" PRIu64 " %.*s", store->log.bad_at, HOW_MAX - 64,
+    snprintf(how, sizeof how, "truncate -s %" PRIu64 " '%.*s'", store->log.bad_at, HOW_MAX - 64,
              store->log_path);
     return judge_lost(store, lost, how, why);
 }
