@@ -101,6 +101,7 @@ void backup_destroy(struct backup *backup)
     if (!backup->running)
         return;
     pthread_join(backup->thread, NULL);
+    store_backup_end(backup->store);
     drop_target(backup->store, backup->path, backup->file);
 }
 
