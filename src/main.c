@@ -68,8 +68,9 @@ enum {
 static rlim_t descriptors_kept(const struct config *config)
 {
     unsigned workers = config->ingest_threads + config->broadcast_threads;
-    return DESCRIPTORS_OWN + DESCRIPTORS_ADMIN + ADMISSION_TURNING_AWAY_MAX + RESERVE_PLACES +
-           config->listen_count + config->http_on + workers * (rlim_t)DESCRIPTORS_A_WORKER;
+    return DESCRIPTORS_OWN + DESCRIPTORS_ADMIN + ADMISSION_TOLD_KINDS * ADMISSION_TURNING_AWAY_MAX +
+           RESERVE_PLACES + config->listen_count + config->http_on +
+           workers * (rlim_t)DESCRIPTORS_A_WORKER;
 }
 
 /* Raises the limit as far as it goes, and lowers max_connections to what it allows. Returns 0, or

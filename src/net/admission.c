@@ -24,7 +24,7 @@ struct admission {
     unsigned max_per_address;
     const struct networks *proxies;
     unsigned count;
-    unsigned turning_away;
+    unsigned turning_away[ADMISSION_TOLD_KINDS];
     _Atomic unsigned arriving; /* not under the mutex */
     unsigned char seed[crypto_shorthash_KEYBYTES];
     LIST_HEAD(bucket, address) buckets[BUCKETS];
@@ -154,19 +154,19 @@ unsigned admission_arriving(const struct admission *admission)
     return atomic_load_explicit(&admission->arriving, memory_order_relaxed);
 }
 
-bool admission_turn_away(struct admission *admission)
+bool admission_turn_away(struct admission *admission, enum admission_told kind)
 {
     pthread_mutex_lock(&admission->mutex);
-    bool told = admission->turning_away < ADMISSION_TURNING_AWAY_MAX;
+    bool told = admission->turning_away[kind] < ADMISSION_TURNING_AWAY_MAX;
     if (told)
-        admission->turning_away++;
+        admission->turning_away[kind]++;
     pthread_mutex_unlock(&admission->mutex);
     return told;
 }
 
-void admission_turned_away(struct admission *admission)
+void admission_turned_away(struct admission *admission, enum admission_told kind)
 {
     pthread_mutex_lock(&admission->mutex);
-    admission->turning_away--;
+    admission->turning_away[kind]--;
     pthread_mutex_unlock(&admission->mutex);
 }

@@ -17,13 +17,17 @@ struct admission *admission_new(unsigned max_connections, unsigned max_per_addre
                                 const struct networks *proxies);
 void admission_free(struct admission *admission);
 
-enum { ADMISSION_TURNING_AWAY_MAX = 16 };
+/* Connections too many are told so: those that are greeted with it, and those that have asked for
+ * something. Each kind has its own bound, so that the first, who may be silent, shut out no probe
+ * that asks whether the server is well. */
+enum admission_told { ADMISSION_GREETED, ADMISSION_ASKED, ADMISSION_TOLD_KINDS };
+enum { ADMISSION_TURNING_AWAY_MAX = 16 }; /* of a kind */
 
 /* Whether a connection too many may be told so. If not, enough others are being told, and it must
  * be closed at once, lest a flood of them take the administrator's descriptors. Counted until
  * admission_turned_away. */
-bool admission_turn_away(struct admission *admission);
-void admission_turned_away(struct admission *admission);
+bool admission_turn_away(struct admission *admission, enum admission_told kind);
+void admission_turned_away(struct admission *admission, enum admission_told kind);
 
 /* Counts a connection that is handed to a worker, until it arrives there (admission_arrived). Any
  * thread; no lock. */

@@ -173,7 +173,7 @@ void client_free(struct conn *conn)
     struct admission *admission = client->worker->server->admission;
     worker_unload(client->worker);
     if (client->refused)
-        admission_turned_away(admission);
+        admission_turned_away(admission, client_told(client_protocol(client)));
     else if (!client->admin)
         admission_leave(admission, &conn->peer);
     free(client);

@@ -7,6 +7,7 @@
 #define TALLYCAST_CLIENT_H
 
 #include "base/container.h"
+#include "net/admission.h"
 #include "net/conn.h"
 #include "push/subscriber.h"
 #include "serve/worker.h"
@@ -68,6 +69,12 @@ static inline struct client *client_of(struct conn *conn)
 static inline const struct client_protocol *client_protocol(const struct client *client)
 {
     return container_of(client->conn.handler, const struct client_protocol, handler);
+}
+
+/* How a connection too many of this protocol is told so. */
+static inline enum admission_told client_told(const struct client_protocol *protocol)
+{
+    return protocol->peer_begins ? ADMISSION_ASKED : ADMISSION_GREETED;
 }
 
 /* Makes the client a subscriber, with its tallies in this encoding, unless it is one already.

@@ -119,10 +119,11 @@ static void tell_one_too_many(void *context, const struct client_protocol *proto
 {
     struct listener *listener = context;
     struct admission *admission = listener->server->admission;
-    if (!admission_turn_away(admission))
+    enum admission_told kind = client_told(protocol);
+    if (!admission_turn_away(admission, kind))
         close(fd);
     else if (!open_client(listener, protocol, fd, peer, CLIENT_ONE_TOO_MANY))
-        admission_turned_away(admission);
+        admission_turned_away(admission, kind);
 }
 
 static void turn_away(struct listener *listener, const struct client_protocol *protocol, int fd,

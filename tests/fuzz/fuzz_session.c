@@ -361,7 +361,8 @@ static void connect_peer(unsigned number, enum peer_kind kind)
     if (kind == PEER_WEB && !admission_enter(server.admission, &address))
         kind = PEER_WEB_ONE_TOO_MANY;
     bool too_many = kind == PEER_ONE_TOO_MANY || kind == PEER_WEB_ONE_TOO_MANY;
-    if (too_many && !admission_turn_away(server.admission))
+    enum admission_told told = kind == PEER_ONE_TOO_MANY ? ADMISSION_GREETED : ADMISSION_ASKED;
+    if (too_many && !admission_turn_away(server.admission, told))
         return;
     connected_ever++;
     int fd = kernel_connect();

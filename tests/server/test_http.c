@@ -1676,7 +1676,7 @@ START_TEST(one_connection_too_many)
 END_TEST
 
 /* Those that are one too many and silent are closed soon, and shut out nobody who asks how the
- * server is. */
+ * server is, whichever port they are on. */
 START_TEST(probes_are_answered_past_all_limits)
 {
     enum { SILENT = 100 };
@@ -1685,7 +1685,7 @@ START_TEST(probes_are_answered_past_all_limits)
     START("--max-connections=1");
     web_get(web_client(&server), "/hello");
     for (int i = 0; i < SILENT; i++)
-        silent[i] = web_client(&server);
+        silent[i] = _i == 0 ? web_client(&server) : server_connect(&server, "127.0.0.1");
     for (int i = 0; i < UNIT_COUNT(probes); i++) {
         struct client *probe = web_client(&server);
         const struct web_reply *reply = web_get(probe, probes[i]);
@@ -1694,7 +1694,8 @@ START_TEST(probes_are_answered_past_all_limits)
     }
     client_ask(server_admin(&server), "PING", "+OK");
     for (int i = 0; i < SILENT; i++)
-        client_expect_end(silent[i]);
+        while (client_line_or_end(silent[i])) /* on the line port, some are told */
+            ;
 }
 END_TEST
 
@@ -1987,7 +1988,7 @@ SERVER_MAIN("http",
                        {overdue_behind_a_fault},
                        {trickling},
                        {one_connection_too_many},
-                       {probes_are_answered_past_all_limits},
+                       {probes_are_answered_past_all_limits, .loops = 2},
                        {half_a_probe_is_one_too_many},
                        {stop_in_the_middle}}},
             {"pages", .set_up = set_up, .tear_down = tear_down,

@@ -140,13 +140,15 @@ START_TEST(only_some_are_told_that_they_are_too_many)
 {
     make(1, 0);
     int told = 0;
-    while (told < 1000 && admission_turn_away(admission))
+    while (told < 1000 && admission_turn_away(admission, ADMISSION_GREETED))
         told++;
     ck_assert_int_eq(told, 16);
-    ck_assert(!admission_turn_away(admission));
-    admission_turned_away(admission);
-    ck_assert(admission_turn_away(admission));
-    ck_assert(!admission_turn_away(admission));
+    ck_assert(!admission_turn_away(admission, ADMISSION_GREETED));
+    ck_assert(admission_turn_away(admission, ADMISSION_ASKED)); /* these don't count for those */
+    admission_turned_away(admission, ADMISSION_ASKED);
+    admission_turned_away(admission, ADMISSION_GREETED);
+    ck_assert(admission_turn_away(admission, ADMISSION_GREETED));
+    ck_assert(!admission_turn_away(admission, ADMISSION_GREETED));
     admission_free(admission);
 }
 END_TEST
