@@ -28,14 +28,15 @@ function differ(told, here) {
 }
 
 // Behind a proxy that does not pass on what the browser asked for, the server can't know where it is, and this page does: its
-// address is put right, and a QR code that leads elsewhere is left out.
+// address is put right, and a QR code that leads elsewhere is left out, which is told.
 function checkAddress() {
     const link = main.querySelector(".address a");
     const here = new URL(at(`p/${poll}`));
     if (link && differ(new URL(link.href), here)) {
         link.href = here.href;
-        link.textContent = here.host + here.pathname;
-        main.querySelector(".qr").remove();
+        link.replaceChildren(here.host, document.createElement("wbr"), here.pathname);
+        const text = "No QR code: the proxy does not tell the server this address.";
+        main.querySelector(".qr").replaceWith(Object.assign(document.createElement("p"), { className: "no-qr", textContent: text }));
         isLoopback(here.hostname) || main.querySelector(".local")?.remove();
     }
 }

@@ -176,4 +176,6 @@ test("behind a proxy that does not pass the host on, the screen tells where it i
     assert.equal(await page.locator(".address a").getAttribute("href"), url);
     assert.equal(await page.locator(".local").count(), 0);
     assert.equal(await page.locator(".qr").count(), 0); // it would lead to the server's own address
+    await untilText(page, ".no-qr", "No QR code: the proxy does not tell the server this address.");
+    await shoot(page, "screen-without-qr");
 });
