@@ -7,6 +7,8 @@
 
 #include "base/clock.h"
 #include "json/poll_json.h"
+#include "store/sqlite/sqlite.h"
+#include "tests/support/entries.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -14,6 +16,7 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sodium.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -335,22 +338,42 @@ START_TEST(stalled_subscribers)
 }
 END_TEST
 
-/* Ten million named ballots, of as many voters, and the tally that they give. */
-static const char fill_sql[] =
-    "BEGIN;"
-    "WITH RECURSIVE s(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM s WHERE i <= %d)"
-    " INSERT INTO ballot SELECT i, 1700000000000000000 + i, 1, 1 + i %% 5, randomblob(16), NULL "
-    "FROM s;"
-    "UPDATE last_tally SET line = (SELECT 'q open ' || max(seq) || ' ' || count(*) ||"
-    " ' c0=' || sum(choice = 1) || ' c1=' || sum(choice = 2) || ' c2=' || sum(choice = 3) ||"
-    " ' c3=' || sum(choice = 4) || ' c4=' || sum(choice = 5) FROM ballot);"
-    "COMMIT";
+/* Appends ballots of new voters. Returns the sequence that comes next. */
+static uint64_t append_ballots(struct store *store, uint64_t seq, uint64_t counts[5])
+{
+    enum { BATCH = 10000 };
+    static struct entry ballots[BATCH];
+    char line[256];
+    const char *reason = "";
+    for (int i = 0; i < BATCH; i++, seq++) {
+        struct hash voter;
+        randombytes_buf(&voter, sizeof voter);
+        counts[seq % 5]++;
+        ballots[i] = entry_ballot(seq, 1, 1 + (uint32_t)(seq % 5), voter);
+    }
+    int len = snprintf(line, sizeof line,
+                       "q open %" PRIu64 " %" PRIu64 " c0=%" PRIu64 " c1=%" PRIu64 " c2=%" PRIu64
+                       " c3=%" PRIu64 " c4=%" PRIu64,
+                       seq - 1, counts[0] + counts[1] + counts[2] + counts[3] + counts[4],
+                       counts[0], counts[1], counts[2], counts[3], counts[4]);
+    const struct store_tally tally = {1, line, (size_t)len};
+    const struct store_batch batch = {ballots, BATCH, &tally, 1};
+    ck_assert_msg(store_append(store, &batch, &reason) == STORE_RECORDED, "%s", reason);
+    store_work(store, STORE_BUSY);
+    return seq;
+}
 
+/* Ten million named ballots, of as many voters, and the tally that they give. */
 static void fill_database(const char *path)
 {
-    char sql[sizeof fill_sql + 16];
-    snprintf(sql, sizeof sql, fill_sql, BALLOTS_LOADED);
-    database_change(path, sql);
+    struct store *store;
+    char why[STORE_WHY_MAX];
+    uint64_t counts[5] = {0};
+    ck_assert_msg(store_open(&store, &sqlite_engine, path, false, why) == 0, "%s", why);
+    for (uint64_t seq = 2; seq < 2 + BALLOTS_LOADED;)
+        seq = append_ballots(store, seq, counts);
+    ck_assert_msg(store_finish(store, why) == 0, "%s", why);
+    store_close(store);
 }
 
 START_TEST(start_with_ten_million_ballots)

@@ -419,8 +419,17 @@ END_TEST
 START_TEST(a_newer_schema)
 {
     vote_and_stop();
-    write_at(server.database, 60, "\0\0\0\2", 4); /* the header's user_version */
-    assert_refused_unmodified("schema version 2");
+    write_at(server.database, 60, "\0\0\0\3", 4); /* the header's user_version */
+    assert_refused_unmodified("schema version 3");
+}
+END_TEST
+
+START_TEST(an_older_schema)
+{
+    vote_and_stop();
+    write_at(server.database, 60, "\0\0\0\1", 4);
+    assert_refused_unmodified(
+        "schema version 1; this tallycast knows version 2; `tallyctl import`");
 }
 END_TEST
 
@@ -458,11 +467,10 @@ static const struct {
     const char *sql;
     const char *why;
 } tamperings[] = {
-    {"UPDATE ballot SET choice = 2", "was last shown"},
-    {"DELETE FROM ballot", "was last shown"},
-    {"UPDATE ballot SET choice = 3", "ballot 2"},
-    {"UPDATE ballot SET poll = 2", "ballot 2"},
-    {"UPDATE ballot SET voter = x'00'", "voter of ballot 2"},
+    {"UPDATE sheet SET body = CAST(substr(body, 1, 5) || x'02' || substr(body, 7) AS BLOB)",
+     "not as it was written: entry 2"},
+    {"DELETE FROM sheet", "the last orderly stop was later, at entry 2"},
+    {"UPDATE last_tally SET line = 'lunch open 1 0 pizza=0 sushi=0'", "was last shown"},
     {"DELETE FROM choice WHERE number = 1", "choices of poll 1"},
     {"UPDATE poll_event SET text = NULL", "poll_event 1"},
     {"UPDATE poll SET name = 'a,b'", "poll 1"},
@@ -635,6 +643,7 @@ SERVER_MAIN("durability",
                        {a_file_that_is_no_database},
                        {an_empty_file},
                        {a_newer_schema},
+                       {an_older_schema},
                        {a_database_with_damaged_pages},
                        {a_truncated_database},
                        {a_database_that_was_tampered_with, .loops = UNIT_COUNT(tamperings)},

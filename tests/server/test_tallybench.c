@@ -294,6 +294,8 @@ START_TEST(limits)
     json_t *json = load_json();
     ck_assert_double_gt(number_at(json, "rows_per_s_1000"), 0);
     ck_assert_double_gt(number_at(json, "rows_per_s_10000"), 0);
+    ck_assert_double_gt(number_at(json, "sheets_per_s_1000"), 0);
+    ck_assert_double_gt(number_at(json, "sheets_per_s_10000"), 0);
     ck_assert_double_gt(number_at(json, "sends_per_s"), 0);
     ck_assert_double_gt(number_at(json, "fdatasync_ns_p50"), 0);
     json_decref(json);

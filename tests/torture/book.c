@@ -185,6 +185,18 @@ static sqlite3 *open_database(const struct book *book, const char *path)
     return database;
 }
 
+/* The view takes all sheets apart for each question; a table of the same name, beside the file,
+ * does it once. */
+static void spread_ballots(const struct book *book, sqlite3 *database)
+{
+    if (sqlite3_exec(database,
+                     "PRAGMA temp_store=MEMORY;"
+                     "CREATE TEMP TABLE ballot AS SELECT * FROM main.ballot;"
+                     "CREATE UNIQUE INDEX temp.ballot_seq ON ballot(seq)",
+                     NULL, NULL, NULL) != SQLITE_OK)
+        victim_fail(book->victim, "the ballots can't be read: %s", sqlite3_errmsg(database));
+}
+
 static sqlite3_stmt *prepare(const struct book *book, sqlite3 *database, const char *sql)
 {
     sqlite3_stmt *statement;
@@ -268,6 +280,7 @@ static void judge_tallies(const struct book *book, sqlite3 *database)
 void book_judge(const struct book *book, const char *path, uint64_t others)
 {
     sqlite3 *database = open_database(book, path);
+    spread_ballots(book, database);
     judge_ballots(book, database);
     judge_tallies(book, database);
     uint64_t rows = query(book, database, "SELECT count(*) FROM ballot") - others;

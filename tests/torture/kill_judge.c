@@ -110,6 +110,19 @@ static void read_database(struct judge *judge)
     sqlite3_close(file);
 }
 
+/* Puts each ballot of the copy into a sheet of its own, so that it can be taken out. */
+static void split_sheets(const struct judge *judge)
+{
+    execute(judge, "CREATE TEMP TABLE single AS"
+                   " SELECT first_seq + n AS seq, time_ns, kind,"
+                   " substr(body, 1 + width * n, width) AS body"
+                   " FROM (SELECT *, 22 + 16 * (kind & 1) + 2 * (kind & 2) AS width FROM sheet)"
+                   " CROSS JOIN slot ON n < ballots");
+    execute(judge, "DELETE FROM sheet");
+    execute(judge, "INSERT INTO sheet SELECT seq, time_ns, kind, 1, body, x'' FROM single");
+    execute(judge, "DROP TABLE single");
+}
+
 /* ---- 1. entry by entry ---- */
 
 static void read_polls(struct judge *judge)
@@ -303,7 +316,11 @@ static void recount_shown(const struct judge *judge, const uint64_t seqs[ORACLE_
         uint64_t seq = seqs[judge->polls_by_id[id]];
         if (seq == 0)
             continue;
-        execute(judge, "DELETE FROM ballot WHERE poll = %u AND seq > %" PRIu64, id, seq);
+        execute(judge,
+                "DELETE FROM sheet WHERE first_seq > %" PRIu64
+                " AND substr(body, 1, 3) = (SELECT code FROM poll WHERE id = %u)",
+                seq, id);
+        execute(judge, "DELETE FROM named_ballot WHERE poll = %u AND seq > %" PRIu64, id, seq);
         execute(judge, "DELETE FROM poll_event WHERE poll = %u AND seq > %" PRIu64, id, seq);
     }
     sqlite3_stmt *rows = query(judge, "SELECT poll, line FROM tally");
@@ -329,6 +346,7 @@ static void judge_shown(const struct judge *judge, struct torture *torture)
 {
     const struct oracle *oracle = judge->oracle;
     uint64_t seqs[ORACLE_POLLS];
+    split_sheets(judge);
     for (unsigned i = 0; i < ORACLE_POLLS; i++) {
         seqs[i] = oracle->polls[i].shown_seq;
         if (seqs[i] > judge->last_seq || (seqs[i] > 0 && !oracle->polls[i].line))

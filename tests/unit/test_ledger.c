@@ -1200,67 +1200,138 @@ END_TEST
 
 /* ---- damage ---- */
 
-/* Changes of few rows that the store can't see, and what the ledger says to them. The entries are
- * those of a_database_that_can_not_be_is_refused. */
-static const struct {
-    const char *sql, *expected;
-} damages[] = {
-    {"UPDATE ballot SET choice = 3 WHERE seq = 4", "ballot 4: the poll has no such choice"},
-    {"UPDATE ballot SET poll = 3 WHERE seq = 4", "ballot 4: there is no such poll"},
-    {"UPDATE ballot SET choice = 2 WHERE seq = 4", "its ballots give \"p closed 6 1 a=0 b=1\""},
-    {"UPDATE ballot SET voter = 'ann' WHERE seq = 4", "ballot 4: its voter can't be"},
-    {"UPDATE ballot SET voter = zeroblob(16) WHERE seq = 9", "ballot 9: its voter can't be"},
-    {"UPDATE ballot SET voter = printf('%0129d', 0) WHERE seq = 9", "ballot 9: its voter can't be"},
-    {"UPDATE ballot SET voter = 'a' || char(10) WHERE seq = 9", "ballot 9: its voter can't be"},
-    /* gaps, and sequences that are there twice */
-    {"DELETE FROM ballot WHERE seq = 5", "an entry is missing: 5"},
-    {"DELETE FROM ballot WHERE seq = 4", "an entry is missing: 4"},
-    {"DELETE FROM poll_event WHERE seq = 3", "an entry is missing: 3"},
-    {"DELETE FROM poll_event WHERE seq = 1", "poll 2"},
-    {"UPDATE ballot SET seq = 3 WHERE seq = 4", "a sequence is used twice: 3"},
-    {"UPDATE poll_event SET seq = 5 WHERE seq = 6", "a sequence is used twice: 5"},
-    {"UPDATE poll_event SET seq = (1 << 40) - 1 WHERE seq = 7", "an entry is missing: 7"},
-    /* entries in their places, and wrong there */
-    {"UPDATE poll_event SET poll = 2 WHERE seq = 1", "poll 2"},
-    {"UPDATE poll_event SET seq = 10 WHERE seq = 6; UPDATE ballot SET seq = 6 WHERE seq = 5;"
-     "UPDATE ballot SET seq = 5 WHERE seq = 4; UPDATE poll_event SET seq = 4 WHERE seq = 10",
-     "ballot 5: the poll is closed"},
-    {"UPDATE ballot SET poll = 1, choice = 1 WHERE seq = 9", "ballot 9: the poll is closed"},
-    {"UPDATE poll_event SET kind = 'open' WHERE seq = 6", "OPEN 6: the poll is open already"},
-    {"UPDATE poll_event SET kind = 'close', text = NULL WHERE seq = 7;"
-     "UPDATE poll_event SET poll = 1 WHERE seq = 7",
-     "CLOSE 7: the poll is closed already"},
-    {"UPDATE poll_event SET poll = 3 WHERE seq = 3", "LABEL 3: there is no such poll"},
-    {"UPDATE ballot SET voter = (SELECT voter FROM ballot WHERE seq = 9) WHERE seq = 10",
-     "a voter's second ballot in a poll that takes one, ballot 10"},
-    {"UPDATE ballot SET poll = 2, choice = 3 WHERE seq = 4;"
-     "UPDATE ballot SET poll = 1, choice = 1, voter = (SELECT voter FROM ballot WHERE seq = 4)"
-     " WHERE seq = 5",
-     "its voter has voted in another poll, ballot 5"},
-    /* texts and names */
-    {"UPDATE poll_event SET choice = 3 WHERE kind = 'label'",
-     "LABEL 3: the poll has no such choice"},
-    {"UPDATE poll_event SET text = 'two' || char(10) || 'lines' WHERE seq = 3",
-     "LABEL 3: its text can't be"},
-    {"UPDATE poll_event SET text = CAST(x'ff' AS TEXT) WHERE seq = 3",
-     "LABEL 3: its text can't be"},
-    {"UPDATE poll_event SET text = printf('%0201d', 0) WHERE seq = 8",
-     "TITLE 8: its text can't be"},
-    {"UPDATE poll_event SET text = 'a' || char(27) WHERE seq = 8", "TITLE 8: its text can't be"},
-    {"UPDATE choice SET name = 'a' WHERE poll = 1", "CREATE 1: two choices have the same name"},
-    {"DELETE FROM choice WHERE poll = 1 AND number = 2",
-     "CREATE 1: its number of choices can't be"},
-    {"UPDATE poll SET id = 9 WHERE id = 1", "poll 1"},
-    /* tallies */
-    {"UPDATE last_tally SET line = line || ' '", "was last shown"},
-    {"UPDATE last_tally SET poll = 9 WHERE poll = 2", "last_tally of poll 3"},
-    {"UPDATE last_tally SET poll = 9 WHERE poll = 3", "last_tally of poll 9"},
-    {"DELETE FROM last_tally WHERE poll = 3", "last_tally: 2"},
+#define SPAN(text)               \
+    {                            \
+        (text), sizeof(text) - 1 \
+    }
+#define CHANGE(number, which, of)                                    \
+    {                                                                \
+        .seq = (number), .time_ns = 1, .poll = (of), .kind = (which) \
+    }
+#define POLL(number, of, given, rules, count)                                          \
+    {                                                                                  \
+        .seq = (number), .time_ns = 1, .poll = (of), .kind = ENTRY_CREATE, .create = { \
+            &polls_names[given],                                                       \
+            &(rules),                                                                  \
+            choices,                                                                   \
+            count                                                                      \
+        }                                                                              \
+    }
+#define TEXT(number, which, of, at, words)                                                         \
+    {                                                                                              \
+        .seq = (number), .time_ns = 1, .poll = (of), .kind = (which), .text = {(at), SPAN(words) } \
+    }
+#define BALLOT(number, of, says, ...)                                                  \
+    {                                                                                  \
+        .seq = (number), .time_ns = 1, .poll = (of), .kind = ENTRY_BALLOT, .ballot = { \
+            .value = (says),                                                           \
+            .weight = 1,                                                               \
+            __VA_ARGS__                                                                \
+        }                                                                              \
+    }
+#define VOTER(bits) .voter = {(bits), (bits)}
+
+static const struct name polls_names[] = {{1, "p"}, {1, "q"}, {1, "r"}};
+static const struct name choices[] = {{1, "a"}, {1, "b"}, {1, "c"}}, twins[] = {{1, "a"}, {1, "a"}};
+static const struct settings plain = {{0}}, roll = {{BALLOTS_ONCE, VOTERS_NAMED, REVEAL_LIVE,
+                                                     RECORD_NAME, STATE_OPEN}};
+
+/* A sound ledger. */
+static const struct entry sound[] = {
+    POLL(1, 1, 0, plain, 2),
+    POLL(2, 2, 1, plain, 3),
+    TEXT(3, ENTRY_LABEL, 1, 1, "B"),
+    BALLOT(4, 1, 1, VOTER(1)),
+    BALLOT(5, 2, 3, VOTER(2)),
+    CHANGE(6, ENTRY_CLOSE, 1),
+    POLL(7, 3, 2, roll, 2),
+    TEXT(8, ENTRY_TITLE, 3, 0, "R"),
+    BALLOT(9, 3, 1, .name = SPAN("ann"), .spelling = SPAN("Ann")),
+    BALLOT(10, 3, 2, .name = SPAN("bob")),
 };
+enum { ENTRIES = sizeof sound / sizeof sound[0] };
+
+#define TALLY(of, words)                                        \
+    {                                                           \
+        .poll = (of), .line = (words), .len = sizeof(words) - 1 \
+    }
+static const struct store_tally tallies[] = {
+    TALLY(1, "p closed 6 1 a=1 b=0"),
+    TALLY(2, "q open 5 1 a=0 b=0 c=1"),
+    TALLY(3, "r open 10 2 a=1 b=1"),
+};
+
+/* What may be wrong with a ledger: entries in the place of its own, as no judge writes them; or
+ * rows that are changed afterwards, which the store sees unless they are tallies. */
+static const struct {
+    struct entry entries[3]; /* those that have a sequence */
+    const char *sql;
+    const char *expected;
+} damages[] = {
+    {.entries = {BALLOT(4, 1, 3, VOTER(1))}, .expected = "ballot 4: the poll has no such choice"},
+    {.entries = {BALLOT(4, 3, 1, VOTER(1))}, .expected = "ballot 4: there is no such poll"},
+    {.entries = {BALLOT(4, 1, 2, VOTER(1))},
+     .expected = "its ballots give \"p closed 6 1 a=0 b=1\""},
+    {.entries = {BALLOT(4, 1, 1, .name = SPAN("ann"))}, .expected = "ballot 4: its voter can't be"},
+    {.entries = {BALLOT(9, 3, 1, VOTER(0))}, .expected = "ballot 9: its voter can't be"},
+    {.entries = {BALLOT(9, 3, 1, .name = SPAN("a\n"))}, .expected = "named_ballot 9"},
+    /* gaps, and sequences that are there twice */
+    {.sql = "DELETE FROM sheet", .expected = "an entry is missing: 4"},
+    {.sql = "DELETE FROM named_ballot WHERE seq = 9", .expected = "an entry is missing: 9"},
+    {.sql = "DELETE FROM poll_event WHERE seq = 3", .expected = "an entry is missing: 3"},
+    {.sql = "DELETE FROM poll_event WHERE seq = 1", .expected = "poll 2"},
+    {.sql = "UPDATE poll_event SET seq = 5 WHERE seq = 6",
+     .expected = "a sequence is used twice: 5"},
+    {.sql = "UPDATE poll_event SET seq = (1 << 40) - 1 WHERE seq = 7",
+     .expected = "an entry is missing: 7"},
+    /* entries in their places, and wrong there */
+    {.entries = {POLL(1, 9, 0, plain, 2)}, .expected = "poll 9"},
+    {.entries = {CHANGE(4, ENTRY_CLOSE, 1), BALLOT(5, 1, 1, VOTER(1)), BALLOT(6, 2, 3, VOTER(2))},
+     .expected = "ballot 5: the poll is closed"},
+    {.entries = {BALLOT(9, 1, 1, VOTER(3))}, .expected = "ballot 9: the poll is closed"},
+    {.entries = {CHANGE(6, ENTRY_OPEN, 1)}, .expected = "OPEN 6: the poll is open already"},
+    {.entries = {CHANGE(7, ENTRY_CLOSE, 1)}, .expected = "CLOSE 7: the poll is closed already"},
+    {.entries = {TEXT(3, ENTRY_LABEL, 3, 1, "B")}, .expected = "LABEL 3: there is no such poll"},
+    {.entries = {BALLOT(10, 3, 2, .name = SPAN("ann"))},
+     .expected = "a voter's second ballot in a poll that takes one, ballot 10"},
+    {.entries = {BALLOT(4, 2, 3, VOTER(1)), BALLOT(5, 1, 1, VOTER(1))},
+     .expected = "its voter has voted in another poll, ballot 5"},
+    /* texts and names */
+    {.entries = {TEXT(3, ENTRY_LABEL, 1, 2, "B")},
+     .expected = "LABEL 3: the poll has no such choice"},
+    {.entries = {TEXT(3, ENTRY_LABEL, 1, 1, "two\nlines")}, .expected = "poll_event 3"},
+    {.entries = {TEXT(3, ENTRY_LABEL, 1, 1, "\xff")}, .expected = "poll_event 3"},
+    {.entries = {TEXT(8, ENTRY_TITLE, 3, 0, "a\x1b")}, .expected = "poll_event 8"},
+    {.entries = {{.seq = 1,
+                  .poll = 1,
+                  .kind = ENTRY_CREATE,
+                  .create = {&polls_names[0], &plain, twins, 2}}},
+     .expected = "CREATE 1: two choices have the same name"},
+    {.entries = {POLL(1, 1, 0, plain, 1)}, .expected = "poll_event 1"},
+    /* tallies */
+    {.sql = "UPDATE last_tally SET line = line || ' '", .expected = "was last shown"},
+    {.sql = "UPDATE last_tally SET poll = 9 WHERE poll = 2", .expected = "last_tally of poll 3"},
+    {.sql = "UPDATE last_tally SET poll = 9 WHERE poll = 3", .expected = "last_tally of poll 9"},
+    {.sql = "DELETE FROM last_tally WHERE poll = 3", .expected = "last_tally: 2"},
+};
+
+/* Writes the ledger with these entries in the place of its own. */
+static void write_entries(const struct entry *changes, size_t count)
+{
+    struct entry changed[ENTRIES];
+    const struct store_batch batch = {changed, ENTRIES, tallies, UNIT_COUNT(tallies)};
+    const char *reason = "";
+    memcpy(changed, sound, sizeof changed);
+    for (size_t i = 0; i < count; i++)
+        if (changes[i].seq > 0)
+            changed[changes[i].seq - 1] = changes[i];
+    ck_assert_msg(store_append(store, &batch, &reason) == STORE_RECORDED, "%s", reason);
+}
 
 static void stop_with_key_check(void)
 {
-    ledger_stop(ledger); /* the store is this thread's again */
+    if (started)
+        ledger_stop(ledger); /* the store is this thread's again */
     started = false;
     ck_assert_int_eq(store_set_key_check(store, (struct hash){1, 2}, why), 0);
     stop();
@@ -1389,20 +1460,25 @@ START_TEST(a_tally_of_too_many_takes_no_memory)
 }
 END_TEST
 
+START_TEST(the_sound_ledger_is_loaded)
+{
+    ledger_stop(ledger);
+    started = false;
+    write_entries(NULL, 0);
+    stop_with_key_check();
+    ck_assert_msg(check_database() == 0, "%s", why);
+    start();
+}
+END_TEST
+
 START_TEST(a_database_that_can_not_be_is_refused)
 {
-    ASSERT_ACCEPTED(create("CREATE p a b"), 1);
-    ASSERT_ACCEPTED(create("CREATE q a b c"), 2);
-    ASSERT_ACCEPTED(text(REQUEST_LABEL, 1, 1, "B"), 3);
-    ASSERT_ACCEPTED(ballot(1, 0, 1), 4);
-    ASSERT_ACCEPTED(ballot(2, 2, 2), 5);
-    ASSERT_ACCEPTED(state(REQUEST_CLOSE, 1), 6);
-    ASSERT_ACCEPTED(create("CREATE r a b ballots=once voters=named record=name"), 7);
-    ASSERT_ACCEPTED(text(REQUEST_TITLE, 3, 0, "R"), 8);
-    ASSERT_ACCEPTED(named(3, 0, "ann", "Ann"), 9);
-    ASSERT_ACCEPTED(named(3, 1, "bob", "bob"), 10);
+    ledger_stop(ledger); /* the store is this thread's again */
+    started = false;
+    write_entries(damages[_i].entries, UNIT_COUNT(damages[_i].entries));
     stop_with_key_check();
-    database_change(path, damages[_i].sql);
+    if (damages[_i].sql)
+        database_change(path, damages[_i].sql);
     char checked[STORE_WHY_MAX]; /* what a recount says */
     ck_assert_int_eq(check_database(), -1);
     memcpy(checked, why, sizeof checked);
@@ -1475,4 +1551,5 @@ ENGINES_MAIN("ledger",
               .tests = {{after_a_backup_the_log_does_not_grow, .loops = 2},
                         {a_check_finds_what_a_start_would},
                         {a_tally_of_too_many_takes_no_memory},
+                        {the_sound_ledger_is_loaded},
                         {a_database_that_can_not_be_is_refused, .loops = UNIT_COUNT(damages)}}})

@@ -1,8 +1,9 @@
-/* What a start takes from a database, at the edges: the last row that can be, and the first that
- * can't. The rows are written by plain SQL, and the store's visitor takes whatever it gives. */
+/* What a start takes from a database, at the edges: the largest entries that can be. What can't be
+ * is in test_store.c. */
 #include "store/sqlite/sqlite.h"
 #include "poll/poll.h"
 #include "tests/support/database.h"
+#include "tests/support/entries.h"
 #include "tests/support/temporary.h"
 #include "tests/support/unit.h"
 
@@ -18,16 +19,37 @@ static char directory[TEMPORARY_MAX];
 static char path[TEMPORARY_MAX + 8];
 static char why[STORE_WHY_MAX];
 
-static void setup(void)
+static void append(const struct entry *entries, size_t count)
 {
     struct store *store;
+    const char *reason = "";
+    const struct store_batch batch = {.entries = entries, .entry_count = count};
+    ck_assert_msg(store_open(&store, &sqlite_engine, path, false, why) == 0, "%s", why);
+    ck_assert_msg(store_append(store, &batch, &reason) == STORE_RECORDED, "%s", reason);
+    store_close(store);
+}
+
+/* A CREATE of poll `id`, with that many choices. */
+static void append_poll(uint64_t seq, uint32_t id, unsigned choice_count)
+{
+    struct name name, choices[PROTO_CHOICES_MAX];
+    const struct settings settings = {
+        {BALLOTS_ONCE, VOTERS_NAMED, REVEAL_LIVE, RECORD_NAME, STATE_OPEN}};
+    name.len = (uint8_t)snprintf(name.text, sizeof name.text, "q%u", id);
+    for (unsigned i = 0; i < choice_count; i++)
+        choices[i].len = (uint8_t)snprintf(choices[i].text, sizeof choices[i].text, "c%u", i + 1);
+    struct poll *poll = poll_new(&name, &settings, choices, choice_count);
+    poll->id = id;
+    const struct entry create = entry_create(seq, poll);
+    append(&create, 1);
+    poll_free(poll);
+}
+
+static void setup(void)
+{
     temporary_directory(directory, "tallycast-recovery");
     snprintf(path, sizeof path, "%s/test.db", directory);
-    ck_assert_msg(store_open(&store, &sqlite_engine, path, false, why) == 0, "%s", why);
-    store_close(store);
-    database_change(path, "INSERT INTO poll VALUES(1, 'p', 'once', 'named', 'live', 'name');"
-                          "INSERT INTO choice VALUES(1, 1, 'a'), (1, 2, 'b');"
-                          "INSERT INTO poll_event VALUES(1, 0, 1, 'create', NULL, 'open')");
+    append_poll(1, 1, 2);
 }
 
 static void teardown(void)
@@ -74,118 +96,60 @@ static int load(void)
     return result;
 }
 
-/* ---- rows ---- */
+/* ---- entries ---- */
 
-#define BALLOT(values) \
-    "INSERT INTO ballot(seq, poll, choice, voter, key, time_ns) VALUES(" values ",0)"
-#define EVENT(values) \
-    "INSERT INTO poll_event(seq, poll, kind, choice, text, time_ns) VALUES(" values ",0)"
-#define TALLY(poll) "INSERT INTO last_tally VALUES(" poll ", 'p open 1 0 a=0 b=0')"
+#define LONG_64  "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define LONG_128 LONG_64 LONG_64
+#define LONG_200 LONG_128 LONG_64 "01234567"
+#define SPAN(text)               \
+    {                            \
+        (text), sizeof(text) - 1 \
+    }
+#define BALLOT(number, ...)                                                                       \
+    {                                                                                             \
+        .seq = 2, .time_ns = 1, .poll = (number), .kind = ENTRY_BALLOT, .ballot = { __VA_ARGS__ } \
+    }
+#define TEXT(which, number, words)                                                           \
+    {                                                                                        \
+        .seq = 2, .time_ns = 1, .poll = 1, .kind = (which), .text = {(number), SPAN(words) } \
+    }
 
-/* A poll with that many choices, and its CREATE. */
-#define POLL(id, count)                                                                  \
-    "INSERT INTO poll_event VALUES(" id ", 0, " id ", 'create', NULL, 'open');"          \
-    "INSERT INTO poll VALUES(" id ", 'q' || (" id "), 'once', 'named', 'live', 'name');" \
-    "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < " count   \
-    ") INSERT INTO choice SELECT " id ", i, 'c' || i FROM n"
-
-#define VOTER "x'00112233445566778899aabbccddeeff'"
-#define LAST  "1099511627775" /* ENTRY_SEQ_MAX */
-#define VALUE "16777215"      /* ENTRY_VALUE_MAX */
-#define POLLS "10000"         /* POLLS_MAX */
-
-static const char *const good[] = {
-    BALLOT("1, 1, 1, " VOTER ", NULL"), /* which sequences there are, the ledger judges */
-    BALLOT(LAST ", 1, 1, " VOTER ", NULL"),
-    BALLOT("2, " POLLS ", 1, " VOTER ", NULL"),
-    BALLOT("2, 1, " VALUE ", " VOTER ", NULL"),
-    BALLOT("2, 1, 1, printf('%064d', 0), NULL"),
-    BALLOT("2, 1, 1, " VOTER ", " VOTER),
-    EVENT(LAST ", 1, 'close', NULL, NULL"),
-    EVENT("2, " POLLS ", 'open', NULL, NULL"),
-    EVENT("2, 1, 'title', NULL, printf('%0200d', 0)"),
-    EVENT("2, 1, 'label', 1, ''"),
-    EVENT("2, 1, 'label', 256, 'Käse'"),
-    TALLY("1"),
-    TALLY(POLLS),
+/* The ledger judges which of them belong together. */
+static const struct entry largest[] = {
+    BALLOT(1, .value = 1, .weight = 1, .voter = {1, 2}),
+    BALLOT(POLLS_MAX, .value = ENTRY_VALUE_MAX, .weight = UINT32_MAX,
+           .voter = {UINT64_MAX, UINT64_MAX}, .has_key = true, .key = {UINT64_MAX, UINT64_MAX}),
+    BALLOT(POLLS_MAX, .value = ENTRY_VALUE_MAX, .weight = UINT32_MAX, .has_key = true,
+           .key = {UINT64_MAX, UINT64_MAX}, .name = SPAN(LONG_128), .spelling = SPAN("A" LONG_64)),
+    BALLOT(1, .value = 1, .weight = 1, .name = SPAN("k\xc3\xa4se")),
+    {.seq = 2, .time_ns = INT64_MAX, .poll = POLLS_MAX, .kind = ENTRY_OPEN},
+    {.seq = 2, .time_ns = 0, .poll = 1, .kind = ENTRY_CLOSE},
+    TEXT(ENTRY_TITLE, 0, LONG_200),
+    TEXT(ENTRY_LABEL, 0, ""),
+    TEXT(ENTRY_LABEL, PROTO_CHOICES_MAX - 1, "K\xc3\xa4se"),
 };
 
-static const char *const bad[] = {
-    BALLOT("0, 1, 1, " VOTER ", NULL"),
-    BALLOT(LAST " + 1, 1, 1, " VOTER ", NULL"),
-    BALLOT("2, 0, 1, " VOTER ", NULL"),
-    BALLOT("2, " POLLS " + 1, 1, " VOTER ", NULL"),
-    BALLOT("2, 1, 0, " VOTER ", NULL"),
-    BALLOT("2, 1, " VALUE " + 1, " VOTER ", NULL"),
-    BALLOT("2, 1, 1, zeroblob(15), NULL"),
-    BALLOT("2, 1, 1, " VOTER ", zeroblob(17)"),
-    EVENT("0, 1, 'close', NULL, NULL"),
-    EVENT(LAST " + 1, 1, 'close', NULL, NULL"),
-    EVENT("2, 0, 'close', NULL, NULL"),
-    EVENT("2, " POLLS " + 1, 'close', NULL, NULL"),
-    EVENT("2, 1, 'rename', NULL, NULL"),
-    EVENT("2, 1, 'label', NULL, 'x'"),
-    EVENT("2, 1, 'label', 0, 'x'"),
-    EVENT("2, 1, 'label', 257, 'x'"),
-    EVENT("2, 1, 'label', 4294967297, 'x'"),
-    EVENT("2, 1, 'title', 1, 'x'"),
-    EVENT("2, 1, 'close', 1, NULL"),
-    EVENT("2, 1, 'open', NULL, 'text'"),
-    EVENT("2, 1, 'close', NULL, 'text'"),
-    EVENT("2, 1, 'create', NULL, NULL"),
-    EVENT("2, 1, 'title', NULL, NULL"),
-    EVENT("2, 1, 'label', 1, NULL"),
-    EVENT("2, 1, 'create', NULL, 'open'"),
-    EVENT("2, 2, 'create', NULL, 'open'"),
-    TALLY("0"),
-    TALLY(POLLS " + 1"),
-    POLL("0", "2"),
-    POLL(POLLS " + 1", "2"),
-    POLL("2", "257"),
-    "UPDATE choice SET number = 3 WHERE number = 2",
-    "INSERT INTO choice VALUES(2, 1, 'a')",
-    "INSERT INTO poll VALUES(2, 'q', 'once', 'named', 'live', 'name')",
-    "UPDATE poll_event SET text = 'ajar'",
-};
-
-static void insert(const char *rows)
+START_TEST(the_largest_entries_are_loaded)
 {
-    char sql[1024];
-    snprintf(sql, sizeof sql, "PRAGMA ignore_check_constraints = 1; %s", rows);
-    database_change(path, sql);
-}
-
-START_TEST(the_last_row_that_can_be_is_loaded)
-{
-    insert(good[_i]);
-    ck_assert_msg(load() == 0, "%s: %s", good[_i], why);
+    append(&largest[_i], 1);
+    ck_assert_msg(load() == 0, "%s", why);
     ck_assert_uint_eq(visited, 2); /* it, and the CREATE */
-}
-END_TEST
-
-START_TEST(the_first_row_that_can_not_be_is_refused)
-{
-    insert(bad[_i]);
-    ck_assert_msg(load() == -1, "%s", bad[_i]);
-    ck_assert_ptr_nonnull(strstr(why, path));
-    ck_assert_ptr_nonnull(strstr(why, "damaged"));
-    ck_assert_uint_le(visited, 1); /* the CREATE */
 }
 END_TEST
 
 START_TEST(the_largest_poll_is_loaded)
 {
-    insert(POLL(POLLS, "256"));
+    append_poll(2, POLLS_MAX, PROTO_CHOICES_MAX);
     ck_assert_msg(load() == 0, "%s", why);
-    ck_assert_int_eq(POLLS_MAX, atoi(POLLS));
-    ck_assert(ENTRY_SEQ_MAX == strtoull(LAST, NULL, 10) && ENTRY_VALUE_MAX == atoi(VALUE));
+    ck_assert_uint_eq(visited, 2);
 }
 END_TEST
 
 START_TEST(only_polls_of_known_voters_size_the_electorate)
 {
     struct store *store;
-    insert(POLL("2", "2") ";" POLL("3", "2"));
+    append_poll(2, 2, 2);
+    append_poll(3, 3, 2);
     database_change(path, "UPDATE poll SET ballots = 'unlimited' WHERE id = 2");
     database_change(
         path,
@@ -222,11 +186,9 @@ START_TEST(a_name_without_room_for_the_new_file_says_so)
 }
 END_TEST
 
-UNIT_MAIN("recovery",
-          {"rows", .set_up = setup, .tear_down = teardown,
-           .tests = {{the_last_row_that_can_be_is_loaded, .loops = UNIT_COUNT(good)},
-                     {the_first_row_that_can_not_be_is_refused, .loops = UNIT_COUNT(bad)},
-                     {the_largest_poll_is_loaded},
-                     {only_polls_of_known_voters_size_the_electorate},
-                     {its_size_is_the_files},
-                     {a_name_without_room_for_the_new_file_says_so}}})
+UNIT_MAIN("recovery", {"entries", .set_up = setup, .tear_down = teardown,
+                       .tests = {{the_largest_entries_are_loaded, .loops = UNIT_COUNT(largest)},
+                                 {the_largest_poll_is_loaded},
+                                 {only_polls_of_known_voters_size_the_electorate},
+                                 {its_size_is_the_files},
+                                 {a_name_without_room_for_the_new_file_says_so}}})

@@ -7,6 +7,8 @@
 #include "tests/support/coverage.h"
 #include "tests/support/entries.h"
 #include "proto/error.h"
+#include "base/big_endian.h"
+#include "proto/sheet.h"
 #include "tests/support/temporary.h"
 #include "poll/voter.h"
 #include "tests/support/unit.h"
@@ -72,14 +74,9 @@ WRAP(int, sqlite3_prepare_v3,
       const char **tail),
      (db, sql, len, flags, statement, tail), failure_code)
 WRAP(int, sqlite3_step, (sqlite3_stmt * statement), (statement), failure_code)
-WRAP(int, sqlite3_create_module,
-     (sqlite3 * db, const char *name, const sqlite3_module *module, void *context),
-     (db, name, module, context), failure_code)
 WRAP(int, sqlite3_wal_checkpoint_v2,
      (sqlite3 * db, const char *name, int mode, int *log_pages, int *done),
      (db, name, mode, log_pages, done), failure_code)
-WRAP(int, sqlite3_declare_vtab, (sqlite3 * db, const char *sql), (db, sql), failure_code)
-WRAP(void *, sqlite3_malloc, (int size), (size), NULL)
 
 int __real_open(const char *name, int flags, mode_t mode);
 int __wrap_open(const char *name, int flags, ...);
@@ -217,6 +214,10 @@ static int find_entry(void *context, const struct entry *entry, char *reason)
 {
     (void)reason;
     struct found *found = context;
+    if (found->count >= FOUND_MAX) {
+        found->count++;
+        return 0;
+    }
     found->entries[found->count] = *entry;
     if (entry->kind == ENTRY_CREATE && entry->create.choice_count == 2) {
         found->name = *entry->create.name;
@@ -650,8 +651,8 @@ END_TEST
 START_TEST(a_newer_schema_is_refused)
 {
     make_sample_file();
-    database_change(path, "PRAGMA user_version = 2");
-    refuses("schema version 2");
+    database_change(path, "PRAGMA user_version = 3");
+    refuses("schema version 3");
 }
 END_TEST
 
@@ -696,46 +697,160 @@ END_TEST
     "UPDATE sqlite_schema SET sql = replace(sql, ' NOT NULL', '') WHERE type = 'table';" \
     "PRAGMA writable_schema = RESET;"
 
-/* One change of one row each; all are refused as damaged. */
-static const char *const damages[] = {
-    "UPDATE ballot SET choice = 0 WHERE seq = 3",
-    "UPDATE ballot SET poll = 0 WHERE seq = 3",
-    "UPDATE ballot SET voter = x'00' WHERE seq = 3",
-    "UPDATE ballot SET voter = 7 WHERE seq = 3",
-    "UPDATE ballot SET key = 'text' WHERE seq = 3",
-    "DELETE FROM choice WHERE number = 1",
-    "UPDATE choice SET name = 'UPPER' || char(10) WHERE number = 1",
-    "UPDATE poll SET name = ''",
-    "UPDATE poll_event SET text = NULL WHERE seq = 1",
-    "DROP TABLE last_tally",
-    "UPDATE poll_event SET poll = 0 WHERE seq = 2",
-    "UPDATE poll_event SET seq = -1 WHERE seq = 2",
-    "UPDATE poll_event SET seq = 1 << 48 WHERE seq = 2",
-    "UPDATE ballot SET seq = -1 WHERE seq = 3",
-    "UPDATE ballot SET seq = 1 << 48 WHERE seq = 4",
-    "UPDATE ballot SET poll = 10001 WHERE seq = 3",
-    "UPDATE poll SET id = 0",
-    "UPDATE poll SET id = 10001",
-    "UPDATE poll SET reveal = 'never'",
-    "UPDATE poll_event SET poll = 10001 WHERE seq = 2",
-    "UPDATE poll_event SET kind = 'rename' WHERE seq = 2",
-    "UPDATE last_tally SET poll = 0",
-    "UPDATE last_tally SET poll = 10001",
-    "WITH more(n) AS (SELECT 3 UNION ALL SELECT n + 1 FROM more WHERE n < 257) "
-    "INSERT INTO choice(poll, number, name) SELECT 1, n, 'c' || n FROM more",
-    NULLS_ALLOWED "UPDATE poll SET name = NULL",
-    NULLS_ALLOWED "UPDATE poll SET ballots = NULL",
-    NULLS_ALLOWED "UPDATE poll_event SET kind = NULL WHERE seq = 2",
-    NULLS_ALLOWED "UPDATE last_tally SET line = NULL",
+/* Puts other bytes in the place of some of the sheet's. */
+#define IN_SHEET(at, hex, next)                                                                \
+    "UPDATE sheet SET body = CAST(substr(body, 1, " at ") || x'" hex "' || substr(body, " next \
+    ") AS BLOB)"
+
+/* One change of one row each. It is named as damage, with the entry or row that it hit. */
+static const struct {
+    const char *sql, *expected;
+} damages[] = {
+    {IN_SHEET("0", "000000", "4"), "sheet 3"},
+    {IN_SHEET("3", "000000", "7"), "sheet 3"},
+    {IN_SHEET("3", "000001", "7"), "not as it was written: entry 3"},
+    {IN_SHEET("21", "00", "23"), "not as it was written: entry 3"},
+    {IN_SHEET("22", "00", "23"), "sheet 3"},
+    {"UPDATE sheet SET body = 'text'", "sheet 3"},
+    {"UPDATE sheet SET kind = 17", "sheet 3"},
+    {"UPDATE sheet SET kind = 32", "sheet 3"},
+    {"UPDATE sheet SET kind = 16 + 256", "sheet 3"},
+    {"UPDATE sheet SET ballots = 0", "sheet 3"},
+    {"UPDATE sheet SET ballots = 2", "sheet 3"},
+    {"UPDATE sheet SET ballots = 65537", "sheet 3"},
+    {"UPDATE sheet SET time_ns = -1", "sheet 3"},
+    {"UPDATE sheet SET time_ns = time_ns + 1", "not as it was written: entry 3"},
+    {"UPDATE sheet SET chain = x'00'", "not as it was written: entry 3"},
+    {"UPDATE sheet SET chain = zeroblob(16)", "not as it was written: entry 3"},
+    {"UPDATE sheet SET first_seq = -1", "sheet -1"},
+    {"UPDATE sheet SET first_seq = 1 << 41", "an entry is missing: 3"},
+    {"UPDATE sheet SET first_seq = 2", "not as it was written: entry 2"},
+    {"DELETE FROM sheet", "an entry is missing: 3"},
+    {"DELETE FROM named_ballot", "the last orderly stop was later, at entry 4"},
+    {"UPDATE named_ballot SET chain = zeroblob(16)", "not as it was written: entry 4"},
+    {"UPDATE named_ballot SET seq = 3", "a sequence is used twice: 3"},
+    {"UPDATE named_ballot SET voter = 'eve'", "not as it was written: entry 4"},
+    {"UPDATE named_ballot SET voter = ''", "not as it was written: entry 4"},
+    {"UPDATE named_ballot SET voter = 'a' || char(10)", "not as it was written: entry 4"},
+    {"UPDATE named_ballot SET voter = hex(zeroblob(65))", "named_ballot 4"},
+    {"UPDATE named_ballot SET spelling = 'bob'", "not as it was written: entry 4"},
+    {"UPDATE named_ballot SET spelling = 'Bob'", "not as it was written: entry 4"},
+    {"UPDATE named_ballot SET spelling = hex(zeroblob(65))", "named_ballot 4"},
+    {"UPDATE named_ballot SET poll = 0", "named_ballot 4"},
+    {"UPDATE named_ballot SET poll = 10001", "named_ballot 4"},
+    {"UPDATE named_ballot SET value = 0", "named_ballot 4"},
+    {"UPDATE named_ballot SET value = 1 << 24", "named_ballot 4"},
+    {"UPDATE named_ballot SET weight = 0", "named_ballot 4"},
+    {"UPDATE named_ballot SET weight = 1 << 32", "named_ballot 4"},
+    {"UPDATE named_ballot SET key = 'text'", "named_ballot 4"},
+    {"UPDATE named_ballot SET key = x'00'", "named_ballot 4"},
+    {"UPDATE named_ballot SET key = NULL", "not as it was written: entry 4"},
+    {"DELETE FROM choice WHERE number = 1", "choices of poll 1"},
+    {"UPDATE choice SET name = 'UPPER' || char(10) WHERE number = 1", "choices of poll 1"},
+    {"UPDATE choice SET name = 'pasta' WHERE number = 1", "not as it was written: entry 1"},
+    {"UPDATE choice SET code = x'000007' WHERE number = 1", "choices of poll 1"},
+    {"UPDATE poll SET name = ''", "poll 1"},
+    {"UPDATE poll SET name = 'dinner'", "not as it was written: entry 1"},
+    {"UPDATE poll SET code = x'000002'", "poll 1"},
+    {"UPDATE poll SET id = 0", "poll 1"},
+    {"UPDATE poll SET id = 10001", "poll 1"},
+    {"UPDATE poll SET reveal = 'never'", "settings of poll 1"},
+    {"UPDATE poll SET reveal = 'live'", "not as it was written: entry 1"},
+    {"UPDATE poll_event SET text = NULL WHERE seq = 1", "poll_event 1"},
+    {"UPDATE poll_event SET text = 'open' WHERE seq = 1", "not as it was written: entry 1"},
+    {"UPDATE poll_event SET text = 'Ramen' WHERE seq = 2", "not as it was written: entry 2"},
+    {"UPDATE poll_event SET text = hex(zeroblob(200)) WHERE seq = 2", "poll_event 2"},
+    {"UPDATE poll_event SET text = 'a' || char(10) WHERE seq = 2",
+     "not as it was written: entry 2"},
+    {"UPDATE poll_event SET choice = 1 WHERE seq = 2", "not as it was written: entry 2"},
+    {"UPDATE poll_event SET choice = NULL WHERE seq = 2", "poll_event 2"},
+    {"UPDATE poll_event SET choice = 0 WHERE seq = 2", "poll_event 2"},
+    {"UPDATE poll_event SET choice = 257 WHERE seq = 2", "poll_event 2"},
+    {"UPDATE poll_event SET poll = 0 WHERE seq = 2", "poll_event 2"},
+    {"UPDATE poll_event SET poll = 10001 WHERE seq = 2", "poll_event 2"},
+    {"UPDATE poll_event SET kind = 'rename' WHERE seq = 2", "poll_event 2"},
+    {"UPDATE poll_event SET kind = 'ballot' WHERE seq = 2", "poll_event 2"},
+    {"UPDATE poll_event SET seq = -1 WHERE seq = 2", "poll_event -1"},
+    {"UPDATE poll_event SET seq = 1 << 41 WHERE seq = 2", "an entry is missing: 2"},
+    {"UPDATE poll_event SET time_ns = -1 WHERE seq = 2", "poll_event 2"},
+    {"UPDATE poll_event SET choice = 4294967297 WHERE seq = 2", "poll_event 2"},
+    {"UPDATE poll_event SET kind = 'title' WHERE seq = 2", "poll_event 2"},
+    {"UPDATE poll_event SET kind = 'close', text = NULL WHERE seq = 2", "poll_event 2"},
+    {"UPDATE poll_event SET kind = 'open', choice = NULL WHERE seq = 2", "poll_event 2"},
+    {"UPDATE poll_event SET kind = 'create', choice = NULL WHERE seq = 2", "poll_event 2"},
+    {"UPDATE poll_event SET kind = 'create', text = 'open', choice = NULL WHERE seq = 2", "poll 1"},
+    {"UPDATE poll_event SET text = 'ajar' WHERE seq = 1", "poll_event 1"},
+    {"UPDATE poll_event SET text = NULL WHERE seq = 2", "poll_event 2"},
+    {"UPDATE choice SET number = 3 WHERE number = 2", "choices of poll 1"},
+    {"INSERT INTO choice VALUES(2, 1, x'000001', 'a')", "choices of poll 2"},
+    {"INSERT INTO poll VALUES(2, x'000002', 'q', 'once', 'named', 'live', 'name')", "poll 2"},
+    {"DELETE FROM slot WHERE n = 7", "rows of slot: 182"},
+    {"INSERT INTO slot VALUES(183)", "rows of slot: 184"},
+    {"UPDATE slot SET n = 183 WHERE n = 7", "rows of slot: 183"},
+    {"UPDATE orderly_stop SET seq = 5", "the last orderly stop was later, at entry 5"},
+    {"UPDATE orderly_stop SET seq = 3", "another ledger's"},
+    {"UPDATE orderly_stop SET chain = zeroblob(16)", "another ledger's"},
+    {"UPDATE orderly_stop SET chain = x'00'", "orderly_stop 4"},
+    {"UPDATE ledger SET origin = origin + 1", "not as it was written: entry 1"},
+    {"DELETE FROM ledger", "damaged: ledger"},
+    {"DROP TABLE last_tally", "damaged"},
+    {"UPDATE last_tally SET poll = 0", "last_tally of poll 0"},
+    {"UPDATE last_tally SET poll = 10001", "last_tally of poll 10001"},
+    {NULLS_ALLOWED "UPDATE poll SET name = NULL", "damaged"},
+    {NULLS_ALLOWED "UPDATE last_tally SET line = NULL", "damaged"},
 };
 
 START_TEST(a_row_that_can_not_be_is_refused)
 {
     char sql[512];
     make_sample_file();
-    snprintf(sql, sizeof sql, "PRAGMA ignore_check_constraints = 1; %s", damages[_i]);
+    snprintf(sql, sizeof sql, "PRAGMA ignore_check_constraints = 1; %s", damages[_i].sql);
     database_change(path, sql);
-    refuses("damaged");
+    refuses(damages[_i].expected);
+}
+END_TEST
+
+START_TEST(a_poll_of_too_many_choices_is_refused)
+{
+    sqlite3 *db;
+    sqlite3_stmt *row;
+    make_sample_file();
+    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+    ck_assert_int_eq(
+        sqlite3_prepare_v2(db, "INSERT INTO choice VALUES(1, ?1, ?2, 'c' || ?1)", -1, &row, NULL),
+        SQLITE_OK);
+    for (int number = 3; number <= PROTO_CHOICES_MAX + 1; number++) {
+        unsigned char code[3];
+        big_endian_put(code, (uint64_t)number, sizeof code);
+        sqlite3_bind_int(row, 1, number);
+        sqlite3_bind_blob(row, 2, code, sizeof code, SQLITE_STATIC);
+        ck_assert_int_eq(sqlite3_step(row), SQLITE_DONE);
+        sqlite3_reset(row);
+    }
+    sqlite3_finalize(row);
+    sqlite3_close(db);
+    refuses("choices of poll 1");
+}
+END_TEST
+
+/* Entries whose log is lost are missed at the next start, if the server had stopped in order. */
+START_TEST(what_an_orderly_stop_had_is_missed)
+{
+    make_sample_file();
+    struct store *store = open_store();
+    append_ballots(store, 5, 400);
+    ck_assert_int_eq(store_finish(store, why), 0);
+    store_close(store);
+    database_change(path, "DELETE FROM sheet WHERE first_seq > 100");
+    refuses("the last orderly stop was later, at entry 404");
+    database_change(path, "UPDATE orderly_stop SET seq = (SELECT first_seq + ballots - 1 FROM sheet"
+                          " ORDER BY first_seq DESC), chain = (SELECT chain FROM sheet"
+                          " ORDER BY first_seq DESC)");
+    store = open_store();
+    struct found found;
+    ck_assert_msg(load(store, &found) == 0, "%s", why);
+    ck_assert_uint_eq(found.count, 4 + SHEET_BALLOTS_MAX);
+    store_close(store);
 }
 END_TEST
 
@@ -744,11 +859,11 @@ END_TEST
 static const struct {
     const char *sql, *expected;
 } strangers[] = {
-    {"CREATE TRIGGER other AFTER INSERT ON ballot BEGIN UPDATE ballot SET choice = 1; END",
+    {"CREATE TRIGGER other AFTER INSERT ON sheet BEGIN UPDATE sheet SET kind = 1; END",
      "a trigger that is not tallycast's, other"},
     {"CREATE TABLE batch(seq, time_ns, poll, choice, voter, key)", "a table that is not"},
     {"CREATE VIEW other AS SELECT 1", "a view that is not"},
-    {"CREATE INDEX other ON ballot(poll, choice, voter, key, time_ns)", "an index that is not"},
+    {"CREATE INDEX other ON sheet(time_ns, kind, ballots, body, chain)", "an index that is not"},
     {"ANALYZE", "a table that is not tallycast's, sqlite_stat1"},
     {"DROP VIEW poll_state; CREATE VIEW poll_state AS SELECT 1 AS poll", "else of: poll_state"},
     {"DROP VIEW counting_ballot; CREATE TABLE counting_ballot(poll)", "a table that is not"},
@@ -1235,6 +1350,8 @@ UNIT_MAIN("store",
                      {a_database_in_use_is_refused},
                      {a_damaged_page_is_refused},
                      {a_row_that_can_not_be_is_refused, .loops = UNIT_COUNT(damages)},
+                     {a_poll_of_too_many_choices_is_refused},
+                     {what_an_orderly_stop_had_is_missed},
                      {a_schema_that_is_not_ours_is_refused, .loops = UNIT_COUNT(strangers)},
                      {comments_and_lines_of_a_schema_do_not_count},
                      {a_directory_that_is_not_there_is_refused},

@@ -206,8 +206,9 @@ static enum status check_version(struct database *database)
     if ((uint32_t)application_id != schema_application_id)
         return refuse(database, "not a database of tallycast");
     if ((uint32_t)version != schema_version) {
-        output_error("%s: its schema is version %d, and this tallyctl reads version %u",
-                     database->name, version, schema_version);
+        output_error("%s: its schema is version %d, and this tallyctl reads version %u%s",
+                     database->name, version, schema_version,
+                     version == 1 ? "; `tallyctl import` makes a new database of it" : "");
         return STATUS_REFUSED;
     }
     return STATUS_DONE;
@@ -239,10 +240,13 @@ static enum status open_with_wal(struct database *database)
     return result == SQLITE_OK ? STATUS_DONE : sqlite_failed(database);
 }
 
-/* The maker of a file chose its views: they may not call functions with side effects. */
+/* The maker of a file chose its views: they may not call functions with side effects. And a recount
+ * sorts all ballots, in pieces as large as the cache. */
 static enum status harden(struct database *database)
 {
     int result = sqlite3_db_config(database->sqlite, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    if (result == SQLITE_OK)
+        result = sqlite3_exec(database->sqlite, "PRAGMA cache_size=-65536", NULL, NULL, NULL);
     return result == SQLITE_OK ? check_version(database) : sqlite_failed(database);
 }
 

@@ -17,9 +17,8 @@ static const char *const column_names[COLUMN_COUNT] = {"seq", "time", "choice", 
 
 /* A choice without a name, which no server writes, is shown by its number. */
 static const char ballots_sql[] =
-    "SELECT b.seq, b.time_ns, coalesce(c.name, b.choice), coalesce(s.name, b.voter), b.key"
+    "SELECT b.seq, b.time_ns, coalesce(c.name, b.choice), coalesce(b.spelling, b.voter), b.key"
     "  FROM ballot b LEFT JOIN choice c ON c.poll = b.poll AND c.number = b.choice"
-    "  LEFT JOIN spelling s ON s.voter = b.voter"
     " WHERE b.poll = ? ORDER BY b.seq";
 
 /* A field as text, malloc'd; NULL for SQL's NULL. Hashes become hexadecimal. */

@@ -20,11 +20,6 @@ static const struct check {
     const char *name;
     const char *sql;
 } checks[] = {
-    {"sequence numbers that a ballot and an event share",
-     "SELECT count(*) FROM ballot JOIN poll_event USING (seq)"},
-    {"ballots for a choice that there isn't",
-     "SELECT count(*) FROM ballot b LEFT JOIN choice c ON c.poll = b.poll AND c.number = b.choice"
-     " WHERE c.poll IS NULL"},
     {"tallies of a poll that there isn't",
      "SELECT count(*) FROM last_tally l LEFT JOIN poll p ON p.id = l.poll WHERE p.id IS NULL"},
 };

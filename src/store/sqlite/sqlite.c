@@ -1,8 +1,9 @@
 /* The store on SQLite. The format, and what each row means, is in proto/schema.sql.
  *
- * Happy path: a batch is one transaction: polls, events, ballots (one INSERT ... SELECT over the
- * virtual table `batch`), and the tallies as they will be shown. In WAL mode with an exclusive lock
- * that is one append to the log and one fdatasync.
+ * Happy path: a batch is one transaction: the entries, written as sheets, of which a sheet of
+ * ballots is one row and other entries have tables that can be read in clear; and the tallies as
+ * they will be shown. In WAL mode with an exclusive lock that is one append to the log and one
+ * fdatasync. Each row carries the chain of the ledger up to it (proto/LEDGER.md).
  *
  * A transaction that fails before COMMIT, or in COMMIT because a write to the log was refused, is
  * rolled back: STORE_REFUSED. Refusals are SQLITE_FULL, which is ENOSPC, and SQLITE_IOERR_WRITE
@@ -16,6 +17,7 @@
  * never another owner: no batch is fenced, and there is nothing to confirm. */
 #include "store/sqlite/sqlite_internal.h"
 
+#include "base/big_endian.h"
 #include "base/failpoint.h"
 #include "base/log.h"
 
@@ -52,17 +54,20 @@ int sqlite_prepare(struct sqlite_store *store, char why[STORE_WHY_MAX])
         {&store->begin, "BEGIN IMMEDIATE"},
         {&store->commit, "COMMIT"},
         {&store->rollback, "ROLLBACK"},
-        {&store->insert_poll,
-         "INSERT INTO poll(id, name, ballots, voters, reveal, record) VALUES(?,?,?,?,?,?)"},
-        {&store->insert_choice, "INSERT INTO choice(poll, number, name) VALUES(?,?,?)"},
-        {&store->insert_event,
-         "INSERT INTO poll_event(seq, time_ns, poll, kind, choice, text) VALUES(?,?,?,?,?,?)"},
-        {&store->insert_ballots, "INSERT INTO ballot(seq, time_ns, poll, choice, voter, key) "
-                                 "SELECT seq, time_ns, poll, choice, voter, key FROM batch"},
+        {&store->end_log, "UPDATE ledger SET log = log + 1 WHERE log % 2 <> 0"},
+        {&store->insert_poll, "INSERT INTO poll(id, code, name, ballots, voters, reveal, record)"
+                              " VALUES(?,?,?,?,?,?,?)"},
+        {&store->insert_choice, "INSERT INTO choice(poll, number, code, name) VALUES(?,?,?,?)"},
+        {&store->insert_event, "INSERT INTO poll_event(seq, time_ns, poll, kind, choice, text,"
+                               " chain) VALUES(?,?,?,?,?,?,?)"},
+        {&store->insert_sheet, "INSERT INTO sheet(first_seq, time_ns, kind, ballots, body, chain)"
+                               " VALUES(?,?,?,?,?,?)"},
+        {&store->insert_named, "INSERT INTO named_ballot(seq, time_ns, poll, value, weight, voter,"
+                               " spelling, key, chain) VALUES(?,?,?,?,?,?,?,?,?)"},
+        {&store->replace_stop, "INSERT OR REPLACE INTO orderly_stop(id, seq, chain)"
+                               " VALUES(1,?,?)"},
         {&store->replace_tally, "INSERT OR REPLACE INTO last_tally(poll, line) VALUES(?,?)"},
     };
-    if (sqlite_batch_register(store) != SQLITE_OK)
-        return sqlite_fail(store, why, "can't be opened");
     for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
         if (sqlite3_prepare_v3(store->db, statements[i].sql, -1, SQLITE_PREPARE_PERSISTENT,
                                statements[i].statement, NULL) != SQLITE_OK)
@@ -81,14 +86,33 @@ static int run(sqlite3_stmt *statement)
     return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
+static int bind_bytes(sqlite3_stmt *statement, int number, const unsigned char *bytes, size_t len)
+{
+    return sqlite3_bind_blob(statement, number, bytes, (int)len, SQLITE_STATIC);
+}
+
+static int bind_text(sqlite3_stmt *statement, int number, struct span text)
+{
+    return sqlite3_bind_text(statement, number, text.at, (int)text.len, SQLITE_STATIC);
+}
+
+/* A number as sheets have it, for the time of one step. */
+static int bind_code(sqlite3_stmt *statement, int number, uint32_t value)
+{
+    unsigned char code[SQLITE_CODE_BYTES];
+    big_endian_put(code, value, sizeof code);
+    return sqlite3_bind_blob(statement, number, code, sizeof code, SQLITE_TRANSIENT);
+}
+
 static int record_poll(struct sqlite_store *store, const struct entry *entry)
 {
     const struct entry_create *create = &entry->create;
     sqlite3_stmt *statement = store->insert_poll;
     sqlite3_bind_int64(statement, 1, entry->poll);
-    sqlite3_bind_text(statement, 2, create->name->text, create->name->len, SQLITE_STATIC);
+    bind_code(statement, 2, entry->poll);
+    sqlite3_bind_text(statement, 3, create->name->text, create->name->len, SQLITE_STATIC);
     for (enum setting setting = SETTING_BALLOTS; setting <= SETTING_RECORD; setting++)
-        sqlite3_bind_text(statement, 3 + (int)setting,
+        sqlite3_bind_text(statement, 4 + (int)setting,
                           setting_value_name(setting, create->settings->value[setting]), -1,
                           SQLITE_STATIC);
     int code = run(statement);
@@ -96,7 +120,8 @@ static int record_poll(struct sqlite_store *store, const struct entry *entry)
         const struct name *choice = &create->choices[i];
         sqlite3_bind_int64(store->insert_choice, 1, entry->poll);
         sqlite3_bind_int64(store->insert_choice, 2, i + 1);
-        sqlite3_bind_text(store->insert_choice, 3, choice->text, choice->len, SQLITE_STATIC);
+        bind_code(store->insert_choice, 3, i + 1);
+        sqlite3_bind_text(store->insert_choice, 4, choice->text, choice->len, SQLITE_STATIC);
         code = run(store->insert_choice);
     }
     return code;
@@ -120,7 +145,6 @@ static int record_event(struct sqlite_store *store, const struct entry *entry)
     if (code != SQLITE_OK)
         return code;
     sqlite3_stmt *statement = store->insert_event;
-    struct span text = event_text(entry);
     sqlite3_bind_int64(statement, 1, (sqlite3_int64)entry->seq);
     sqlite3_bind_int64(statement, 2, (sqlite3_int64)entry->time_ns);
     sqlite3_bind_int64(statement, 3, entry->poll);
@@ -128,40 +152,73 @@ static int record_event(struct sqlite_store *store, const struct entry *entry)
     sqlite3_bind_null(statement, 5);
     if (entry->kind == ENTRY_LABEL)
         sqlite3_bind_int64(statement, 5, entry->text.choice + 1);
-    sqlite3_bind_text(statement, 6, text.at, (int)text.len, SQLITE_STATIC); /* NULL is NULL */
+    bind_text(statement, 6, event_text(entry)); /* NULL is NULL */
+    bind_bytes(statement, 7, store->next.chain, SHEET_CHAIN_BYTES);
     return run(statement);
 }
 
-/* Only a voter's first spelling is kept. */
-static int record_spelling(struct sqlite_store *store, const struct entry_ballot *ballot)
+static int record_named(struct sqlite_store *store, const struct entry *entry)
 {
-    sqlite3_bind_text(store->insert_spelling, 1, ballot->name.at, (int)ballot->name.len,
-                      SQLITE_STATIC);
-    sqlite3_bind_text(store->insert_spelling, 2, ballot->spelling.at, (int)ballot->spelling.len,
-                      SQLITE_STATIC);
-    return run(store->insert_spelling);
+    const struct entry_ballot *ballot = &entry->ballot;
+    sqlite3_stmt *statement = store->insert_named;
+    unsigned char key[HASH_BYTES];
+    hash_to_bytes(ballot->key, key);
+    sqlite3_bind_int64(statement, 1, (sqlite3_int64)entry->seq);
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)entry->time_ns);
+    sqlite3_bind_int64(statement, 3, entry->poll);
+    sqlite3_bind_int64(statement, 4, ballot->value);
+    sqlite3_bind_int64(statement, 5, ballot->weight);
+    bind_text(statement, 6, ballot->name);
+    bind_text(statement, 7, ballot->spelling);
+    bind_bytes(statement, 8, ballot->has_key ? key : NULL, sizeof key);
+    bind_bytes(statement, 9, store->next.chain, SHEET_CHAIN_BYTES);
+    return run(statement);
 }
 
-/* Records what does not go through the table `batch`. */
-static int record_entry(struct sqlite_store *store, const struct entry *entry)
+static int record_ballots(struct sqlite_store *store, const struct sheet *sheet)
 {
-    if (entry->kind != ENTRY_BALLOT)
-        return record_event(store, entry);
-    return entry->ballot.spelling.at && store->insert_spelling
-               ? record_spelling(store, &entry->ballot)
-               : SQLITE_OK;
+    sqlite3_stmt *statement = store->insert_sheet;
+    sqlite3_bind_int64(statement, 1, (sqlite3_int64)sheet->first_seq);
+    sqlite3_bind_int64(statement, 2, (sqlite3_int64)sheet->time_ns);
+    sqlite3_bind_int(statement, 3, sheet->kind);
+    sqlite3_bind_int(statement, 4, sheet->entries);
+    bind_bytes(statement, 5, sheet->body, sheet->body_len);
+    bind_bytes(statement, 6, store->next.chain, SHEET_CHAIN_BYTES);
+    return run(statement);
+}
+
+/* Records the sheet that was built, if there is one. `first` is its first entry. */
+static int record_sheet(struct sqlite_store *store, const struct entry *first)
+{
+    const struct sheet *sheet = &store->sheet.sheet;
+    if (sheet->entries == 0)
+        return SQLITE_OK;
+    sheet_chain(store->next.chain, sheet);
+    store->next.seq = sheet->first_seq + sheet->entries - 1;
+    if (first->kind != ENTRY_BALLOT)
+        return record_event(store, first);
+    return sheet->kind == SHEET_NAMED ? record_named(store, first) : record_ballots(store, sheet);
+}
+
+static int record_entries(struct sqlite_store *store, const struct entry *entries, size_t count)
+{
+    const struct entry *first = NULL;
+    store->sheet.sheet.entries = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (sheet_append(&store->sheet, &entries[i]))
+            continue;
+        int code = record_sheet(store, first);
+        if (code != SQLITE_OK)
+            return code;
+        first = &entries[i];
+        sheet_begin(&store->sheet, first);
+    }
+    return record_sheet(store, first);
 }
 
 static int record_batch(struct sqlite_store *store, const struct store_batch *batch)
 {
-    int code = SQLITE_OK;
-    for (size_t i = 0; i < batch->entry_count && code == SQLITE_OK; i++)
-        code = record_entry(store, &batch->entries[i]);
-    if (code == SQLITE_OK) {
-        store->batch = batch;
-        code = run(store->insert_ballots);
-        store->batch = NULL;
-    }
+    int code = record_entries(store, batch->entries, batch->entry_count);
     for (size_t i = 0; i < batch->tally_count && code == SQLITE_OK; i++) {
         sqlite3_bind_int64(store->replace_tally, 1, batch->tallies[i].poll);
         sqlite3_bind_text(store->replace_tally, 2, batch->tallies[i].line,
@@ -201,13 +258,21 @@ bool sqlite_is_refusal(int code, int error)
     return error == EROFS || error == EFBIG || error == EDQUOT;
 }
 
+/* Begins a transaction. The first one of a log says which log it is. */
+static int begin(struct sqlite_store *store)
+{
+    int code = run(store->begin);
+    if (code == SQLITE_OK && store->begin_log && !store->log_begun)
+        code = run(store->begin_log);
+    return code;
+}
+
 static enum store_outcome append(struct store *base, const struct store_batch *batch,
                                  const char **why)
 {
     struct sqlite_store *store = sqlite_store(base);
-    int code = run(store->begin);
-    if (code == SQLITE_OK && store->begin_log && !store->log_begun)
-        code = run(store->begin_log);
+    int code = begin(store);
+    store->next = store->last;
     if (code == SQLITE_OK)
         code = record_batch(store, batch);
     if (code == SQLITE_OK) {
@@ -215,6 +280,7 @@ static enum store_outcome append(struct store *base, const struct store_batch *b
         code = run(store->commit);
         if (code == SQLITE_OK) {
             store->log_begun = true;
+            store->last = store->next;
             return STORE_RECORDED;
         }
         if (!sqlite_is_refusal(code, log_errno(store))) {
@@ -228,6 +294,37 @@ static enum store_outcome append(struct store *base, const struct store_batch *b
     roll_back(store);
     store->retry_pages = 0; /* if the disk is full, an emptied log makes room */
     return STORE_REFUSED;
+}
+
+/* ---- the end ---- */
+
+/* Notes how far the ledger has come, and that no server has the file any more. */
+static int record_stop(struct sqlite_store *store)
+{
+    int code = begin(store);
+    sqlite3_bind_int64(store->replace_stop, 1, (sqlite3_int64)store->last.seq);
+    bind_bytes(store->replace_stop, 2, store->last.chain, SHEET_CHAIN_BYTES);
+    if (code == SQLITE_OK && store->stop.seq != store->last.seq)
+        code = run(store->replace_stop);
+    if (code == SQLITE_OK && store->begin_log)
+        code = run(store->end_log);
+    if (code == SQLITE_OK)
+        code = run(store->commit);
+    if (code != SQLITE_OK)
+        roll_back(store);
+    return code;
+}
+
+/* If the file can't take what is in the log, it stays as if the server had been killed: the next
+ * start may have no room to note that it has the file. */
+static int finish(struct store *base, char why[STORE_WHY_MAX])
+{
+    struct sqlite_store *store = sqlite_store(base);
+    const bool has_news = store->begin_log || store->stop.seq != store->last.seq;
+    if (has_news && (sqlite_checkpoint(store) != SQLITE_OK || record_stop(store) != SQLITE_OK))
+        return sqlite_fail_system(store, why, "can't be written");
+    store->stop = store->last;
+    return sqlite_checkpoint_all(store, why);
 }
 
 static uint64_t database_bytes(const struct store *base)
@@ -248,7 +345,7 @@ const struct store_engine sqlite_engine = {
     .adopt = sqlite_adopt,
     .append = append,
     .work = sqlite_work,
-    .finish = sqlite_finish,
+    .finish = finish,
     .identity = sqlite_identity,
     .health = sqlite_health,
     .database_bytes = database_bytes,

@@ -16,9 +16,7 @@
  *
  * To read the row of the file alone, the file is opened as immutable: SQLite then looks for no log
  * and takes no lock. A checkpoint may have been writing to it when the power was cut; the row keeps
- * its size, so it is updated in place, within one sector, and is whole. A file of an earlier
- * tallycast has no row, so its log can't be judged; nor can the log of a file if the power was cut
- * just as the row was first written.
+ * its size, so it is updated in place, within one sector, and is whole.
  *
  * The identity is drawn at a file's first start: of a new file, of a backup, or of a copy, which
  * shows by its birth time (or its inode). WAL mode, in which the file is opened, hides that it was
@@ -27,7 +25,6 @@
 #include "store/sqlite/sqlite_internal.h"
 
 #include "base/log.h"
-#include "proto/schema_sql.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -206,6 +203,12 @@ int sqlite_judge_log(struct sqlite_store *store, char why[STORE_WHY_MAX])
         return sqlite_fail(store, why, "can't be opened");
     if (file->origin && !belongs(file, &store->row))
         return refuse_log(store, why);
+    if (code != SQLITE_OK)
+        return sqlite_fail(store, why, "damaged");
+    if (!store->row.origin) {
+        snprintf(why, STORE_WHY_MAX, "%s: damaged: ledger", store->path);
+        return -1;
+    }
     if (!store->has_log)
         return file->origin && is_in_use(file->log) && !store->was_backup
                    ? judge_missing(store, why)
@@ -263,43 +266,18 @@ static int run_once(sqlite3 *db, const char *sql, const int64_t *values)
     return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
-/* Writes the row, over an existing one or as the first. In a file of an earlier tallycast, makes
- * its table first. */
-static int write_row(struct sqlite_store *store, const struct sqlite_row *row)
+int sqlite_write_new_row(sqlite3 *db)
 {
-    const int64_t values[] = {row->identity, row->origin, row->log, row->file};
-    if (store->row.origin)
-        return run_once(store->db, "UPDATE ledger SET identity = ?, origin = ?, log = ?, file = ?",
-                        values);
-    int code = run_once(store->db, strstr(schema_sql, "CREATE TABLE IF NOT EXISTS ledger"), NULL);
-    return code != SQLITE_OK
-               ? code
-               : run_once(
-                     store->db,
-                     "INSERT INTO ledger(id, identity, origin, log, file) VALUES(1, ?, ?, ?, ?)",
-                     values);
+    const int64_t log = (draw() - EIGHT_BYTES / 2) & ~INT64_C(1); /* leaves room to count up */
+    const int64_t values[] = {draw(), draw(), log, NO_FILE};
+    return run_once(db, "INSERT INTO ledger(id, identity, origin, log, file) VALUES(1, ?, ?, ?, ?)",
+                    values);
 }
 
 int sqlite_disown(struct sqlite_store *store)
 {
     const int64_t no_file = NO_FILE;
-    if (!store->file_row.origin) /* it has no row, and will be given one */
-        return SQLITE_OK;
     return run_once(store->db, "UPDATE ledger SET file = ?, log = log + log % 2", &no_file);
-}
-
-/* Names were told apart by case before there was the table for their spellings. */
-static void warn_of_spellings(const struct sqlite_store *store)
-{
-    if (run_once(store->db, "SELECT 1 FROM sqlite_schema WHERE name = 'spelling'", NULL) ==
-            SQLITE_OK &&
-        run_once(store->db,
-                 "SELECT 1 FROM ballot WHERE poll IN (SELECT id FROM poll WHERE voters = 'named') "
-                 "LIMIT 1",
-                 NULL) == SQLITE_ROW)
-        log_warning("voters' names are folded since this version: in polls with voters=named that "
-                    "are open, who voted under a name with capitals may vote once more file=%s",
-                    store->path);
 }
 
 /* The count that marks the file as in use. If this begins a log, it is another than the file's. If
@@ -319,14 +297,12 @@ static int write_identity(struct sqlite_store *store, char why[STORE_WHY_MAX])
     bool is_same = !store->was_backup && row.file == store->row.file;
     if (!is_same)
         row.identity = draw();
-    if (!row.origin) {
-        row.origin = draw();
-        row.log = (draw() - EIGHT_BYTES / 2) & ~INT64_C(1); /* leaves room to count up */
-    }
     row.log = log_in_use(store, row.log);
     if (is_same && row.log == store->row.log)
         return 0;
-    if (write_row(store, &row) != SQLITE_OK)
+    const int64_t values[] = {row.identity, row.log, row.file};
+    if (run_once(store->db, "UPDATE ledger SET identity = ?, log = ?, file = ?", values) !=
+        SQLITE_OK)
         return sqlite_fail(store, why, "can't be written");
     store->row = row;
     store->log_begun = true;
@@ -357,27 +333,10 @@ int sqlite_adopt(struct store *base, char why[STORE_WHY_MAX])
     struct sqlite_store *store = sqlite_store(base);
     if (write_identity(store, why) != 0)
         return -1;
-    warn_of_spellings(store);
-    /* A file of an earlier tallycast has no such table. */
-    if (run_once(store->db, strstr(schema_sql, "CREATE TABLE IF NOT EXISTS spelling"), NULL) !=
-            SQLITE_OK ||
-        sqlite3_prepare_v3(store->db, "INSERT OR IGNORE INTO spelling(voter, name) VALUES(?,?)", -1,
-                           SQLITE_PREPARE_PERSISTENT, &store->insert_spelling, NULL) != SQLITE_OK)
-        return sqlite_fail(store, why, "damaged");
     if (sqlite3_prepare_v3(store->db, "UPDATE ledger SET log = log + 2", -1,
                            SQLITE_PREPARE_PERSISTENT, &store->begin_log, NULL) != SQLITE_OK)
         return sqlite_fail(store, why, "damaged");
     return secure(store, why);
-}
-
-int sqlite_finish(struct store *base, char why[STORE_WHY_MAX])
-{
-    struct sqlite_store *store = sqlite_store(base);
-    bool adopted = store->begin_log;
-    if (adopted && run_once(store->db, "UPDATE ledger SET log = log + 1 WHERE log % 2 <> 0",
-                            NULL) != SQLITE_OK)
-        return sqlite_fail_system(store, why, "can't be written");
-    return sqlite_checkpoint_all(store, why);
 }
 
 uint64_t sqlite_identity(const struct store *base)

@@ -3,6 +3,7 @@
 #define TALLYCAST_SQLITE_INTERNAL_H
 
 #include "base/container.h"
+#include "proto/sheet.h"
 #include "store/sqlite/sqlite.h"
 #include "store/sqlite/sqlite_image.h"
 #include "store/sqlite/sqlite_pragmas.h"
@@ -11,9 +12,15 @@
 #include <sqlite3.h>
 #include <sys/types.h>
 
-/* The one row of the table `ledger`. All zero if there is none. */
+/* The one row of the table `ledger`. All zero if it can't be read. */
 struct sqlite_row {
     int64_t identity, origin, log, file;
+};
+
+/* How far a ledger has come: its last entry, and the chain up to it. */
+struct sqlite_end {
+    uint64_t seq;
+    unsigned char chain[SHEET_CHAIN_BYTES];
 };
 
 struct sqlite_store {
@@ -26,9 +33,10 @@ struct sqlite_store {
     int log_file; /* the log, -1 if it was not opened for writing */
     sqlite3 *db;
     sqlite3_stmt *begin, *commit, *rollback;
-    sqlite3_stmt *begin_log;       /* NULL before sqlite_adopt */
-    sqlite3_stmt *insert_spelling; /* NULL before sqlite_adopt */
-    sqlite3_stmt *insert_poll, *insert_choice, *insert_event, *insert_ballots, *replace_tally;
+    sqlite3_stmt *begin_log; /* NULL before sqlite_adopt */
+    sqlite3_stmt *end_log;
+    sqlite3_stmt *insert_poll, *insert_choice, *insert_event, *insert_sheet, *insert_named;
+    sqlite3_stmt *replace_tally, *replace_stop;
     struct sqlite_row file_row; /* as in the file alone when it was opened */
     struct sqlite_row row;
     struct wal_scan log; /* what its file held when it was opened */
@@ -39,15 +47,21 @@ struct sqlite_store {
     bool watched;        /* the files can be told by their inodes, which are: */
     dev_t device, log_device;
     ino_t inode, log_inode;
-    const struct store_batch *batch; /* the table `batch` shows this; NULL between commits */
-    uint64_t log_pages;              /* in the log since it was last moved to the database file */
+    struct sqlite_end last;     /* of what is durable */
+    struct sqlite_end next;     /* what the transaction that is under way leads to */
+    struct sqlite_end stop;     /* the last orderly stop; seq is 0 if there was none */
+    struct sheet_builder sheet; /* the one that is being recorded, or loaded */
+    uint64_t log_pages;         /* in the log since it was last moved to the database file */
     uint64_t retry_pages;    /* no checkpoint before the log has so many: set after a failed one */
     bool checkpoint_failing; /* the last checkpoint failed */
     struct sqlite_image image; /* of a backup under way */
     _Atomic uint64_t log_bytes;
 };
 
-enum { SQLITE_STORE_PAGE_BYTES = WAL_PAGE_BYTES };
+enum {
+    SQLITE_STORE_PAGE_BYTES = WAL_PAGE_BYTES,
+    SQLITE_CODE_BYTES = 3, /* of a poll or choice, as sheets have it */
+};
 
 /* The store that a caller of the engine means. None is const; what says so changes nothing. */
 static inline struct sqlite_store *sqlite_store(const struct store *base)
@@ -56,10 +70,6 @@ static inline struct sqlite_store *sqlite_store(const struct store *base)
 }
 
 /* ---- shared by these files ---- */
-
-/* Registers the virtual table `batch`: the ballots of store->batch as rows, in order, with the
- * columns of the table `ballot`. Returns an SQLite code. */
-int sqlite_batch_register(struct sqlite_store *store);
 
 /* Fills `why` with the file, what is wrong with it, and SQLite's own words. Returns -1. */
 int sqlite_fail(const struct sqlite_store *store, char why[STORE_WHY_MAX], const char *what);
@@ -104,6 +114,9 @@ int sqlite_read_file_row(struct sqlite_store *store, char why[STORE_WHY_MAX])
 int sqlite_judge_log(struct sqlite_store *store, char why[STORE_WHY_MAX])
     __attribute__((warn_unused_result));
 
+/* Gives a new database its row of `ledger`. Returns an SQLite code. */
+int sqlite_write_new_row(sqlite3 *db) __attribute__((warn_unused_result));
+
 /* Notes in the row of `ledger`, durably, that it is of no file, so that an identity will be drawn,
  * and that it lacks no log.
  * Returns an SQLite code. */
@@ -112,6 +125,11 @@ int sqlite_disown(struct sqlite_store *store) __attribute__((warn_unused_result)
 /* Compares the schema with ours. Returns 0, or -1 with `why` filled, if there is anything more in
  * it, less, or else. */
 int sqlite_judge_schema(const struct sqlite_store *store, char why[STORE_WHY_MAX])
+    __attribute__((warn_unused_result));
+
+/* Reads how far the ledger has come, and had come at the last orderly stop. Returns 0, or -1 with
+ * `why` filled. */
+int sqlite_read_ends(struct sqlite_store *store, char why[STORE_WHY_MAX])
     __attribute__((warn_unused_result));
 
 /* Notes which files the store has open, for sqlite_health. */
@@ -142,7 +160,6 @@ uint64_t sqlite_voter_estimate(const struct store *store);
 int sqlite_load(struct store *store, const struct store_visitor *visitor, char why[STORE_WHY_MAX]);
 int sqlite_adopt(struct store *store, char why[STORE_WHY_MAX]);
 void sqlite_work(struct store *store, enum store_moment moment);
-int sqlite_finish(struct store *store, char why[STORE_WHY_MAX]);
 uint64_t sqlite_identity(const struct store *store);
 const char *sqlite_health(const struct store *store);
 uint64_t sqlite_pending_bytes(const struct store *store);

@@ -1,10 +1,13 @@
-/* Loading: four tables are read side by side, in order, and what belongs together is put together:
- * an event and, if it is a CREATE, its poll and choices; events and ballots by their sequences.
- * Before the visitor gets an entry, it is checked that one can be made of the row at all. Main
- * thread, before the ledger's starts. Fails: an impossible row, or damage that SQLite finds; `why`
- * then names the file. */
+/* Loading: the tables of entries are read side by side, in order of the sequences, and what belongs
+ * together is put together: an event and, if it is a CREATE, its poll and choices. Each row is made
+ * a sheet; its entries go to the visitor if they can be read from it, follow without a gap, and the
+ * row's chain is the one that follows from all rows before. So whatever was changed, lost or
+ * doubled is found at the first row that it hit. What entries mean to each other is the visitor's
+ * to judge. Main thread, before the ledger's starts. Fails: an impossible row, or damage that
+ * SQLite finds; `why` then names the file. */
 #include "store/sqlite/sqlite_internal.h"
 
+#include "base/big_endian.h"
 #include "poll/poll.h"
 #include "proto/reply.h"
 
@@ -30,9 +33,9 @@ struct reading {
     struct sqlite_store *store;
     const struct store_visitor *visitor;
     char *why;
-    struct cursor polls, choices, events;
-    uint64_t last_seq; /* of the ballots */
-    bool failed;       /* `why` says how */
+    struct cursor polls, choices, events, sheets, named;
+    struct sqlite_end end; /* of what was read */
+    struct sheet_poll poll;
 };
 
 static int cursor_next(struct reading *reading, struct cursor *cursor)
@@ -70,14 +73,73 @@ static bool cursor_name(const struct cursor *cursor, int column, struct name *na
     return text.at && name_parse(text.at, text.len, name);
 }
 
-/* ---- polls ---- */
+/* A column of so many bytes; NULL if it is another one. Valid until the cursor moves. */
+static const unsigned char *cursor_bytes(const struct cursor *cursor, int column, int len)
+{
+    bool fits = sqlite3_column_type(cursor->row, column) == SQLITE_BLOB &&
+                sqlite3_column_bytes(cursor->row, column) == len;
+    return fits ? sqlite3_column_blob(cursor->row, column) : NULL;
+}
 
-/* A poll's definition, put together. */
-struct definition {
-    struct name name;
-    struct settings settings;
-    struct name choices[PROTO_CHOICES_MAX];
-};
+/* Whether a column holds a number's code, by which sheets name it. */
+static bool cursor_has_code(const struct cursor *cursor, int column, uint32_t number)
+{
+    unsigned char code[SQLITE_CODE_BYTES];
+    big_endian_put(code, number, sizeof code);
+    const unsigned char *bytes = cursor_bytes(cursor, column, sizeof code);
+    return bytes && memcmp(bytes, code, sizeof code) == 0;
+}
+
+/* ---- the chain ---- */
+
+/* Whether a sheet goes on from what was read, and `chain` from its chain. */
+static int follow(struct reading *reading, const struct sheet *sheet, const unsigned char *chain)
+{
+    struct sqlite_end *end = &reading->end;
+    const struct sqlite_end *stop = &reading->store->stop;
+    if (sheet->first_seq > end->seq + 1)
+        return damaged(reading->store, reading->why, "an entry is missing:", (int64_t)end->seq + 1);
+    if (sheet->first_seq <= end->seq)
+        return damaged(reading->store, reading->why,
+                       "a sequence is used twice:", (int64_t)sheet->first_seq);
+    sheet_chain(end->chain, sheet);
+    end->seq += sheet->entries;
+    if (!chain || memcmp(chain, end->chain, SHEET_CHAIN_BYTES) != 0)
+        return damaged(reading->store, reading->why, "not as it was written: entry",
+                       (int64_t)sheet->first_seq);
+    if (end->seq == stop->seq && memcmp(end->chain, stop->chain, SHEET_CHAIN_BYTES) != 0)
+        return damaged(reading->store, reading->why, "another ledger's since entry", 1);
+    return 0;
+}
+
+/* Visits the entries of a sheet, if it follows. */
+static int visit_sheet(struct reading *reading, const struct sheet *sheet,
+                       const unsigned char *chain, const char *what)
+{
+    struct entry entry;
+    if (!sheet_is_valid(sheet))
+        return damaged(reading->store, reading->why, what, (int64_t)sheet->first_seq);
+    if (follow(reading, sheet, chain) != 0)
+        return -1;
+    for (unsigned i = 0; i < sheet->entries; i++) {
+        if (!sheet_read(sheet, i, &entry, &reading->poll))
+            return damaged(reading->store, reading->why, what, (int64_t)sheet->first_seq + i);
+        if (reading->visitor->entry(reading->visitor->context, &entry, reading->why) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* The same for an entry that has a row of its own. */
+static int visit_alone(struct reading *reading, const struct entry *entry,
+                       const unsigned char *chain, const char *what)
+{
+    struct sheet_builder *builder = &reading->store->sheet;
+    sheet_begin(builder, entry);
+    return visit_sheet(reading, &builder->sheet, chain, what);
+}
+
+/* ---- polls ---- */
 
 /* Takes the choices of poll `id`. Returns how many, or -1 with `why` filled. */
 static int take_choices(struct reading *reading, int64_t id, struct name choices[PROTO_CHOICES_MAX])
@@ -86,7 +148,7 @@ static int take_choices(struct reading *reading, int64_t id, struct name choices
     int count = 0;
     while (!row->at_end && cursor_int(row, 0) == id) {
         if (count >= PROTO_CHOICES_MAX || cursor_int(row, 1) != count + 1 ||
-            !cursor_name(row, 2, &choices[count]))
+            !cursor_has_code(row, 2, (uint32_t)count + 1) || !cursor_name(row, 3, &choices[count]))
             return damaged(reading->store, reading->why, "choices of poll", id);
         count++;
         if (cursor_next(reading, row) != 0)
@@ -96,17 +158,18 @@ static int take_choices(struct reading *reading, int64_t id, struct name choices
 }
 
 /* Takes the poll's row, the next one, but for its choices. */
-static int take_poll(struct reading *reading, int64_t id, struct definition *definition)
+static int take_poll(struct reading *reading, int64_t id, struct sheet_poll *poll)
 {
     struct cursor *row = &reading->polls;
-    if (row->at_end || cursor_int(row, 0) != id || !cursor_name(row, 1, &definition->name))
+    if (row->at_end || cursor_int(row, 0) != id || !cursor_has_code(row, 1, (uint32_t)id) ||
+        !cursor_name(row, 2, &poll->name))
         return damaged(reading->store, reading->why, "poll", id);
     for (enum setting setting = SETTING_BALLOTS; setting <= SETTING_RECORD; setting++) {
-        struct span word = cursor_text(row, 2 + (int)setting);
+        struct span word = cursor_text(row, 3 + (int)setting);
         int value = word.at ? setting_value_find(setting, word.at, word.len) : -1;
         if (value < 0)
             return damaged(reading->store, reading->why, "settings of poll", id);
-        definition->settings.value[setting] = (uint8_t)value;
+        poll->settings.value[setting] = (uint8_t)value;
     }
     return cursor_next(reading, row);
 }
@@ -124,23 +187,24 @@ static int refuse_rest(struct reading *reading)
 
 /* ---- events ---- */
 
-static int visit_create(struct reading *reading, struct entry *entry, struct span state)
+/* Makes the entry of a new poll. */
+static int take_create(struct reading *reading, struct entry *entry, struct span state,
+                       struct sheet_poll *poll)
 {
-    struct definition definition;
-    int value = setting_value_find(SETTING_STATE, state.at, state.len);
+    int value = state.at ? setting_value_find(SETTING_STATE, state.at, state.len) : -1;
     if (value < 0)
         return damaged(reading->store, reading->why, "poll_event", (int64_t)entry->seq);
-    definition.settings.value[SETTING_STATE] = (uint8_t)value;
-    if (take_poll(reading, entry->poll, &definition) != 0)
+    poll->settings.value[SETTING_STATE] = (uint8_t)value;
+    if (take_poll(reading, entry->poll, poll) != 0)
         return -1;
-    int count = take_choices(reading, entry->poll, definition.choices);
+    int count = take_choices(reading, entry->poll, poll->choices);
     if (count < 0)
         return -1;
-    entry->create = (struct entry_create){.name = &definition.name,
-                                          .settings = &definition.settings,
-                                          .choices = definition.choices,
+    entry->create = (struct entry_create){.name = &poll->name,
+                                          .settings = &poll->settings,
+                                          .choices = poll->choices,
                                           .choice_count = (unsigned)count};
-    return reading->visitor->entry(reading->visitor->context, entry, reading->why);
+    return 0;
 }
 
 /* The kind of that name, or -1. */
@@ -152,147 +216,179 @@ static int find_kind(struct span name)
     return -1;
 }
 
-/* Visits the event at which the cursor stands, and goes on to the next. */
-static int visit_event(struct reading *reading)
+/* Visits the event at which the cursor stands. */
+static int visit_event(struct reading *reading, struct cursor *row)
 {
-    struct cursor *row = &reading->events;
-    int64_t seq = cursor_int(row, 0), poll = cursor_int(row, 2);
+    struct sheet_poll poll;
+    int64_t seq = cursor_int(row, 0), number = cursor_int(row, 2);
     int64_t choice = cursor_int(row, 4); /* 0 for none */
     int kind = find_kind(cursor_text(row, 3));
     struct span text = cursor_text(row, 5);
-    if (seq < 1 || seq > (int64_t)ENTRY_SEQ_MAX || poll < 1 || poll > POLLS_MAX || kind < 0 ||
+    if (number < 1 || number > POLLS_MAX || kind < 0 || text.len > PROTO_TEXT_MAX ||
         (kind == ENTRY_OPEN || kind == ENTRY_CLOSE) == !!text.at ||
         (kind == ENTRY_LABEL ? choice < 1 || choice > PROTO_CHOICES_MAX : choice != 0))
         return damaged(reading->store, reading->why, "poll_event", seq);
     struct entry entry = {.seq = (uint64_t)seq,
                           .time_ns = (uint64_t)cursor_int(row, 1),
-                          .poll = (uint32_t)poll,
+                          .poll = (uint32_t)number,
                           .kind = (enum entry_kind)kind};
-    if (kind == ENTRY_CREATE) {
-        if (visit_create(reading, &entry, text) != 0)
-            return -1;
-    } else {
-        unsigned index = kind == ENTRY_LABEL ? (unsigned)(choice - 1) : 0;
-        entry.text = (struct entry_text){.choice = index, .text = text};
-        if (reading->visitor->entry(reading->visitor->context, &entry, reading->why) != 0)
-            return -1;
-    }
-    return cursor_next(reading, row);
-}
-
-/* Visits the events before an entry. */
-static int visit_events_before(struct reading *reading, uint64_t seq)
-{
-    while (!reading->events.at_end && cursor_int(&reading->events, 0) < (int64_t)seq)
-        if (visit_event(reading) != 0)
-            return -1;
-    return 0;
+    if (kind != ENTRY_CREATE)
+        entry.text = (struct entry_text){.choice = kind == ENTRY_LABEL ? (unsigned)choice - 1 : 0,
+                                         .text = text};
+    else if (take_create(reading, &entry, text, &poll) != 0)
+        return -1;
+    return visit_alone(reading, &entry, cursor_bytes(row, 6, SHEET_CHAIN_BYTES), "poll_event");
 }
 
 /* ---- ballots ---- */
 
-/* Reads a hash; false if the value isn't one. */
-static bool value_hash(sqlite3_value *value, struct hash *hash)
+static int visit_ballots(struct reading *reading, struct cursor *row)
 {
-    if (sqlite3_value_type(value) != SQLITE_BLOB || sqlite3_value_bytes(value) != HASH_BYTES)
-        return false;
-    *hash = hash_from_bytes(sqlite3_value_blob(value));
-    return true;
+    int64_t kind = cursor_int(row, 2), ballots = cursor_int(row, 3);
+    const bool is_impossible = kind < SHEET_BALLOTS || kind >= SHEET_NAMED || ballots < 1 ||
+                               ballots > SHEET_BALLOTS_MAX ||
+                               sqlite3_column_type(row->row, 4) != SQLITE_BLOB;
+    if (is_impossible)
+        return damaged(reading->store, reading->why, "sheet", cursor_int(row, 0));
+    const struct sheet sheet = {.first_seq = (uint64_t)cursor_int(row, 0),
+                                .time_ns = (uint64_t)cursor_int(row, 1),
+                                .kind = (uint8_t)kind,
+                                .entries = (uint16_t)ballots,
+                                .body = sqlite3_column_blob(row->row, 4),
+                                .body_len = (size_t)sqlite3_column_bytes(row->row, 4)};
+    return visit_sheet(reading, &sheet, cursor_bytes(row, 5, SHEET_CHAIN_BYTES), "sheet");
 }
 
-/* Reads a ballot's voter: a name, or a hash. False if it is neither. */
-static bool value_voter(sqlite3_value *value, struct entry_ballot *ballot)
+static int visit_named(struct reading *reading, struct cursor *row)
 {
-    if (sqlite3_value_type(value) != SQLITE_TEXT)
-        return value_hash(value, &ballot->voter);
-    ballot->name.at = (const char *)sqlite3_value_text(value);
-    ballot->name.len = (size_t)sqlite3_value_bytes(value);
-    return ballot->name.at != NULL;
+    int64_t poll = cursor_int(row, 2), value = cursor_int(row, 3), weight = cursor_int(row, 4);
+    struct span name = cursor_text(row, 5), spelling = cursor_text(row, 6);
+    const bool has_key = sqlite3_column_type(row->row, 7) != SQLITE_NULL;
+    const unsigned char *key = cursor_bytes(row, 7, HASH_BYTES);
+    if (poll < 1 || poll > POLLS_MAX || value < 1 || value > ENTRY_VALUE_MAX || weight < 1 ||
+        weight > UINT32_MAX || !name.at || name.len > PROTO_VOTER_MAX ||
+        spelling.len > PROTO_VOTER_MAX || (has_key && !key))
+        return damaged(reading->store, reading->why, "named_ballot", cursor_int(row, 0));
+    const struct entry entry = {.seq = (uint64_t)cursor_int(row, 0),
+                                .time_ns = (uint64_t)cursor_int(row, 1),
+                                .poll = (uint32_t)poll,
+                                .kind = ENTRY_BALLOT,
+                                .ballot = {.value = (uint32_t)value,
+                                           .weight = (uint32_t)weight,
+                                           .has_key = has_key,
+                                           .key = key ? hash_from_bytes(key) : (struct hash){0, 0},
+                                           .name = name,
+                                           .spelling = spelling}};
+    return visit_alone(reading, &entry, cursor_bytes(row, 8, SHEET_CHAIN_BYTES), "named_ballot");
 }
 
-/* Reads a row of `ballot`. Returns NULL, or the name of the part that is impossible. */
-static const char *read_ballot(sqlite3_value **row, struct entry *entry)
+/* ---- entries ---- */
+
+/* The cursor whose row comes next; NULL if all have ended. */
+static struct cursor *next_cursor(struct reading *reading)
 {
-    int64_t seq = sqlite3_value_int64(row[0]);
-    int64_t poll = sqlite3_value_int64(row[2]);
-    int64_t value = sqlite3_value_int64(row[3]);
-    struct entry_ballot *ballot = &entry->ballot;
-    *entry = (struct entry){.seq = (uint64_t)seq,
-                            .time_ns = (uint64_t)sqlite3_value_int64(row[1]),
-                            .poll = (uint32_t)poll,
-                            .kind = ENTRY_BALLOT,
-                            .ballot = {.value = (uint32_t)value, .weight = 1}};
-    if (seq < 1 || seq > (int64_t)ENTRY_SEQ_MAX || poll < 1 || poll > POLLS_MAX || value < 1 ||
-        value > ENTRY_VALUE_MAX)
-        return "ballot";
-    if (!value_voter(row[4], ballot))
-        return "voter of ballot";
-    ballot->has_key = sqlite3_value_type(row[5]) != SQLITE_NULL;
-    return ballot->has_key && !value_hash(row[5], &ballot->key) ? "key of ballot" : NULL;
+    struct cursor *const cursors[] = {&reading->sheets, &reading->named, &reading->events};
+    struct cursor *next = NULL;
+    for (size_t i = 0; i < sizeof cursors / sizeof cursors[0]; i++)
+        if (!cursors[i]->at_end && (!next || cursor_int(cursors[i], 0) < cursor_int(next, 0)))
+            next = cursors[i];
+    return next;
 }
 
-static int visit_row(struct reading *reading, sqlite3_value **row)
+static int open_cursors(struct reading *reading)
 {
-    struct entry entry;
-    const char *bad = read_ballot(row, &entry);
-    if (!bad && entry.seq <= reading->last_seq)
-        bad = "order of ballot";
-    if (bad)
-        return damaged(reading->store, reading->why, bad, (int64_t)entry.seq);
-    reading->last_seq = entry.seq;
-    if (visit_events_before(reading, entry.seq) != 0)
-        return -1;
-    return reading->visitor->entry(reading->visitor->context, &entry, reading->why);
+    const struct {
+        struct cursor *cursor;
+        const char *sql;
+    } cursors[] = {
+        {&reading->polls, "SELECT id, code, name, ballots, voters, reveal, record FROM poll"
+                          " ORDER BY id"},
+        {&reading->choices, "SELECT poll, number, code, name FROM choice ORDER BY poll, number"},
+        {&reading->events, "SELECT seq, time_ns, poll, kind, choice, text, chain FROM poll_event"
+                           " ORDER BY seq"},
+        {&reading->sheets, "SELECT first_seq, time_ns, kind, ballots, body, chain FROM sheet"
+                           " ORDER BY first_seq"},
+        {&reading->named, "SELECT seq, time_ns, poll, value, weight, voter, spelling, key, chain"
+                          " FROM named_ballot ORDER BY seq"},
+    };
+    for (size_t i = 0; i < sizeof cursors / sizeof cursors[0]; i++)
+        if (cursor_open(reading, cursors[i].cursor, cursors[i].sql) != 0)
+            return -1;
+    return 0;
 }
 
-/* Takes one row. Ballots must come in their order, which a scan of the table gives. */
-static void visit_ballot(sqlite3_context *context, int argc, sqlite3_value **row)
+static int visit_next(struct reading *reading, struct cursor *row)
 {
-    (void)argc;
-    struct reading *reading = sqlite3_user_data(context);
-    reading->failed = visit_row(reading, row) != 0;
-    if (reading->failed)
-        sqlite3_result_error(context, "damaged", -1);
-}
-
-static void visit_done(sqlite3_context *context)
-{
-    (void)context;
-}
-
-/* Most rows are ballots, so an aggregate function of ours visits them inside one step of one
- * statement. This saves the step and column calls for each row, which took a third of the time of
- * loading 10 million. */
-static int visit_ballots(struct reading *reading)
-{
-    sqlite3 *db = reading->store->db;
-    int code = sqlite3_create_function_v2(db, "visit_ballot", 6, SQLITE_UTF8, reading, NULL,
-                                          visit_ballot, visit_done, NULL);
-    if (code == SQLITE_OK)
-        code = sqlite3_exec(db,
-                            "SELECT visit_ballot(seq, time_ns, poll, choice, voter, key)"
-                            " FROM ballot NOT INDEXED",
-                            NULL, NULL, NULL);
-    if (code != SQLITE_OK && !reading->failed)
-        sqlite_fail(reading->store, reading->why, "damaged");
-    /* Otherwise the function would outlive what it points to. */
-    sqlite3_create_function_v2(db, "visit_ballot", 6, SQLITE_UTF8, NULL, NULL, NULL, NULL, NULL);
-    return code == SQLITE_OK ? 0 : -1;
+    int result;
+    if (row == &reading->sheets)
+        result = visit_ballots(reading, row);
+    else if (row == &reading->named)
+        result = visit_named(reading, row);
+    else
+        result = visit_event(reading, row);
+    return result == 0 ? cursor_next(reading, row) : -1;
 }
 
 static int visit_entries(struct reading *reading)
 {
-    if (cursor_open(reading, &reading->polls,
-                    "SELECT id, name, ballots, voters, reveal, record FROM poll ORDER BY id") !=
-            0 ||
-        cursor_open(reading, &reading->choices,
-                    "SELECT poll, number, name FROM choice ORDER BY poll, number") != 0 ||
-        cursor_open(reading, &reading->events,
-                    "SELECT seq, time_ns, poll, kind, choice, text FROM poll_event"
-                    " ORDER BY seq") != 0 ||
-        visit_ballots(reading) != 0 || visit_events_before(reading, INT64_MAX) != 0)
+    struct cursor *row;
+    if (open_cursors(reading) != 0)
         return -1;
+    while ((row = next_cursor(reading)))
+        if (visit_next(reading, row) != 0)
+            return -1;
+    if (reading->end.seq < reading->store->stop.seq)
+        return damaged(reading->store, reading->why, "the last orderly stop was later, at entry",
+                       (int64_t)reading->store->stop.seq);
     return refuse_rest(reading);
+}
+
+/* ---- what vouches for them ---- */
+
+/* Reads a row of a sequence and its chain, if there is one. */
+static int read_end(struct reading *reading, const char *sql, const char *what,
+                    struct sqlite_end *end)
+{
+    struct cursor row = {NULL, false};
+    int result = cursor_open(reading, &row, sql);
+    if (result == 0 && !row.at_end) {
+        const unsigned char *chain = cursor_bytes(&row, 1, SHEET_CHAIN_BYTES);
+        end->seq = (uint64_t)cursor_int(&row, 0);
+        if (chain)
+            memcpy(end->chain, chain, SHEET_CHAIN_BYTES);
+        else
+            result = damaged(reading->store, reading->why, what, cursor_int(&row, 0));
+    }
+    sqlite3_finalize(row.row);
+    return result;
+}
+
+int sqlite_read_ends(struct sqlite_store *store, char why[STORE_WHY_MAX])
+{
+    static const char last[] =
+        "SELECT seq, chain FROM (SELECT first_seq + ballots - 1 AS seq, chain FROM sheet"
+        " ORDER BY first_seq DESC LIMIT 1) UNION ALL "
+        "SELECT seq, chain FROM (SELECT seq, chain FROM named_ballot ORDER BY seq DESC LIMIT 1)"
+        " UNION ALL "
+        "SELECT seq, chain FROM (SELECT seq, chain FROM poll_event ORDER BY seq DESC LIMIT 1)"
+        " ORDER BY seq DESC LIMIT 1";
+    struct reading reading = {.store = store, .why = why};
+    sheet_chain_begin(store->last.chain, (uint64_t)store->row.origin);
+    if (read_end(&reading, last, "chain of entry", &store->last) != 0)
+        return -1;
+    return read_end(&reading, "SELECT seq, chain FROM orderly_stop", "orderly_stop", &store->stop);
+}
+
+/* The views count with the places of a sheet; without one, they would leave out ballots. */
+static int check_slots(struct reading *reading)
+{
+    struct cursor row = {NULL, false};
+    int result = cursor_open(reading, &row, "SELECT count(*), min(n), max(n) FROM slot");
+    if (result == 0 && (cursor_int(&row, 0) != SHEET_BALLOTS_MAX || cursor_int(&row, 1) != 0 ||
+                        cursor_int(&row, 2) != SHEET_BALLOTS_MAX - 1))
+        result = damaged(reading->store, reading->why, "rows of slot:", cursor_int(&row, 0));
+    sqlite3_finalize(row.row);
+    return result;
 }
 
 /* ---- tallies ---- */
@@ -340,12 +436,17 @@ uint64_t sqlite_voter_estimate(const struct store *base)
 
 int sqlite_load(struct store *base, const struct store_visitor *visitor, char why[STORE_WHY_MAX])
 {
-    struct reading reading = {.store = sqlite_store(base), .visitor = visitor, .why = why};
-    int result = visit_entries(&reading);
+    struct sqlite_store *store = sqlite_store(base);
+    struct reading reading = {.store = store, .visitor = visitor, .why = why};
+    sheet_chain_begin(reading.end.chain, (uint64_t)store->row.origin);
+    int result = check_slots(&reading);
+    if (result == 0)
+        result = visit_entries(&reading);
     if (result == 0)
         result = visit_tallies(&reading);
-    sqlite3_finalize(reading.polls.row);
-    sqlite3_finalize(reading.choices.row);
-    sqlite3_finalize(reading.events.row);
+    sqlite3_stmt *const rows[] = {reading.polls.row, reading.choices.row, reading.events.row,
+                                  reading.sheets.row, reading.named.row};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        sqlite3_finalize(rows[i]);
     return result;
 }

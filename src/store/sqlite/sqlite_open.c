@@ -52,6 +52,8 @@ static int create_schema(const char *path, char why[STORE_WHY_MAX])
     if (code == SQLITE_OK)
         code = sqlite3_exec(db, schema_sql, NULL, NULL, NULL);
     if (code == SQLITE_OK)
+        code = sqlite_write_new_row(db);
+    if (code == SQLITE_OK)
         code = sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
     if (code != SQLITE_OK)
         snprintf(why, STORE_WHY_MAX, "%s: can't create the database: %s", path, sqlite3_errmsg(db));
@@ -59,11 +61,16 @@ static int create_schema(const char *path, char why[STORE_WHY_MAX])
     return code == SQLITE_OK ? 0 : -1;
 }
 
+static bool has_log(const struct sqlite_store *store)
+{
+    struct stat log;
+    return stat(store->log_path, &log) == 0 && log.st_size > 0;
+}
+
 /* Only a database that has been served has a log. SQLite would take any file there for its log. */
 static int check_no_log(const struct sqlite_store *store, const char *what, char why[STORE_WHY_MAX])
 {
-    struct stat log;
-    if (stat(store->log_path, &log) != 0 || log.st_size == 0)
+    if (!has_log(store))
         return 0;
     snprintf(why, STORE_WHY_MAX, "%.*s: %s; move it away, or put back the database it belongs to",
              PATH_MAX, store->log_path, what);
@@ -108,6 +115,15 @@ static uint32_t big_endian_32(const unsigned char *bytes)
     return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
+static int refuse_version(const struct sqlite_store *store, uint32_t version,
+                          char why[STORE_WHY_MAX])
+{
+    snprintf(why, STORE_WHY_MAX, "%s: schema version %u; this tallycast knows version %u%s",
+             store->path, version, schema_version,
+             version == 1 ? "; `tallyctl import` makes a new database of it" : "");
+    return -1;
+}
+
 /* Judges the file by its header alone. */
 static int check_header(struct sqlite_store *store, char why[STORE_WHY_MAX])
 {
@@ -128,11 +144,8 @@ static int check_header(struct sqlite_store *store, char why[STORE_WHY_MAX])
         return -1;
     }
     uint32_t version = big_endian_32(header + HEADER_VERSION_AT);
-    if (version != schema_version) {
-        snprintf(why, STORE_WHY_MAX, "%s: schema version %u; this tallycast knows version %u",
-                 store->path, version, schema_version);
-        return -1;
-    }
+    if (version != schema_version)
+        return refuse_version(store, version, why);
     unsigned page_bytes =
         (unsigned)header[HEADER_PAGE_BYTES_AT] << 8 | header[HEADER_PAGE_BYTES_AT + 1];
     if (page_bytes != SQLITE_STORE_PAGE_BYTES) {
@@ -180,6 +193,13 @@ static bool is_in_wal_mode(const struct sqlite_store *store)
 /* Fills `why` from a failure while the file was taken. */
 static int fail_taking(const struct sqlite_store *store, int code, char why[STORE_WHY_MAX])
 {
+    if ((code & 0xff) == SQLITE_CORRUPT && has_log(store)) {
+        snprintf(why, STORE_WHY_MAX,
+                 "%s: can't be read with the log %.*s: one of them is damaged, or the log is "
+                 "another's, or of another time",
+                 store->path, PATH_MAX / 2, store->log_path);
+        return -1;
+    }
     if ((code & 0xff) != SQLITE_BUSY)
         return sqlite_fail_system(store, why, "can't be opened");
     snprintf(why, STORE_WHY_MAX, "%s: in use by another process", store->path);
@@ -241,7 +261,7 @@ static int open_existing(struct sqlite_store *store, bool sync, char why[STORE_W
     sqlite_distrust(store->db);
     if (lock_file(store, why) != 0 || sqlite_judge_log(store, why) != 0 ||
         sqlite_judge_schema(store, why) != 0 || configure(store, sync, why) != 0 ||
-        sqlite_prepare(store, why) != 0)
+        sqlite_prepare(store, why) != 0 || sqlite_read_ends(store, why) != 0)
         return -1;
     store->log_file = open(store->log_path, O_RDWR | O_CLOEXEC);
     if (store->log_file < 0)
@@ -254,8 +274,7 @@ static int open_existing(struct sqlite_store *store, bool sync, char why[STORE_W
  * exclusive locking mode keep the log's index in memory. */
 static int open_immutable_or_with_log(struct sqlite_store *store)
 {
-    struct stat log;
-    if (stat(store->log_path, &log) != 0 || log.st_size == 0)
+    if (!has_log(store))
         return sqlite_open_immutable(store->path, &store->db);
     int code = sqlite3_open_v2(store->path, &store->db, SQLITE_OPEN_READONLY, "unix-none");
     return code == SQLITE_OK
@@ -272,7 +291,7 @@ static int open_to_read(struct sqlite_store *store, char why[STORE_WHY_MAX])
         return sqlite_fail(store, why, "can't be opened");
     sqlite_distrust(store->db);
     if (sqlite_judge_log(store, why) != 0 || sqlite_judge_schema(store, why) != 0 ||
-        sqlite_prepare(store, why) != 0)
+        sqlite_prepare(store, why) != 0 || sqlite_read_ends(store, why) != 0)
         return -1;
     return 0;
 }
@@ -345,9 +364,9 @@ void sqlite_close(struct store *base)
 {
     struct sqlite_store *store = sqlite_store(base);
     sqlite3_stmt *const statements[] = {
-        store->begin,           store->begin_log,     store->commit,       store->rollback,
-        store->insert_poll,     store->insert_choice, store->insert_event, store->insert_ballots,
-        store->insert_spelling, store->replace_tally};
+        store->begin,        store->begin_log,     store->commit,       store->rollback,
+        store->insert_poll,  store->insert_choice, store->insert_event, store->insert_sheet,
+        store->insert_named, store->replace_tally, store->replace_stop, store->end_log};
     for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
         sqlite3_finalize(statements[i]);
     sqlite3_close(store->db);
@@ -377,7 +396,9 @@ int sqlite_key_check(const struct store *base, struct hash *check, char why[STOR
 int sqlite_has_ballots(const struct store *base, char why[STORE_WHY_MAX])
 {
     sqlite3_stmt *statement;
-    int found = try_row(sqlite_store(base), "SELECT 1 FROM ballot LIMIT 1", &statement, why);
+    int found = try_row(sqlite_store(base),
+                        "SELECT 1 FROM sheet UNION ALL SELECT 1 FROM named_ballot LIMIT 1",
+                        &statement, why);
     sqlite3_finalize(statement);
     return found;
 }

@@ -100,14 +100,6 @@ static int look_for(sqlite3 *db, const struct object *object, sqlite3_stmt **row
     return sqlite3_step(*row);
 }
 
-/* Whether a database may lack it: what a later version added, the server makes. */
-static bool may_lack(const struct object *object)
-{
-    char made[160];
-    snprintf(made, sizeof made, "CREATE TABLE IF NOT EXISTS %s ", object->table);
-    return strstr(schema_sql, made) != NULL;
-}
-
 static bool is_alike(const struct object *object, const struct object *ours)
 {
     return object->table && strcmp(object->table, ours->table) == 0 && !object->sql == !ours->sql &&
@@ -129,7 +121,7 @@ static int compare(const struct sqlite_store *store, sqlite3 *others, const stru
                          : damaged(store, why, "its schema can't be judged", object->name);
     } else if (!is_ours) {
         result = refuse_stranger(store, why, object);
-    } else if (!may_lack(object)) {
+    } else {
         result = damaged(store, why, "its schema lacks", object->name);
     }
     sqlite3_finalize(row);

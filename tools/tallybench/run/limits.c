@@ -6,6 +6,7 @@
 #include "net/socket.h"
 #include "proto/reply.h"
 #include "proto/schema_sql.h"
+#include "proto/sheet.h"
 #include "store/sqlite/sqlite_pragmas.h"
 #include "tools/tallybench/run/descriptors.h"
 #include "tools/tallybench/run/interrupt.h"
@@ -81,96 +82,195 @@ static void scratch_remove(const struct scratch *scratch)
     rmdir(scratch->directory);
 }
 
-/* ---- rows ---- */
+/* ---- ballots in a file ---- */
 
-struct rows {
+/* What ballots are appended to. */
+struct appender {
     sqlite3 *db;
     sqlite3_stmt *insert;
     int log_pages; /* of the log, as of the last commit */
-    sqlite3_int64 seq;
+    uint64_t seq;  /* of the last ballot */
+    struct sheet_builder sheet;
+    unsigned char chain[SHEET_CHAIN_BYTES];
+};
+
+/* How they are laid out. */
+struct layout {
+    const char *schema;
+    int (*prepare)(struct appender *appender);
+    int (*append)(struct appender *appender, unsigned ballots, uint64_t time_ns);
 };
 
 static int note_pages(void *context, sqlite3 *db, const char *name, int pages)
 {
     (void)db;
     (void)name;
-    ((struct rows *)context)->log_pages = pages;
+    ((struct appender *)context)->log_pages = pages;
     return SQLITE_OK;
 }
 
-static int prepare_insert(struct rows *rows)
+static int prepare(struct appender *appender, const char *sql)
+{
+    return sqlite3_prepare_v3(appender->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &appender->insert,
+                              NULL);
+}
+
+static int step(struct appender *appender)
+{
+    int code = sqlite3_step(appender->insert);
+    sqlite3_reset(appender->insert);
+    return code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+/* Any 16 bytes that were not there yet. */
+static struct hash next_voter(const struct appender *appender)
+{
+    return (struct hash){appender->seq * 0x9e3779b97f4a7c15, appender->seq};
+}
+
+/* A row a ballot. */
+
+static int rows_prepare(struct appender *appender)
 {
     char sql[128 + ROWS_AN_INSERT * 16] =
         "INSERT INTO ballot(seq, time_ns, poll, choice, voter) VALUES(?,?,?,?,?)";
     for (int i = 1; i < ROWS_AN_INSERT; i++)
         strcat(sql, ",(?,?,?,?,?)");
-    return sqlite3_prepare_v3(rows->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &rows->insert, NULL);
+    return prepare(appender, sql);
 }
 
-static int rows_open(struct rows *rows, const char *path)
+static int rows_insert(struct appender *appender, uint64_t time_ns)
 {
-    int code = sqlite3_open_v2(
-        path, &rows->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
-    if (code == SQLITE_OK)
-        code = sqlite_set_pragmas(rows->db, true);
-    if (code == SQLITE_OK)
-        code = sqlite3_exec(rows->db, schema_sql, NULL, NULL, NULL);
-    if (code == SQLITE_OK)
-        sqlite3_wal_hook(rows->db, note_pages, rows);
-    return code == SQLITE_OK ? prepare_insert(rows) : code;
-}
-
-static int rows_insert(struct rows *rows, sqlite3_int64 time_ns)
-{
-    uint64_t voters[ROWS_AN_INSERT][2];
+    struct hash voters[ROWS_AN_INSERT];
     int at = 0;
     for (int i = 0; i < ROWS_AN_INSERT; i++) {
-        voters[i][0] = (uint64_t)rows->seq * 0x9e3779b97f4a7c15; /* any 16 bytes */
-        voters[i][1] = (uint64_t)rows->seq;
-        sqlite3_bind_int64(rows->insert, ++at, ++rows->seq);
-        sqlite3_bind_int64(rows->insert, ++at, time_ns);
-        sqlite3_bind_int64(rows->insert, ++at, 1);
-        sqlite3_bind_int64(rows->insert, ++at, rows->seq % 4 + 1);
-        sqlite3_bind_blob(rows->insert, ++at, voters[i], sizeof voters[i], SQLITE_STATIC);
+        voters[i] = next_voter(appender);
+        sqlite3_bind_int64(appender->insert, ++at, (sqlite3_int64)++appender->seq);
+        sqlite3_bind_int64(appender->insert, ++at, (sqlite3_int64)time_ns);
+        sqlite3_bind_int64(appender->insert, ++at, 1);
+        sqlite3_bind_int64(appender->insert, ++at, (sqlite3_int64)(appender->seq % 4 + 1));
+        sqlite3_bind_blob(appender->insert, ++at, &voters[i], sizeof voters[i], SQLITE_STATIC);
     }
-    int code = sqlite3_step(rows->insert);
-    sqlite3_reset(rows->insert);
-    return code == SQLITE_DONE ? SQLITE_OK : code;
+    return step(appender);
 }
 
-static int rows_commit(struct rows *rows, unsigned transaction)
+static int rows_append(struct appender *appender, unsigned ballots, uint64_t time_ns)
 {
-    sqlite3_int64 time_ns = (sqlite3_int64)clock_real_ns();
-    int code = sqlite3_exec(rows->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
-    for (unsigned i = 0; i < transaction && code == SQLITE_OK; i += ROWS_AN_INSERT)
-        code = rows_insert(rows, time_ns);
-    if (code == SQLITE_OK)
-        code = sqlite3_exec(rows->db, "COMMIT", NULL, NULL, NULL);
-    if (code == SQLITE_OK && rows->log_pages >= SQLITE_BUSY_PAGES)
-        code = sqlite3_wal_checkpoint_v2(rows->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    int code = SQLITE_OK;
+    for (unsigned i = 0; i < ballots && code == SQLITE_OK; i += ROWS_AN_INSERT)
+        code = rows_insert(appender, time_ns);
     return code;
+}
+
+static const struct layout rows = {
+    .schema = "CREATE TABLE ballot (seq INTEGER PRIMARY KEY, time_ns INTEGER NOT NULL,"
+              " poll INTEGER NOT NULL, choice INTEGER NOT NULL, voter NOT NULL, key BLOB)",
+    .prepare = rows_prepare,
+    .append = rows_append,
+};
+
+/* A row a sheet, as the ledger has them. */
+
+static int sheets_prepare(struct appender *appender)
+{
+    return prepare(appender, "INSERT INTO sheet(first_seq, time_ns, kind, ballots, body, chain)"
+                             " VALUES(?,?,?,?,?,?)");
+}
+
+static int sheets_insert(struct appender *appender)
+{
+    const struct sheet *sheet = &appender->sheet.sheet;
+    if (sheet->entries == 0)
+        return SQLITE_OK;
+    sheet_chain(appender->chain, sheet);
+    sqlite3_bind_int64(appender->insert, 1, (sqlite3_int64)sheet->first_seq);
+    sqlite3_bind_int64(appender->insert, 2, (sqlite3_int64)sheet->time_ns);
+    sqlite3_bind_int(appender->insert, 3, sheet->kind);
+    sqlite3_bind_int(appender->insert, 4, sheet->entries);
+    sqlite3_bind_blob(appender->insert, 5, sheet->body, (int)sheet->body_len, SQLITE_STATIC);
+    sqlite3_bind_blob(appender->insert, 6, appender->chain, SHEET_CHAIN_BYTES, SQLITE_STATIC);
+    return step(appender);
+}
+
+static int sheets_append(struct appender *appender, unsigned ballots, uint64_t time_ns)
+{
+    int code = SQLITE_OK;
+    appender->sheet.sheet.entries = 0;
+    for (unsigned i = 0; i < ballots && code == SQLITE_OK; i++) {
+        const struct entry entry = {.seq = ++appender->seq,
+                                    .time_ns = time_ns,
+                                    .poll = 1,
+                                    .kind = ENTRY_BALLOT,
+                                    .ballot = {.value = (uint32_t)(appender->seq % 4 + 1),
+                                               .weight = 1,
+                                               .voter = next_voter(appender)}};
+        if (sheet_append(&appender->sheet, &entry))
+            continue;
+        code = sheets_insert(appender);
+        sheet_begin(&appender->sheet, &entry);
+    }
+    return code == SQLITE_OK ? sheets_insert(appender) : code;
+}
+
+static const struct layout sheets = {
+    .schema = schema_sql, .prepare = sheets_prepare, .append = sheets_append};
+
+static int appender_open(struct appender *appender, const struct layout *layout, const char *path)
+{
+    int code =
+        sqlite3_open_v2(path, &appender->db,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite_set_pragmas(appender->db, true);
+    if (code == SQLITE_OK)
+        code = sqlite3_exec(appender->db, layout->schema, NULL, NULL, NULL);
+    if (code == SQLITE_OK)
+        sqlite3_wal_hook(appender->db, note_pages, appender);
+    return code == SQLITE_OK ? layout->prepare(appender) : code;
+}
+
+static int appender_commit(struct appender *appender, const struct layout *layout,
+                           unsigned transaction)
+{
+    int code = sqlite3_exec(appender->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+    if (code == SQLITE_OK)
+        code = layout->append(appender, transaction, clock_real_ns());
+    if (code == SQLITE_OK)
+        code = sqlite3_exec(appender->db, "COMMIT", NULL, NULL, NULL);
+    if (code == SQLITE_OK && appender->log_pages >= SQLITE_BUSY_PAGES)
+        code = sqlite3_wal_checkpoint_v2(appender->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    return code;
+}
+
+static int limits_ballots(const struct layout *layout, const char *directory, unsigned transaction,
+                          double seconds, double *ballots_per_s, char error[LIMITS_ERROR_MAX])
+{
+    struct scratch scratch = {{0}, {0}};
+    struct appender *appender = must_calloc(1, sizeof *appender);
+    if (scratch_make(&scratch, directory, error) != 0) {
+        free(appender);
+        return -1;
+    }
+    int code = appender_open(appender, layout, scratch.file);
+    uint64_t begin_ns = clock_monotonic_ns(), now_ns = begin_ns, end_ns = end_after(seconds);
+    while (code == SQLITE_OK && !is_over(now_ns, end_ns)) {
+        code = appender_commit(appender, layout, transaction);
+        now_ns = clock_monotonic_ns();
+    }
+    *ballots_per_s = (double)appender->seq * NS_PER_S / (double)(now_ns - begin_ns);
+    if (code != SQLITE_OK)
+        fail(error, scratch.file, sqlite3_errmsg(appender->db));
+    sqlite3_finalize(appender->insert);
+    sqlite3_close(appender->db);
+    scratch_remove(&scratch);
+    free(appender);
+    return code == SQLITE_OK ? 0 : -1;
 }
 
 int limits_rows(const char *directory, unsigned transaction, double seconds, double *rows_per_s,
                 char error[LIMITS_ERROR_MAX])
 {
-    struct scratch scratch = {{0}, {0}};
-    struct rows rows = {0};
-    if (scratch_make(&scratch, directory, error) != 0)
-        return -1;
-    int code = rows_open(&rows, scratch.file);
-    uint64_t begin_ns = clock_monotonic_ns(), now_ns = begin_ns, end_ns = end_after(seconds);
-    while (code == SQLITE_OK && !is_over(now_ns, end_ns)) {
-        code = rows_commit(&rows, transaction);
-        now_ns = clock_monotonic_ns();
-    }
-    *rows_per_s = (double)rows.seq * NS_PER_S / (double)(now_ns - begin_ns);
-    if (code != SQLITE_OK)
-        fail(error, scratch.file, sqlite3_errmsg(rows.db));
-    sqlite3_finalize(rows.insert);
-    sqlite3_close(rows.db);
-    scratch_remove(&scratch);
-    return code == SQLITE_OK ? 0 : -1;
+    return limits_ballots(&rows, directory, transaction, seconds, rows_per_s, error);
 }
 
 /* ---- sends ---- */
@@ -449,21 +549,23 @@ int limits_sync(const char *directory, double seconds, struct hdr_summary *sync_
 /* ---- tallybench limits ---- */
 
 struct limits {
-    double rows_1000, rows_10000;
+    double rows_1000, rows_10000, sheets_1000, sheets_10000;
     struct limits_sends sends;
     struct hdr_summary sync_ns;
 };
 
-static int measure_rows(const struct options *options, unsigned transaction, double *rows_per_s,
-                        char error[LIMITS_ERROR_MAX])
+static int measure_ballots(const struct options *options, const char *what,
+                           const struct layout *layout, unsigned transaction, double *per_s,
+                           char error[LIMITS_ERROR_MAX])
 {
     char transactions[UNITS_SIZE], rate[UNITS_SIZE];
     if (interrupt_seen())
         return 0;
-    if (limits_rows(options->directory, transaction, options->duration_s, rows_per_s, error) != 0)
+    if (limits_ballots(layout, options->directory, transaction, options->duration_s, per_s,
+                       error) != 0)
         return -1;
-    printf("rows appended, %6s a transaction     %12s a second\n",
-           units_count(transactions, transaction), units_count(rate, *rows_per_s));
+    printf("%s, %6s a transaction %12s a second\n", what, units_count(transactions, transaction),
+           units_count(rate, *per_s));
     return 0;
 }
 
@@ -501,8 +603,11 @@ static int measure_sync(const struct options *options, struct hdr_summary *sync_
 static int measure(const struct options *options, struct limits *limits,
                    char error[LIMITS_ERROR_MAX])
 {
-    if (measure_rows(options, 1000, &limits->rows_1000, error) != 0 ||
-        measure_rows(options, 10000, &limits->rows_10000, error) != 0 ||
+    static const char a_row[] = "ballots, a row each   ", in_sheets[] = "ballots in sheets     ";
+    if (measure_ballots(options, a_row, &rows, 1000, &limits->rows_1000, error) != 0 ||
+        measure_ballots(options, a_row, &rows, 10000, &limits->rows_10000, error) != 0 ||
+        measure_ballots(options, in_sheets, &sheets, 1000, &limits->sheets_1000, error) != 0 ||
+        measure_ballots(options, in_sheets, &sheets, 10000, &limits->sheets_10000, error) != 0 ||
         measure_sends(options, &limits->sends, error) != 0)
         return -1;
     return measure_sync(options, &limits->sync_ns, error);
@@ -511,8 +616,9 @@ static int measure(const struct options *options, struct limits *limits,
 static json_t *to_json(const struct options *options, const struct limits *limits)
 {
     return json_pack(
-        "{s:f,s:f,s:I,s:f,s:I,s:I,s:I,s:I}", "rows_per_s_1000", limits->rows_1000,
-        "rows_per_s_10000", limits->rows_10000, "sockets", (json_int_t)options->sockets,
+        "{s:f,s:f,s:f,s:f,s:I,s:f,s:I,s:I,s:I,s:I}", "rows_per_s_1000", limits->rows_1000,
+        "rows_per_s_10000", limits->rows_10000, "sheets_per_s_1000", limits->sheets_1000,
+        "sheets_per_s_10000", limits->sheets_10000, "sockets", (json_int_t)options->sockets,
         "sends_per_s", limits->sends.per_s, "send_round_ns", (json_int_t)limits->sends.round_ns,
         "fdatasync_ns_p50", (json_int_t)limits->sync_ns.p50, "fdatasync_ns_p99",
         (json_int_t)limits->sync_ns.p99, "fdatasync_ns_max", (json_int_t)limits->sync_ns.max);

@@ -1,4 +1,4 @@
-/* This machine's limits: three bare loops, each the core of a voting server's work, with nothing
+/* This machine's limits: four bare loops, each the core of a voting server's work, with nothing
  * around it. A server's figures are reported as ratios to these, since absolute ones mean little on
  * a shared machine. Main thread. */
 #ifndef TALLYCAST_TOOLS_BENCH_LIMITS_H
@@ -9,8 +9,9 @@
 
 enum { LIMITS_ERROR_MAX = 512 };
 
-/* Rows a second appended to an SQLite file with the ledger's schema and pragmas, `transaction` rows
- * (a multiple of 50) a transaction. Returns 0; else -1 with `error` filled. */
+/* Rows a second appended to an SQLite file with the ledger's pragmas, `transaction` rows (a
+ * multiple of 50) a transaction: a ballot each, as a store of rows would keep it. Returns 0; else
+ * -1 with `error` filled. */
 int limits_rows(const char *directory, unsigned transaction, double seconds, double *rows_per_s,
                 char error[LIMITS_ERROR_MAX]) __attribute__((warn_unused_result));
 
