@@ -211,4 +211,6 @@ void commit_publish(struct ledger *ledger)
     stamp_journeys(ledger);
     atomic_store_explicit(&ledger->stats.seq, ledger->next_seq - 1, memory_order_relaxed);
     batch_forget_drafts(&ledger->batch);
+    if (ledger->next_seq > ENTRY_SEQ_MAX) /* no later batch has an entry */
+        log_error("the ledger is full: all that needs an entry is answered -LIMIT from now on");
 }

@@ -18,6 +18,7 @@
 #include "base/waker.h"
 #include "proto/command.h"
 #include "tests/support/allocation.h"
+#include "tests/support/capture.h"
 #include "tests/support/engines.h"
 
 #include <errno.h>
@@ -847,7 +848,11 @@ START_TEST(a_full_ledger_refuses_what_needs_an_entry)
     ASSERT_ACCEPTED(ballot(1, 0, 10), 3);
     use_up_sequences(1);
     ck_assert_ptr_null(ledger_health(ledger));
+    char log[512];
+    struct capture capture = capture_begin();
     ASSERT_ACCEPTED(ballot(1, 1, 10), ENTRY_SEQ_MAX);
+    capture_end(&capture, log, sizeof log);
+    ck_assert_ptr_nonnull(strstr(log, "the ledger is full"));
     ck_assert_ptr_nonnull(strstr(ledger_health(ledger), "full"));
     assert_shown(1, "p open 1099511627775 1 a=0 b=1");
     int before = engine_faults.appends;
