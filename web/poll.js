@@ -14,6 +14,7 @@ import { noShelf, shelf } from "./shelf.js";
 import { summary } from "./tally.js";
 
 const SLOW_MS = 300; // after which a voter wonders
+const ASK_MS = 5000; // within which pages ask, not all at one instant
 
 const hints = {
     waiting: "The poll is not open yet. You can vote here as soon as it is.",
@@ -202,9 +203,25 @@ document.addEventListener("submit", (event) => {
     }
 });
 
+// With another name in the field what was recorded is another's.
+document.addEventListener("input", (event) => {
+    if (event.target.id === "voter" && says("done")) {
+        markVoted(null);
+        hint();
+    }
+});
+
 // ---- what the server tells ----
 
 let latest = null;
+let asking = 0;
+
+// Where an address is a voter, another browser at the same address may have cast the ballot that counts now.
+function askForOthers() {
+    if (hasOwn && voters === "address") {
+        asking ||= setTimeout(() => ((asking = 0), own.ask()), Math.random() * ASK_MS);
+    }
+}
 
 const renew = renewer(at(`p/${poll}`), () => {
     main = document.querySelector("main");
@@ -227,6 +244,7 @@ function show(tally) {
         showSending();
         announce(summary(tally, labels));
         askOfDoubts();
+        askForOthers();
         if (says("hint")) {
             hint();
         }

@@ -97,6 +97,11 @@ test("named voters give their name; a refusal is told in words", async ({ start,
     await page.fill("#voter", "ann ");
     await voteFinally(page, "yes");
     await assertVoted(page, "yes");
+    await page.press("#voter", "End");
+    await page.locator("#voter").pressSequentially("a");
+    assert.equal(await page.locator("#notice").innerText(), "Choose one to vote."); // who this may be, nobody knows
+    assert.equal(await page.locator(".voted").count(), 0);
+    await page.press("#voter", "Backspace");
     await voteFinally(page, "no");
     await until(page, () => document.getElementById("notice").dataset.kind === "error");
     assert.match(await page.locator("#notice").textContent(), /^Not counted: a ballot was recorded for this voter before/);
@@ -158,6 +163,18 @@ test("two tabs of a voter agree", async ({ start, open }) => {
     await assertVoted(tab, "pizza");
     await untilText(page, "#notice", "Your vote is for pizza.");
     assert.equal(await page.locator(".voted").getAttribute("data-choice"), "pizza");
+});
+
+test("where an address is a voter, two browsers at one address agree", async ({ start, open }) => {
+    const server = await start();
+    await server.command("CREATE home yes no voters=address");
+    const [one, other] = [await open(server, "/p/home"), await open(server, "/p/home")];
+    await one.click(`${row("yes")} button`);
+    await untilText(other, "#notice", "Your vote is for yes.");
+    await other.click(`${row("no")} button`);
+    await assertVoted(other, "no");
+    await untilText(one, "#notice", "Your vote is for no.");
+    assert.match(await server.tally("home"), /^open \d+ 1 yes=0 no=1$/);
 });
 
 test("an answer that comes late does not hide the ballot of another tab", async ({ start, open }) => {
