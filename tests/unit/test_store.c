@@ -12,6 +12,7 @@
 #include "tests/support/temporary.h"
 #include "poll/voter.h"
 #include "tests/support/unit.h"
+#include "tests/support/wrap.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -20,7 +21,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sqlite3.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,47 +47,30 @@ static bool fails(void)
     return true;
 }
 
-#define WRAP(result, name, parameters, arguments, failure)    \
-    result __real_##name parameters;                          \
-    result __wrap_##name parameters;                          \
-    result __wrap_##name parameters                           \
-    {                                                         \
-        return fails() ? (failure) : __real_##name arguments; \
-    }
-
-WRAP(void *, malloc, (size_t size), (size), NULL)
-WRAP(void *, calloc, (size_t count, size_t size), (count, size), NULL)
-WRAP(char *, strdup, (const char *text), (text), NULL)
-WRAP(int, mkostemp, (char *name, int flags), (name, flags), -1)
-WRAP(int, fsync, (int fd), (fd), -1)
-WRAP(int, fdatasync, (int fd), (fd), -1)
-WRAP(ssize_t, pread, (int fd, void *bytes, size_t len, off_t at), (fd, bytes, len, at), -1)
-WRAP(ssize_t, write, (int fd, const void *bytes, size_t len), (fd, bytes, len), -1)
-WRAP(int, fstat, (int fd, struct stat *status), (fd, status), -1)
-WRAP(int, sqlite3_open_v2, (const char *name, sqlite3 **db, int flags, const char *vfs),
-     (name, db, flags, vfs), failure_code)
-WRAP(int, sqlite3_prepare_v2,
+WRAP(fails(), NULL, void *, malloc, (size_t size), (size))
+WRAP(fails(), NULL, void *, calloc, (size_t count, size_t size), (count, size))
+WRAP(fails(), NULL, char *, strdup, (const char *text), (text))
+WRAP(fails(), -1, int, mkostemp, (char *name, int flags), (name, flags))
+WRAP(fails(), -1, int, fsync, (int fd), (fd))
+WRAP(fails(), -1, int, fdatasync, (int fd), (fd))
+WRAP(fails(), -1, ssize_t, pread, (int fd, void *bytes, size_t len, off_t at), (fd, bytes, len, at))
+WRAP(fails(), -1, ssize_t, write, (int fd, const void *bytes, size_t len), (fd, bytes, len))
+WRAP(fails(), -1, int, fstat, (int fd, struct stat *status), (fd, status))
+WRAP(fails(), failure_code, int, sqlite3_open_v2,
+     (const char *name, sqlite3 **db, int flags, const char *vfs), (name, db, flags, vfs))
+WRAP(fails(), failure_code, int, sqlite3_prepare_v2,
      (sqlite3 * db, const char *sql, int len, sqlite3_stmt **statement, const char **tail),
-     (db, sql, len, statement, tail), failure_code)
-WRAP(int, sqlite3_prepare_v3,
+     (db, sql, len, statement, tail))
+WRAP(fails(), failure_code, int, sqlite3_prepare_v3,
      (sqlite3 * db, const char *sql, int len, unsigned flags, sqlite3_stmt **statement,
       const char **tail),
-     (db, sql, len, flags, statement, tail), failure_code)
-WRAP(int, sqlite3_step, (sqlite3_stmt * statement), (statement), failure_code)
-WRAP(int, sqlite3_wal_checkpoint_v2,
+     (db, sql, len, flags, statement, tail))
+WRAP(fails(), failure_code, int, sqlite3_step, (sqlite3_stmt * statement), (statement))
+WRAP(fails(), failure_code, int, sqlite3_wal_checkpoint_v2,
      (sqlite3 * db, const char *name, int mode, int *log_pages, int *done),
-     (db, name, mode, log_pages, done), failure_code)
+     (db, name, mode, log_pages, done))
 
-int __real_open(const char *name, int flags, mode_t mode);
-int __wrap_open(const char *name, int flags, ...);
-int __wrap_open(const char *name, int flags, ...)
-{
-    va_list arguments;
-    va_start(arguments, flags);
-    mode_t mode = flags & O_CREAT ? va_arg(arguments, mode_t) : 0;
-    va_end(arguments);
-    return fails() ? -1 : __real_open(name, flags, mode);
-}
+WRAP_OPEN(fails())
 
 static bool has_rival; /* which makes each database just before it is put in its place */
 
