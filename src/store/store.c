@@ -63,6 +63,13 @@ int store_load(struct store *store, const struct store_visitor *visitor, char wh
     return store->engine->load(store, visitor, why);
 }
 
+int store_follow(struct store *store, uint64_t after_seq, const struct store_visitor *visitor,
+                 char why[STORE_WHY_MAX])
+{
+    OWNER_ASSERT(&store->owner);
+    return store->engine->follow(store, after_seq, visitor, why);
+}
+
 int store_adopt(struct store *store, char why[STORE_WHY_MAX])
 {
     OWNER_ASSERT(&store->owner);

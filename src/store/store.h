@@ -81,6 +81,8 @@ struct store_engine {
     int (*set_key_check)(struct store *store, struct hash check, char why[STORE_WHY_MAX]);
     uint64_t (*voter_estimate)(const struct store *store);
     int (*load)(struct store *store, const struct store_visitor *visitor, char why[STORE_WHY_MAX]);
+    int (*follow)(struct store *store, uint64_t after_seq, const struct store_visitor *visitor,
+                  char why[STORE_WHY_MAX]);
     int (*adopt)(struct store *store, char why[STORE_WHY_MAX]);
     enum store_outcome (*append)(struct store *store, const struct store_batch *batch,
                                  const char **why);
@@ -140,6 +142,11 @@ uint64_t store_voter_estimate(const struct store *store);
 /* Reads everything. Returns 0, or -1 with `why` filled. */
 int store_load(struct store *store, const struct store_visitor *visitor, char why[STORE_WHY_MAX])
     __attribute__((warn_unused_result));
+
+/* Reads the entries that came after a sequence, in order and without the tallies: all that was
+ * recorded since, by whoever owned the ledger. Returns 0, or -1 with `why` filled. */
+int store_follow(struct store *store, uint64_t after_seq, const struct store_visitor *visitor,
+                 char why[STORE_WHY_MAX]) __attribute__((warn_unused_result));
 
 /* Adopts a database that was opened and loaded without a fault, before ballots are taken: draws an
  * identity if it has none of its own yet (it is new, a restored backup, a copy), and makes sure

@@ -308,12 +308,21 @@ static enum store_outcome append(struct store *base, const struct store_batch *b
 
 /* ---- reading ---- */
 
+static int follow(struct store *base, uint64_t after_seq, const struct store_visitor *visitor,
+                  char why[STORE_WHY_MAX])
+{
+    for (const struct record *record = database_of(base)->first; record; record = record->next)
+        if (record->entry.seq > after_seq &&
+            visitor->entry(visitor->context, &record->entry, why) != 0)
+            return -1;
+    return 0;
+}
+
 static int load(struct store *base, const struct store_visitor *visitor, char why[STORE_WHY_MAX])
 {
     const struct database *database = database_of(base);
-    for (const struct record *record = database->first; record; record = record->next)
-        if (visitor->entry(visitor->context, &record->entry, why) != 0)
-            return -1;
+    if (follow(base, 0, visitor, why) != 0)
+        return -1;
     for (const struct shown *shown = database->tallies; shown; shown = shown->next) {
         if (!shown->line)
             continue;
@@ -379,6 +388,7 @@ const struct store_engine memory_engine = {
     .set_key_check = set_key_check,
     .voter_estimate = voter_estimate,
     .load = load,
+    .follow = follow,
     .adopt = adopt,
     .append = append,
     .identity = identity,

@@ -108,7 +108,7 @@ static const struct entry *append_sample(void)
         keyed(entry_ballot(5, 1, 3, (struct hash){UINT64_MAX, 4}), 7),
         entry_text(6, 2, ENTRY_LABEL, 2, "Tom Yam"),
         entry_text(7, 1, ENTRY_TITLE, 0, "L\xc3\xbcnch?"),
-        named(8, "ann lee", NULL),
+        named(8, "ann lee", "Ann Lee"),
         keyed(named(9, "bob", NULL), 9),
         entry_change(10, 1, ENTRY_CLOSE),
     };
@@ -235,6 +235,18 @@ START_TEST(what_is_recorded_is_loaded_in_its_order)
     ck_assert_int_eq(store_finish(store, why), 0);
     restart();
     assert_loaded(sample);
+}
+END_TEST
+
+/* All of them after the last one, and after those to come, is none. */
+START_TEST(what_came_after_a_sequence_is_read)
+{
+    const struct entry *sample = append_sample();
+    struct found found = {.expected = sample + (_i < ENTRIES ? _i : ENTRIES)};
+    const struct store_visitor visitor = {&found, find_entry, find_tally};
+    ck_assert_msg(store_follow(store, (uint64_t)_i, &visitor, why) == 0, "%s", why);
+    ck_assert_uint_eq(found.entries, _i < ENTRIES ? (unsigned)(ENTRIES - _i) : 0);
+    ck_assert_uint_eq(found.tallies, 0);
 }
 END_TEST
 
@@ -393,6 +405,7 @@ END_TEST
 ENGINES_MAIN("engine", {"promises", .set_up = setup, .tear_down = teardown,
                         .tests = {{a_new_one_is_empty},
                                   {what_is_recorded_is_loaded_in_its_order},
+                                  {what_came_after_a_sequence_is_read, .loops = ENTRIES + 2},
                                   {its_own_work_changes_nothing, .loops = 3},
                                   {a_visitor_ends_the_load},
                                   {it_may_be_loaded_while_nobody_uses_it},

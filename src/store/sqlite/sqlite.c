@@ -342,6 +342,7 @@ const struct store_engine sqlite_engine = {
     .set_key_check = sqlite_set_key_check,
     .voter_estimate = sqlite_voter_estimate,
     .load = sqlite_load,
+    .follow = sqlite_follow,
     .adopt = sqlite_adopt,
     .append = append,
     .work = sqlite_work,

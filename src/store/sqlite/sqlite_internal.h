@@ -158,6 +158,8 @@ int sqlite_has_ballots(const struct store *store, char why[STORE_WHY_MAX]);
 int sqlite_set_key_check(struct store *store, struct hash check, char why[STORE_WHY_MAX]);
 uint64_t sqlite_voter_estimate(const struct store *store);
 int sqlite_load(struct store *store, const struct store_visitor *visitor, char why[STORE_WHY_MAX]);
+int sqlite_follow(struct store *store, uint64_t after_seq, const struct store_visitor *visitor,
+                  char why[STORE_WHY_MAX]);
 int sqlite_adopt(struct store *store, char why[STORE_WHY_MAX]);
 void sqlite_work(struct store *store, enum store_moment moment);
 uint64_t sqlite_identity(const struct store *store);

@@ -23,6 +23,8 @@ static int damaged(const struct sqlite_store *store, char why[STORE_WHY_MAX], co
 
 /* ---- cursors ---- */
 
+#define BELOW_ALL INT64_MIN /* any sequence, good or bad */
+
 /* The rows of a query, one at a time. All zero is none. */
 struct cursor {
     sqlite3_stmt *row;
@@ -35,6 +37,8 @@ struct reading {
     char *why;
     struct cursor polls, choices, events, sheets, named;
     struct sqlite_end end; /* of what was read */
+    int64_t first;         /* rows from that sequence on are read */
+    uint64_t after;        /* entries up to here are not visited */
     struct sheet_poll poll;
 };
 
@@ -47,11 +51,13 @@ static int cursor_next(struct reading *reading, struct cursor *cursor)
                : sqlite_fail(reading->store, reading->why, "damaged");
 }
 
-/* Stands on the first row. */
+/* Stands on the first row. The query's parameter, if it has one, is the first sequence. */
 static int cursor_open(struct reading *reading, struct cursor *cursor, const char *sql)
 {
     if (sqlite3_prepare_v2(reading->store->db, sql, -1, &cursor->row, NULL) != SQLITE_OK)
         return sqlite_fail(reading->store, reading->why, "damaged");
+    if (sqlite3_bind_parameter_count(cursor->row) > 0)
+        sqlite3_bind_int64(cursor->row, 1, reading->first);
     return cursor_next(reading, cursor);
 }
 
@@ -124,7 +130,8 @@ static int visit_sheet(struct reading *reading, const struct sheet *sheet,
     for (unsigned i = 0; i < sheet->entries; i++) {
         if (!sheet_read(sheet, i, &entry, &reading->poll))
             return damaged(reading->store, reading->why, what, (int64_t)sheet->first_seq + i);
-        if (reading->visitor->entry(reading->visitor->context, &entry, reading->why) != 0)
+        if (entry.seq > reading->after &&
+            reading->visitor->entry(reading->visitor->context, &entry, reading->why) != 0)
             return -1;
     }
     return 0;
@@ -295,6 +302,8 @@ static struct cursor *next_cursor(struct reading *reading)
     return next;
 }
 
+#define CREATED "(SELECT poll FROM poll_event WHERE kind = 'create' AND seq >= ?1)"
+
 static int open_cursors(struct reading *reading)
 {
     const struct {
@@ -302,14 +311,15 @@ static int open_cursors(struct reading *reading)
         const char *sql;
     } cursors[] = {
         {&reading->polls, "SELECT id, code, name, ballots, voters, reveal, record FROM poll"
-                          " ORDER BY id"},
-        {&reading->choices, "SELECT poll, number, code, name FROM choice ORDER BY poll, number"},
+                          " WHERE ?1 < 0 OR id IN " CREATED " ORDER BY id"},
+        {&reading->choices, "SELECT poll, number, code, name FROM choice"
+                            " WHERE ?1 < 0 OR poll IN " CREATED " ORDER BY poll, number"},
         {&reading->events, "SELECT seq, time_ns, poll, kind, choice, text, chain FROM poll_event"
-                           " ORDER BY seq"},
+                           " WHERE seq >= ?1 ORDER BY seq"},
         {&reading->sheets, "SELECT first_seq, time_ns, kind, ballots, body, chain FROM sheet"
-                           " ORDER BY first_seq"},
+                           " WHERE first_seq >= ?1 ORDER BY first_seq"},
         {&reading->named, "SELECT seq, time_ns, poll, value, weight, voter, spelling, key, chain"
-                          " FROM named_ballot ORDER BY seq"},
+                          " FROM named_ballot WHERE seq >= ?1 ORDER BY seq"},
     };
     for (size_t i = 0; i < sizeof cursors / sizeof cursors[0]; i++)
         if (cursor_open(reading, cursors[i].cursor, cursors[i].sql) != 0)
@@ -434,19 +444,77 @@ uint64_t sqlite_voter_estimate(const struct store *base)
     return voters;
 }
 
+static void close_cursors(const struct reading *reading)
+{
+    sqlite3_stmt *const rows[] = {reading->polls.row, reading->choices.row, reading->events.row,
+                                  reading->sheets.row, reading->named.row};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        sqlite3_finalize(rows[i]);
+}
+
+static struct reading begin_reading(struct sqlite_store *store, const struct store_visitor *visitor,
+                                    char *why)
+{
+    struct reading reading = {.store = store, .visitor = visitor, .why = why, .first = BELOW_ALL};
+    sheet_chain_begin(reading.end.chain, (uint64_t)store->row.origin);
+    return reading;
+}
+
 int sqlite_load(struct store *base, const struct store_visitor *visitor, char why[STORE_WHY_MAX])
 {
-    struct sqlite_store *store = sqlite_store(base);
-    struct reading reading = {.store = store, .visitor = visitor, .why = why};
-    sheet_chain_begin(reading.end.chain, (uint64_t)store->row.origin);
+    struct reading reading = begin_reading(sqlite_store(base), visitor, why);
     int result = check_slots(&reading);
     if (result == 0)
         result = visit_entries(&reading);
     if (result == 0)
         result = visit_tallies(&reading);
-    sqlite3_stmt *const rows[] = {reading.polls.row, reading.choices.row, reading.events.row,
-                                  reading.sheets.row, reading.named.row};
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        sqlite3_finalize(rows[i]);
+    close_cursors(&reading);
+    return result;
+}
+
+/* ---- following ---- */
+
+/* Takes the row that holds entry `after`, or else the last one, for the first to be read: it may
+ * hold later ones, too. */
+static int find_first(struct reading *reading, uint64_t after)
+{
+    static const char first[] =
+        "SELECT max(first) FROM (SELECT max(first_seq) AS first FROM sheet WHERE first_seq <= ?1"
+        " UNION ALL SELECT max(seq) FROM named_ballot WHERE seq <= ?1"
+        " UNION ALL SELECT max(seq) FROM poll_event WHERE seq <= ?1)";
+    struct cursor row = {NULL, false};
+    reading->first = (int64_t)after;
+    int result = cursor_open(reading, &row, first);
+    if (result == 0)
+        reading->first = cursor_int(&row, 0) > 0 ? cursor_int(&row, 0) : BELOW_ALL;
+    sqlite3_finalize(row.row);
+    return result;
+}
+
+/* Takes what is before the first row for the end of what was read. */
+static int find_end_before(struct reading *reading)
+{
+    static const char before[] =
+        "SELECT ?1 - 1, chain FROM (SELECT first, chain FROM"
+        " (SELECT first_seq AS first, chain FROM sheet WHERE first_seq < ?1"
+        " ORDER BY first_seq DESC LIMIT 1) UNION ALL SELECT seq, chain FROM"
+        " (SELECT seq, chain FROM named_ballot WHERE seq < ?1 ORDER BY seq DESC LIMIT 1)"
+        " UNION ALL SELECT seq, chain FROM"
+        " (SELECT seq, chain FROM poll_event WHERE seq < ?1 ORDER BY seq DESC LIMIT 1))"
+        " ORDER BY first DESC LIMIT 1";
+    return read_end(reading, before, "chain of entry", &reading->end);
+}
+
+int sqlite_follow(struct store *base, uint64_t after_seq, const struct store_visitor *visitor,
+                  char why[STORE_WHY_MAX])
+{
+    struct reading reading = begin_reading(sqlite_store(base), visitor, why);
+    reading.after = after_seq;
+    int result = find_first(&reading, after_seq);
+    if (result == 0)
+        result = find_end_before(&reading);
+    if (result == 0)
+        result = visit_entries(&reading);
+    close_cursors(&reading);
     return result;
 }
