@@ -1,5 +1,5 @@
-/* The store on real SQLite files in a directory of its own: what was committed is what is loaded;
- * what can't be opened is refused with a reason and left as it was. */
+/* What is SQLite's own in the store (test_engine has what every engine promises): its files, the
+ * log, each call that fails; what can't be opened is refused with a reason and left as it was. */
 #include "store/sqlite/sqlite.h"
 
 #include "tests/support/capture.h"
@@ -230,46 +230,6 @@ static int load(struct store *store, struct found *found)
     const struct store_visitor visitor = {found, find_entry, find_tally};
     return store_load(store, &visitor, why);
 }
-
-START_TEST(what_was_committed_is_loaded)
-{
-    struct store *store = open_store();
-    struct poll *poll = make_poll();
-    ck_assert_int_eq(commit_sample(store, poll), STORE_RECORDED);
-    store_close(store);
-    store = open_store();
-
-    struct found found;
-    ck_assert_msg(load(store, &found) == 0, "%s", why);
-    ck_assert_uint_eq(found.count, 4);
-    for (unsigned i = 0; i < found.count; i++) {
-        ck_assert_uint_eq(found.entries[i].seq, i + 1);
-        ck_assert_uint_eq(found.entries[i].poll, 1);
-    }
-    ck_assert_int_eq(found.entries[0].kind, ENTRY_CREATE);
-    ck_assert_str_eq(found.name.text, "lunch");
-    ck_assert_str_eq(found.choices[1].text, "sushi");
-    ck_assert(memcmp(&found.settings, &poll->settings, sizeof found.settings) == 0);
-    ck_assert_int_eq(found.entries[1].kind, ENTRY_LABEL);
-    ck_assert_uint_eq(found.entries[1].text.choice, 1);
-    ck_assert_str_eq(found.text[1], "Su shi");
-    const struct entry_ballot *first = &found.entries[2].ballot, *second = &found.entries[3].ballot;
-    ck_assert_int_eq(found.entries[2].kind, ENTRY_BALLOT);
-    ck_assert_uint_eq(first->value, 2);
-    ck_assert_uint_eq(first->weight, 1);
-    ck_assert(hash_equal(first->voter, (struct hash){1, 2}));
-    ck_assert(!first->has_key && !first->name.at);
-    ck_assert_int_eq(found.entries[3].kind, ENTRY_BALLOT);
-    ck_assert_uint_eq(found.entries[3].time_ns, 1700000000000000000u);
-    ck_assert_uint_eq(second->value, 1);
-    ck_assert_str_eq(found.text[3], "bob");
-    ck_assert(second->has_key && hash_equal(second->key, (struct hash){3, 4}));
-    ck_assert_uint_eq(found.tallies, 1);
-    ck_assert_str_eq(found.line, "lunch closed 4 2 pizza=1 sushi=1");
-    poll_free(poll);
-    store_close(store);
-}
-END_TEST
 
 START_TEST(the_view_recounts_what_was_last_shown)
 {
@@ -1292,20 +1252,6 @@ static void *elsewhere(void *(*run)(void *), struct store *store)
     return result;
 }
 
-static void *take_and_checkpoint(void *store)
-{
-    store_take(store);
-    return checkpoint(store);
-}
-
-START_TEST(another_thread_may_take_it)
-{
-    struct store *store = open_store();
-    ck_assert_ptr_nonnull(elsewhere(take_and_checkpoint, store));
-    store_close(store);
-}
-END_TEST
-
 START_TEST(another_thread_that_did_not_take_it_ends_the_process)
 {
     elsewhere(checkpoint, open_store());
@@ -1314,8 +1260,7 @@ END_TEST
 
 UNIT_MAIN("store",
           {"store", .set_up = setup, .tear_down = teardown, .timeout_s = 60,
-           .tests = {{what_was_committed_is_loaded},
-                     {the_view_recounts_what_was_last_shown},
+           .tests = {{the_view_recounts_what_was_last_shown},
                      {a_refused_batch_leaves_nothing_and_the_next_one_goes_through},
                      {the_keys_check_value_is_kept},
                      {what_the_system_refuses_is_no_size_and_no_check_value},
@@ -1323,7 +1268,6 @@ UNIT_MAIN("store",
                      {a_backup_is_as_it_was_when_it_began},
                      {a_backup_has_what_could_not_be_moved_from_the_log},
                      {a_cancelled_backup_leaves_no_file},
-                     {another_thread_may_take_it},
                      {another_thread_that_did_not_take_it_ends_the_process, .signal = SIGABRT},
                      {what_a_killed_server_left_is_removed},
                      {a_file_that_is_no_database_is_refused},
