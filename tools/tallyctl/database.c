@@ -38,6 +38,7 @@ enum {
 
 struct database {
     sqlite3 *sqlite;
+    uint32_t version;    /* of the schema that it must have */
     struct store *store; /* the same file for the server's loader; NULL if that refuses it: */
     char *why;           /* owned; the loader's words */
     char *name;          /* for messages: as given */
@@ -67,6 +68,7 @@ static struct database *new_database(const char *name)
     struct database *database = calloc(1, sizeof(*database));
     if (!database || !(database->name = strdup(name)))
         memory_exhausted();
+    database->version = schema_version;
     return database;
 }
 
@@ -205,9 +207,9 @@ static enum status check_version(struct database *database)
         return status;
     if ((uint32_t)application_id != schema_application_id)
         return refuse(database, "not a database of tallycast");
-    if ((uint32_t)version != schema_version) {
-        output_error("%s: its schema is version %d, and this tallyctl reads version %u%s",
-                     database->name, version, schema_version,
+    if ((uint32_t)version != database->version) {
+        output_error("%s: its schema is version %d, and this reads version %u%s", database->name,
+                     version, database->version,
                      version == 1 ? "; `tallyctl import` makes a new database of it" : "");
         return STATUS_REFUSED;
     }
@@ -268,7 +270,7 @@ static enum status open_path(struct database *database)
     if (status == STATUS_DONE)
         status = database->wal_was.st_size > 0 ? open_with_wal(database)
                                                : open_immutable(database, database->path);
-    if (status == STATUS_DONE)
+    if (status == STATUS_DONE && database->version == schema_version)
         open_store(database, database->path);
     if (status == STATUS_DONE)
         status = harden(database);
@@ -277,7 +279,13 @@ static enum status open_path(struct database *database)
 
 enum status database_open_file(const char *file, struct database **database)
 {
+    return database_open_version(file, schema_version, database);
+}
+
+enum status database_open_version(const char *file, uint32_t version, struct database **database)
+{
     struct database *opened = new_database(file);
+    opened->version = version;
     opened->path = realpath(file, NULL);
     enum status status = opened->path ? open_path(opened) : refuse(opened, strerror(errno));
     if (status == STATUS_DONE)

@@ -15,6 +15,10 @@ struct database;
  * *database and must give it to database_close. */
 enum status database_open_file(const char *file, struct database **database) CHECKED;
 
+/* The same for one whose schema has that version; database_judge then has nothing to say. */
+enum status database_open_version(const char *file, uint32_t version,
+                                  struct database **database) CHECKED;
+
 /* Has the running server write a backup into a temporary file, and opens it. The file is removed at
  * once, however this ends; the open file stays readable until it is closed. Errors as above, and
  * those of client_call. */
