@@ -26,8 +26,18 @@ const hints = {
 let main = document.querySelector("main");
 let labels = labelsOf(main);
 
-// The token that the first page gave a browser without a cookie stays: another token would be another voter's.
-const { poll, ballots, voters, token } = main.dataset;
+const { poll, ballots, voters } = main.dataset;
+
+// The token that the first page gave a browser without a cookie stays, for as long as the ledger does: another token would be
+// another voter's, and that of another ledger is nobody's.
+let { token, ledger: ledgerOfToken } = main.dataset;
+
+function takeToken() {
+    if (main.dataset.ledger !== ledgerOfToken) {
+        ({ token, ledger: ledgerOfToken } = main.dataset);
+    }
+}
+
 const every = ballots === "unlimited";
 const named = voters === "named";
 const announce = announcer(document.getElementById("announce"));
@@ -225,7 +235,12 @@ function askForOthers() {
 
 const renew = renewer(at(`p/${poll}`), () => {
     main = document.querySelector("main");
+    if (main.dataset.ballots !== ballots || main.dataset.voters !== voters) {
+        location.reload(); // another poll of the same name, with other rules
+        return;
+    }
     labels = labelsOf(main);
+    takeToken();
     if (mayBeNewer(main, latest)) {
         showRows(main, latest);
     }

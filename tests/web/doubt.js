@@ -299,6 +299,22 @@ for (const isWaiting of [false, true]) {
     });
 }
 
+test("a first ballot in a new database is one voter's when it is sent again", async ({ start, open }) => {
+    const server = await start(...lunch);
+    const page = await open(server, "/p/lunch", expected);
+    const token = await page.locator("main").getAttribute("data-token");
+    await server.end();
+    await server.start(); // with another key, by which the browser's cookie and the page's token are nobody's
+    await until(page, (old) => ![undefined, old].includes(document.querySelector("main").dataset.token), token);
+    await loseAnswer(page);
+    await page.click(button("pizza"));
+    await untilText(page, "#notice", doubt("pizza"));
+    await page.context().clearCookies(); // that of the lost answer
+    await page.click(button("pizza"));
+    await untilText(page, "#notice", "Your vote for pizza is recorded.");
+    assert.match(await server.tally("lunch"), /^open \d+ 1 pizza=1 sushi=0 tacos=0$/);
+});
+
 test("who comes back learns what came of a ballot", async ({ start, open }) => {
     const server = await start(...lunch);
     const page = await open(server, "/p/lunch", expected);

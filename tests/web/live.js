@@ -339,6 +339,21 @@ test("another poll of the same name is followed", async ({ start, open }) => {
     assert.equal(await phone.locator("button[name]").count(), 2);
 });
 
+test("another poll of the same name has rules of its own", async ({ start, open }) => {
+    const server = await start(...lunch);
+    const page = await open(server, "/p/lunch", lost);
+    await untilLink(page, "live");
+    await server.end();
+    server.options = [];
+    await server.start();
+    await server.command("CREATE lunch pizza sushi tacos voters=named ballots=once");
+    await page.fill("#voter", "ann");
+    await page.click('button[value="sushi"]');
+    await page.click(".question .yes");
+    await untilText(page, "#notice", "Your vote for sushi is recorded.");
+    assert.match(await server.tally("lunch"), / 1 pizza=0 sushi=1 tacos=0$/);
+});
+
 test("a list learns of a new database without polls", async ({ start, open }) => {
     const server = await start(...lunch);
     const page = await open(server, null, lost);
