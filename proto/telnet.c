@@ -1,7 +1,7 @@
 /* Telnet's commands (see telnet.h). Pure functions, for any thread; nothing can fail. */
 #include "proto/telnet.h"
 
-enum { SE = 240, NOP, GO_AHEAD = 249, SB, WILL, DONT = 254 };
+enum { SE = 240, NOP, GO_AHEAD = 249, SB, WILL, DO = 253, DONT, TIMING_MARK = 6 };
 
 static unsigned byte_at(const char *bytes, size_t i)
 {
@@ -32,4 +32,9 @@ ptrdiff_t telnet_command_len(const char *bytes, size_t len)
     if (command >= WILL && command <= DONT)
         return len < 3 ? -1 : 3;
     return command >= NOP && command <= GO_AHEAD ? 2 : 0;
+}
+
+bool telnet_asks_for_mark(const char *command, size_t len)
+{
+    return len == 3 && byte_at(command, 1) == DO && byte_at(command, 2) == TIMING_MARK;
 }

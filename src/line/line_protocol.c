@@ -255,8 +255,9 @@ static bool take_whole(struct session *session, const char *line, const char *en
     return true;
 }
 
-/* Passes over a command of Telnet that stands where a line begins; nothing answers it. Returns its
- * length, 0 where there is none, or -1 if its rest must be awaited. */
+/* Passes over a command of Telnet that stands where a line begins, and answers the one for which
+ * its client waits. Returns its length, 0 where there is none, or -1 if its rest, or the answers to
+ * what came before, must be awaited. */
 static ptrdiff_t take_telnet(struct session *session, const char *bytes, size_t len)
 {
     if (session->skips_line)
@@ -264,6 +265,11 @@ static ptrdiff_t take_telnet(struct session *session, const char *bytes, size_t 
     ptrdiff_t telnet = telnet_command_len(bytes, up_to_max(session, len));
     if (telnet < 0 && len >= line_max(session) && !pauses_for_answers(session, 0))
         end_session(session, ERR_LINE_TOO_LONG, "an option without an end; closing");
+    if (telnet > 0 && telnet_asks_for_mark(bytes, (size_t)telnet)) {
+        if (pauses_for_answers(session, 0))
+            return -1;
+        session_reply_telnet(session, TELNET_NO_MARK);
+    }
     return telnet;
 }
 

@@ -28,6 +28,16 @@ void session_reply_text(struct session *session, const char *text, size_t len)
         conn_wrote(&session->client.conn, reply_ok_text(out, text, len));
 }
 
+void session_reply_telnet(struct session *session, const char *command)
+{
+    size_t len = strlen(command);
+    char *out = conn_reserve(&session->client.conn, len);
+    if (!out)
+        return;
+    memcpy(out, command, len);
+    conn_wrote(&session->client.conn, len);
+}
+
 void session_reply_number(struct session *session, uint64_t number, bool duplicate)
 {
     session->errors_in_row = 0;

@@ -16,6 +16,9 @@ void session_reply_error(struct session *session, enum error error, uint64_t seq
 void session_reply_refusal(struct session *session, enum error error, uint64_t seq,
                            const char *text);
 
+/* Sends a command of Telnet, which is no line and counts as none. */
+void session_reply_telnet(struct session *session, const char *command);
+
 /* Sends a row `=` of a reply, and adds the end of the line. */
 void session_reply_row(struct session *session, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

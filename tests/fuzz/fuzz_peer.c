@@ -21,6 +21,7 @@ struct expected {
         EXPECT_ERROR,     /* `error` */
         EXPECT_TEXT,      /* `text` */
         EXPECT_LEDGER,    /* what the ledger says, or a refusal by the session */
+        EXPECT_MARK,      /* Telnet's, which is no line */
         EXPECT_SUBSCRIBE, /* a number, or an error; then pushes of `poll`, or of all */
         EXPECT_ROWS,      /* rows, and how many they were */
         EXPECT_ANY,       /* rows and an end */
@@ -220,8 +221,11 @@ static bool is_telnet(struct peer *peer)
     ptrdiff_t len = telnet_command_len(peer->line, peer->line_len);
     if (len < 0 && peer->line_len == line_max(peer))
         expect_end(peer, ERR_LINE_TOO_LONG);
-    if (len > 0)
+    if (len > 0) {
+        if (telnet_asks_for_mark(peer->line, (size_t)len))
+            expect(peer)->what = EXPECT_MARK;
         peer->line_len = 0;
+    }
     return len != 0;
 }
 
@@ -344,6 +348,8 @@ static void take_expected(struct peer *peer, const struct expected *expected,
         break;
     case EXPECT_ANY:
         break;
+    case EXPECT_MARK:
+        fuzz_broken(__FILE__, __LINE__, "a mark before the next reply");
     }
     peer->over |= expected->last && !no_memory;
 }
@@ -427,6 +433,17 @@ static void receive_line(struct peer *peer, const char *line, size_t len)
     }
 }
 
+/* Takes the marks of Telnet that stand before a line. Returns the line, or what there is of it. */
+static char *receive_marks(struct peer *peer, char *at, const char *end)
+{
+    static const size_t len = sizeof TELNET_NO_MARK - 1;
+    for (; (size_t)(end - at) >= len && memcmp(at, TELNET_NO_MARK, len) == 0; at += len) {
+        REQUIRE(!peer->over && peer->expected_at < peer->expected_count);
+        REQUIRE(peer->expected[peer->expected_at++].what == EXPECT_MARK);
+    }
+    return at;
+}
+
 static bool is_web(const struct peer *peer)
 {
     return peer->kind >= PEER_WEB;
@@ -450,8 +467,8 @@ void peer_receive(int fd, const char *bytes, size_t len)
     peer->received = kernel_allocate(peer->received, peer->received_len + len);
     memcpy(peer->received + peer->received_len, bytes, len);
     len += peer->received_len;
-    char *at = peer->received, *end = peer->received + len, *lf;
-    for (; (lf = memchr(at, '\n', (size_t)(end - at))); at = lf + 1)
+    char *end = peer->received + len, *at = receive_marks(peer, peer->received, end), *lf;
+    for (; (lf = memchr(at, '\n', (size_t)(end - at))); at = receive_marks(peer, lf + 1, end))
         receive_line(peer, at, (size_t)(lf - at));
     peer->received_len = (size_t)(end - at);
     memmove(peer->received, at, peer->received_len);

@@ -555,6 +555,18 @@ START_TEST(options_of_telnet_are_passed_over)
 }
 END_TEST
 
+/* telnet sends this at Ctrl-C, and then shows nothing before it is answered. What came before is
+ * answered first. */
+START_TEST(a_mark_of_telnet_is_answered)
+{
+    struct client *client = server_client(&server);
+    write_text(client, "VOTE lunch pizza\r\n\xff\xf4\xff\xfd\x06PING\r\n\xff\xfd\x01PING two\r\n");
+    client_expect(client, "+OK 2");
+    client_expect(client, "\xff\xfc\x06+OK");
+    client_expect(client, "+OK two");
+}
+END_TEST
+
 START_TEST(an_option_of_telnet_without_an_end_closes)
 {
     static const char zeros[PROTO_LINE_MAX];
@@ -628,6 +640,7 @@ SERVER_MAIN("lines",
                        {a_first_line_that_is_too_long_closes, .loops = 2},
                        {a_real_tls_client_votes_for_nothing},
                        {options_of_telnet_are_passed_over},
+                       {a_mark_of_telnet_is_answered},
                        {an_option_of_telnet_without_an_end_closes},
                        {an_option_without_an_end_waits_for_the_answers_before_it},
                        {what_only_resembles_another_protocol_does_not_close,
