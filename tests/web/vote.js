@@ -135,6 +135,26 @@ test("a final ballot is asked for before it is cast", async ({ start, open }) =>
     assert.match(await server.tally("board"), /^open \d+ 1 yes=1 no=0$/);
 });
 
+test("who taps twice has not answered the question", async ({ start, open }) => {
+    const server = await start();
+    await server.command(`CREATE board ${Array.from({ length: 12 }, (_, i) => `c${i}`).join(" ")} ballots=once`);
+    const page = await open(server, "/p/board");
+    await page.click(`${row("c3")} button`);
+    const { x, y, width, height } = await page.locator(".question .yes").boundingBox();
+    await page.keyboard.press("Escape");
+    await page.locator(".question").waitFor({ state: "detached" });
+    for (let i = 0; i < 3; i++) { // of a row that is there
+        await page.mouse.click(x + width / 2, y + height / 2 + 5 * i);
+        if (await page.locator(".question").count()) {
+            break;
+        }
+    }
+    await page.mouse.click(x + width / 2, y + height / 2);
+    assert.ok(await page.locator(".question").isVisible());
+    await page.click(".question .yes");
+    await untilText(page, "[data-total]", "1");
+});
+
 for (const javaScriptEnabled of [true, false]) {
     test(`Enter in a voter's name votes for nobody, ${javaScriptEnabled ? "with" : "without"} JavaScript`, async ({ start, open }) => {
         const server = await start();
