@@ -482,6 +482,39 @@ START_TEST(a_backup_has_what_could_not_be_moved_from_the_log)
 }
 END_TEST
 
+/* Each call fails in turn: the checkpoint is not made then, and the copy is what it was to be. */
+START_TEST(a_page_that_can_not_be_kept_is_not_overwritten)
+{
+    struct store *store = open_store();
+    struct poll *poll = make_poll();
+    ck_assert_int_eq(commit_sample(store, poll), STORE_RECORDED);
+    struct copying copying = {.store = store};
+    snprintf(copying.path, sizeof copying.path, "%s.copy", path);
+    append_ballots(store, 5, 10);
+    uint64_t seq = 15;
+    long failed = 0;
+    bool fails_still = true;
+    for (long n = 0; fails_still; n++) {
+        ck_assert_int_eq(store_backup_begin(store), 0);
+        append_ballots(store, seq, 10);
+        calls_left = n;
+        store_work(store, STORE_REFUSING);
+        fails_still = calls_left < 0;
+        calls_left = -1;
+        failed += fails_still;
+        copy_in_thread(&copying);
+        ck_assert_int_eq(copying.result, 0);
+        assert_copy(copying.path, seq - 1);
+        store_backup_end(store);
+        unlink(copying.path);
+        seq += 10;
+    }
+    ck_assert_int_gt(failed, 3);
+    store_close(store);
+    poll_free(poll);
+}
+END_TEST
+
 START_TEST(a_cancelled_backup_leaves_no_file)
 {
     struct store *store = open_store();
@@ -1267,6 +1300,7 @@ UNIT_MAIN("store",
                      {a_backup_is_whole_though_ballots_go_on},
                      {a_backup_is_as_it_was_when_it_began},
                      {a_backup_has_what_could_not_be_moved_from_the_log},
+                     {a_page_that_can_not_be_kept_is_not_overwritten},
                      {a_cancelled_backup_leaves_no_file},
                      {another_thread_that_did_not_take_it_ends_the_process, .signal = SIGABRT},
                      {what_a_killed_server_left_is_removed},

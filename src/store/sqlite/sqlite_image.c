@@ -48,14 +48,17 @@ static void insert(struct sqlite_image *image, struct kept_page *page)
     image->kept_count++;
 }
 
-/* Where a frame's page is in the database, if the image has it. */
-static bool frame_place(const struct sqlite_image *image, uint64_t index, uint64_t *at)
+/* Where a frame's page is in the database. 1, 0 if the image does not have it, or -1 with errno set
+ * if the frame can't be read. */
+static int frame_place(const struct sqlite_image *image, uint64_t index, uint64_t *at)
 {
     struct wal_frame frame;
-    if (!wal_read_frame(image->log, index, &frame) || frame.page == 0)
-        return false;
+    if (!wal_read_frame(image->log, index, &frame)) {
+        errno = EIO;
+        return -1;
+    }
     *at = (uint64_t)(frame.page - 1) * WAL_PAGE_BYTES;
-    return *at < image->bytes;
+    return frame.page > 0 && *at < image->bytes;
 }
 
 /* Of several frames of a page the last one counts. Returns 0, or -1 with errno set. */
@@ -63,7 +66,10 @@ static int overlay(struct sqlite_image *image, uint64_t log_frames)
 {
     for (uint64_t i = 0; i < log_frames; i++) {
         uint64_t at;
-        if (!frame_place(image, i, &at))
+        int placed = frame_place(image, i, &at);
+        if (placed < 0)
+            return -1;
+        if (placed == 0)
             continue;
         struct kept_page *page = find(image, at);
         if (!page) {
@@ -89,8 +95,9 @@ int sqlite_image_begin(struct sqlite_image *image, int file, uint64_t bytes, int
     pthread_mutex_init(&image->mutex, NULL);
     if (overlay(image, log_frames) == 0)
         return 0;
+    int error = errno;
     sqlite_image_end(image);
-    errno = ENOMEM;
+    errno = error;
     return -1;
 }
 
@@ -138,9 +145,11 @@ bool sqlite_image_keep(struct sqlite_image *image, uint64_t log_frames)
     pthread_mutex_lock(&image->mutex);
     uint64_t at, read_bytes = image->read_bytes;
     pthread_mutex_unlock(&image->mutex);
-    for (uint64_t i = 0; i < log_frames && read_bytes < image->bytes; i++)
-        if (frame_place(image, i, &at) && !keep(image, at, read_bytes))
+    for (uint64_t i = 0; i < log_frames && read_bytes < image->bytes; i++) {
+        int placed = frame_place(image, i, &at);
+        if (placed < 0 || (placed > 0 && !keep(image, at, read_bytes)))
             return false;
+    }
     return true;
 }
 
