@@ -245,7 +245,7 @@ void ledger_free(struct ledger *ledger)
     free(ledger);
 }
 
-int ledger_check(struct store *store, char why[STORE_WHY_MAX])
+int ledger_check(struct store *store, uint64_t *last_seq, char why[STORE_WHY_MAX])
 {
     /* Any key tells voters apart in polls that record names; the other polls hold hashes. */
     static const struct voter_key any_key;
@@ -255,8 +255,10 @@ int ledger_check(struct store *store, char why[STORE_WHY_MAX])
         ledger = ledger_new(store, tally, &any_key, NULL, why);
     else
         snprintf(why, STORE_WHY_MAX, "out of memory");
-    if (ledger)
+    if (ledger) {
+        *last_seq = ledger->next_seq - 1;
         ledger_free(ledger);
+    }
     if (tally)
         tally_free(tally);
     return ledger ? 0 : -1;

@@ -25,9 +25,10 @@ struct ledger *ledger_new(struct store *store, struct tally *tally, const struct
 void ledger_free(struct ledger *ledger);
 
 /* Loads what the store holds as ledger_new does, and frees it again. Returns 0 if a server would
- * start on it, or -1 with `why` filled. For tools, with a store that is open for reading; any
- * thread that owns the store. */
-int ledger_check(struct store *store, char why[STORE_WHY_MAX]) __attribute__((warn_unused_result));
+ * start on it, with *last_seq set to its last entry, or 0; or -1 with `why` filled. For tools, with
+ * a store that is open for reading; any thread that owns the store. */
+int ledger_check(struct store *store, uint64_t *last_seq, char why[STORE_WHY_MAX])
+    __attribute__((warn_unused_result));
 
 /* Before ledger_start: makes a poll durably, unless its name is in use. Takes over `poll`. Returns
  * 0, ERR_POLL_EXISTS, ERR_STORAGE or ERR_LIMIT. */

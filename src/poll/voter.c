@@ -185,6 +185,11 @@ int voter_key_create(const char *path, struct voter_key *key, char *why, size_t 
         snprintf(why, why_size, "can't make a random key for %s: %s", path, strerror(errno));
         return -1;
     }
+    return voter_key_write(path, key, why, why_size);
+}
+
+int voter_key_write(const char *path, const struct voter_key *key, char *why, size_t why_size)
+{
     if (make_file(path, key) != 0) {
         snprintf(why, why_size, "can't make the key file %s: %s", path, strerror(errno));
         return -1;

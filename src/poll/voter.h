@@ -43,4 +43,8 @@ enum voter_key_result voter_key_read(const char *path, struct voter_key *key, ch
 int voter_key_create(const char *path, struct voter_key *key, char *why, size_t why_size)
     __attribute__((warn_unused_result));
 
+/* Makes the file of a key that there is already, in the same way. */
+int voter_key_write(const char *path, const struct voter_key *key, char *why, size_t why_size)
+    __attribute__((warn_unused_result));
+
 #endif

@@ -1349,7 +1349,8 @@ static int check_database(void)
     struct voter_key read_key;
     if (database_open_to_read(&read, &read_key, engine, path, why) != 0)
         return -1;
-    int result = ledger_check(read, why);
+    uint64_t last_seq;
+    int result = ledger_check(read, &last_seq, why);
     store_close(read);
     return result;
 }

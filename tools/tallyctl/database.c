@@ -15,6 +15,7 @@
 
 #include "ledger/ledger.h"
 #include "proto/schema_sql.h"
+#include "proto/voter_name.h"
 #include "store/database.h"
 #include "store/sqlite/sqlite.h"
 #include "tools/tallyctl/copy.h"
@@ -38,7 +39,9 @@ enum {
 
 struct database {
     sqlite3 *sqlite;
-    uint32_t version;    /* of the schema that it must have */
+    bool is_import; /* an older version will do */
+    int version;
+    uint64_t entries;    /* once it was judged */
     struct store *store; /* the same file for the server's loader; NULL if that refuses it: */
     char *why;           /* owned; the loader's words */
     char *name;          /* for messages: as given */
@@ -68,7 +71,6 @@ static struct database *new_database(const char *name)
     struct database *database = calloc(1, sizeof(*database));
     if (!database || !(database->name = strdup(name)))
         memory_exhausted();
-    database->version = schema_version;
     return database;
 }
 
@@ -139,9 +141,10 @@ static enum status inspect(struct database *database, int fd)
     if (fstat(fd, &database->was) != 0)
         return refuse(database, strerror(errno));
     if (is_locked(fd))
-        return refuse(database,
-                      "a running server has it in use; without FILE, recount asks that server "
-                      "for a fresh backup");
+        return refuse(database, database->is_import
+                                    ? "a running server has it in use; stop it first"
+                                    : "a running server has it in use; without FILE, recount asks "
+                                      "that server for a fresh backup");
     if (!has_sqlite_header(fd))
         return refuse(database, "not a database");
     if (has_unfinished_journal(database))
@@ -199,21 +202,25 @@ static enum status read_pragma(struct database *database, const char *sql, int *
 static enum status check_version(struct database *database)
 {
     int application_id;
-    int version;
     enum status status = read_pragma(database, "PRAGMA application_id", &application_id);
     if (status == STATUS_DONE)
-        status = read_pragma(database, "PRAGMA user_version", &version);
+        status = read_pragma(database, "PRAGMA user_version", &database->version);
     if (status != STATUS_DONE)
         return status;
+    int version = database->version;
     if ((uint32_t)application_id != schema_application_id)
         return refuse(database, "not a database of tallycast");
-    if ((uint32_t)version != database->version) {
-        output_error("%s: its schema is version %d, and this reads version %u%s", database->name,
-                     version, database->version,
-                     version == 1 ? "; `tallyctl import` makes a new database of it" : "");
-        return STATUS_REFUSED;
-    }
-    return STATUS_DONE;
+    if ((uint32_t)version == schema_version || (version == 1 && database->is_import))
+        return STATUS_DONE;
+    if (version == 1)
+        output_error("%s: its schema is version 1, and this tallyctl reads version %u; make a new "
+                     "database of it: tallyctl import '%s' '%s.%u'",
+                     database->name, schema_version, database->name, database->name,
+                     schema_version);
+    else
+        output_error("%s: its schema is version %d, and this tallyctl reads version %u",
+                     database->name, version, schema_version);
+    return STATUS_REFUSED;
 }
 
 static enum status open_immutable(struct database *database, const char *path)
@@ -257,7 +264,9 @@ static void open_store(struct database *database, const char *path)
 {
     char why[STORE_WHY_MAX];
     struct voter_key key;
-    if (database_open_to_read(&database->store, &key, &sqlite_engine, path, why) == 0)
+    const struct store_engine *engine =
+        database->is_import ? &sqlite_import_engine : &sqlite_engine;
+    if (database_open_to_read(&database->store, &key, engine, path, why) == 0)
         return;
     database->store = NULL;
     keep_why(database, path, why);
@@ -270,22 +279,17 @@ static enum status open_path(struct database *database)
     if (status == STATUS_DONE)
         status = database->wal_was.st_size > 0 ? open_with_wal(database)
                                                : open_immutable(database, database->path);
-    if (status == STATUS_DONE && database->version == schema_version)
+    if (status == STATUS_DONE)
         open_store(database, database->path);
     if (status == STATUS_DONE)
         status = harden(database);
     return status;
 }
 
-enum status database_open_file(const char *file, struct database **database)
-{
-    return database_open_version(file, schema_version, database);
-}
-
-enum status database_open_version(const char *file, uint32_t version, struct database **database)
+static enum status open_file(const char *file, bool is_import, struct database **database)
 {
     struct database *opened = new_database(file);
-    opened->version = version;
+    opened->is_import = is_import;
     opened->path = realpath(file, NULL);
     enum status status = opened->path ? open_path(opened) : refuse(opened, strerror(errno));
     if (status == STATUS_DONE)
@@ -293,6 +297,16 @@ enum status database_open_version(const char *file, uint32_t version, struct dat
     else
         database_close(opened);
     return status;
+}
+
+enum status database_open_file(const char *file, struct database **database)
+{
+    return open_file(file, false, database);
+}
+
+enum status database_open_import(const char *file, struct database **database)
+{
+    return open_file(file, true, database);
 }
 
 enum status database_open_fresh(const struct invocation *invocation, struct database **database)
@@ -321,9 +335,48 @@ enum status database_open_fresh(const struct invocation *invocation, struct data
 const char *database_judge(struct database *database)
 {
     char why[STORE_WHY_MAX];
-    if (database->store && ledger_check(database->store, why) != 0)
+    if (database->store && ledger_check(database->store, &database->entries, why) != 0)
         keep_why(database, database->path ? database->path : "", why);
     return database->why;
+}
+
+/* ---- What an import asks ---- */
+
+struct store *database_store(const struct database *database)
+{
+    return database->store;
+}
+
+uint64_t database_entries(const struct database *database)
+{
+    return database->entries;
+}
+
+int database_version(const struct database *database)
+{
+    return database->version;
+}
+
+/* A text that can't be a name stays as it is. */
+static void fold(sqlite3_context *context, int argc, sqlite3_value **arguments)
+{
+    (void)argc;
+    char folded[PROTO_VOTER_MAX];
+    const char *text = (const char *)sqlite3_value_text(arguments[0]);
+    struct span name = {text, text ? (size_t)sqlite3_value_bytes(arguments[0]) : 0};
+    size_t len = name.len > 0 && name.len <= PROTO_VOTER_MAX ? voter_name_fold(name, folded) : 0;
+    if (len > 0)
+        sqlite3_result_text(context, folded, (int)len, SQLITE_TRANSIENT);
+    else
+        sqlite3_result_value(context, arguments[0]);
+}
+
+enum status database_add_fold(struct database *database)
+{
+    int result = sqlite3_create_function(database->sqlite, "fold", 1,
+                                         SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY,
+                                         NULL, fold, NULL, NULL);
+    return result == SQLITE_OK ? STATUS_DONE : sqlite_failed(database);
 }
 
 /* ---- Was it left alone? ---- */

@@ -3,6 +3,7 @@
 #ifndef TALLYCAST_TOOLS_TALLYCTL_DATABASE_H
 #define TALLYCAST_TOOLS_TALLYCTL_DATABASE_H
 
+#include "store/store.h"
 #include "tools/tallyctl/tallyctl.h"
 
 #include <sqlite3.h>
@@ -15,21 +16,32 @@ struct database;
  * *database and must give it to database_close. */
 enum status database_open_file(const char *file, struct database **database) CHECKED;
 
-/* The same for one whose schema has that version; database_judge then has nothing to say. */
-enum status database_open_version(const char *file, uint32_t version,
-                                  struct database **database) CHECKED;
-
 /* Has the running server write a backup into a temporary file, and opens it. The file is removed at
  * once, however this ends; the open file stays readable until it is closed. Errors as above, and
  * those of client_call. */
 enum status database_open_fresh(const struct invocation *invocation,
                                 struct database **database) CHECKED;
 
+/* The same of a file to be imported: of an older version, too. */
+enum status database_open_import(const char *file, struct database **database) CHECKED;
+
 void database_close(struct database *database);
 
 /* Loads it as a server would at its start. NULL if that goes well; otherwise the reason why not, in
  * words that are valid until database_close. Once for each database. */
 const char *database_judge(struct database *database);
+
+/* After database_judge has found nothing: the database as the server's loader reads it, and how
+ * many entries it has. */
+struct store *database_store(const struct database *database);
+uint64_t database_entries(const struct database *database);
+
+/* The version of its schema. */
+int database_version(const struct database *database);
+
+/* Gives queries a function fold(TEXT): a voter's name as all its spellings share it.
+ * STATUS_REFUSED, with a message, if SQLite can't. */
+enum status database_add_fold(struct database *database) CHECKED;
 
 /* Whether everything read is of one state: STATUS_REFUSED, with a message, if somebody changed the
  * file or began to use it since it was opened. */

@@ -4,6 +4,7 @@
 #include "tools/tallyctl/output.h"
 
 #include "tools/tallyctl/interrupt.h"
+#include "tools/tallyctl/progress.h"
 #include "tools/tallyctl/screen.h"
 #include "tools/lib/memory.h"
 #include "tools/lib/text.h"
@@ -63,6 +64,7 @@ void output_error(const char *format, ...)
     va_list arguments;
 
     screen_leave(); /* a message on the screen would vanish with it */
+    progress_end();
     fflush(stdout);
     va_start(arguments, format);
     int len = vasprintf(&message, format, arguments);

@@ -333,6 +333,16 @@ static uint64_t database_bytes(const struct store *base)
     return fstat(sqlite_store(base)->file, &status) == 0 ? (uint64_t)status.st_size : 0;
 }
 
+const struct store_engine sqlite_import_engine = {
+    .open_to_read = sqlite_open_to_import,
+    .close = sqlite_close,
+    .key_check = sqlite_key_check,
+    .has_ballots = sqlite_has_ballots,
+    .voter_estimate = sqlite_voter_estimate,
+    .load = sqlite_load,
+    .database_bytes = database_bytes,
+};
+
 const struct store_engine sqlite_engine = {
     .open = sqlite_open,
     .open_to_read = sqlite_open_to_read,

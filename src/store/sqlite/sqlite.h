@@ -6,4 +6,8 @@
 
 extern const struct store_engine sqlite_engine;
 
+/* Reads databases of every version of the schema since 1, to import them, and does nothing else:
+ * it has store_open_to_read, and what may be asked of a store that is open for reading. */
+extern const struct store_engine sqlite_import_engine;
+
 #endif

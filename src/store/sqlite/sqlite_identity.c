@@ -153,6 +153,12 @@ static int judge_lost(const struct sqlite_store *store, const char *lost, const 
 static int judge_missing(const struct sqlite_store *store, char why[STORE_WHY_MAX])
 {
     char how[HOW_MAX];
+    if (store->format->is_old) { /* not always had the count told this */
+        log_warning("%s: missing or empty; if the last server did not end in order, what was in "
+                    "it is lost",
+                    store->log_path);
+        return 0;
+    }
     snprintf(how, sizeof how, "sqlite3 '%.*s' 'UPDATE ledger SET log = log + 1'", HOW_MAX - 64,
              store->path);
     return judge_lost(
@@ -203,9 +209,9 @@ int sqlite_judge_log(struct sqlite_store *store, char why[STORE_WHY_MAX])
         return sqlite_fail(store, why, "can't be opened");
     if (file->origin && !belongs(file, &store->row))
         return refuse_log(store, why);
-    if (code != SQLITE_OK)
+    if (code != SQLITE_OK && !store->format->is_old) /* the first ones had no such row */
         return sqlite_fail(store, why, "damaged");
-    if (!store->row.origin) {
+    if (!store->row.origin && !store->format->is_old) {
         snprintf(why, STORE_WHY_MAX, "%s: damaged: ledger", store->path);
         return -1;
     }

@@ -23,9 +23,21 @@ struct sqlite_end {
     unsigned char chain[SHEET_CHAIN_BYTES];
 };
 
+/* What is asked of a database of one version of the schema. Each query has the columns that
+ * sqlite_load.c reads. */
+struct sqlite_format {
+    bool is_old;             /* version 1: without chain, codes, slots and orderly stops */
+    const char *has_ballots; /* one row, if there are */
+    const char *polls, *choices, *events;
+    const char *sheets;  /* NULL: there are none */
+    const char *ballots; /* those that have a row of their own */
+};
+
 struct sqlite_store {
     struct store base;
-    char *path;     /* owned */
+    const struct sqlite_format *format; /* of this version, but in what is read to be imported */
+    bool reads_old;                     /* other versions are not refused */
+    char *path;                         /* owned */
     char *log_path; /* owned: the file's own name, links resolved, with "-wal" */
     /* The database file, read-only. Opened before SQLite opens it and closed after: closing any
      * descriptor of a file drops all of the process's locks on it (fcntl(2)), SQLite's too. */
@@ -70,6 +82,10 @@ static inline struct sqlite_store *sqlite_store(const struct store *base)
 }
 
 /* ---- shared by these files ---- */
+
+/* The formats: of this version of the schema; of version 1; and of version 1 before voters' names
+ * were folded, when there was no table for their spellings. */
+extern const struct sqlite_format sqlite_format_now, sqlite_format_1, sqlite_format_1_unspelt;
 
 /* Fills `why` with the file, what is wrong with it, and SQLite's own words. Returns -1. */
 int sqlite_fail(const struct sqlite_store *store, char why[STORE_WHY_MAX], const char *what);
@@ -152,6 +168,7 @@ extern const char *const sqlite_event_names[];
 
 int sqlite_open(struct store **store, const char *path, bool sync, char why[STORE_WHY_MAX]);
 int sqlite_open_to_read(struct store **store, const char *path, char why[STORE_WHY_MAX]);
+int sqlite_open_to_import(struct store **store, const char *path, char why[STORE_WHY_MAX]);
 void sqlite_close(struct store *store);
 int sqlite_key_check(const struct store *store, struct hash *check, char why[STORE_WHY_MAX]);
 int sqlite_has_ballots(const struct store *store, char why[STORE_WHY_MAX]);

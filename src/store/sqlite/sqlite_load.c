@@ -10,6 +10,7 @@
 #include "base/big_endian.h"
 #include "poll/poll.h"
 #include "proto/reply.h"
+#include "proto/voter_name.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -35,11 +36,13 @@ struct reading {
     struct sqlite_store *store;
     const struct store_visitor *visitor;
     char *why;
-    struct cursor polls, choices, events, sheets, named;
+    struct cursor polls, choices, events, sheets;
+    struct cursor alone;   /* ballots that have a row of their own */
     struct sqlite_end end; /* of what was read */
     int64_t first;         /* rows from that sequence on are read */
     uint64_t after;        /* entries up to here are not visited */
     struct sheet_poll poll;
+    char folded[PROTO_VOTER_MAX]; /* a voter's name, of an old ballot */
 };
 
 static int cursor_next(struct reading *reading, struct cursor *cursor)
@@ -51,9 +54,13 @@ static int cursor_next(struct reading *reading, struct cursor *cursor)
                : sqlite_fail(reading->store, reading->why, "damaged");
 }
 
-/* Stands on the first row. The query's parameter, if it has one, is the first sequence. */
+/* Stands on the first row; without a query, at the end. The query's parameter, if it has one, is
+ * the first sequence. */
 static int cursor_open(struct reading *reading, struct cursor *cursor, const char *sql)
 {
+    cursor->at_end = !sql;
+    if (!sql)
+        return 0;
     if (sqlite3_prepare_v2(reading->store->db, sql, -1, &cursor->row, NULL) != SQLITE_OK)
         return sqlite_fail(reading->store, reading->why, "damaged");
     if (sqlite3_bind_parameter_count(cursor->row) > 0)
@@ -88,11 +95,14 @@ static const unsigned char *cursor_bytes(const struct cursor *cursor, int column
 }
 
 /* Whether a column holds a number's code, by which sheets name it. */
-static bool cursor_has_code(const struct cursor *cursor, int column, uint32_t number)
+static bool cursor_has_code(const struct reading *reading, const struct cursor *cursor, int column,
+                            uint32_t number)
 {
     unsigned char code[SQLITE_CODE_BYTES];
     big_endian_put(code, number, sizeof code);
     const unsigned char *bytes = cursor_bytes(cursor, column, sizeof code);
+    if (reading->store->format->is_old)
+        return true;
     return bytes && memcmp(bytes, code, sizeof code) == 0;
 }
 
@@ -110,6 +120,8 @@ static int follow(struct reading *reading, const struct sheet *sheet, const unsi
                        "a sequence is used twice:", (int64_t)sheet->first_seq);
     sheet_chain(end->chain, sheet);
     end->seq += sheet->entries;
+    if (reading->store->format->is_old)
+        return 0;
     if (!chain || memcmp(chain, end->chain, SHEET_CHAIN_BYTES) != 0)
         return damaged(reading->store, reading->why, "not as it was written: entry",
                        (int64_t)sheet->first_seq);
@@ -155,7 +167,8 @@ static int take_choices(struct reading *reading, int64_t id, struct name choices
     int count = 0;
     while (!row->at_end && cursor_int(row, 0) == id) {
         if (count >= PROTO_CHOICES_MAX || cursor_int(row, 1) != count + 1 ||
-            !cursor_has_code(row, 2, (uint32_t)count + 1) || !cursor_name(row, 3, &choices[count]))
+            !cursor_has_code(reading, row, 2, (uint32_t)count + 1) ||
+            !cursor_name(row, 3, &choices[count]))
             return damaged(reading->store, reading->why, "choices of poll", id);
         count++;
         if (cursor_next(reading, row) != 0)
@@ -168,8 +181,8 @@ static int take_choices(struct reading *reading, int64_t id, struct name choices
 static int take_poll(struct reading *reading, int64_t id, struct sheet_poll *poll)
 {
     struct cursor *row = &reading->polls;
-    if (row->at_end || cursor_int(row, 0) != id || !cursor_has_code(row, 1, (uint32_t)id) ||
-        !cursor_name(row, 2, &poll->name))
+    if (row->at_end || cursor_int(row, 0) != id ||
+        !cursor_has_code(reading, row, 1, (uint32_t)id) || !cursor_name(row, 2, &poll->name))
         return damaged(reading->store, reading->why, "poll", id);
     for (enum setting setting = SETTING_BALLOTS; setting <= SETTING_RECORD; setting++) {
         struct span word = cursor_text(row, 3 + (int)setting);
@@ -266,27 +279,48 @@ static int visit_ballots(struct reading *reading, struct cursor *row)
     return visit_sheet(reading, &sheet, cursor_bytes(row, 5, SHEET_CHAIN_BYTES), "sheet");
 }
 
-static int visit_named(struct reading *reading, struct cursor *row)
+/* Names were not always folded in old ballots. One that can't be a name is left as it is, and found
+ * by others. */
+static void fold_old_name(struct reading *reading, struct entry_ballot *ballot)
 {
+    struct span name = ballot->name;
+    size_t len = voter_name_fold(name, reading->folded);
+    const bool is_same = len == name.len && memcmp(name.at, reading->folded, len) == 0;
+    if (len == 0 || is_same)
+        return;
+    ballot->name = (struct span){reading->folded, len};
+    if (!ballot->spelling.at)
+        ballot->spelling = name;
+}
+
+static int visit_own_row(struct reading *reading, struct cursor *row)
+{
+    const bool is_old = reading->store->format->is_old;
+    const char *what = is_old ? "ballot" : "named_ballot";
     int64_t poll = cursor_int(row, 2), value = cursor_int(row, 3), weight = cursor_int(row, 4);
-    struct span name = cursor_text(row, 5), spelling = cursor_text(row, 6);
+    const unsigned char *hash = is_old ? cursor_bytes(row, 5, HASH_BYTES) : NULL;
+    struct span name = hash ? (struct span){NULL, 0} : cursor_text(row, 5);
+    struct span spelling = cursor_text(row, 6);
     const bool has_key = sqlite3_column_type(row->row, 7) != SQLITE_NULL;
     const unsigned char *key = cursor_bytes(row, 7, HASH_BYTES);
     if (poll < 1 || poll > POLLS_MAX || value < 1 || value > ENTRY_VALUE_MAX || weight < 1 ||
-        weight > UINT32_MAX || !name.at || name.len > PROTO_VOTER_MAX ||
+        weight > UINT32_MAX || (!hash && !name.at) || name.len > PROTO_VOTER_MAX ||
         spelling.len > PROTO_VOTER_MAX || (has_key && !key))
-        return damaged(reading->store, reading->why, "named_ballot", cursor_int(row, 0));
-    const struct entry entry = {.seq = (uint64_t)cursor_int(row, 0),
-                                .time_ns = (uint64_t)cursor_int(row, 1),
-                                .poll = (uint32_t)poll,
-                                .kind = ENTRY_BALLOT,
-                                .ballot = {.value = (uint32_t)value,
-                                           .weight = (uint32_t)weight,
-                                           .has_key = has_key,
-                                           .key = key ? hash_from_bytes(key) : (struct hash){0, 0},
-                                           .name = name,
-                                           .spelling = spelling}};
-    return visit_alone(reading, &entry, cursor_bytes(row, 8, SHEET_CHAIN_BYTES), "named_ballot");
+        return damaged(reading->store, reading->why, what, cursor_int(row, 0));
+    struct entry entry = {.seq = (uint64_t)cursor_int(row, 0),
+                          .time_ns = (uint64_t)cursor_int(row, 1),
+                          .poll = (uint32_t)poll,
+                          .kind = ENTRY_BALLOT,
+                          .ballot = {.value = (uint32_t)value,
+                                     .weight = (uint32_t)weight,
+                                     .has_key = has_key,
+                                     .voter = hash ? hash_from_bytes(hash) : (struct hash){0, 0},
+                                     .key = key ? hash_from_bytes(key) : (struct hash){0, 0},
+                                     .name = name,
+                                     .spelling = spelling}};
+    if (is_old && !hash)
+        fold_old_name(reading, &entry.ballot);
+    return visit_alone(reading, &entry, cursor_bytes(row, 8, SHEET_CHAIN_BYTES), what);
 }
 
 /* ---- entries ---- */
@@ -294,7 +328,7 @@ static int visit_named(struct reading *reading, struct cursor *row)
 /* The cursor whose row comes next; NULL if all have ended. */
 static struct cursor *next_cursor(struct reading *reading)
 {
-    struct cursor *const cursors[] = {&reading->sheets, &reading->named, &reading->events};
+    struct cursor *const cursors[] = {&reading->sheets, &reading->alone, &reading->events};
     struct cursor *next = NULL;
     for (size_t i = 0; i < sizeof cursors / sizeof cursors[0]; i++)
         if (!cursors[i]->at_end && (!next || cursor_int(cursors[i], 0) < cursor_int(next, 0)))
@@ -302,24 +336,16 @@ static struct cursor *next_cursor(struct reading *reading)
     return next;
 }
 
-#define CREATED "(SELECT poll FROM poll_event WHERE kind = 'create' AND seq >= ?1)"
-
 static int open_cursors(struct reading *reading)
 {
+    const struct sqlite_format *format = reading->store->format;
     const struct {
         struct cursor *cursor;
         const char *sql;
     } cursors[] = {
-        {&reading->polls, "SELECT id, code, name, ballots, voters, reveal, record FROM poll"
-                          " WHERE ?1 < 0 OR id IN " CREATED " ORDER BY id"},
-        {&reading->choices, "SELECT poll, number, code, name FROM choice"
-                            " WHERE ?1 < 0 OR poll IN " CREATED " ORDER BY poll, number"},
-        {&reading->events, "SELECT seq, time_ns, poll, kind, choice, text, chain FROM poll_event"
-                           " WHERE seq >= ?1 ORDER BY seq"},
-        {&reading->sheets, "SELECT first_seq, time_ns, kind, ballots, body, chain FROM sheet"
-                           " WHERE first_seq >= ?1 ORDER BY first_seq"},
-        {&reading->named, "SELECT seq, time_ns, poll, value, weight, voter, spelling, key, chain"
-                          " FROM named_ballot WHERE seq >= ?1 ORDER BY seq"},
+        {&reading->polls, format->polls},   {&reading->choices, format->choices},
+        {&reading->events, format->events}, {&reading->sheets, format->sheets},
+        {&reading->alone, format->ballots},
     };
     for (size_t i = 0; i < sizeof cursors / sizeof cursors[0]; i++)
         if (cursor_open(reading, cursors[i].cursor, cursors[i].sql) != 0)
@@ -332,8 +358,8 @@ static int visit_next(struct reading *reading, struct cursor *row)
     int result;
     if (row == &reading->sheets)
         result = visit_ballots(reading, row);
-    else if (row == &reading->named)
-        result = visit_named(reading, row);
+    else if (row == &reading->alone)
+        result = visit_own_row(reading, row);
     else
         result = visit_event(reading, row);
     return result == 0 ? cursor_next(reading, row) : -1;
@@ -447,7 +473,7 @@ uint64_t sqlite_voter_estimate(const struct store *base)
 static void close_cursors(const struct reading *reading)
 {
     sqlite3_stmt *const rows[] = {reading->polls.row, reading->choices.row, reading->events.row,
-                                  reading->sheets.row, reading->named.row};
+                                  reading->sheets.row, reading->alone.row};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         sqlite3_finalize(rows[i]);
 }
@@ -463,7 +489,7 @@ static struct reading begin_reading(struct sqlite_store *store, const struct sto
 int sqlite_load(struct store *base, const struct store_visitor *visitor, char why[STORE_WHY_MAX])
 {
     struct reading reading = begin_reading(sqlite_store(base), visitor, why);
-    int result = check_slots(&reading);
+    int result = reading.store->format->is_old ? 0 : check_slots(&reading);
     if (result == 0)
         result = visit_entries(&reading);
     if (result == 0)

@@ -118,9 +118,16 @@ static uint32_t big_endian_32(const unsigned char *bytes)
 static int refuse_version(const struct sqlite_store *store, uint32_t version,
                           char why[STORE_WHY_MAX])
 {
-    snprintf(why, STORE_WHY_MAX, "%s: schema version %u; this tallycast knows version %u%s",
-             store->path, version, schema_version,
-             version == 1 ? "; `tallyctl import` makes a new database of it" : "");
+    const char *path = store->path;
+    if (version == 1)
+        snprintf(why, STORE_WHY_MAX,
+                 "%.*s: schema version 1; this tallycast knows version %u; make a new database of "
+                 "it: tallyctl import '%.*s' '%.*s.%u'",
+                 PATH_MAX / 3, path, schema_version, PATH_MAX / 3, path, PATH_MAX / 3, path,
+                 schema_version);
+    else
+        snprintf(why, STORE_WHY_MAX, "%s: schema version %u; this tallycast knows version %u", path,
+                 version, schema_version);
     return -1;
 }
 
@@ -144,7 +151,9 @@ static int check_header(struct sqlite_store *store, char why[STORE_WHY_MAX])
         return -1;
     }
     uint32_t version = big_endian_32(header + HEADER_VERSION_AT);
-    if (version != schema_version)
+    if (version == 1 && store->reads_old)
+        store->format = &sqlite_format_1;
+    else if (version != schema_version)
         return refuse_version(store, version, why);
     unsigned page_bytes =
         (unsigned)header[HEADER_PAGE_BYTES_AT] << 8 | header[HEADER_PAGE_BYTES_AT + 1];
@@ -282,6 +291,17 @@ static int open_immutable_or_with_log(struct sqlite_store *store)
                : code;
 }
 
+/* An old schema is not judged: what is read is checked entry by entry, and nothing is written. */
+static int judge_old(struct sqlite_store *store, char why[STORE_WHY_MAX])
+{
+    sqlite3_stmt *row;
+    int found = try_row(store, "SELECT 1 FROM sqlite_schema WHERE name = 'spelling'", &row, why);
+    sqlite3_finalize(row);
+    if (found == 0)
+        store->format = &sqlite_format_1_unspelt;
+    return found < 0 ? -1 : sqlite_judge_log(store, why);
+}
+
 /* Compiles the statements as a server would, which shows whether the schema fits them. */
 static int open_to_read(struct sqlite_store *store, char why[STORE_WHY_MAX])
 {
@@ -290,6 +310,8 @@ static int open_to_read(struct sqlite_store *store, char why[STORE_WHY_MAX])
     if (open_immutable_or_with_log(store) != SQLITE_OK)
         return sqlite_fail(store, why, "can't be opened");
     sqlite_distrust(store->db);
+    if (store->format->is_old)
+        return judge_old(store, why);
     if (sqlite_judge_log(store, why) != 0 || sqlite_judge_schema(store, why) != 0 ||
         sqlite_prepare(store, why) != 0 || sqlite_read_ends(store, why) != 0)
         return -1;
@@ -318,6 +340,7 @@ static struct sqlite_store *new_store(const char *path, char why[STORE_WHY_MAX])
         fail_errno(path, why);
         return NULL;
     }
+    store->format = &sqlite_format_now;
     store->file = store->log_file = -1;
     store->path = strdup(path);
     store->log_path = name_log(path);
@@ -329,11 +352,13 @@ static struct sqlite_store *new_store(const char *path, char why[STORE_WHY_MAX])
     return store;
 }
 
-int sqlite_open_to_read(struct store **opened, const char *path, char why[STORE_WHY_MAX])
+static int open_new_to_read(struct store **opened, const char *path, bool reads_old,
+                            char why[STORE_WHY_MAX])
 {
     struct sqlite_store *store = new_store(path, why);
     if (!store)
         return -1;
+    store->reads_old = reads_old;
     store->sync = true; /* as far as is known */
     if (open_to_read(store, why) != 0) {
         sqlite_close(&store->base);
@@ -341,6 +366,16 @@ int sqlite_open_to_read(struct store **opened, const char *path, char why[STORE_
     }
     *opened = &store->base;
     return 0;
+}
+
+int sqlite_open_to_read(struct store **opened, const char *path, char why[STORE_WHY_MAX])
+{
+    return open_new_to_read(opened, path, false, why);
+}
+
+int sqlite_open_to_import(struct store **opened, const char *path, char why[STORE_WHY_MAX])
+{
+    return open_new_to_read(opened, path, true, why);
 }
 
 int sqlite_open(struct store **opened, const char *path, bool sync, char why[STORE_WHY_MAX])
@@ -396,9 +431,8 @@ int sqlite_key_check(const struct store *base, struct hash *check, char why[STOR
 int sqlite_has_ballots(const struct store *base, char why[STORE_WHY_MAX])
 {
     sqlite3_stmt *statement;
-    int found = try_row(sqlite_store(base),
-                        "SELECT 1 FROM sheet UNION ALL SELECT 1 FROM named_ballot LIMIT 1",
-                        &statement, why);
+    const struct sqlite_store *store = sqlite_store(base);
+    int found = try_row(store, store->format->has_ballots, &statement, why);
     sqlite3_finalize(statement);
     return found;
 }
