@@ -4,7 +4,7 @@ import { filter } from "./filter.js";
 import { follow } from "./live.js";
 import { at } from "./place.js";
 import { renewer } from "./renew.js";
-import { isOfOtherLedger, isOther, mayBeNewer, showLink, showStack } from "./rows.js";
+import { isBehind, isOfOtherLedger, isOther, mayBeNewer, showLink, showStack } from "./rows.js";
 
 const cardOf = (poll) => document.querySelector(`.card[data-poll="${CSS.escape(poll)}"]`);
 
@@ -18,6 +18,9 @@ const renew = renewer(location.href, () => {
     showFilter();
     for (const card of document.querySelectorAll(".card")) {
         const tally = latest.get(card.dataset.poll);
+        if (isBehind(card, tally)) {
+            renew();
+        }
         if (mayBeNewer(card, tally)) {
             showStack(card, tally);
         }

@@ -9,7 +9,7 @@ import { ownBallot } from "./own.js";
 import { at } from "./place.js";
 import { isMeant } from "./question.js";
 import { renewer } from "./renew.js";
-import { hasTurned, isOfOtherLedger, isOther, labelsOf, mayBeNewer, showLink, showRows } from "./rows.js";
+import { hasTurned, isBehind, isOfOtherLedger, isOther, labelsOf, mayBeNewer, showLink, showRows } from "./rows.js";
 import { noShelf, shelf } from "./shelf.js";
 import { summary } from "./tally.js";
 
@@ -241,6 +241,9 @@ const renew = renewer(at(`p/${poll}`), () => {
     }
     labels = labelsOf(main);
     takeToken();
+    if (isBehind(main, latest)) {
+        renew();
+    }
     if (mayBeNewer(main, latest)) {
         showRows(main, latest);
     }

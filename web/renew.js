@@ -3,6 +3,7 @@
 
 const SPREAD_MS = 1000; // thousands of pages don't ask at one instant
 const LEAST_MS = 5000; // between two, should something on the way answer with an old one
+const MOST_MS = 15000; // between two tries, while none comes; and as much again at random
 const ANSWER_MS = 10000;
 
 // The server's page of that address as it is now, or null if what comes is none of its pages, or says that it can't now.
@@ -53,17 +54,23 @@ function put(page, url) {
     return true;
 }
 
-// `url` is the page's address. Returns a function that has the page's main made anew, and calls onNew when it is: soon, or, where pages come back one by
-// one anyway, at once.
+// `url` is the page's address. Returns a function that has the page's main made anew, and calls onNew when it is: soon, or, where
+// pages come back one by one anyway, at once. What can't be had is tried again, for what the page shows is no longer so; but not
+// while nobody looks at it.
 export function renewer(url, onNew) {
     let timer = 0;
     let last = -LEAST_MS;
+    let failures = 0;
 
     async function renew() {
-        const page = await fetchPage(url);
+        const page = document.hidden ? null : await fetchPage(url);
         last = performance.now();
         timer = 0;
-        if (page && put(page, url)) {
+        if (!page) {
+            const wait = Math.min(MOST_MS, LEAST_MS * 2 ** failures++) * (1 + Math.random());
+            timer = setTimeout(renew, wait);
+        } else if (put(page, url)) {
+            failures = 0;
             onNew();
         }
     }

@@ -40,6 +40,13 @@ export function hasTurned(element, tally) {
     return stateOf(tally) !== state || (results === "hidden") !== tally.hidden;
 }
 
+// Whether a page that was just made anew is behind the latest tally, if there is one: the text or the state has changed once
+// more meanwhile.
+export function isBehind(element, latest) {
+    const { texts, seq } = element.dataset;
+    return mayBeNewer(element, latest) && (latest.texts > Number(texts) || (latest.seq > Number(seq) && hasTurned(element, latest)));
+}
+
 // The tally's figures of each choice: its element in `element`, its count, its share of all, and that of those before.
 function figures(element, tally) {
     const rows = rowsOf(element);

@@ -5,7 +5,7 @@ import { fitter } from "./fit.js";
 import { follow } from "./live.js";
 import { at } from "./place.js";
 import { renewer } from "./renew.js";
-import { hasTurned, isOfOtherLedger, isOther, labelsOf, mayBeNewer, showLink, showRows } from "./rows.js";
+import { hasTurned, isBehind, isOfOtherLedger, isOther, labelsOf, mayBeNewer, showLink, showRows } from "./rows.js";
 import { summary } from "./tally.js";
 
 let main = document.querySelector("main");
@@ -49,6 +49,9 @@ function prepare() {
 
 const renew = renewer(location.href, () => {
     main = document.querySelector("main");
+    if (isBehind(main, latest)) {
+        renew();
+    }
     if (mayBeNewer(main, latest)) {
         showRows(main, latest);
     }

@@ -266,13 +266,24 @@ test("a page that is made anew does not fall behind the tallies that came meanwh
         await server.command(`TITLE lunch Lunch on ${path}`);
         await released;
         const total = Number(await page.locator("[data-total]").textContent()) + 1;
-        await server.command("VOTE lunch pizza");
+        await server.command(`VOTE lunch pizza\nTITLE lunch Supper on ${path}`);
         await untilText(page, "[data-total]", String(total));
         await page.evaluate(() => (globalThis.goOn = true));
         await untilText(page, path === "/" ? "h2" : "h1", `Lunch on ${path}`);
         assert.equal(await page.locator("[data-total]").textContent(), String(total));
         await page.unroute(`**${path}`);
+        await untilText(page, path === "/" ? "h2" : "h1", `Supper on ${path}`);
     }
+});
+
+test("a page that can't be had anew is asked for again", async ({ start, open }) => {
+    const server = await start(...lunch);
+    const page = await open(server, "/screen/lunch", lost);
+    await untilLink(page, "live");
+    await page.route("**/screen/lunch", (route) => route.fulfill({ status: 503, body: "" }), { times: 1 });
+    await server.command("CLOSE lunch");
+    await untilText(page, ".address", "The poll is closed.");
+    assert.equal(await page.locator(".qr").count(), 0);
 });
 
 test("a poll that waits is not over, and opens", async ({ start, open }) => {
