@@ -343,6 +343,15 @@ static off_t size_of(const char *name)
     return status.st_size;
 }
 
+/* Puts zeros in the place of bytes. */
+static void wipe(const char *name, off_t at, size_t len)
+{
+    static const char zeros[8];
+    int file = open(in_directory(name), O_WRONLY);
+    ck_assert_int_eq((int)pwrite(file, zeros, len, at), (int)len);
+    close(file);
+}
+
 static void flip(const char *name, off_t at)
 {
     char byte;
@@ -398,6 +407,48 @@ START_TEST(a_damaged_log_is_named)
 }
 END_TEST
 
+/* Neither the log's header nor its first frame tells the salts. */
+START_TEST(a_log_without_a_beginning_is_named)
+{
+    live("a", 2, STOPPED);
+    live("a", 12, KILLED);
+    wipe("a-wal", 16, 8);
+    wipe("a-wal", WAL_HEADER_BYTES + 8, 8);
+    assert_refused("a");
+    ck_assert_msg(strstr(why, "damaged at byte 0, its header") != NULL, "%s", why);
+}
+END_TEST
+
+/* The header of the frame with which the last transaction but one ended. */
+static off_t last_end_but_one(const char *name)
+{
+    struct wal_frame frame;
+    uint64_t ends[2] = {0, 0};
+    int file = open(in_directory(name), O_RDONLY);
+    for (uint64_t i = 0; wal_read_frame(file, i, &frame); i++)
+        if (frame.database_pages > 0) {
+            ends[0] = ends[1];
+            ends[1] = i;
+        }
+    close(file);
+    return wal_frame_at(ends[0]);
+}
+
+/* Two acknowledged transactions can't be read, and the first does not say that it has ended: its
+ * last frame has no salts, or no mark of the end. */
+START_TEST(two_lost_transactions_are_not_one)
+{
+    live("a", 12, KILLED);
+    off_t end = last_end_but_one("a-wal");
+    if (_i == 0)
+        wipe("a-wal", end + 8, 8);
+    else
+        wipe("a-wal", end + 4, 4);
+    assert_refused("a");
+    ck_assert_msg(strstr(why, "2 transactions behind") != NULL, "%s", why);
+}
+END_TEST
+
 /* A power cut leaves that of a transaction which was not acknowledged. */
 START_TEST(the_end_of_a_log_may_be_torn)
 {
@@ -416,8 +467,8 @@ static void lose_log(int how)
 {
     if (how == 0)
         ck_assert_int_eq(unlink(in_directory("a-wal")), 0);
-    else
-        ck_assert_int_eq(truncate(in_directory("a-wal"), 0), 0);
+    else /* or too short for a frame */
+        ck_assert_int_eq(truncate(in_directory("a-wal"), how == 1 ? 0 : 1000), 0);
 }
 
 START_TEST(a_log_that_is_lacking_is_named)
@@ -524,8 +575,10 @@ UNIT_MAIN("restore",
                      {a_log_without_its_database_is_no_reason_for_a_new_one},
                      {a_log_that_is_in_the_file_already_is_taken},
                      {a_damaged_log_is_named, .loops = UNIT_COUNT(flips)},
+                     {a_log_without_a_beginning_is_named},
+                     {two_lost_transactions_are_not_one, .loops = 2},
                      {the_end_of_a_log_may_be_torn, .loops = 2},
-                     {a_log_that_is_lacking_is_named, .loops = 2},
+                     {a_log_that_is_lacking_is_named, .loops = 3},
                      {without_syncs_a_log_may_be_lost, .loops = 2}}},
           {"identities", .set_up = setup, .tear_down = teardown, .timeout_s = 60,
            .tests = {{a_ledger_is_the_same_over_its_lives},

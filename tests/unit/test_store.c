@@ -589,7 +589,8 @@ static void refuses(const char *expected)
         store_close(store);
     }
     ck_assert_int_eq(result, -1);
-    ck_assert_msg(strstr(why, path) && strstr(why, expected), "said: %s", why);
+    ck_assert_msg(strstr(why, path) && strstr(why, expected) && !strchr(why, '\n'), "said: %s",
+                  why);
     char *after = slurp(path, &after_len);
     ck_assert_uint_eq(before_len, after_len);
     ck_assert_int_eq(memcmp(before, after, before_len), 0);
@@ -664,6 +665,36 @@ START_TEST(a_damaged_page_is_refused)
         ck_assert_int_eq((int)pwrite(fd, junk, sizeof junk, at), (int)sizeof junk);
     close(fd);
     refuses("damaged");
+}
+END_TEST
+
+/* Nobody reads the room between a page's rows, but the next row would be written there. */
+START_TEST(a_damaged_page_is_refused_though_its_rows_are_good)
+{
+    enum { PAGE_BYTES = 4096, FRAGMENTS_AT = 7 };
+    static const char *const roots[] = {
+        "SELECT rootpage FROM sqlite_schema WHERE name = 'named_ballot'",
+        "SELECT rootpage FROM sqlite_schema WHERE name = 'sqlite_autoindex_poll_2'",
+    };
+    const char fragments = 9;
+    make_sample_file();
+    int page = (int)database_number(path, roots[_i]);
+    int fd = open(path, O_WRONLY);
+    off_t at = (page - 1) * (off_t)PAGE_BYTES + FRAGMENTS_AT;
+    ck_assert_int_eq((int)pwrite(fd, &fragments, 1, at), 1);
+    close(fd);
+    refuses("damaged: ");
+}
+END_TEST
+
+/* SQLite quotes what it can't read, lines and all. */
+START_TEST(a_refusal_is_one_line)
+{
+    make_sample_file();
+    database_change(path, "PRAGMA writable_schema = 1;"
+                          "UPDATE sqlite_schema SET sql = replace(sql, 'SELECT', '\"SELECT')"
+                          " WHERE name = 'ballot'");
+    refuses("damaged: ");
 }
 END_TEST
 
@@ -1310,6 +1341,8 @@ UNIT_MAIN("store",
                      {a_file_that_would_only_be_read_is_refused, .loops = 4},
                      {a_database_in_use_is_refused},
                      {a_damaged_page_is_refused},
+                     {a_damaged_page_is_refused_though_its_rows_are_good, .loops = 2},
+                     {a_refusal_is_one_line},
                      {a_row_that_can_not_be_is_refused, .loops = UNIT_COUNT(damages)},
                      {a_poll_of_too_many_choices_is_refused},
                      {what_an_orderly_stop_had_is_missed},

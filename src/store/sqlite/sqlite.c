@@ -31,9 +31,12 @@ const char *const sqlite_event_names[] = {
     [ENTRY_TITLE] = "title",   [ENTRY_LABEL] = "label",
 };
 
+/* SQLite quotes the file, which may be damaged: up to the end of the line. */
 int sqlite_fail(const struct sqlite_store *store, char why[STORE_WHY_MAX], const char *what)
 {
-    snprintf(why, STORE_WHY_MAX, "%s: %s: %s", store->path, what, sqlite3_errmsg(store->db));
+    const char *words = sqlite3_errmsg(store->db);
+    snprintf(why, STORE_WHY_MAX, "%s: %s: %.*s", store->path, what, (int)strcspn(words, "\r\n"),
+             words);
     return -1;
 }
 

@@ -11,8 +11,8 @@
  *   databases apart.
  *
  * And one thing tells a log that is lacking: the count is odd while a server has the file, and is
- * even again after an orderly end. While it is odd in the file, there always is a log that is not
- * empty.
+ * even again after an orderly end. While it is odd in the file, there always is a log with room for
+ * a frame.
  *
  * To read the row of the file alone, the file is opened as immutable: SQLite then looks for no log
  * and takes no lock. A checkpoint may have been writing to it when the power was cut; the row keeps
@@ -171,10 +171,14 @@ static int judge_missing(const struct sqlite_store *store, char why[STORE_WHY_MA
 static int judge_damage(const struct sqlite_store *store, char why[STORE_WHY_MAX])
 {
     char lost[160], how[HOW_MAX];
-    snprintf(lost, sizeof lost,
-             "damaged at byte %" PRIu64 ", and so %" PRIu64
-             " transactions behind that can't be read",
-             store->log.bad_at, store->log.lost_commits);
+    if (store->log.is_headless)
+        snprintf(lost, sizeof lost,
+                 "damaged at byte 0, its header, and so nothing in it can be read");
+    else
+        snprintf(lost, sizeof lost,
+                 "damaged at byte %" PRIu64 ", and so %" PRIu64
+                 " transactions behind that can't be read",
+                 store->log.bad_at, store->log.lost_commits);
     snprintf(how, sizeof how, "truncate -s %" PRIu64 " '%.*s'", store->log.bad_at, HOW_MAX - 64,
              store->log_path);
     return judge_lost(store, lost, how, why);
@@ -215,11 +219,11 @@ int sqlite_judge_log(struct sqlite_store *store, char why[STORE_WHY_MAX])
         snprintf(why, STORE_WHY_MAX, "%s: damaged: ledger", store->path);
         return -1;
     }
-    if (!store->has_log)
+    if (store->log.room == 0)
         return file->origin && is_in_use(file->log) && !store->was_backup
                    ? judge_missing(store, why)
                    : 0;
-    return store->log.lost_commits > 1 ? judge_damage(store, why) : 0;
+    return store->log.is_headless || store->log.lost_commits > 1 ? judge_damage(store, why) : 0;
 }
 
 /* ---- the identity ---- */

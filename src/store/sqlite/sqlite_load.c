@@ -427,6 +427,26 @@ static int check_slots(struct reading *reading)
     return result;
 }
 
+/* What SQLite finds wrong with the file: pages that are damaged where nothing is read (free room,
+ * an index, a list of free pages) would be written to, over what is good. All pages are in the
+ * kernel's cache by now. */
+static int check_pages(struct reading *reading)
+{
+    struct cursor row = {NULL, false};
+    int result = cursor_open(reading, &row, "PRAGMA integrity_check(1)");
+    struct span found = result == 0 && !row.at_end ? cursor_text(&row, 0) : (struct span){NULL, 0};
+    if (result == 0 && (!found.at || strcmp(found.at, "ok") != 0)) {
+        const char *fault = found.at ? found.at : "nobody knows how";
+        if (strncmp(fault, "***", 3) == 0 && strchr(fault, '\n')) /* it says which database */
+            fault = strchr(fault, '\n') + 1;
+        snprintf(reading->why, STORE_WHY_MAX, "%s: damaged: %.*s", reading->store->path,
+                 (int)strcspn(fault, "\n"), fault);
+        result = -1;
+    }
+    sqlite3_finalize(row.row);
+    return result;
+}
+
 /* ---- tallies ---- */
 
 static int visit_tally(struct reading *reading, const struct cursor *row)
@@ -494,6 +514,8 @@ int sqlite_load(struct store *base, const struct store_visitor *visitor, char wh
         result = visit_entries(&reading);
     if (result == 0)
         result = visit_tallies(&reading);
+    if (result == 0)
+        result = check_pages(&reading);
     close_cursors(&reading);
     return result;
 }

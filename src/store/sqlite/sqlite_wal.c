@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <string.h>
 #include <unistd.h>
 
 enum {
@@ -11,6 +12,7 @@ enum {
     HEADER_SALTS_AT = 16,
     HEADER_SUMS_AT = 24,
     FRAME_SUMMED_BYTES = 8, /* of its header; then the page */
+    LOST_PAGES_MAX = 256,   /* of one transaction; in a larger one no page is known again */
 };
 
 static uint32_t big_endian_32(const unsigned char *bytes)
@@ -51,11 +53,49 @@ bool wal_read_frame(int file, uint64_t index, struct wal_frame *frame)
     return true;
 }
 
+/* ---- what is lost ---- */
+
+/* Transactions behind the place where SQLite stops reading. One ends with a frame that says so; or,
+ * if that frame is damaged, where a page comes a second time, since a transaction writes each page
+ * once. The second kind counts only before the first: batches that were refused, and so never
+ * ended, leave frames as well. */
+struct lost {
+    uint64_t commits;
+    uint64_t repeats; /* since the last commit */
+    size_t page_count;
+    uint32_t pages[LOST_PAGES_MAX]; /* of the transaction to which the last frame belongs */
+};
+
+static bool has_page(const struct lost *lost, uint32_t page)
+{
+    for (size_t i = 0; i < lost->page_count; i++)
+        if (lost->pages[i] == page)
+            return true;
+    return false;
+}
+
+static void lose(struct lost *lost, const struct wal_frame *frame)
+{
+    if (has_page(lost, frame->page)) {
+        lost->repeats++;
+        lost->page_count = 0;
+    }
+    if (lost->page_count < LOST_PAGES_MAX)
+        lost->pages[lost->page_count++] = frame->page;
+    if (frame->database_pages == 0)
+        return;
+    lost->commits += 1 + lost->repeats;
+    lost->repeats = 0;
+    lost->page_count = 0;
+}
+
 /* ---- scanning ---- */
 
 struct log {
     bool is_good; /* so far: the sums are those of everything before */
     bool is_big_endian;
+    bool is_before; /* the last frame was of this log, and said that its sums are these: */
+    uint32_t sums_before[2];
     uint32_t salts[2];
     uint32_t sums[2];
 };
@@ -91,14 +131,31 @@ static bool has_salts(const struct wal_frame *frame, const struct log *log)
     return frame->salts[0] == log->salts[0] && frame->salts[1] == log->salts[1];
 }
 
-/* Whether a frame goes on where the good ones ended; then the sums are its own. */
-static bool goes_on(struct log *log, const struct wal_frame *frame, const unsigned char *bytes)
+/* Adds a frame to the sums, and returns whether they are then its own. */
+static bool sums_go_on(struct log *log, const struct wal_frame *frame, const unsigned char *bytes)
 {
-    if (!log->is_good || !has_salts(frame, log) || frame->page == 0)
-        return false;
     add(log, bytes, FRAME_SUMMED_BYTES);
     add(log, bytes + WAL_FRAME_HEADER_BYTES, WAL_PAGE_BYTES);
     return log->sums[0] == frame->sums[0] && log->sums[1] == frame->sums[1];
+}
+
+/* Whether a frame goes on where the good ones ended. */
+static bool goes_on(struct log *log, const struct wal_frame *frame, const unsigned char *bytes)
+{
+    return log->is_good && has_salts(frame, log) && frame->page > 0 &&
+           sums_go_on(log, frame, bytes);
+}
+
+/* Whether a frame behind the good ones is of this log: by its salts, or by its sums if the frame
+ * before it is. What an earlier log left goes on from itself alone. */
+static bool is_of_log(struct log *log, const struct wal_frame *frame, const unsigned char *bytes)
+{
+    if (frame->page == 0)
+        return false;
+    if (has_salts(frame, log))
+        return true;
+    memcpy(log->sums, log->sums_before, sizeof log->sums);
+    return log->is_before && sums_go_on(log, frame, bytes);
 }
 
 /* The salts of a log whose header is damaged are those of its first frame. */
@@ -110,6 +167,22 @@ static void adopt_salts(struct log *log, const struct wal_frame *first)
     log->salts[1] = first->salts[1];
 }
 
+static void scan_frame(struct log *log, struct lost *lost, const unsigned char *bytes,
+                       struct wal_scan *scan)
+{
+    struct wal_frame frame = parse_frame(bytes);
+    if (scan->room++ == 0)
+        adopt_salts(log, &frame);
+    log->is_good = goes_on(log, &frame, bytes);
+    bool is_ours = log->is_good || is_of_log(log, &frame, bytes);
+    if (log->is_good && frame.database_pages > 0)
+        scan->frames = scan->room;
+    else if (is_ours && !log->is_good)
+        lose(lost, &frame);
+    log->is_before = is_ours;
+    memcpy(log->sums_before, frame.sums, sizeof frame.sums);
+}
+
 int wal_scan(int file, struct wal_scan *scan)
 {
     unsigned char header[WAL_HEADER_BYTES], bytes[WAL_FRAME_HEADER_BYTES + WAL_PAGE_BYTES];
@@ -118,18 +191,13 @@ int wal_scan(int file, struct wal_scan *scan)
     if (n < (ssize_t)sizeof header)
         return n < 0 ? -1 : 0;
     struct log log = parse_header(header);
-    for (uint64_t i = 0; (n = read_at(file, bytes, sizeof bytes, wal_frame_at(i))) > 0; i++) {
-        struct wal_frame frame = parse_frame(bytes);
-        if (n < (ssize_t)sizeof bytes)
-            break;
-        if (i == 0)
-            adopt_salts(&log, &frame);
-        log.is_good = goes_on(&log, &frame, bytes);
-        bool commits = frame.database_pages > 0 && frame.page > 0 && has_salts(&frame, &log);
-        if (log.is_good && commits)
-            scan->frames = i + 1;
-        scan->lost_commits += !log.is_good && commits;
-    }
+    struct lost lost = {0};
+    const bool is_headless = !log.is_good;
+    while ((n = read_at(file, bytes, sizeof bytes, wal_frame_at(scan->room))) ==
+           (ssize_t)sizeof bytes)
+        scan_frame(&log, &lost, bytes, scan);
+    scan->lost_commits = lost.commits;
+    scan->is_headless = is_headless && scan->room > 0;
     scan->bad_at = scan->frames > 0 ? (uint64_t)wal_frame_at(scan->frames) : 0;
     return n < 0 ? -1 : 0;
 }

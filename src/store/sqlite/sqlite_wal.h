@@ -28,13 +28,16 @@ bool wal_read_frame(int file, uint64_t index, struct wal_frame *frame);
 
 struct wal_scan {
     uint64_t frames;       /* of whole transactions: what SQLite reads */
-    uint64_t bad_at;       /* the byte from which on the file is not that */
-    uint64_t lost_commits; /* transactions of this log whose end is behind that */
+    uint64_t room;         /* for frames in the file, whatever is there */
+    uint64_t bad_at;       /* the byte from which on the file is not what SQLite reads */
+    uint64_t lost_commits; /* transactions of this log whose end is behind that, at least */
+    bool is_headless;      /* nothing is read, since the header is damaged */
 };
 
 /* Reads the whole log as SQLite does when it opens it, and what is behind the place where SQLite
  * stops. After a power cut that may be the end of one transaction, which nobody was told of: each
- * is synced before the next is written. More are damage. Returns 0, or -1 with errno set. */
+ * is synced before the next is written, and the header before the first. More are damage. Returns
+ * 0, or -1 with errno set. */
 int wal_scan(int file, struct wal_scan *scan) __attribute__((warn_unused_result));
 
 /* Writes the first `frames` frames once more and syncs them: an earlier sync may have failed, and
