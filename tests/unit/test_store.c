@@ -840,6 +840,20 @@ START_TEST(a_poll_of_too_many_choices_is_refused)
 }
 END_TEST
 
+/* Their hashes begin alike, with bytes that end a string elsewhere. */
+START_TEST(the_views_tell_voters_apart)
+{
+    make_sample_file();
+    struct store *store = open_store();
+    append_ballots(store, 5, 400);
+    ck_assert_int_eq(store_finish(store, why), 0);
+    store_close(store);
+    ck_assert_uint_eq(database_number(path, "SELECT count(*) FROM ballot"), 402);
+    ck_assert_uint_eq(database_number(path, "SELECT count(*) FROM counting_ballot"), 402);
+    ck_assert_uint_eq(database_number(path, "SELECT ballots FROM tally"), 402);
+}
+END_TEST
+
 /* Entries whose log is lost are missed at the next start, if the server had stopped in order. */
 START_TEST(what_an_orderly_stop_had_is_missed)
 {
@@ -1335,7 +1349,8 @@ END_TEST
 
 UNIT_MAIN("store",
           {"store", .set_up = setup, .tear_down = teardown, .timeout_s = 60,
-           .tests = {{the_view_recounts_what_was_last_shown},
+           .tests = {{the_views_tell_voters_apart},
+                     {the_view_recounts_what_was_last_shown},
                      {a_refused_batch_leaves_nothing_and_the_next_one_goes_through},
                      {the_keys_check_value_is_kept},
                      {what_the_system_refuses_is_no_size_and_no_check_value},

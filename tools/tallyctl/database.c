@@ -249,13 +249,10 @@ static enum status open_with_wal(struct database *database)
     return result == SQLITE_OK ? STATUS_DONE : sqlite_failed(database);
 }
 
-/* The maker of a file chose its views: they may not call functions with side effects. And a recount
- * sorts all ballots, in pieces as large as the cache. */
+/* The maker of a file chose its views: they may not call functions with side effects. */
 static enum status harden(struct database *database)
 {
     int result = sqlite3_db_config(database->sqlite, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-    if (result == SQLITE_OK)
-        result = sqlite3_exec(database->sqlite, "PRAGMA cache_size=-65536", NULL, NULL, NULL);
     return result == SQLITE_OK ? check_version(database) : sqlite_failed(database);
 }
 
