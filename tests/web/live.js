@@ -266,7 +266,7 @@ test("a page that is made anew does not fall behind the tallies that came meanwh
         await server.command(`TITLE lunch Lunch on ${path}`);
         await released;
         const total = Number(await page.locator("[data-total]").textContent()) + 1;
-        await server.command(`VOTE lunch pizza\nTITLE lunch Supper on ${path}`);
+        await server.command(`TITLE lunch Supper on ${path}\nVOTE lunch pizza`); // one event may tell both
         await untilText(page, "[data-total]", String(total));
         await page.evaluate(() => (globalThis.goOn = true));
         await untilText(page, path === "/" ? "h2" : "h1", `Lunch on ${path}`);
