@@ -175,7 +175,7 @@ static void set_up(void)
 static void tear_down(void)
 {
     static const char *const names[] = {
-        "old", "old-wal", "old-shm", "old.key",       "said",
+        "old", "linked",  "old-wal", "old-shm",       "old.key",          "said",
         "new", "new-wal", "new.key", "new.importing", "new.importing-wal"};
     for (int i = 0; i < UNIT_COUNT(names); i++)
         unlink(in_directory(names[i]));
@@ -584,6 +584,36 @@ START_TEST(without_its_key)
 }
 END_TEST
 
+/* A server looks for the key beside the link. */
+START_TEST(by_a_symbolic_link)
+{
+    make_all_kinds();
+    ck_assert_int_eq(rename(old, in_directory("linked")), 0);
+    ck_assert_int_eq(symlink("linked", old), 0);
+    put("old.key", "00112233445566778899aabbccddeeff\n");
+    assert_refused("old.key: not the key that the voters");
+    assert_nothing_made();
+    ck_assert_int_eq(unlink(in_directory("old.key")), 0);
+    ck_assert_int_eq(voter_key_write(in_directory("old.key"), &key, why, sizeof why), 0);
+    assert_imported();
+    assert_whole();
+}
+END_TEST
+
+START_TEST(into_itself)
+{
+    size_t size, size_after;
+    make_all_kinds();
+    ck_assert_int_eq(link(old, half), 0);
+    char *before = content(old, &size);
+    assert_refused("new.importing: it is the old database");
+    char *after = content(old, &size_after);
+    ck_assert(size == size_after && memcmp(before, after, size) == 0);
+    free(before);
+    free(after);
+}
+END_TEST
+
 START_TEST(its_key_is_there_already)
 {
     make_all_kinds();
@@ -717,6 +747,8 @@ UNIT_MAIN("import",
           {"in the way", .set_up = set_up, .tear_down = tear_down,
            .tests = {{what_is_there_stays, .loops = UNIT_COUNT(obstacles)},
                      {without_its_key},
+                     {by_a_symbolic_link},
+                     {into_itself},
                      {its_key_is_there_already},
                      {a_damaged_one_is_named, .loops = UNIT_COUNT(damages)}}},
           {"names", .set_up = set_up, .tear_down = tear_down,

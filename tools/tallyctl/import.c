@@ -70,19 +70,33 @@ static enum status read_key(const char *path, struct voter_key *key, bool *is_th
     return STATUS_REFUSED;
 }
 
-/* The old key was judged when the database was opened, if there is one. */
+/* Whether the voters were hashed with it. Without ballots any key will do, or none. */
+static enum status judge_old_key(const struct import *import, const char *path)
+{
+    char why[STORE_WHY_MAX];
+    struct hash recorded = {0, 0}, check = voter_key_check(&import->key);
+    const struct store *old = database_store(import->old);
+    int ballots = store_has_ballots(old, why);
+    int found = ballots > 0 ? store_key_check(old, &recorded, why) : ballots;
+    if (found < 0)
+        return refuse(import->old_name, why);
+    if (ballots == 0)
+        return STATUS_DONE;
+    if (!import->has_key)
+        return refuse(path, "missing; without it the voters in the database can't be known again, "
+                            "so put it back");
+    if (recorded.high == check.high && recorded.low == check.low)
+        return STATUS_DONE;
+    return refuse(path, "not the key that the voters in the database were hashed with");
+}
+
+/* It lies where a server looks for it: beside the name that was given, though that be a link's. */
 static enum status check_old_key(struct import *import)
 {
-    char why[STORE_WHY_MAX], *path = join(import->old_name, ".key");
+    char *path = join(import->old_name, ".key");
     enum status status = read_key(path, &import->key, &import->has_key);
-    if (status == STATUS_DONE && !import->has_key) {
-        int ballots = store_has_ballots(database_store(import->old), why);
-        if (ballots < 0)
-            status = refuse(import->old_name, why);
-        else if (ballots > 0)
-            status = refuse(path, "missing; without it the voters in the database can't be known "
-                                  "again, so put it back");
-    }
+    if (status == STATUS_DONE)
+        status = judge_old_key(import, path);
     free(path);
     return status;
 }
@@ -235,37 +249,48 @@ static enum status end_replay(const struct import *import, enum replay_end end, 
     return STATUS_REFUSED;
 }
 
-static enum status replay(struct import *import, struct store *half)
+/* Makes it this process's own, and of the key. */
+static enum status adopt(const struct import *import, struct store *half)
 {
     char why[STORE_WHY_MAX];
-    struct replay *replay;
+    if ((!import->has_key || store_set_key_check(half, voter_key_check(&import->key), why) == 0) &&
+        store_adopt(half, why) == 0)
+        return STATUS_DONE;
+    output_error("%s", why);
+    return STATUS_REFUSED;
+}
+
+static enum status run_replay(const struct import *import, struct replay *replay,
+                              struct store *half)
+{
+    char why[STORE_WHY_MAX];
     uint64_t all = database_entries(import->old);
-    if (replay_begin(&replay, half, why) != 0)
-        return refuse(import->half, why);
-    import->had = replay_entries(replay);
     if (import->had > 0)
         output_error("%s: going on behind entry %" PRIu64 " of %" PRIu64, import->half, import->had,
                      all);
     interrupt_catch(false);
     enum replay_end end = replay_run(replay, database_store(import->old), all, why);
     enum status status = end_replay(import, end, replay_entries(replay), why);
-    replay_free(replay);
+    if (status == STATUS_DONE && store_finish(half, why) != 0) {
+        output_error("%s; the same command goes on", why);
+        status = STATUS_REFUSED;
+    }
     return status;
 }
 
 static enum status fill(struct import *import, struct store *half)
 {
     char why[STORE_WHY_MAX];
-    if ((import->has_key && store_set_key_check(half, voter_key_check(&import->key), why) != 0) ||
-        store_adopt(half, why) != 0) {
-        output_error("%s", why);
+    struct replay *replay;
+    if (replay_begin(&replay, half, why) != 0) {
+        output_error("%s; remove it, and its log, to begin anew", why);
         return STATUS_REFUSED;
     }
-    enum status status = replay(import, half);
-    if (status == STATUS_DONE && store_finish(half, why) != 0) {
-        output_error("%s; the same command goes on", why);
-        status = STATUS_REFUSED;
-    }
+    import->had = replay_entries(replay);
+    enum status status = adopt(import, half);
+    if (status == STATUS_DONE)
+        status = run_replay(import, replay, half);
+    replay_free(replay);
     return status;
 }
 
@@ -401,6 +426,16 @@ static enum status import_old(const struct invocation *invocation, struct import
     return status;
 }
 
+/* Whatever its name is, the old database is not to be written to. */
+static enum status check_half(const struct import *import)
+{
+    struct stat old, half;
+    bool is_old = stat(import->old_name, &old) == 0 && stat(import->half, &half) == 0 &&
+                  old.st_dev == half.st_dev && old.st_ino == half.st_ino;
+    return is_old ? refuse(import->half, "it is the old database; give that another name")
+                  : STATUS_DONE;
+}
+
 enum status command_import(const struct invocation *invocation)
 {
     struct import import = {.old_name = invocation->argv[0], .name = invocation->argv[1]};
@@ -411,6 +446,8 @@ enum status command_import(const struct invocation *invocation)
     enum status status = check_is_free(import.name);
     if (status == STATUS_DONE)
         status = check_is_free(import.log);
+    if (status == STATUS_DONE)
+        status = check_half(&import);
     if (status == STATUS_DONE)
         status = database_open_import(import.old_name, &import.old);
     if (status == STATUS_DONE) {
