@@ -153,7 +153,8 @@ static bool read_named(const struct sheet *sheet, struct entry *entry)
         .name = name,
         .spelling = spelling,
     };
-    bool same = name.len == spelling.len && memcmp(name.at, spelling.at, name.len) == 0;
+    bool same =
+        spelling.at && name.len == spelling.len && memcmp(name.at, spelling.at, name.len) == 0;
     return entry->ballot.value > 0 && entry->ballot.weight > 0 && name.len < len &&
            is_voter(name) && (!spelling.at || (is_voter(spelling) && !same));
 }
