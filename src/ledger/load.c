@@ -267,7 +267,8 @@ static int load_tally(void *context, const struct store_tally *tally, char *why)
     struct ledger *ledger = loading->ledger;
     if (count_gathered(loading, why) != 0) /* the last ones */
         return -1;
-    if (tally->poll != loading->tallies + 1 || tally->poll > ledger->directory.count)
+    if (tally->poll != loading->tallies + 1 || tally->poll > ledger->directory.count ||
+        !line_is_text(tally->line, tally->len))
         return damaged(why, "last_tally of poll", tally->poll);
     loading->tallies++;
     const struct snapshot *snapshot = ledger->batch.drafts[tally->poll - 1].snapshot;

@@ -1315,6 +1315,7 @@ static const struct {
     {.entries = {POLL(1, 1, 0, plain, 1)}, .expected = "poll_event 1"},
     /* tallies */
     {.sql = "UPDATE last_tally SET line = line || ' '", .expected = "was last shown"},
+    {.sql = "UPDATE last_tally SET line = line || char(10)", .expected = "last_tally of poll 1"},
     {.sql = "UPDATE last_tally SET poll = 9 WHERE poll = 2", .expected = "last_tally of poll 3"},
     {.sql = "UPDATE last_tally SET poll = 9 WHERE poll = 3", .expected = "last_tally of poll 9"},
     {.sql = "DELETE FROM last_tally WHERE poll = 3", .expected = "last_tally: 2"},

@@ -886,6 +886,7 @@ static const struct {
     {"CREATE VIEW other AS SELECT 1", "a view that is not"},
     {"CREATE INDEX other ON sheet(time_ns, kind, ballots, body, chain)", "an index that is not"},
     {"ANALYZE", "a table that is not tallycast's, sqlite_stat1"},
+    {"CREATE TABLE \"two\nlines\"(x)", "a table that is not tallycast's, two; with"},
     {"DROP VIEW poll_state; CREATE VIEW poll_state AS SELECT 1 AS poll", "else of: poll_state"},
     {"DROP VIEW counting_ballot; CREATE TABLE counting_ballot(poll)", "a table that is not"},
     {"DROP VIEW tally", "lacks: tally"},

@@ -71,10 +71,19 @@ static bool is_same(const char *sql, const char *other)
 
 /* ---- comparing ---- */
 
+/* How much of a word is told, which comes from the file and may be anything. */
+static int told_len(const char *word)
+{
+    enum { TOLD_MAX = 100 };
+    size_t len = strcspn(word, "\r\n");
+    return len < TOLD_MAX ? (int)len : TOLD_MAX;
+}
+
 static int damaged(const struct sqlite_store *store, char why[STORE_WHY_MAX], const char *what,
                    const char *name)
 {
-    snprintf(why, STORE_WHY_MAX, "%.*s: damaged: %s: %.100s", PATH_MAX, store->path, what, name);
+    snprintf(why, STORE_WHY_MAX, "%.*s: damaged: %s: %.*s", PATH_MAX, store->path, what,
+             told_len(name), name);
     return -1;
 }
 
@@ -82,9 +91,10 @@ static int refuse_stranger(const struct sqlite_store *store, char why[STORE_WHY_
                            const struct object *object)
 {
     snprintf(why, STORE_WHY_MAX,
-             "%.*s: it has %s %.10s that is not tallycast's, %.100s; with it, nothing that is read "
+             "%.*s: it has %s %.*s that is not tallycast's, %.*s; with it, nothing that is read "
              "or written there can be trusted, so drop it (sqlite3) or restore a backup",
-             PATH_MAX, store->path, *object->type == 'i' ? "an" : "a", object->type, object->name);
+             PATH_MAX, store->path, *object->type == 'i' ? "an" : "a", told_len(object->type),
+             object->type, told_len(object->name), object->name);
     return -1;
 }
 
