@@ -121,16 +121,23 @@ static struct store *start(const char *name)
     return store;
 }
 
+/* Commits a ballot, and so many tallies: with one, the transaction writes two pages. */
+static void commit(struct store *store, size_t tallies)
+{
+    static const struct store_tally tally = {.poll = 1, .line = "p open 1 1 a=1", .len = 14};
+    last_seq++;
+    const struct entry ballot = entry_ballot(last_seq, 1, 1, (struct hash){last_seq, last_seq});
+    const struct store_batch batch = {
+        .entries = &ballot, .entry_count = 1, .tallies = &tally, .tally_count = tallies};
+    const char *reason = NULL;
+    ck_assert_int_eq(store_append(store, &batch, &reason), STORE_RECORDED);
+}
+
 /* Ballots, each in a commit of its own. */
 static void vote(struct store *store, unsigned count)
 {
-    for (; count > 0; count--) {
-        last_seq++;
-        const struct entry ballot = entry_ballot(last_seq, 1, 1, (struct hash){last_seq, last_seq});
-        const struct store_batch batch = {.entries = &ballot, .entry_count = 1};
-        const char *reason = NULL;
-        ck_assert_int_eq(store_append(store, &batch, &reason), STORE_RECORDED);
-    }
+    for (; count > 0; count--)
+        commit(store, 0);
 }
 
 enum end { KILLED, STOPPED };
@@ -407,18 +414,6 @@ START_TEST(a_damaged_log_is_named)
 }
 END_TEST
 
-/* Neither the log's header nor its first frame tells the salts. */
-START_TEST(a_log_without_a_beginning_is_named)
-{
-    live("a", 2, STOPPED);
-    live("a", 12, KILLED);
-    wipe("a-wal", 16, 8);
-    wipe("a-wal", WAL_HEADER_BYTES + 8, 8);
-    assert_refused("a");
-    ck_assert_msg(strstr(why, "damaged at byte 0, its header") != NULL, "%s", why);
-}
-END_TEST
-
 /* The header of the frame with which the last transaction but one ended. */
 static off_t last_end_but_one(const char *name)
 {
@@ -433,6 +428,34 @@ static off_t last_end_but_one(const char *name)
     close(file);
     return wal_frame_at(ends[0]);
 }
+
+/* Where the last transaction but one ended, there is damage, and nothing tells that the last has
+ * ended. But it goes on from the other, which so was acknowledged. */
+START_TEST(a_transaction_before_another_was_acknowledged)
+{
+    struct store *store = start("a");
+    vote(store, 12);
+    commit(store, 1);
+    store_close(store);
+    off_t end = last_end_but_one("a-wal");
+    flip("a-wal", end + WAL_FRAME_HEADER_BYTES + 100);
+    wipe("a-wal", size_of("a-wal") - WAL_PAGE_BYTES - WAL_FRAME_HEADER_BYTES, 8);
+    assert_refused("a");
+    ck_assert_msg(strstr(why, "2 transactions behind") != NULL, "%s", why);
+}
+END_TEST
+
+/* Neither the log's header nor its first frame tells the salts. */
+START_TEST(a_log_without_a_beginning_is_named)
+{
+    live("a", 2, STOPPED);
+    live("a", 12, KILLED);
+    wipe("a-wal", 16, 8);
+    wipe("a-wal", WAL_HEADER_BYTES + 8, 8);
+    assert_refused("a");
+    ck_assert_msg(strstr(why, "damaged at byte 0, its header") != NULL, "%s", why);
+}
+END_TEST
 
 /* Two acknowledged transactions can't be read, and the first does not say that it has ended: its
  * last frame has no salts, or no mark of the end. */
@@ -577,6 +600,7 @@ UNIT_MAIN("restore",
                      {a_damaged_log_is_named, .loops = UNIT_COUNT(flips)},
                      {a_log_without_a_beginning_is_named},
                      {two_lost_transactions_are_not_one, .loops = 2},
+                     {a_transaction_before_another_was_acknowledged},
                      {the_end_of_a_log_may_be_torn, .loops = 2},
                      {a_log_that_is_lacking_is_named, .loops = 3},
                      {without_syncs_a_log_may_be_lost, .loops = 2}}},

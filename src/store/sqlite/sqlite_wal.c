@@ -58,9 +58,11 @@ bool wal_read_frame(int file, uint64_t index, struct wal_frame *frame)
 /* Transactions behind the place where SQLite stops reading. One ends with a frame that says so; or,
  * if that frame is damaged, where a page comes a second time, since a transaction writes each page
  * once. The second kind counts only before the first: batches that were refused, and so never
- * ended, leave frames as well. */
+ * ended, leave frames as well. One that has not ended counts if it goes on from one that has: that
+ * was synced before. */
 struct lost {
     uint64_t commits;
+    bool has_begun;   /* one that goes on from the last commit */
     uint64_t repeats; /* since the last commit */
     size_t page_count;
     uint32_t pages[LOST_PAGES_MAX]; /* of the transaction to which the last frame belongs */
@@ -74,8 +76,10 @@ static bool has_page(const struct lost *lost, uint32_t page)
     return false;
 }
 
-static void lose(struct lost *lost, const struct wal_frame *frame)
+static void lose(struct lost *lost, const struct wal_frame *frame, bool goes_on)
 {
+    if (goes_on && lost->commits > 0 && lost->page_count == 0)
+        lost->has_begun = true;
     if (has_page(lost, frame->page)) {
         lost->repeats++;
         lost->page_count = 0;
@@ -87,6 +91,7 @@ static void lose(struct lost *lost, const struct wal_frame *frame)
     lost->commits += 1 + lost->repeats;
     lost->repeats = 0;
     lost->page_count = 0;
+    lost->has_begun = false;
 }
 
 /* ---- scanning ---- */
@@ -146,16 +151,13 @@ static bool goes_on(struct log *log, const struct wal_frame *frame, const unsign
            sums_go_on(log, frame, bytes);
 }
 
-/* Whether a frame behind the good ones is of this log: by its salts, or by its sums if the frame
- * before it is. What an earlier log left goes on from itself alone. */
-static bool is_of_log(struct log *log, const struct wal_frame *frame, const unsigned char *bytes)
+/* Whether a frame goes on from the one before, which is of this log but not good: what an earlier
+ * log, or a batch that was refused, left goes on from itself alone. */
+static bool goes_on_from_bad(struct log *log, const struct wal_frame *frame,
+                             const unsigned char *bytes)
 {
-    if (frame->page == 0)
-        return false;
-    if (has_salts(frame, log))
-        return true;
     memcpy(log->sums, log->sums_before, sizeof log->sums);
-    return log->is_before && sums_go_on(log, frame, bytes);
+    return log->is_before && frame->page > 0 && sums_go_on(log, frame, bytes);
 }
 
 /* The salts of a log whose header is damaged are those of its first frame. */
@@ -174,11 +176,12 @@ static void scan_frame(struct log *log, struct lost *lost, const unsigned char *
     if (scan->room++ == 0)
         adopt_salts(log, &frame);
     log->is_good = goes_on(log, &frame, bytes);
-    bool is_ours = log->is_good || is_of_log(log, &frame, bytes);
+    bool goes_on_at_all = log->is_good || goes_on_from_bad(log, &frame, bytes);
+    bool is_ours = goes_on_at_all || (frame.page > 0 && has_salts(&frame, log));
     if (log->is_good && frame.database_pages > 0)
         scan->frames = scan->room;
     else if (is_ours && !log->is_good)
-        lose(lost, &frame);
+        lose(lost, &frame, goes_on_at_all);
     log->is_before = is_ours;
     memcpy(log->sums_before, frame.sums, sizeof frame.sums);
 }
@@ -196,7 +199,7 @@ int wal_scan(int file, struct wal_scan *scan)
     while ((n = read_at(file, bytes, sizeof bytes, wal_frame_at(scan->room))) ==
            (ssize_t)sizeof bytes)
         scan_frame(&log, &lost, bytes, scan);
-    scan->lost_commits = lost.commits;
+    scan->lost_commits = lost.commits + lost.has_begun;
     scan->is_headless = is_headless && scan->room > 0;
     scan->bad_at = scan->frames > 0 ? (uint64_t)wal_frame_at(scan->frames) : 0;
     return n < 0 ? -1 : 0;
