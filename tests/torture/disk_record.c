@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -384,6 +385,23 @@ int unlink(const char *path)
     long result = syscall(SYS_unlink, path);
     const char *name = result == 0 ? watched(path) : NULL;
     if (name)
+        record_name(name_number(name), DISK_NO_FILE);
+    return (int)unlock(result);
+}
+
+/* Whether the descriptor is the watched directory. */
+static bool is_watched(int fd)
+{
+    struct stat mine, other;
+    return recorder.record && stat(recorder.directory, &mine) == 0 && fstat(fd, &other) == 0 &&
+           mine.st_dev == other.st_dev && mine.st_ino == other.st_ino;
+}
+
+int unlinkat(int directory, const char *name, int flags)
+{
+    lock();
+    long result = syscall(SYS_unlinkat, directory, name, flags);
+    if (result == 0 && is_watched(directory))
         record_name(name_number(name), DISK_NO_FILE);
     return (int)unlock(result);
 }

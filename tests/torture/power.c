@@ -166,7 +166,8 @@ static int do_server(void *context)
 {
     struct run *run = context;
     struct torture random = torture_fork(&power.torture);
-    if (!power_server_visit(power.directory, power.log, &run->history, &random, power.why))
+    if (!power_server_visit(power.directory, power.log, run->os_durability, &run->history, &random,
+                            power.why))
         return 1;
     return do_judge(context);
 }

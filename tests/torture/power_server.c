@@ -23,6 +23,7 @@ enum { RETRIES = 40, LINE_SIZE = 2 * PROTO_LINE_MAX };
 struct visit {
     const char *directory;
     const char *log;
+    const char *durability;
     struct history *history;
     struct torture *random;
     char *why;
@@ -198,9 +199,9 @@ static bool serve(struct visit *visit, const char *database)
     char admin[PATH_MAX];
     int out[2];
     snprintf(admin, sizeof admin, "%s/admin", visit->directory);
-    const char *const arguments[] = {"tallycast", "--database",  database,
-                                     "--listen",  "127.0.0.1:0", "--http=off",
-                                     "--admin",   admin,         NULL};
+    const char *const arguments[] = {"tallycast",    "--database",      database,  "--listen",
+                                     "127.0.0.1:0",  "--http=off",      "--admin", admin,
+                                     "--durability", visit->durability, NULL};
     if (pipe2(out, O_CLOEXEC) != 0)
         return failed(visit, "pipe: %s", strerror(errno));
     pid_t pid = spawn(visit, "TALLYCAST_BINARY", arguments, out[1]);
@@ -223,11 +224,11 @@ static bool recount(struct visit *visit, const char *database)
     return pid > 0 && ends_well(visit, pid, "tallyctl recount");
 }
 
-bool power_server_visit(const char *directory, const char *log, struct history *history,
-                        struct torture *random, char *why)
+bool power_server_visit(const char *directory, const char *log, bool os_durability,
+                        struct history *history, struct torture *random, char *why)
 {
     char database[PATH_MAX];
-    struct visit visit = {directory, log, history, random, why};
+    struct visit visit = {directory, log, os_durability ? "os" : "disk", history, random, why};
     snprintf(database, sizeof database, "%s/" POWER_DATABASE, directory);
     return serve(&visit, database) && recount(&visit, database);
 }

@@ -2,7 +2,7 @@
  * and each of its lines is answered once, in order, whatever is in flight and whoever hangs up.
  *
  * Models take_vote, take_command, must_move, pauses_for_answers, session_reply_done and on_answer of
- * src/line/line_protocol.c; client_leave, arrive and client_close of src/serve/client.c; conn_attach,
+ * src/line; client_leave, arrive and client_close of src/serve/client.c; conn_attach,
  * conn_detach, conn_find and conn_settle of src/net/conn.c; slots_take and slots_leave of
  * src/net/slots.c; worker_request, worker_wait, worker_forget, take_answers and resume_waiting of
  * src/serve/worker.c; loop_post and run_inbox of src/net/loop.c. Two workers and the
