@@ -369,12 +369,17 @@ static void flip(const char *name, off_t at)
     close(file);
 }
 
-/* Does what the refusal said: the command is its last words. */
+/* Does what the refusal said: the command is its last words. SQLite's shell need not be there. */
 static void do_as_told(void)
 {
+    char file[PATH_MAX], sql[128];
     const char *command = strstr(why, "go on without: ");
     ck_assert_msg(command != NULL, "%s", why);
-    ck_assert_int_eq(system(command + strlen("go on without: ")), 0);
+    command += strlen("go on without: ");
+    if (sscanf(command, "sqlite3 '%4095[^']' '%127[^']'", file, sql) == 2)
+        database_change(file, sql);
+    else
+        ck_assert_int_eq(system(command), 0);
 }
 
 /* In the log's header, in the header of its third frame, in that frame's page. */
