@@ -273,7 +273,9 @@ static bool copy_tally(struct database *database, const struct store_tally *tall
     if (!shown)
         return false;
     free(shown->pending);
-    shown->pending = strndup(tally->line, tally->len);
+    shown->pending = calloc(1, tally->len + 1); /* the line has no NUL */
+    if (shown->pending)
+        memcpy(shown->pending, tally->line, tally->len);
     return shown->pending;
 }
 
