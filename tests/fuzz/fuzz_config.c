@@ -143,15 +143,23 @@ static size_t put_config(const struct config *config, char *out)
     return (size_t)(at - out) + put_lists(config, at);
 }
 
+/* Whether the text has a character that nobody sees, which is a mistake in a file alone. */
+static bool has_invisible(const char *text)
+{
+    return strstr(text, "\u00a0") || strstr(text, "\u200b") || strstr(text, "\u202f") ||
+           strstr(text, "\ufeff");
+}
+
 /* Whether a name can stand in a file too: not if blanks or quotes are at its ends, nor with what
- * looks like a comment, or is no text. */
+ * looks like a comment, is no text, or can't be seen. */
 static bool fits_a_line(const char *text)
 {
     size_t len = strlen(text);
     for (size_t i = 0; i < len; i++)
         if ((unsigned char)text[i] < ' ' || text[i] == '\x7f')
             return false;
-    return !strchr(" \"'", text[0]) && text[len - 1] != ' ' && !strstr(text, " #");
+    return !strchr(" \"'", text[0]) && text[len - 1] != ' ' && !strstr(text, " #") &&
+           !has_invisible(text);
 }
 
 static bool fits_a_file(const struct config *config)
