@@ -20,4 +20,9 @@ static inline uint64_t big_endian_get(const unsigned char *from, unsigned bytes)
     return value;
 }
 
+static inline uint32_t big_endian_32(const unsigned char *from)
+{
+    return (uint32_t)big_endian_get(from, 4);
+}
+
 #endif

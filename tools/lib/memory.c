@@ -28,6 +28,14 @@ void *must_calloc(size_t count, size_t size)
     return memory;
 }
 
+char *must_join(const char *text, const char *suffix)
+{
+    char *joined;
+    if (asprintf(&joined, "%s%s", text, suffix) < 0)
+        memory_exhausted();
+    return joined;
+}
+
 void must_append(struct buffer *buffer, const char *bytes, size_t len)
 {
     if (buffer_append(buffer, bytes, len) != 0)

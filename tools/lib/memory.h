@@ -10,6 +10,9 @@
 /* Zeroed; freed with free(). Never NULL, also for a count of 0. */
 void *must_calloc(size_t count, size_t size) __attribute__((returns_nonnull));
 
+/* Two texts, one after the other; freed with free(). */
+char *must_join(const char *text, const char *suffix) __attribute__((returns_nonnull));
+
 /* Appends a copy. */
 void must_append(struct buffer *buffer, const char *bytes, size_t len);
 

@@ -58,14 +58,6 @@ static enum status refuse(const struct database *database, const char *why)
     return STATUS_REFUSED;
 }
 
-static char *join(const char *path, const char *suffix)
-{
-    char *joined;
-    if (asprintf(&joined, "%s%s", path, suffix) < 0)
-        memory_exhausted();
-    return joined;
-}
-
 static struct database *new_database(const char *name)
 {
     struct database *database = calloc(1, sizeof(*database));
@@ -120,7 +112,7 @@ static struct stat stat_beside(const char *path)
 
 static bool has_unfinished_journal(const struct database *database)
 {
-    char *journal = join(database->path, "-journal");
+    char *journal = must_join(database->path, "-journal");
     struct stat state = stat_beside(journal);
     free(journal);
     return state.st_size > 0;
@@ -271,7 +263,7 @@ static void open_store(struct database *database, const char *path)
 
 static enum status open_path(struct database *database)
 {
-    database->wal_path = join(database->path, "-wal");
+    database->wal_path = must_join(database->path, "-wal");
     enum status status = inspect_path(database);
     if (status == STATUS_DONE)
         status = database->wal_was.st_size > 0 ? open_with_wal(database)

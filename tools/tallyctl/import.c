@@ -34,14 +34,6 @@ struct import {
     uint64_t polls;
 };
 
-static char *join(const char *path, const char *suffix)
-{
-    char *joined;
-    if (asprintf(&joined, "%s%s", path, suffix) < 0)
-        memory_exhausted();
-    return joined;
-}
-
 static enum status refuse(const char *name, const char *why)
 {
     output_error("%s: %s", name, why);
@@ -93,7 +85,7 @@ static enum status judge_old_key(const struct import *import, const char *path)
 /* It lies where a server looks for it: beside the name that was given, though that be a link's. */
 static enum status check_old_key(struct import *import)
 {
-    char *path = join(import->old_name, ".key");
+    char *path = must_join(import->old_name, ".key");
     enum status status = read_key(path, &import->key, &import->has_key);
     if (status == STATUS_DONE)
         status = judge_old_key(import, path);
@@ -439,10 +431,10 @@ static enum status check_half(const struct import *import)
 enum status command_import(const struct invocation *invocation)
 {
     struct import import = {.old_name = invocation->argv[0], .name = invocation->argv[1]};
-    import.half = join(import.name, ".importing");
-    import.half_log = join(import.half, "-wal");
-    import.key_path = join(import.name, ".key");
-    import.log = join(import.name, "-wal");
+    import.half = must_join(import.name, ".importing");
+    import.half_log = must_join(import.half, "-wal");
+    import.key_path = must_join(import.name, ".key");
+    import.log = must_join(import.name, "-wal");
     enum status status = check_is_free(import.name);
     if (status == STATUS_DONE)
         status = check_is_free(import.log);

@@ -6,6 +6,7 @@
  * change it, opens it. */
 #include "store/sqlite/sqlite_internal.h"
 
+#include "base/big_endian.h"
 #include "base/clock.h"
 #include "base/failpoint.h"
 #include "base/file.h"
@@ -109,11 +110,6 @@ static int create_database(const struct sqlite_store *store, char why[STORE_WHY_
 }
 
 /* ---- opening ---- */
-
-static uint32_t big_endian_32(const unsigned char *bytes)
-{
-    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
-}
 
 static int refuse_version(const struct sqlite_store *store, uint32_t version,
                           char why[STORE_WHY_MAX])

@@ -2,6 +2,8 @@
  * the sum of everything before it. */
 #include "store/sqlite/sqlite_wal.h"
 
+#include "base/big_endian.h"
+
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
@@ -14,11 +16,6 @@ enum {
     FRAME_SUMMED_BYTES = 8, /* of its header; then the page */
     LOST_PAGES_MAX = 256,   /* of one transaction; in a larger one no page is known again */
 };
-
-static uint32_t big_endian_32(const unsigned char *bytes)
-{
-    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
-}
 
 static uint32_t little_endian_32(const unsigned char *bytes)
 {
