@@ -12,9 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A sequence has 40 bits, a value 24. Both count from 1; 0 stands for none. */
+/* A sequence has 40 bits, a value 24. Both count from 1; 0 stands for none. In any poll the last
+ * value is an abstention. */
 #define ENTRY_SEQ_MAX ((UINT64_C(1) << 40) - 1)
-enum { ENTRY_VALUE_MAX = (1 << 24) - 1 };
+enum { ENTRY_VALUE_MAX = (1 << 24) - 1, VALUE_ABSTAIN = ENTRY_VALUE_MAX };
 
 enum entry_kind {
     ENTRY_BALLOT,

@@ -1,6 +1,7 @@
 /* Polls' definitions and texts. */
 #include "poll/poll.h"
 
+#include "poll/values.h"
 #include "proto/number.h"
 
 #include <stdlib.h>
@@ -21,6 +22,8 @@ struct poll *poll_new(const struct name *name, const struct settings *settings,
 
 void poll_free(struct poll *poll)
 {
+    if (poll)
+        values_free(poll->values);
     free(poll);
 }
 

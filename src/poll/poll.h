@@ -9,13 +9,17 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+struct values;
+
 enum { POLLS_MAX = 10000 }; /* of one server; a CREATE beyond it is refused with LIMIT */
 
-/* Immutable from its publication to the end of the process (polls are never removed), so that
- * threads share pointers to it freely. */
+/* Immutable, but for its values, from its publication to the end of the process (polls are never
+ * removed), so that threads share pointers to it freely. */
 struct poll {
     uint32_t id; /* from 1, in the order of creation; set by the ledger */
     struct settings settings;
+    struct values *values; /* owned: its distinct ballots (values.h), which the ledger's thread
+                              adds; NULL where ballots have no marks */
     struct name name;
     unsigned choice_count;
     struct name choices[];

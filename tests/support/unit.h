@@ -41,6 +41,10 @@ Suite *unit_suite(const char *name, const struct unit_case *cases, double timeou
 /* Runs a suite and returns what main() should. */
 int unit_run(Suite *suite);
 
+/* An assertion for loops, and for when memory is short: one of Check's costs a system call and
+ * memory each time. */
+#define MUST(condition) ((condition) ? (void)0 : ck_abort_msg("not so: %s", #condition))
+
 #define UNIT_COUNT(array) (int)(sizeof(array) / sizeof((array)[0]))
 
 #define UNIT_CASES(...) ((const struct unit_case[]){__VA_ARGS__, {.name = NULL}})

@@ -3,27 +3,15 @@
 #include "ledger/blocks.h"
 #include "ledger/electorate.h"
 #include "tests/support/allocation.h"
+#include "tests/support/mix.h"
 #include "tests/support/scale.h"
 #include "tests/support/unit.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* ck_assert costs a system call and memory each time: too much for loops, and for when memory is
- * short. */
-#define MUST(condition) ((condition) ? (void)0 : ck_abort_msg("not so: %s", #condition))
-
 /* A block that the electorate takes, one that its thread makes ahead, and a directory. */
 enum { SLACK_BYTES = 2 * BLOCK_BYTES + (1 << 16) };
-
-/* splitmix64: uniform bits from a counter. */
-static uint64_t mix(uint64_t number)
-{
-    number += UINT64_C(0x9e3779b97f4a7c15);
-    number = (number ^ number >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    number = (number ^ number >> 27) * UINT64_C(0x94d049bb133111eb);
-    return number ^ number >> 31;
-}
 
 static struct hash hash_of(uint64_t voter)
 {
