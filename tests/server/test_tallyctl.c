@@ -3,11 +3,8 @@
  *
  * Nothing sleeps: every wait is for the program's output or its end, with a deadline. */
 #include "proto/limits.h"
-#include "tests/support/server.h"
+#include "tests/support/ctl.h"
 
-#include "tools/tallyctl/tallyctl.h"
-
-#include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
 #include <poll.h>
@@ -16,254 +13,25 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <sys/wait.h>
-#include <termios.h>
 #include <unistd.h>
-
-enum { ARGUMENTS_MAX = 16, OUTPUT_MAX = 1 << 20, TERMINAL_ROWS = 24 };
 
 static struct server server;
 static struct client *client;
-static unsigned short terminal_columns;
-
-/* ---- the program ---- */
-
-/* What its standard output is. */
-enum outlet {
-    TO_PIPE,
-    TO_TERMINAL,
-    TO_CONSOLE, /* a terminal whose keyboard is its standard input */
-    TO_FULL_DISK,
-    TO_NOTHING, /* closed */
-};
-
-/* Bytes that it printed, NUL-terminated. */
-struct output {
-    int fd; /* -1 once it has ended */
-    size_t len;
-    char bytes[OUTPUT_MAX];
-};
-
-/* The one that runs, or that ran last. */
-static struct {
-    pid_t pid;
-    size_t taken; /* bytes of `out` that ctl_line has returned */
-    struct output out, err;
-} ctl;
-
-/* The terminal's two ends. It passes output on as it is. */
-static void open_terminal(int ends[2])
-{
-    const struct winsize size = {.ws_row = TERMINAL_ROWS, .ws_col = terminal_columns};
-    struct termios modes;
-    ends[0] = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-    ck_assert(ends[0] >= 0 && grantpt(ends[0]) == 0 && unlockpt(ends[0]) == 0);
-    ends[1] = open(ptsname(ends[0]), O_RDWR | O_NOCTTY | O_CLOEXEC);
-    ck_assert(ends[1] >= 0 && tcgetattr(ends[1], &modes) == 0);
-    cfmakeraw(&modes);
-    ck_assert_int_eq(tcsetattr(ends[1], TCSANOW, &modes), 0);
-    ck_assert_int_eq(ioctl(ends[1], TIOCSWINSZ, &size), 0);
-}
-
-static void open_outlet(enum outlet outlet, int ends[2])
-{
-    if (outlet == TO_TERMINAL || outlet == TO_CONSOLE)
-        open_terminal(ends);
-    else
-        ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
-    if (outlet == TO_FULL_DISK) {
-        close(ends[1]);
-        ends[1] = open("/dev/full", O_WRONLY | O_CLOEXEC);
-        ck_assert_int_ge(ends[1], 0);
-    }
-}
-
-/* Its standard input is empty, or the terminal, which it then controls. */
-static void set_input(enum outlet outlet, int out)
-{
-    if (outlet == TO_CONSOLE) {
-        setsid();
-        ioctl(out, TIOCSCTTY, 0);
-    }
-    dup2(outlet == TO_CONSOLE ? out : open("/dev/null", O_RDONLY | O_CLOEXEC), STDIN_FILENO);
-}
-
-/* Becomes tallyctl. Returns only if that fails. */
-static void become_ctl(const char *const *arguments, enum outlet outlet, int out, int err)
-{
-    const char *binary = getenv("TALLYCTL_BINARY");
-    char *all[ARGUMENTS_MAX + 2] = {NULL};
-    all[0] = strdup(binary != NULL ? binary : "./tallyctl");
-    for (unsigned i = 0; arguments[i] != NULL && i < ARGUMENTS_MAX; i++)
-        all[i + 1] = strdup(arguments[i]);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    signal(SIGPIPE, SIG_DFL); /* which tests ignore */
-    set_input(outlet, out);
-    dup2(out, STDOUT_FILENO);
-    if (outlet == TO_NOTHING)
-        close(STDOUT_FILENO);
-    dup2(err, STDERR_FILENO);
-    execv(all[0], all);
-    perror(all[0]);
-}
-
-static void ctl_start(enum outlet outlet, const char *const *arguments)
-{
-    int out[2], err[2];
-    open_outlet(outlet, out);
-    open_outlet(TO_PIPE, err);
-    ck_assert_int_eq(ctl.pid, 0);
-    ctl.pid = fork();
-    ck_assert_int_ge(ctl.pid, 0);
-    if (ctl.pid == 0) {
-        become_ctl(arguments, outlet, out[1], err[1]);
-        _exit(127);
-    }
-    close(out[1]);
-    close(err[1]);
-    ctl.taken = ctl.out.len = ctl.err.len = 0;
-    ctl.out.bytes[0] = ctl.err.bytes[0] = '\0';
-    ctl.out.fd = out[0];
-    ctl.err.fd = err[0];
-}
-
-static void take_output(struct output *output)
-{
-    ck_assert_uint_lt(output->len + 1, OUTPUT_MAX);
-    ssize_t len = read(output->fd, output->bytes + output->len, OUTPUT_MAX - 1 - output->len);
-    if (len > 0) {
-        output->len += (size_t)len;
-        output->bytes[output->len] = '\0';
-        return;
-    }
-    ck_assert(len == 0 || errno == EIO); /* EIO is the end of a terminal */
-    close(output->fd);
-    output->fd = -1;
-}
-
-/* Takes what it prints next. */
-static void ctl_receive(void)
-{
-    struct pollfd wanted[] = {{.fd = ctl.out.fd, .events = POLLIN},
-                              {.fd = ctl.err.fd, .events = POLLIN}};
-    ck_assert_msg(poll(wanted, 2, SERVER_DEADLINE_S * 1000) > 0, "tallyctl prints nothing");
-    if (wanted[0].revents != 0)
-        take_output(&ctl.out);
-    if (wanted[1].revents != 0)
-        take_output(&ctl.err);
-}
-
-/* The next line, without its LF. */
-static const char *ctl_line(void)
-{
-    char *line = ctl.out.bytes + ctl.taken, *end;
-    while ((end = strchr(line, '\n')) == NULL) {
-        ck_assert_msg(ctl.out.fd >= 0, "tallyctl has ended: %s", ctl.err.bytes);
-        ctl_receive();
-    }
-    *end = '\0';
-    ctl.taken = (size_t)(end - ctl.out.bytes) + 1;
-    return line;
-}
-
-/* Waits for its end. Returns its exit status, or the negated number of the signal that ended it. */
-static int ctl_wait(void)
-{
-    int status;
-    while (ctl.out.fd >= 0 || ctl.err.fd >= 0)
-        ctl_receive();
-    ck_assert_int_eq(waitpid(ctl.pid, &status, 0), ctl.pid);
-    ctl.pid = 0;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-}
-
-static void assert_status(int expected)
-{
-    int status = ctl_wait();
-    ck_assert_msg(status == expected, "tallyctl ends with %d: %s", status, ctl.err.bytes);
-}
-
-static void run(enum outlet outlet, int status, const char *const *arguments)
-{
-    ctl_start(outlet, arguments);
-    assert_status(status);
-    if (status == STATUS_DONE)
-        ck_assert_str_eq(ctl.err.bytes, "");
-}
-
-static void expect_output(enum outlet outlet, const char *output, const char *const *arguments)
-{
-    run(outlet, STATUS_DONE, arguments);
-    ck_assert_str_eq(ctl.out.bytes, output);
-}
-
-static void expect_failure(int status, const char *why, const char *const *arguments)
-{
-    run(TO_PIPE, status, arguments);
-    ck_assert_str_eq(ctl.out.bytes, "");
-    assert_match(ctl.err.bytes, "^tallyctl: .+\n$");
-    ck_assert_msg(strstr(ctl.err.bytes, why) != NULL, "\"%s\" does not say \"%s\"", ctl.err.bytes,
-                  why);
-}
-
-#define ARGUMENTS(...)                   ((const char *const[]){__VA_ARGS__, NULL})
-#define START(...)                       ctl_start(TO_PIPE, ARGUMENTS(__VA_ARGS__))
-#define RUN(status, ...)                 run(TO_PIPE, status, ARGUMENTS(__VA_ARGS__))
-#define EXPECT(output, ...)              expect_output(TO_PIPE, output, ARGUMENTS(__VA_ARGS__))
-#define EXPECT_TTY(output, ...)          expect_output(TO_TERMINAL, output, ARGUMENTS(__VA_ARGS__))
-#define EXPECT_FAILURE(status, why, ...) expect_failure(status, why, ARGUMENTS(__VA_ARGS__))
-
-/* The next line of a program that prints JSON, one object a line; freed by the caller. */
-static json_t *json_line(void)
-{
-    json_error_t error;
-    const char *line = ctl_line();
-    json_t *object = json_loads(line, JSON_REJECT_DUPLICATES, &error);
-    ck_assert_msg(json_is_object(object), "%s: %s", line, error.text);
-    return object;
-}
-
-/* The next line is this JSON. */
-static void expect_json(const char *text)
-{
-    json_t *object = json_line(), *expected = json_loads(text, 0, NULL);
-    char *printed = json_dumps(object, JSON_COMPACT);
-    ck_assert_ptr_nonnull(expected);
-    ck_assert_msg(json_equal(object, expected), "%s and not %s", printed, text);
-    free(printed);
-    json_decref(object);
-    json_decref(expected);
-}
-
-/* Whether there is more of what it has printed. */
-static bool has_more(void)
-{
-    return ctl.taken < ctl.out.len;
-}
-
-static void expect_no_more(void)
-{
-    ck_assert_str_eq(ctl.out.bytes + ctl.taken, "");
-}
 
 /* ---- the server ---- */
 
 static void start(void)
 {
     server_start(&server, "--push-interval", "0", NULL);
-    setenv("TALLYCAST_ADMIN", server.admin, 1);
+    ctl_set_up(&server);
     client = server_client(&server);
 }
 
 static void set_up(void)
 {
-    setenv("LC_ALL", "C.UTF-8", 1);
-    setenv("TERM", "xterm", 1);
-    terminal_columns = 80;
     server_init(&server);
     start();
     EXPECT("1\n", "create", "lunch", "pizza", "sushi", "ballots=unlimited");
@@ -271,8 +39,7 @@ static void set_up(void)
 
 static void tear_down(void)
 {
-    if (ctl.pid != 0)
-        kill(ctl.pid, SIGKILL);
+    ctl_tear_down();
     server_end(&server);
 }
 
@@ -305,12 +72,12 @@ END_TEST
 START_TEST(changes_tell_their_sequence_in_json)
 {
     RUN(STATUS_DONE, "--json", "vote", "lunch", "pizza", "--id", "1");
-    expect_json("{\"seq\": 2, \"duplicate\": false}");
+    ctl_expect_json("{\"seq\": 2, \"duplicate\": false}");
     RUN(STATUS_DONE, "vote", "lunch", "--json", "pizza", "--id", "1");
-    expect_json("{\"seq\": 2, \"duplicate\": true}");
+    ctl_expect_json("{\"seq\": 2, \"duplicate\": true}");
     RUN(STATUS_DONE, "create", "tea", "green", "black", "voters=named", "--json");
-    expect_json("{\"seq\": 3, \"duplicate\": false}");
-    expect_no_more();
+    ctl_expect_json("{\"seq\": 3, \"duplicate\": false}");
+    ctl_expect_no_more();
 }
 END_TEST
 
@@ -391,12 +158,12 @@ START_TEST(polls_to_a_pipe)
     EXPECT("lunch\topen\t2\t5\t-\tlunch\naward\topen\t1\t4\t(hidden)\taward\n", "polls");
     EXPECT("6\n", "title", "award", "Best of the year");
     RUN(STATUS_DONE, "polls", "--json");
-    expect_json("{\"poll\": \"lunch\", \"state\": \"open\", \"seq\": 5, \"ballots\": 2, "
-                "\"hidden\": false, \"choices\": [{\"choice\": \"pizza\", \"count\": 1}, "
-                "{\"choice\": \"sushi\", \"count\": 1}], \"title\": \"lunch\"}");
-    expect_json("{\"poll\": \"award\", \"state\": \"open\", \"seq\": 4, \"ballots\": 1, "
-                "\"hidden\": true, \"choices\": [], \"title\": \"Best of the year\"}");
-    expect_no_more();
+    ctl_expect_json("{\"poll\": \"lunch\", \"state\": \"open\", \"seq\": 5, \"ballots\": 2, "
+                    "\"hidden\": false, \"choices\": [{\"choice\": \"pizza\", \"count\": 1}, "
+                    "{\"choice\": \"sushi\", \"count\": 1}], \"title\": \"lunch\"}");
+    ctl_expect_json("{\"poll\": \"award\", \"state\": \"open\", \"seq\": 4, \"ballots\": 1, "
+                    "\"hidden\": true, \"choices\": [], \"title\": \"Best of the year\"}");
+    ctl_expect_no_more();
 }
 END_TEST
 
@@ -406,9 +173,9 @@ START_TEST(polls_on_a_terminal)
     EXPECT_TTY("POLL   STATE  BALLOTS  SEQ  LEADER  TITLE\n"
                "lunch  open         1    2  sushi   lunch\n",
                "polls");
-    terminal_columns = 50;
+    ctl.terminal_columns = 50;
     EXPECT("3\n", "title", "lunch", "Where do we eat on Friday?");
-    run(TO_TERMINAL, STATUS_DONE, ARGUMENTS("polls"));
+    ctl_run(TO_TERMINAL, STATUS_DONE, ARGUMENTS("polls"));
     ck_assert_ptr_nonnull(strstr(ctl.out.bytes, "  sushi   Where do we e\u2026\n"));
 }
 END_TEST
@@ -428,10 +195,11 @@ START_TEST(results_as_a_table)
     ck_assert_int_eq(strncmp(ctl.out.bytes, "\xef\xbb\xbfpoll,", 8), 0);
     ck_assert_ptr_nonnull(strstr(ctl.out.bytes, ",\"=Sushi, raw\","));
     RUN(STATUS_DONE, "results", "--format", "json");
-    json_decref(json_line());
-    expect_json("{\"poll\": \"lunch\", \"title\": \"Where?\", \"state\": \"open\", \"ballots\": 3, "
-                "\"choice\": \"sushi\", \"label\": \"=Sushi, raw\", \"count\": 2, "
-                "\"percent\": 66.666666666666671}");
+    json_decref(ctl_json_line());
+    ctl_expect_json(
+        "{\"poll\": \"lunch\", \"title\": \"Where?\", \"state\": \"open\", \"ballots\": 3, "
+        "\"choice\": \"sushi\", \"label\": \"=Sushi, raw\", \"count\": 2, "
+        "\"percent\": 66.666666666666671}");
 }
 END_TEST
 
@@ -453,13 +221,13 @@ START_TEST(show_to_a_pipe)
     EXPECT("pizza\t0\nsushi\t1\n", "show", "LUNCH");
     EXPECT("3\n", "title", "lunch", "Where?");
     RUN(STATUS_DONE, "show", "lunch", "--json");
-    expect_json("{\"poll\": \"lunch\", \"state\": \"open\", \"seq\": 2, \"ballots\": 1, "
-                "\"hidden\": false, \"title\": \"Where?\", \"settings\": {"
-                "\"ballots\": \"unlimited\", \"voters\": \"connection\", \"reveal\": \"live\", "
-                "\"record\": \"pseudonym\", \"state\": \"open\"}, \"choices\": ["
-                "{\"choice\": \"pizza\", \"label\": \"pizza\", \"count\": 0}, "
-                "{\"choice\": \"sushi\", \"label\": \"sushi\", \"count\": 1}]}");
-    expect_no_more();
+    ctl_expect_json("{\"poll\": \"lunch\", \"state\": \"open\", \"seq\": 2, \"ballots\": 1, "
+                    "\"hidden\": false, \"title\": \"Where?\", \"settings\": {"
+                    "\"ballots\": \"unlimited\", \"voters\": \"connection\", \"reveal\": \"live\", "
+                    "\"record\": \"pseudonym\", \"state\": \"open\"}, \"choices\": ["
+                    "{\"choice\": \"pizza\", \"label\": \"pizza\", \"count\": 0}, "
+                    "{\"choice\": \"sushi\", \"label\": \"sushi\", \"count\": 1}]}");
+    ctl_expect_no_more();
 }
 END_TEST
 
@@ -534,13 +302,13 @@ START_TEST(a_terminal_gets_no_marks_that_reorder)
 {
     EXPECT("2\n", "title", "lunch", "red \u202e");
     EXPECT("3\n", "label", "lunch", "pizza", "\u2066x");
-    run(TO_TERMINAL, STATUS_DONE, ARGUMENTS("show", "lunch"));
+    ctl_run(TO_TERMINAL, STATUS_DONE, ARGUMENTS("show", "lunch"));
     assert_harmless(ctl.out.bytes);
     ck_assert_ptr_nonnull(strstr(ctl.out.bytes, "red \\xe2\\x80\\xae\n"));
     ck_assert_ptr_nonnull(strstr(ctl.out.bytes, "  \\xe2\\x81\\xa6x  "));
-    run(TO_TERMINAL, STATUS_DONE, ARGUMENTS("show", "lunch", "--json"));
+    ctl_run(TO_TERMINAL, STATUS_DONE, ARGUMENTS("show", "lunch", "--json"));
     ck_assert_ptr_nonnull(strstr(ctl.out.bytes, "\"red \\u202E\""));
-    json_t *object = json_line();
+    json_t *object = ctl_json_line();
     ck_assert_str_eq(json_string_value(json_object_get(object, "title")), "red \u202e");
     json_decref(object);
 }
@@ -565,23 +333,23 @@ START_TEST(watch_prints_each_change)
     ck_assert_str_eq(ctl_line(), "lunch open 2 1 pizza=0 sushi=1");
     client_ask(client, "VOTE lunch pizza", "+OK 3");
     ck_assert_str_eq(ctl_line(), "lunch open 3 2 pizza=1 sushi=1");
-    assert_status(STATUS_DONE);
-    expect_no_more();
+    ctl_expect_status(STATUS_DONE);
+    ctl_expect_no_more();
 }
 END_TEST
 
 START_TEST(watch_in_json)
 {
     START("watch", "lunch", "--count", "1", "--json");
-    expect_json("{\"poll\": \"lunch\", \"state\": \"open\", \"seq\": 1, \"ballots\": 0, "
-                "\"hidden\": false, \"choices\": [{\"choice\": \"pizza\", \"count\": 0}, "
-                "{\"choice\": \"sushi\", \"count\": 0}]}");
+    ctl_expect_json("{\"poll\": \"lunch\", \"state\": \"open\", \"seq\": 1, \"ballots\": 0, "
+                    "\"hidden\": false, \"choices\": [{\"choice\": \"pizza\", \"count\": 0}, "
+                    "{\"choice\": \"sushi\", \"count\": 0}]}");
     client_ask(client, "VOTE lunch sushi", "+OK 2");
-    expect_json("{\"poll\": \"lunch\", \"state\": \"open\", \"seq\": 2, \"ballots\": 1, "
-                "\"hidden\": false, \"choices\": [{\"choice\": \"pizza\", \"count\": 0}, "
-                "{\"choice\": \"sushi\", \"count\": 1}]}");
-    assert_status(STATUS_DONE);
-    expect_no_more();
+    ctl_expect_json("{\"poll\": \"lunch\", \"state\": \"open\", \"seq\": 2, \"ballots\": 1, "
+                    "\"hidden\": false, \"choices\": [{\"choice\": \"pizza\", \"count\": 0}, "
+                    "{\"choice\": \"sushi\", \"count\": 1}]}");
+    ctl_expect_status(STATUS_DONE);
+    ctl_expect_no_more();
 }
 END_TEST
 
@@ -593,7 +361,7 @@ START_TEST(watch_without_names_follows_new_polls_too)
     ck_assert_str_eq(ctl_line(), "tea open 2 0 green=0 black=0");
     client_ask(client, "VOTE tea black", "+OK 3");
     ck_assert_str_eq(ctl_line(), "tea open 3 1 green=0 black=1");
-    assert_status(STATUS_DONE);
+    ctl_expect_status(STATUS_DONE);
 }
 END_TEST
 
@@ -608,7 +376,7 @@ START_TEST(watch_ends_by_the_signal_that_it_gets)
     START("watch");
     ctl_line();
     ck_assert_int_eq(kill(ctl.pid, SIGINT), 0);
-    assert_status(-SIGINT);
+    ctl_expect_status(-SIGINT);
 }
 END_TEST
 
@@ -672,7 +440,7 @@ START_TEST(watch_goes_on_when_the_server_comes_back)
     await_error("tallyctl: the server is there again\n");
     client_ask(client, "VOTE lunch sushi", "+OK 2");
     ck_assert_str_eq(ctl_line(), "lunch open 2 1 pizza=0 sushi=1");
-    assert_status(STATUS_DONE);
+    ctl_expect_status(STATUS_DONE);
 }
 END_TEST
 
@@ -682,7 +450,7 @@ START_TEST(watch_waits_for_a_server_no_longer_than_it_may)
     ctl_line();
     server_signal(&server, SIGKILL);
     await_error("the server is gone");
-    assert_status(STATUS_DONE);
+    ctl_expect_status(STATUS_DONE);
     server_wait(&server);
 }
 END_TEST
@@ -694,7 +462,7 @@ START_TEST(watch_ends_with_its_reader)
     ctl_line();
     close(ctl.out.fd);
     ctl.out.fd = -1;
-    assert_status(-SIGPIPE);
+    ctl_expect_status(-SIGPIPE);
     ck_assert_str_eq(ctl.err.bytes, "");
 }
 END_TEST
@@ -710,7 +478,7 @@ START_TEST(watch_on_a_terminal_redraws_in_place)
     while (strstr(ctl.out.bytes, "lunch: open, 0 ballots") == NULL)
         ctl_receive();
     client_ask(client, "VOTE lunch sushi", "+OK 2");
-    assert_status(STATUS_DONE);
+    ctl_expect_status(STATUS_DONE);
     snprintf(last, sizeof last,
              SCREEN_OFF "lunch\n"
                         "lunch: open, 1 ballot\n"
@@ -730,7 +498,7 @@ START_TEST(watch_on_a_terminal_cleans_up_after_a_signal)
     while (strstr(ctl.out.bytes, "lunch: open, 0 ballots") == NULL)
         ctl_receive();
     ck_assert_int_eq(kill(ctl.pid, SIGTERM), 0);
-    assert_status(-SIGTERM);
+    ctl_expect_status(-SIGTERM);
     ck_assert_ptr_nonnull(strstr(ctl.out.bytes, SCREEN_OFF "lunch\nlunch: open, 0 ballots\n"));
 }
 END_TEST
@@ -743,7 +511,7 @@ START_TEST(a_key_ends_a_watch)
     await_output(SCREEN_ON);
     await_output("\033[J");
     ck_assert_int_eq(write(ctl.out.fd, "xq", 2), 2);
-    assert_status(STATUS_DONE);
+    ctl_expect_status(STATUS_DONE);
     ck_assert_ptr_nonnull(strstr(ctl.out.bytes, SCREEN_OFF));
 }
 END_TEST
@@ -772,7 +540,7 @@ START_TEST(a_key_ends_a_watch_that_waits_for_titles)
     hear(titles, "DESCRIBE lunch\n");
     press('q');
     say(titles, "+OK\n");
-    assert_status(STATUS_DONE);
+    ctl_expect_status(STATUS_DONE);
     close(pushes);
     close(titles);
     close(listener);
@@ -786,7 +554,7 @@ START_TEST(a_line_is_cleared_before_it_is_written)
     await_output("\033[H\033[Klunch\n\033[Klunch: open, 0 ballots\n\033[K  pizza ");
     ck_assert_ptr_null(strstr(ctl.out.bytes, "\033[K\n"));
     ck_assert_int_eq(kill(ctl.pid, SIGTERM), 0);
-    assert_status(-SIGTERM);
+    ctl_expect_status(-SIGTERM);
 }
 END_TEST
 
@@ -799,9 +567,9 @@ START_TEST(a_dumb_terminal_is_sent_lines)
     else
         unsetenv("TERM");
     ctl_start(TO_TERMINAL, ARGUMENTS("watch", "lunch", "--timeout", "0.1"));
-    assert_status(STATUS_DONE);
+    ctl_expect_status(STATUS_DONE);
     ck_assert_str_eq(ctl.out.bytes, "lunch open 1 0 pizza=0 sushi=0\n");
-    run(TO_TERMINAL, STATUS_DONE, ARGUMENTS("stats", "--watch", "--timeout", "0.1"));
+    ctl_run(TO_TERMINAL, STATUS_DONE, ARGUMENTS("stats", "--watch", "--timeout", "0.1"));
     ck_assert_ptr_null(strchr(ctl.out.bytes, '\033'));
     ck_assert_ptr_nonnull(strstr(ctl.out.bytes, "ballots recorded"));
 }
@@ -820,10 +588,10 @@ static const struct {
 /* What is left out first is what can be told from the rest. */
 START_TEST(a_narrow_terminal_shows_the_counts)
 {
-    terminal_columns = widths[_i].columns;
+    ctl.terminal_columns = widths[_i].columns;
     for (int i = 0; i < 7; i++)
         client_ask_number(client, "VOTE lunch pizza");
-    run(TO_TERMINAL, STATUS_DONE, ARGUMENTS("show", "lunch"));
+    ctl_run(TO_TERMINAL, STATUS_DONE, ARGUMENTS("show", "lunch"));
     ck_assert_msg(strstr(ctl.out.bytes, widths[_i].line) != NULL, "%s", ctl.out.bytes);
 }
 END_TEST
@@ -837,9 +605,9 @@ START_TEST(what_does_not_fit_on_the_screen_is_told)
     unsigned lines = 0;
     for (const char *at = ctl.out.bytes; (at = strstr(at, "\033[K")) != NULL; at++)
         lines++;
-    ck_assert_uint_eq(lines, TERMINAL_ROWS - 1);
+    ck_assert_uint_eq(lines, CTL_TERMINAL_ROWS - 1);
     ck_assert_int_eq(kill(ctl.pid, SIGTERM), 0);
-    assert_status(-SIGTERM);
+    ctl_expect_status(-SIGTERM);
 }
 END_TEST
 
@@ -851,22 +619,22 @@ START_TEST(stats_to_a_pipe)
     RUN(STATUS_DONE, "stats");
     ck_assert_ptr_nonnull(strstr(ctl.out.bytes, "\nballots_accepted\t1\n"));
     RUN(STATUS_DONE, "stats", "--json");
-    json_t *stats = json_line();
+    json_t *stats = ctl_json_line();
     ck_assert_int_eq(json_integer_value(json_object_get(stats, "ballots_accepted")), 1);
     ck_assert_ptr_null(json_object_get(stats, "rates"));
     json_decref(stats);
-    expect_no_more();
+    ctl_expect_no_more();
 }
 END_TEST
 
 START_TEST(stats_on_a_terminal_are_those_that_matter)
 {
     client_ask(client, "VOTE lunch sushi", "+OK 2");
-    run(TO_TERMINAL, STATUS_DONE, ARGUMENTS("stats"));
+    ctl_run(TO_TERMINAL, STATUS_DONE, ARGUMENTS("stats"));
     assert_match(ctl_line(), "^running for +[0-9]+ s$");
     ck_assert_ptr_nonnull(strstr(ctl.out.bytes + ctl.taken, "\nballots recorded "));
     ck_assert_ptr_nonnull(strstr(ctl.out.bytes + ctl.taken, " KiB\n"));
-    run(TO_TERMINAL, STATUS_DONE, ARGUMENTS("stats", "--all"));
+    ctl_run(TO_TERMINAL, STATUS_DONE, ARGUMENTS("stats", "--all"));
     assert_match(ctl_line(), "^uptime_s +[0-9]+$");
 }
 END_TEST
@@ -874,9 +642,9 @@ END_TEST
 START_TEST(stats_are_watched)
 {
     START("stats", "--watch", "--count", "1", "--json");
-    json_decref(json_line());
+    json_decref(ctl_json_line());
     client_ask(client, "VOTE lunch sushi", "+OK 2");
-    json_t *stats = json_line();
+    json_t *stats = ctl_json_line();
     json_t *rates = json_object_get(stats, "rates");
     double rate = json_real_value(json_object_get(rates, "ballots_accepted"));
     ck_assert(rate > 0.5 && rate < 1.5);
@@ -884,8 +652,8 @@ START_TEST(stats_are_watched)
     ck_assert_ptr_nonnull(json_object_get(rates, "closed_quit"));
     ck_assert_ptr_null(json_object_get(rates, "connections"));
     json_decref(stats);
-    assert_status(STATUS_DONE);
-    expect_no_more();
+    ctl_expect_status(STATUS_DONE);
+    ctl_expect_no_more();
 }
 END_TEST
 
@@ -924,7 +692,7 @@ struct row {
 
 static struct row next_row(void)
 {
-    json_t *object = json_line();
+    json_t *object = ctl_json_line();
     struct row row = {
         .id = json_number(object, "id"),
         .backlog = json_number(object, "unsent") + json_number(object, "pending"),
@@ -982,7 +750,7 @@ START_TEST(journey_without_a_ballot)
     ck_assert_ptr_nonnull(strstr(ctl.out.bytes + ctl.taken, "\nfreshness\t0\t0\t0\t0\n\n"));
     ck_assert_ptr_nonnull(strstr(ctl.out.bytes + ctl.taken, "\naccept_queue\t0\tconnections\n"));
     RUN(STATUS_DONE, "journey", "--json");
-    json_t *journey = json_line();
+    json_t *journey = ctl_json_line();
     ck_assert(json_is_null(json_object_get(journey, "trace")));
     ck_assert_uint_eq(json_array_size(json_object_get(journey, "stages")), STAGE_COUNT - 1);
     ck_assert_uint_eq(json_array_size(json_object_get(journey, "spans")), 2);
@@ -1001,7 +769,7 @@ START_TEST(journey_asks_before_it_casts_a_ballot)
     ctl_start(TO_CONSOLE, ARGUMENTS("journey", "lunch", "sushi"));
     await_error("for sushi in lunch. Cast it? [y/N] ");
     ck_assert_int_gt(write(ctl.out.fd, answers[_i].key, strlen(answers[_i].key)), 0);
-    assert_status(answers[_i].status);
+    ctl_expect_status(answers[_i].status);
     ck_assert_uint_eq(client_stat(server_admin(&server), "ballots_accepted"), answers[_i].ballots);
 }
 END_TEST
@@ -1029,7 +797,7 @@ START_TEST(journey_of_a_ballot_in_json)
 {
     EXPECT("2\n", "create", "board", "yes", "no", "voters=named", "ballots=once");
     RUN(STATUS_DONE, "journey", "board", "yes", "--voter", "ann", "--json", "--yes");
-    json_t *journey = json_line(), *trace = json_object_get(journey, "trace");
+    json_t *journey = ctl_json_line(), *trace = json_object_get(journey, "trace");
     ck_assert_int_eq(json_integer_value(json_object_get(trace, "seq")), 3);
     ck_assert_str_eq(json_string_value(json_object_get(trace, "poll")), "board");
     ck_assert(json_is_true(json_object_get(trace, "traced")));
@@ -1070,13 +838,13 @@ static void assert_waterfall(const char *block)
 START_TEST(journey_on_a_terminal_is_a_waterfall)
 {
     subscribe();
-    run(TO_TERMINAL, STATUS_DONE, ARGUMENTS("journey", "lunch", "pizza", "--yes"));
+    ctl_run(TO_TERMINAL, STATUS_DONE, ARGUMENTS("journey", "lunch", "pizza", "--yes"));
     assert_waterfall("\u2588");
     setenv("LC_ALL", "C", 1);
-    run(TO_TERMINAL, STATUS_DONE, ARGUMENTS("journey"));
+    ctl_run(TO_TERMINAL, STATUS_DONE, ARGUMENTS("journey"));
     assert_waterfall("#");
     EXPECT("3\n", "vote", "lunch", "pizza");
-    run(TO_TERMINAL, STATUS_DONE, ARGUMENTS("journey"));
+    ctl_run(TO_TERMINAL, STATUS_DONE, ARGUMENTS("journey"));
     ck_assert_str_eq(ctl_line(), "ballot 2 of lunch, traced");
 }
 END_TEST
@@ -1093,7 +861,7 @@ START_TEST(clients_lists_those_first_that_hold_the_most_back)
     ck_assert_int_gt(first.backlog, 0);
     struct row before = first;
     unsigned others = 0, anns = 0;
-    for (; has_more(); others++) {
+    for (; ctl_has_more(); others++) {
         struct row row = next_row();
         anns += row.is_ann;
         ck_assert(comes_before(before, row));
@@ -1129,7 +897,7 @@ START_TEST(kick_closes_a_connection)
     EXPECT_FAILURE(STATUS_REFUSED, "there is no such connection", "kick", id);
     client = server_client(&server);
     RUN(STATUS_DONE, "kick", voter_id(), "--json");
-    expect_json("{\"ok\": true}");
+    ctl_expect_json("{\"ok\": true}");
 }
 END_TEST
 
@@ -1141,7 +909,7 @@ START_TEST(kick_closes_the_connections_of_an_address)
     ck_assert_ptr_null(client_line_or_end(other));
     server_client(&server);
     RUN(STATUS_DONE, "kick", "127.0.0.1", "--json");
-    expect_json("{\"closed\": 1}");
+    ctl_expect_json("{\"closed\": 1}");
     EXPECT_FAILURE(STATUS_REFUSED, "127.0.0.1: there is no such connection", "kick", "127.0.0.1");
 }
 END_TEST
@@ -1176,7 +944,7 @@ START_TEST(backup_takes_a_path_from_where_one_is)
 {
     ck_assert_int_eq(chdir(server.directory), 0);
     RUN(STATUS_DONE, "backup", "my copy", "--json");
-    json_t *object = json_line();
+    json_t *object = ctl_json_line();
     ck_assert_int_gt(json_number(object, "bytes"), 4096);
     json_decref(object);
     database_assert_recount(in_directory("my copy"));
@@ -1203,11 +971,11 @@ START_TEST(export_as_csv)
     assert_match(ctl_line(), "^3," TIME ",yes,Ann,\r$");
     assert_match(ctl_line(), "^4," TIME ",no,\"a, b\",\r$");
     assert_match(ctl_line(), "^5," TIME ",no,Ann,\r$");
-    expect_no_more();
+    ctl_expect_no_more();
     RUN(STATUS_DONE, "export", "lunch", "--format", "csv");
     ck_assert_str_eq(ctl_line(), "seq,time,choice,voter,key\r");
     assert_match(ctl_line(), "^6," TIME ",sushi,[0-9a-f]{32},[0-9a-f]{32}\r$");
-    expect_no_more();
+    ctl_expect_no_more();
 }
 END_TEST
 
@@ -1243,7 +1011,7 @@ START_TEST(export_as_json)
     vote_in_a_roll_call();
     RUN(STATUS_DONE, "export", "roll", "--format", "json");
     for (unsigned i = 0; i < 3; i++) {
-        json_t *ballot = json_line();
+        json_t *ballot = ctl_json_line();
         ck_assert_int_eq(json_number(ballot, "seq"), ballots[i].seq);
         assert_match(json_string_value(json_object_get(ballot, "time")), "^" TIME "$");
         ck_assert_str_eq(json_string_value(json_object_get(ballot, "choice")), ballots[i].choice);
@@ -1251,9 +1019,9 @@ START_TEST(export_as_json)
         ck_assert(json_is_null(json_object_get(ballot, "key")));
         json_decref(ballot);
     }
-    expect_no_more();
+    ctl_expect_no_more();
     RUN(STATUS_DONE, "export", "lunch", "--json");
-    json_t *ballot = json_line();
+    json_t *ballot = ctl_json_line();
     assert_match(json_string_value(json_object_get(ballot, "key")), "^[0-9a-f]{32}$");
     json_decref(ballot);
 }
@@ -1266,18 +1034,19 @@ START_TEST(recount_of_the_running_server)
     vote_in_a_roll_call();
     EXPECT("lunch: ok\nroll: ok\n", "recount");
     RUN(STATUS_DONE, "recount", "--json");
-    expect_json("{\"poll\": \"lunch\", \"ok\": true, \"shown\": \"lunch open 6 1 pizza=0 sushi=1\","
-                " \"recounted\": \"lunch open 6 1 pizza=0 sushi=1\"}");
-    expect_json("{\"poll\": \"roll\", \"ok\": true, \"shown\": \"roll open 5 2 yes=0 no=2\","
-                " \"recounted\": \"roll open 5 2 yes=0 no=2\"}");
+    ctl_expect_json(
+        "{\"poll\": \"lunch\", \"ok\": true, \"shown\": \"lunch open 6 1 pizza=0 sushi=1\","
+        " \"recounted\": \"lunch open 6 1 pizza=0 sushi=1\"}");
+    ctl_expect_json("{\"poll\": \"roll\", \"ok\": true, \"shown\": \"roll open 5 2 yes=0 no=2\","
+                    " \"recounted\": \"roll open 5 2 yes=0 no=2\"}");
     for (unsigned i = 0; i < 3; i++) {
-        json_t *check = json_line();
+        json_t *check = ctl_json_line();
         ck_assert(json_is_string(json_object_get(check, "check")));
         ck_assert(json_is_true(json_object_get(check, "ok")));
         ck_assert_int_eq(json_number(check, "count"), 0);
         json_decref(check);
     }
-    expect_no_more();
+    ctl_expect_no_more();
 }
 END_TEST
 
@@ -1347,7 +1116,7 @@ START_TEST(recount_of_a_database_that_was_left_in_a_hurry)
     struct contents before = look_at(wal);
     ck_assert_uint_gt(before.len, 0);
     RUN(STATUS_DONE, "recount", server.database, "--json");
-    json_t *lunch = json_line();
+    json_t *lunch = ctl_json_line();
     ck_assert_str_eq(json_string_value(json_object_get(lunch, "recounted")),
                      "lunch open 6 1 pizza=0 sushi=1");
     json_decref(lunch);
@@ -1389,8 +1158,8 @@ START_TEST(recount_tells_differences_in_json)
 {
     database_change(make_backup(), "UPDATE last_tally SET line = 'lunch open 1 1 pizza=1 sushi=0'");
     RUN(STATUS_REFUSED, "recount", in_directory("copy"), "--json");
-    expect_json("{\"poll\": \"lunch\", \"ok\": false, \"shown\": \"lunch open 1 1 pizza=1 "
-                "sushi=0\", \"recounted\": \"lunch open 1 0 pizza=0 sushi=0\"}");
+    ctl_expect_json("{\"poll\": \"lunch\", \"ok\": false, \"shown\": \"lunch open 1 1 pizza=1 "
+                    "sushi=0\", \"recounted\": \"lunch open 1 0 pizza=0 sushi=0\"}");
 }
 END_TEST
 
@@ -1481,7 +1250,7 @@ static const char *const misuses[][5] = {
 
 START_TEST(a_command_line_that_is_wrong)
 {
-    expect_failure(STATUS_USAGE, "", misuses[_i]);
+    ctl_expect_failure(STATUS_USAGE, "", misuses[_i]);
     client_ask(client, "POLLS", "=lunch open 1 0 pizza=0 sushi=0");
     client_expect(client, "+OK 1");
 }
@@ -1565,7 +1334,7 @@ static const char *const without_server[][5] = {
 START_TEST(there_is_no_server)
 {
     setenv("TALLYCAST_ADMIN", in_directory("nothing"), 1);
-    expect_failure(STATUS_NO_CONNECTION, "no connection", without_server[_i]);
+    ctl_expect_failure(STATUS_NO_CONNECTION, "no connection", without_server[_i]);
 }
 END_TEST
 
@@ -1598,7 +1367,7 @@ START_TEST(what_answers_is_another)
     int listener = listen_as_another();
     START("--admin", in_directory("other"), "polls");
     close(accept_and_say(listener, greetings[_i].line));
-    assert_status(greetings[_i].status);
+    ctl_expect_status(greetings[_i].status);
     ck_assert_msg(strstr(ctl.err.bytes, greetings[_i].why) != NULL, "%s", ctl.err.bytes);
     close(listener);
 }
@@ -1625,12 +1394,12 @@ static const struct {
 START_TEST(output_that_is_lost_is_an_error)
 {
     enum outlet outlet = losses[_i].outlet;
-    run(outlet, STATUS_REFUSED, ARGUMENTS("--help"));
-    run(outlet, STATUS_REFUSED, ARGUMENTS("polls", "--help"));
-    run(outlet, STATUS_REFUSED, ARGUMENTS("-V"));
-    run(outlet, STATUS_REFUSED, ARGUMENTS("polls"));
+    ctl_run(outlet, STATUS_REFUSED, ARGUMENTS("--help"));
+    ctl_run(outlet, STATUS_REFUSED, ARGUMENTS("polls", "--help"));
+    ctl_run(outlet, STATUS_REFUSED, ARGUMENTS("-V"));
+    ctl_run(outlet, STATUS_REFUSED, ARGUMENTS("polls"));
     ck_assert_ptr_nonnull(strstr(ctl.err.bytes, losses[_i].why));
-    run(outlet, STATUS_REFUSED, ARGUMENTS("export", "lunch"));
+    ctl_run(outlet, STATUS_REFUSED, ARGUMENTS("export", "lunch"));
 }
 END_TEST
 
