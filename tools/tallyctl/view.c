@@ -4,14 +4,13 @@
 
 #include "base/clock.h"
 #include "tools/lib/memory.h"
+#include "tools/tallyctl/bars.h"
 #include "tools/tallyctl/output.h"
 #include "tools/lib/text.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { BAR_COLUMNS_MAX = 50, BAR_COLUMNS_MIN = 4, LABEL_COLUMNS_MIN = 12 };
 
 static char *copy_span(struct span span)
 {
@@ -94,23 +93,6 @@ enum status view_describe(struct view *view, struct client *client, const char *
 
 /* ---- Drawing ---- */
 
-/* A choice's line before it is drawn: all strings escaped. */
-struct line {
-    char *label;
-    char count[24];
-    char percent[TEXT_PERCENT_SIZE];
-    const char *mark; /* "leads", "tied" or "" */
-};
-
-/* The widths of a poll's columns, and which of them have room. */
-struct layout {
-    size_t label;
-    size_t count;
-    bool has_percent;
-    bool has_mark;
-    unsigned bar; /* 0 for none */
-};
-
 int view_leader(const struct tally_row *tally)
 {
     int leader = -1;
@@ -143,90 +125,39 @@ static const char *label_of(const struct view *view, unsigned i)
     return known && view->choices[i].label[0] ? view->choices[i].label : name;
 }
 
-static void prepare_line(struct line *line, const struct view *view, unsigned i, uint64_t most)
+/* A choice's bar; its texts are in `line`. */
+struct line {
+    char *label; /* owned */
+    char count[24];
+    char percent[TEXT_PERCENT_SIZE];
+};
+
+static struct bar prepare_bar(struct line *line, const struct view *view, unsigned i, uint64_t most)
 {
     const struct tally_row *tally = &view->tally;
-    const char *label = label_of(view, i);
+    const char *label = label_of(view, i), *mark = "";
     uint64_t count = tally->counts[i];
 
     line->label = output_escaped(label, strlen(label));
     snprintf(line->count, sizeof(line->count), "%" PRIu64, count);
     text_percent(count, tally->ballots, line->percent);
-    line->mark = "";
     if (count > 0 && count == most)
-        line->mark = view_leader(tally) >= 0 ? "leads" : "tied";
+        mark = view_leader(tally) >= 0 ? "leads" : "tied";
+    return (struct bar){line->label, line->count, line->percent, mark, count};
 }
 
-/* Two spaces before each cell. */
-enum { GAP = 2, PERCENT_COLUMNS = TEXT_PERCENT_SIZE - 1, MARK_COLUMNS = sizeof "leads" - 1 };
-
-/* Takes a cell off the remaining columns, if they have room for it. */
-static bool takes(size_t *left, size_t cell)
-{
-    bool fits = *left >= GAP + cell;
-    *left -= fits ? GAP + cell : 0;
-    return fits;
-}
-
-/* The count has precedence. Labels take at most 40% of a wide line, and in a narrow one what the
- * counts leave; the bar takes the rest. */
-static struct layout lay_out(const struct line *lines, unsigned count, unsigned columns)
-{
-    struct layout layout = {0};
-    for (unsigned i = 0; i < count; i++) {
-        size_t label = text_width(lines[i].label, strlen(lines[i].label));
-        layout.label = label > layout.label ? label : layout.label;
-        layout.count =
-            strlen(lines[i].count) > layout.count ? strlen(lines[i].count) : layout.count;
-    }
-    size_t left = columns;
-    if (!takes(&left, layout.count))
-        left = 0;
-    size_t label_max = columns * 2 / 5 > LABEL_COLUMNS_MIN ? columns * 2 / 5 : LABEL_COLUMNS_MIN;
-    if (layout.label > label_max)
-        layout.label = label_max;
-    if (!takes(&left, layout.label)) {
-        layout.label = left > GAP ? left - GAP : 0;
-        left = 0;
-    }
-    layout.has_percent = takes(&left, PERCENT_COLUMNS);
-    layout.has_mark = takes(&left, MARK_COLUMNS);
-    if (left >= GAP + BAR_COLUMNS_MIN)
-        layout.bar = left - GAP < BAR_COLUMNS_MAX ? (unsigned)(left - GAP) : BAR_COLUMNS_MAX;
-    return layout;
-}
-
-static void draw_line(const struct line *line, const struct layout *layout, uint64_t count,
-                      uint64_t most, FILE *out)
-{
-    char bar[TEXT_BAR_SIZE(BAR_COLUMNS_MAX)];
-    text_bar(count, most, layout->bar, output_is_utf8(), bar);
-    fputs("  ", out);
-    output_fitted(out, line->label, layout->label, true);
-    if (layout->bar > 0)
-        fprintf(out, "  %s", bar);
-    fprintf(out, "  %*s", (int)layout->count, line->count);
-    if (layout->has_percent)
-        fprintf(out, "  %*s", PERCENT_COLUMNS, line->percent);
-    if (layout->has_mark && *line->mark)
-        fprintf(out, "  %s", line->mark);
-    putc('\n', out);
-}
-
-static void draw_lines(const struct view *view, unsigned columns, FILE *out)
+static void draw_bars(const struct view *view, unsigned columns, FILE *out)
 {
     unsigned count = view->tally.choice_count;
-    struct line *lines = calloc(count, sizeof(*lines));
-    if (!lines)
-        memory_exhausted();
+    struct line *lines = must_calloc(count, sizeof *lines);
+    struct bar *bars = must_calloc(count, sizeof *bars);
     uint64_t most = most_of(&view->tally);
     for (unsigned i = 0; i < count; i++)
-        prepare_line(&lines[i], view, i, most);
-    struct layout layout = lay_out(lines, count, columns);
-    for (unsigned i = 0; i < count; i++) {
-        draw_line(&lines[i], &layout, view->tally.counts[i], most, out);
+        bars[i] = prepare_bar(&lines[i], view, i, most);
+    bars_draw(bars, count, columns, out);
+    for (unsigned i = 0; i < count; i++)
         free(lines[i].label);
-    }
+    free(bars);
     free(lines);
 }
 
@@ -244,7 +175,7 @@ static void draw_hidden(const struct view *view, unsigned columns, FILE *out)
     }
 }
 
-void view_draw(const struct view *view, unsigned columns, FILE *out)
+void view_draw_heading(const struct view *view, unsigned columns, FILE *out)
 {
     const struct tally_row *tally = &view->tally;
     const char *title = view->title ? view->title : tally->poll.text;
@@ -255,10 +186,15 @@ void view_draw(const struct view *view, unsigned columns, FILE *out)
     fprintf(out, "\n%s: %s, %" PRIu64 " ballot%s%s\n", tally->poll.text,
             tally->open ? "open" : "closed", tally->ballots, tally->ballots == 1 ? "" : "s",
             tally->hidden ? ", counts hidden until it is closed" : "");
-    if (tally->hidden)
+}
+
+void view_draw(const struct view *view, unsigned columns, FILE *out)
+{
+    view_draw_heading(view, columns, out);
+    if (view->tally.hidden)
         draw_hidden(view, columns, out);
     else
-        draw_lines(view, columns, out);
+        draw_bars(view, columns, out);
 }
 
 /* ---- JSON ---- */

@@ -35,6 +35,9 @@ enum status view_describe(struct view *view, struct client *client, const char *
  * leaves room for the numbers. */
 void view_draw(const struct view *view, unsigned columns, FILE *out);
 
+/* Draws the title, and a line with the poll's name, state and number of ballots. */
+void view_draw_heading(const struct view *view, unsigned columns, FILE *out);
+
 /* The choice that leads: its place, or -1 if there is none (no ballots, hidden, or a tie). */
 int view_leader(const struct tally_row *tally);
 
