@@ -242,6 +242,12 @@ int limits_rows(const char *directory, unsigned transaction, double seconds, dou
     return limits_ballots(&rows, directory, transaction, seconds, rows_per_s, error);
 }
 
+int limits_sheets(const char *directory, unsigned transaction, double seconds,
+                  double *ballots_per_s, char error[LIMITS_ERROR_MAX])
+{
+    return limits_ballots(&sheets, directory, transaction, seconds, ballots_per_s, error);
+}
+
 /* ---- fdatasync ---- */
 
 static int append_and_sync(int fd, double seconds, struct hdr *times)
@@ -293,7 +299,7 @@ static int measure_ballots(const struct options *options, const char *what,
     if (limits_ballots(layout, options->directory, transaction, options->duration_s, per_s,
                        error) != 0)
         return -1;
-    printf("%s, %6s a transaction %12s a second\n", what, units_count(transactions, transaction),
+    printf("%-22s %6s a transaction %12s a second\n", what, units_count(transactions, transaction),
            units_count(rate, *per_s));
     return 0;
 }
@@ -332,7 +338,7 @@ static int measure_sync(const struct options *options, struct hdr_summary *sync_
 static int measure(const struct options *options, struct limits *limits,
                    char error[LIMITS_ERROR_MAX])
 {
-    static const char a_row[] = "ballots, a row each   ", in_sheets[] = "ballots in sheets     ";
+    static const char a_row[] = "ballots, a row each,", in_sheets[] = "ballots in sheets,";
     if (measure_ballots(options, a_row, &rows, 1000, &limits->rows_1000, error) != 0 ||
         measure_ballots(options, a_row, &rows, 10000, &limits->rows_10000, error) != 0 ||
         measure_ballots(options, in_sheets, &sheets, 1000, &limits->sheets_1000, error) != 0 ||

@@ -15,6 +15,12 @@ enum { LIMITS_ERROR_MAX = 512 };
 int limits_rows(const char *directory, unsigned transaction, double seconds, double *rows_per_s,
                 char error[LIMITS_ERROR_MAX]) __attribute__((warn_unused_result));
 
+/* Ballots a second appended to such a file as sheets, as the ledger keeps them, `transaction` of
+ * them a transaction. Returns 0; else -1 with `error` filled. */
+int limits_sheets(const char *directory, unsigned transaction, double seconds,
+                  double *ballots_per_s, char error[LIMITS_ERROR_MAX])
+    __attribute__((warn_unused_result));
+
 /* Sends of one tally line over `sockets` TCP connections, drained by another thread. The line is
  * the push of a poll of `choices` choices and `ballots` ballots, since its length has a price. So
  * has a rest of the machine: its threads must be woken, and its caches are cold. */

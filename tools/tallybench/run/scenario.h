@@ -9,11 +9,12 @@
 enum { SCENARIO_FIGURES_MAX = 2, SCENARIO_COUNT = 16 };
 
 /* The limit that a scenario needs. */
-enum scenario_limit { SCENARIO_NO_LIMIT, SCENARIO_ROWS, SCENARIO_SENDS, SCENARIO_SYNC };
+enum scenario_limit { SCENARIO_NO_LIMIT, SCENARIO_BALLOTS, SCENARIO_SENDS, SCENARIO_SYNC };
 
 /* The measured limit of a scenario. */
 struct scenario_limits {
     double value;          /* rows or sends a second, or the p50 of fdatasync in ns; 0: no limit */
+    double sheets_per_s;   /* SCENARIO_BALLOTS: ballots a second as sheets, where `value` is rows */
     double arrival_p99_ns; /* SCENARIO_SENDS: from a round's first send to each arrival */
 };
 

@@ -139,6 +139,7 @@ static void run_entry(struct suite *suite, struct entry *entry)
     measure_limit(suite, entry, &after);
     entry->limits[entry->result_count++] = (struct scenario_limits){
         .value = (before.value + after.value) / 2,
+        .sheets_per_s = (before.sheets_per_s + after.sheets_per_s) / 2,
         .arrival_p99_ns = (before.arrival_p99_ns + after.arrival_p99_ns) / 2};
     if (!result_good(result))
         complain_of(suite, entry, result);
