@@ -3,13 +3,16 @@
  * A line passes line_is_text(), then command_parse(): its first word is looked up in commands.def,
  * and the rest is taken word by word into the members of struct command that the command uses. VOTE
  * is the hot path; it stands first in the list, so finding it costs one comparison, and only the
- * bytes of its line and of its two names are touched.
+ * bytes of its line and of its two names are touched. What a ballot says that is more than a name
+ * depends on its poll, which is not known here: it stays text.
  *
  * Only the line can be at fault: a step that can't take its word returns false, and sets `why` if
  * it knows a better reason than the command's usage. */
 #include "proto/command.h"
 
 #include "proto/ascii.h"
+#include "proto/lot.h"
+#include "proto/marks.h"
 #include "proto/number.h"
 #include "proto/voter_name.h"
 
@@ -178,12 +181,25 @@ static bool take_ballot_option(struct parse *parse, struct span word)
     return id_is_valid(value.at, value.len) || refuse(parse, ID_FORM);
 }
 
+/* Takes what a ballot says: most often one choice's name. */
+static bool take_ballot(struct parse *parse)
+{
+    struct command *command = parse->command;
+    struct span *ballot = &command->ballot;
+    if (!take_word(parse, ballot))
+        return false;
+    if (name_parse(ballot->at, ballot->len, &command->choice))
+        return true;
+    command->choice.len = 0;
+    return marks_may_be(*ballot) || refuse(parse, NAME_FORM);
+}
+
 static bool parse_ballot(struct parse *parse)
 {
     struct command *command = parse->command;
     command->voter.at = NULL;
     command->key.at = NULL;
-    if (!take_poll(parse) || !take_name(parse, &command->choice))
+    if (!take_poll(parse) || !take_ballot(parse))
         return false;
     struct span word;
     while (take_word(parse, &word))
@@ -274,19 +290,30 @@ static bool parse_command(struct parse *parse)
     return take_end(parse);
 }
 
-static bool take_setting(struct parse *parse, struct span key, struct span value, unsigned *given)
+/* CREATE's words under way. */
+struct definition {
+    unsigned given;  /* a bit for each setting */
+    struct span lot; /* at is NULL if absent */
+    bool is_named;   /* the poll */
+};
+
+static bool take_setting(struct parse *parse, struct definition *definition, struct span key,
+                         struct span value)
 {
+    if (span_is_nocase(key, "lot")) {
+        if (definition->lot.at)
+            return refuse(parse, TWICE);
+        definition->lot = value;
+        return true;
+    }
     int setting = setting_find(key.at, key.len);
     if (setting < 0)
-        return refuse(parse, "unknown setting: CREATE takes" SETTINGS_NAMES);
-    if (*given & (1u << setting))
+        return refuse(parse, "unknown setting: CREATE takes" SETTINGS_NAMES " lot=");
+    if (definition->given & (1u << setting))
         return refuse(parse, TWICE);
-    int place = setting_value_find((enum setting)setting, value.at, value.len);
-    if (place < 0)
-        return refuse(parse, setting_usage((enum setting)setting));
-    *given |= 1u << setting;
-    parse->command->settings.value[setting] = (uint8_t)place;
-    return true;
+    definition->given |= 1u << setting;
+    return setting_parse((enum setting)setting, value, &parse->command->settings.value[setting]) ||
+           refuse(parse, setting_usage((enum setting)setting));
 }
 
 static bool add_choice(struct parse *parse, struct span word)
@@ -304,26 +331,42 @@ static bool add_choice(struct parse *parse, struct span word)
     return true;
 }
 
+/* The choices are known, whatever stood before or behind them. */
+static bool complete_definition(struct parse *parse, const struct definition *definition)
+{
+    struct command *command = parse->command;
+    struct span lot = definition->lot;
+    if (settings_complete(&command->settings, definition->given, command->choice_count,
+                          command->why) != 0)
+        return refuse(parse, command->why);
+    command->draws_lot = !lot.at || span_is_nocase(lot, "drawn");
+    lot_list(command->lot, command->choice_count);
+    if (command->draws_lot || span_is_nocase(lot, "listed"))
+        return true;
+    return lot_parse(lot, command->choices, command->choice_count, command->lot, command->why) ==
+               0 ||
+           refuse(parse, command->why);
+}
+
 static bool parse_definition(struct parse *parse)
 {
     struct command *command = parse->command;
     command->settings = (struct settings){{0}};
     command->choice_count = 0;
-    unsigned given = 0; /* a bit for each setting */
-    bool named = false;
+    struct definition definition = {0};
     struct span word, key, value;
     while (take_word(parse, &word)) {
         bool taken;
         if (split_option(word, &key, &value))
-            taken = take_setting(parse, key, value, &given);
-        else if (named)
+            taken = take_setting(parse, &definition, key, value);
+        else if (definition.is_named)
             taken = add_choice(parse, word);
         else
-            taken = named = to_name(parse, word, &command->poll);
+            taken = definition.is_named = to_name(parse, word, &command->poll);
         if (!taken)
             return false;
     }
-    return command->choice_count >= PROTO_CHOICES_MIN;
+    return command->choice_count >= PROTO_CHOICES_MIN && complete_definition(parse, &definition);
 }
 
 static bool parse_title(struct parse *parse)

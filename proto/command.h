@@ -32,13 +32,18 @@ struct command_info {
 };
 extern const struct command_info command_info[CMD_COUNT];
 
+/* Bytes of a text for a person, its NUL included. */
+enum { COMMAND_WHY_SIZE = 160 };
+
 /* One parsed command. Each member's comment names the commands that set it; for others it is left
  * as it was, since the struct is too big to clear for each ballot. */
 struct command {
     enum command_id id;
     bool all;           /* SUBSCRIBE and UNSUBSCRIBE: the poll was `*` */
     struct name poll;   /* every command that takes a poll */
-    struct name choice; /* VOTE, TRACE, LABEL: a name, or a number in digits */
+    struct name choice; /* LABEL: a name, or a number in digits; VOTE, TRACE: the same if the ballot
+                           is that alone, else of length 0 */
+    struct span ballot; /* VOTE, TRACE: bytes that a ballot can have; marks_parse() reads it */
     struct span voter;  /* VOTE, TRACE: as= (may be absent); AS */
     struct span key;    /* VOTE, TRACE: id= (may be absent) */
     struct span text;   /* TITLE, LABEL, PING (may be absent), BACKUP: the path, or `-` */
@@ -46,17 +51,20 @@ struct command {
                         sequence, 0 if absent */
     int help;        /* HELP: a command_id, or -1 for all */
     /* CREATE: */
-    struct settings settings;
+    struct settings settings; /* complete */
+    bool draws_lot;           /* the lot is to be drawn; else it is `lot` */
     unsigned choice_count;
     struct name choices[PROTO_CHOICES_MAX];
+    uint8_t lot[PROTO_CHOICES_MAX];
+    char why[COMMAND_WHY_SIZE]; /* an error's text that was made for this line */
 };
 
 /* Parses a line (without its LF and CR, not empty, and text by line_is_text) into `command`, whose
  * spans point into `line`. Returns 0, ERR_UNKNOWN_COMMAND or ERR_BAD_ARGUMENT, with *why set to a
- * static text for a person, never to be freed. `command->id` is set with ERR_BAD_ARGUMENT too, so
- * that the caller can refuse a command that isn't allowed here without a word on its arguments.
- * Names are checked for form only. If the line isn't text, the parser still stays within it, but
- * the spans aren't text either. */
+ * text for a person, which is static or in `command`. `command->id` is set with ERR_BAD_ARGUMENT
+ * too, so that the caller can refuse a command that isn't allowed here without a word on its
+ * arguments. Names are checked for form only. If the line isn't text, the parser still stays within
+ * it, but the spans aren't text either. */
 int command_parse(const char *line, size_t len, struct command *command, const char **why)
     __attribute__((warn_unused_result));
 

@@ -43,6 +43,7 @@ struct entry_create {
     const struct settings *settings;
     const struct name *choices;
     unsigned choice_count;
+    const uint8_t *lot; /* see proto/lot.h; NULL is the order of the choices */
 };
 
 struct entry_text {

@@ -8,15 +8,19 @@ static bool is_alphanumeric(char folded)
     return (folded >= 'a' && folded <= 'z') || ascii_is_digit(folded);
 }
 
+bool name_may_have(char c)
+{
+    return is_alphanumeric(ascii_fold(c)) || c == '.' || c == '_' || c == '-';
+}
+
 bool name_parse(const char *word, size_t len, struct name *name)
 {
     if (len == 0 || len > PROTO_NAME_MAX || !is_alphanumeric(ascii_fold(word[0])))
         return false;
     for (size_t i = 0; i < len; i++) {
-        char c = ascii_fold(word[i]);
-        if (!is_alphanumeric(c) && c != '.' && c != '_' && c != '-')
+        if (!name_may_have(word[i]))
             return false;
-        name->text[i] = c;
+        name->text[i] = ascii_fold(word[i]);
     }
     name->text[len] = '\0';
     name->len = (uint8_t)len;

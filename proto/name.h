@@ -21,6 +21,9 @@ static inline bool name_equal(const struct name *a, const struct name *b)
     return a->len == b->len && memcmp(a->text, b->text, a->len) == 0;
 }
 
+/* Whether the byte can stand in a name of a poll or choice. */
+bool name_may_have(char c);
+
 /* Checks and folds the name of a poll or choice: 1 to 64 of a-z 0-9 . _ -, beginning with a letter
  * or digit. Returns false, with `name` undefined, if its form is wrong. */
 bool name_parse(const char *word, size_t len, struct name *name);

@@ -170,7 +170,7 @@ static unsigned char *put_name(unsigned char *at, const struct name *name)
 static unsigned char *put_create(unsigned char *at, const struct entry_create *create)
 {
     require(create->choice_count <= PROTO_CHOICES_MAX);
-    for (int i = 0; i < SETTING_COUNT; i++)
+    for (enum setting i = 0; i < SETTING_KIND; i++)
         at = put(at, create->settings->value[i], 1);
     at = put(put_name(at, create->name), create->choice_count, CHOICE_BYTES);
     for (unsigned i = 0; i < create->choice_count; i++)
@@ -192,13 +192,14 @@ static bool take_name(struct span *rest, struct name *name)
 
 static bool take_settings(struct span *rest, struct settings *settings)
 {
-    for (enum setting i = 0; i < SETTING_COUNT; i++) {
+    *settings = (struct settings){{0}};
+    for (enum setting i = 0; i < SETTING_KIND; i++) {
         settings->value[i] = (uint8_t)rest->at[i];
         if (!setting_has_value(i, settings->value[i]))
             return false;
     }
-    rest->at += SETTING_COUNT;
-    rest->len -= SETTING_COUNT;
+    rest->at += SETTING_KIND;
+    rest->len -= SETTING_KIND;
     return true;
 }
 
@@ -355,7 +356,7 @@ static bool length_is_valid(const struct sheet *sheet)
     case SHEET_NAMED:
         return sheet->body_len > NAMED_NAME_AT;
     case SHEET_CREATE:
-        return sheet->body_len > CREATE_AT + SETTING_COUNT;
+        return sheet->body_len > CREATE_AT + SETTING_KIND;
     case SHEET_OPEN:
     case SHEET_CLOSE:
         return sheet->body_len == POLL_BYTES;

@@ -126,7 +126,10 @@ static void warn_if_other(const struct server *server, const struct config_poll 
 static int create_poll(struct server *server, const struct config_poll *wanted)
 {
     const struct settings settings = {{0}}; /* the defaults */
-    struct poll *poll = poll_new(&wanted->name, &settings, wanted->choices, wanted->choice_count);
+    uint8_t lot[PROTO_CHOICES_MAX];
+    poll_draw_lot(lot, wanted->choice_count);
+    struct poll *poll =
+        poll_new(&wanted->name, &settings, wanted->choices, wanted->choice_count, lot);
     int error = poll ? ledger_create_poll(server->ledger, poll) : ERR_LIMIT;
     if (error == ERR_POLL_EXISTS)
         warn_if_other(server, wanted);

@@ -42,14 +42,24 @@ static void write_text(struct json_writer *json, const char *member, struct span
 
 static void write_settings(struct json_writer *json, const struct snapshot *snapshot)
 {
+    const struct poll *poll = snapshot->poll;
     json_write_name(json, "settings");
     json_write_open(json, '{');
     for (enum setting setting = 0; setting < SETTING_COUNT; setting++) {
-        unsigned value = setting == SETTING_STATE ? (snapshot->open ? STATE_OPEN : STATE_CLOSED)
-                                                  : poll_setting(snapshot->poll, setting);
+        if (!settings_has(&poll->settings, setting))
+            continue;
+        const unsigned value = snapshot_setting(snapshot, setting);
         json_write_name(json, setting_name(setting));
-        json_write_string(json, setting_value_name(setting, value));
+        if (setting_is_number(setting))
+            json_write_number(json, value);
+        else
+            json_write_string(json, setting_value_name(setting, value));
     }
+    json_write_name(json, "lot");
+    json_write_open(json, '[');
+    for (unsigned i = 0; i < poll->choice_count; i++)
+        json_write_text(json, poll->choices[poll->lot[i]].text, poll->choices[poll->lot[i]].len);
+    json_write_close(json, ']');
     json_write_close(json, '}');
 }
 

@@ -210,7 +210,8 @@ static struct verdict judge_create(struct ledger *ledger, struct request *reques
     entry->create = (struct entry_create){.name = &poll->name,
                                           .settings = &poll->settings,
                                           .choices = poll->choices,
-                                          .choice_count = poll->choice_count};
+                                          .choice_count = poll->choice_count,
+                                          .lot = poll->lot};
     apply_state(snapshot, snapshot->open, entry->seq);
     batch_draft(&ledger->batch, id)->snapshot = snapshot;
     return accepted(entry->seq);

@@ -16,6 +16,7 @@
 #include "ledger/state.h"
 #include "poll/voter.h"
 #include "proto/line.h"
+#include "proto/lot.h"
 #include "proto/reply.h"
 
 #include <inttypes.h>
@@ -88,6 +89,10 @@ static const char *judge_poll(const struct ledger *ledger, const struct entry *e
     for (unsigned i = 1; i < create->choice_count; i++)
         if (has_choice_before(create, i))
             return "two choices have the same name";
+    if (!settings_are_valid(create->settings, create->choice_count))
+        return "no poll has such settings";
+    if (create->lot && !lot_is_valid(create->lot, create->choice_count))
+        return "its lot lacks a choice";
     return NULL;
 }
 
@@ -97,8 +102,8 @@ static int load_poll(struct ledger *ledger, const struct entry *entry, char *why
     const char *fault = judge_poll(ledger, entry);
     if (fault)
         return bad_entry(entry, fault, why);
-    struct poll *poll =
-        poll_new(create->name, create->settings, create->choices, create->choice_count);
+    struct poll *poll = poll_new(create->name, create->settings, create->choices,
+                                 create->choice_count, create->lot);
     if (!poll)
         return out_of_memory(why);
     poll->id = entry->poll;

@@ -43,9 +43,13 @@ static int ask_with(struct session *session, const struct command *command,
 int execute_create(struct session *session, const struct command *command, const char **why)
 {
     (void)why;
+    uint8_t drawn[PROTO_CHOICES_MAX];
+    if (command->draws_lot)
+        poll_draw_lot(drawn, command->choice_count);
     const struct request create = {.kind = REQUEST_CREATE,
                                    .detail = poll_new(&command->poll, &command->settings,
-                                                      command->choices, command->choice_count)};
+                                                      command->choices, command->choice_count,
+                                                      command->draws_lot ? drawn : command->lot)};
     return ask_with(session, command, &create);
 }
 

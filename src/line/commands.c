@@ -5,6 +5,8 @@
 #include "line/session_reply.h"
 
 #include "serve/ballot.h"
+#include "proto/lot.h"
+#include "proto/marks.h"
 #include "proto/settings.h"
 #include "serve/server.h"
 #include "tally/tally.h"
@@ -31,11 +33,25 @@ static size_t address_words(void *asker, char words[IDENTITY_WORDS_MAX])
     return peer_address_text(&((const struct session *)asker)->client.conn.peer, words);
 }
 
+/* Reads what a ballot says that is more than one choice's name. */
+static int read_marks(struct session *session, const struct command *command,
+                      const struct poll *poll, struct marks *marks, const char **why)
+{
+    *why = session->client.worker->why;
+    return marks_parse(command->ballot, &poll->settings, poll->choices, poll->choice_count, marks,
+                       session->client.worker->why);
+}
+
 int execute_vote(struct session *session, const struct command *command, const char **why)
 {
     const struct poll *poll = worker_find_poll(session->client.worker, &command->poll);
+    struct marks marks;
     if (!poll)
         return ERR_NO_SUCH_POLL;
+    if (command->choice.len == 0 || poll_setting(poll, SETTING_KIND) != KIND_SINGLE) {
+        int error = read_marks(session, command, poll, &marks, why);
+        return error != 0 ? error : ERR_BAD_BALLOT;
+    }
     int choice = poll_choice_find(poll, &command->choice);
     if (choice < 0)
         return ERR_NO_SUCH_CHOICE;
@@ -106,17 +122,38 @@ int execute_show(struct session *session, const struct command *command, const c
     return send_tally(session, "+OK ", poll->id);
 }
 
+static void describe_settings(struct session *session, const struct snapshot *snapshot)
+{
+    char digits[SETTING_TEXT_SIZE];
+    for (enum setting setting = 0; setting < SETTING_COUNT; setting++)
+        if (settings_has(&snapshot->poll->settings, setting))
+            session_reply_row(
+                session, "=setting %s %s", setting_name(setting),
+                setting_value_text(setting, snapshot_setting(snapshot, setting), digits));
+}
+
+/* This row can be longer than others. */
+static void describe_lot(struct session *session, const struct poll *poll)
+{
+    static const char begin[] = "=setting lot ";
+    const size_t begin_len = sizeof begin - 1;
+    char *out = conn_reserve(&session->client.conn, begin_len + LOT_TEXT_MAX + 1);
+    if (!out)
+        return;
+    memcpy(out, begin, begin_len);
+    size_t len =
+        begin_len + lot_write(poll->lot, poll->choices, poll->choice_count, out + begin_len);
+    out[len++] = '\n';
+    conn_wrote(&session->client.conn, len);
+}
+
 static void describe(struct session *session, const struct snapshot *snapshot)
 {
     const struct poll *poll = snapshot->poll;
     struct span title = snapshot_title(snapshot);
     session_reply_row(session, "=title %.*s", (int)title.len, title.at);
-    for (enum setting setting = 0; setting < SETTING_COUNT; setting++) {
-        unsigned value = setting == SETTING_STATE ? (snapshot->open ? STATE_OPEN : STATE_CLOSED)
-                                                  : poll_setting(poll, setting);
-        session_reply_row(session, "=setting %s %s", setting_name(setting),
-                          setting_value_name(setting, value));
-    }
+    describe_settings(session, snapshot);
+    describe_lot(session, poll);
     struct tally_view view;
     snapshot_view(snapshot, &view);
     for (unsigned i = 0; i < poll->choice_count; i++) {
@@ -212,6 +249,13 @@ int execute_ping(struct session *session, const struct command *command, const c
     return 0;
 }
 
+static void explain_settings(struct session *session)
+{
+    for (enum setting setting = 0; setting < SETTING_COUNT; setting++)
+        session_reply_row(session, "=  %s", setting_help(setting));
+    session_reply_row(session, "=  " LOT_HELP);
+}
+
 int execute_help(struct session *session, const struct command *command, const char **why)
 {
     (void)why;
@@ -222,6 +266,8 @@ int execute_help(struct session *session, const struct command *command, const c
             continue;
         session_reply_row(session, "=%s  %s", info->usage, info->meaning);
     }
+    if (command->help == CMD_CREATE)
+        explain_settings(session);
     session_reply_ok(session);
     return 0;
 }

@@ -2,21 +2,30 @@
 #include "poll/poll.h"
 
 #include "poll/values.h"
-#include "proto/number.h"
+#include "proto/choice.h"
+#include "proto/lot.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct poll *poll_new(const struct name *name, const struct settings *settings,
-                      const struct name *choices, unsigned choice_count)
+                      const struct name *choices, unsigned choice_count, const uint8_t *lot)
 {
-    struct poll *poll = calloc(1, sizeof *poll + choice_count * sizeof *choices);
+    const size_t choices_bytes = choice_count * sizeof *choices;
+    struct poll *poll = calloc(1, sizeof *poll + choices_bytes + choice_count * sizeof *lot);
     if (!poll)
         return NULL;
+    uint8_t *own_lot = (uint8_t *)poll->choices + choices_bytes;
+    if (lot)
+        memcpy(own_lot, lot, choice_count * sizeof *lot);
+    else
+        lot_list(own_lot, choice_count);
+    poll->lot = own_lot;
     poll->settings = *settings;
     poll->name = *name;
     poll->choice_count = choice_count;
-    memcpy(poll->choices, choices, choice_count * sizeof *choices);
+    memcpy(poll->choices, choices, choices_bytes);
     return poll;
 }
 
@@ -29,13 +38,19 @@ void poll_free(struct poll *poll)
 
 int poll_choice_find(const struct poll *poll, const struct name *name)
 {
-    for (unsigned i = 0; i < poll->choice_count; i++)
-        if (name_equal(&poll->choices[i], name))
-            return (int)i;
-    uint64_t number;
-    if (number_parse(name->text, name->len, poll->choice_count, &number) && number > 0)
-        return (int)number - 1;
-    return -1;
+    return choice_find(poll->choices, poll->choice_count, name);
+}
+
+/* Fisher and Yates, in Durstenfeld's form. */
+void poll_draw_lot(uint8_t *lot, unsigned choice_count)
+{
+    lot_list(lot, choice_count);
+    for (unsigned left = choice_count; left > 1; left--) {
+        unsigned drawn = randombytes_uniform(left);
+        uint8_t last = lot[left - 1];
+        lot[left - 1] = lot[drawn];
+        lot[drawn] = last;
+    }
 }
 
 static void text_set(struct poll_text *text, const char *bytes, size_t len)

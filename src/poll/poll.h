@@ -21,14 +21,20 @@ struct poll {
     struct values *values; /* owned: its distinct ballots (values.h), which the ledger's thread
                               adds; NULL where ballots have no marks */
     struct name name;
+    const uint8_t *lot; /* the choices, from 0, by their places in the lot */
     unsigned choice_count;
     struct name choices[];
 };
 
-/* Copies its arguments. NULL if memory is short. */
+/* Copies its arguments. Without a lot (NULL), the lot is the choices in the order of their
+ * creation. NULL if memory is short. */
 struct poll *poll_new(const struct name *name, const struct settings *settings,
-                      const struct name *choices, unsigned choice_count);
+                      const struct name *choices, unsigned choice_count, const uint8_t *lot);
 void poll_free(struct poll *poll);
+
+/* Draws a lot for a new poll, by the system's random numbers: each order is as likely as any other.
+ * Any thread. */
+void poll_draw_lot(uint8_t *lot, unsigned choice_count);
 
 /* The choice that a voter means: the one with that name, or else with that number, from 1. Returns
  * its place from 0, or -1. Any thread. */
@@ -37,6 +43,12 @@ int poll_choice_find(const struct poll *poll, const struct name *name);
 static inline unsigned poll_setting(const struct poll *poll, enum setting setting)
 {
     return poll->settings.value[setting];
+}
+
+/* How many choices the poll elects. */
+static inline unsigned poll_seats(const struct poll *poll)
+{
+    return settings_seats(&poll->settings);
 }
 
 /* A poll's title and labels. Immutable and reference-counted; a change makes a new one. */

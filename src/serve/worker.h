@@ -15,6 +15,7 @@
 #include "trace/journey.h"
 #include "ledger/ports.h"
 #include "net/loop.h"
+#include "proto/marks.h"
 #include "serve/newcomers.h"
 #include "serve/server.h"
 
@@ -30,6 +31,8 @@ enum worker_stage {
 
 struct client;
 TAILQ_HEAD(client_list, client);
+
+enum { WORKER_WHY_SIZE = MARKS_WHY_SIZE };
 
 struct worker {
     struct loop loop;
@@ -49,8 +52,9 @@ struct worker {
     uint64_t stop_deadline_ns; /* when the rest is closed; set before the task is posted */
     uint64_t finish_deadline_ns;
     struct event stop_timer;
-    uint64_t stop_fires_ns; /* when it should fire */
-    sem_t *quiet;           /* posted once, when quiet */
+    uint64_t stop_fires_ns;    /* when it should fire */
+    sem_t *quiet;              /* posted once, when quiet */
+    char why[WORKER_WHY_SIZE]; /* a text for a person that goes into the reply being made */
     struct loop_task stop_task;
     struct loop_task finish_task;
 };

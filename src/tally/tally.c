@@ -163,6 +163,12 @@ const char *snapshot_state(const struct snapshot *snapshot)
     return snapshot->open ? "open" : snapshot->opened ? "closed" : "waiting";
 }
 
+unsigned snapshot_setting(const struct snapshot *snapshot, enum setting setting)
+{
+    return setting == SETTING_STATE ? (snapshot->open ? STATE_OPEN : STATE_CLOSED)
+                                    : poll_setting(snapshot->poll, setting);
+}
+
 void snapshot_view(const struct snapshot *snapshot, struct tally_view *view)
 {
     const struct poll *poll = snapshot->poll;

@@ -95,6 +95,9 @@ struct span snapshot_label(const struct snapshot *snapshot, unsigned choice);
 /* "open"; "closed"; or "waiting", before the poll is first opened. */
 const char *snapshot_state(const struct snapshot *snapshot);
 
+/* A setting of the poll as it is now: of its state, what OPEN and CLOSE made of it. */
+unsigned snapshot_setting(const struct snapshot *snapshot, enum setting setting);
+
 /* The codec's view of a snapshot, for encoding. Points into the snapshot. `hidden` is set while the
  * poll's results are hidden. */
 void snapshot_view(const struct snapshot *snapshot, struct tally_view *view);

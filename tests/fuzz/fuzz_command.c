@@ -4,6 +4,8 @@
 #include "proto/line.h"
 #include "proto/telnet.h"
 #include "proto/command.h"
+#include "proto/lot.h"
+#include "proto/marks.h"
 #include "proto/voter_name.h"
 
 #include <stdlib.h>
@@ -103,7 +105,11 @@ static void require_nothing(const struct command *command, struct span line)
 static void require_ballot(const struct command *command, struct span line)
 {
     require_name(&command->poll);
-    require_name(&command->choice);
+    require_inside(command->ballot, line.at, line.len);
+    if (command->choice.len > 0)
+        require_name(&command->choice);
+    else
+        require(marks_may_be(command->ballot));
     if (command->voter.at)
         require_voter(command->voter, line.at, line.len);
     if (command->key.at)
@@ -161,8 +167,8 @@ static void require_definition(const struct command *command, struct span line)
         for (unsigned j = 0; j < i; j++)
             require(strcmp(command->choices[i].text, command->choices[j].text) != 0);
     }
-    for (int i = 0; i < SETTING_COUNT; i++) /* aborts on a value that there isn't */
-        require(setting_value_name((enum setting)i, command->settings.value[i]) != NULL);
+    require(settings_are_valid(&command->settings, command->choice_count));
+    require(lot_is_valid(command->lot, command->choice_count));
 }
 
 static void require_title(const struct command *command, struct span line)

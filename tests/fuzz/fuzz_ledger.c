@@ -290,8 +290,8 @@ static void make_poll(const char *line)
     static struct command command;
     const char *why;
     REQUIRE(command_parse(line, strlen(line), &command, &why) == 0);
-    struct poll *poll =
-        poll_new(&command.poll, &command.settings, command.choices, command.choice_count);
+    struct poll *poll = poll_new(&command.poll, &command.settings, command.choices,
+                                 command.choice_count, command.lot);
     REQUIRE(poll);
     create(poll);
 }

@@ -405,7 +405,7 @@ static double encoding_us(unsigned choice_count)
     struct name name = {.len = 4, .text = "poll"}, choices[PROTO_CHOICES_MAX];
     for (unsigned i = 0; i < choice_count; i++)
         choices[i].len = (uint8_t)snprintf(choices[i].text, sizeof choices[i].text, "choice-%u", i);
-    struct poll *poll = poll_new(&name, &(struct settings){{0}}, choices, choice_count);
+    struct poll *poll = poll_new(&name, &(struct settings){{0}}, choices, choice_count, NULL);
     struct snapshot *snapshot = snapshot_new(poll);
     struct buffer out = {0};
     double rounds_us[ROUNDS];

@@ -3,7 +3,9 @@
  * TOO-MANY-CONNECTIONS with limits, STORAGE and SHUTTING-DOWN with durability. */
 #include "tests/support/server.h"
 
+#include "proto/command.h"
 #include "proto/limits.h"
+#include "proto/lot.h"
 #include "proto/settings.h"
 
 #include <dirent.h>
@@ -58,6 +60,10 @@ START_TEST(help_tells_of_each_command)
 {
     client_send(client, "HELP %s", commands[_i].word);
     client_expect(client, "%s", commands[_i].row);
+    for (enum setting i = 0; _i == CMD_CREATE && i < SETTING_COUNT; i++)
+        client_expect(client, "=  %s", setting_help(i));
+    if (_i == CMD_CREATE)
+        client_expect(client, "=  " LOT_HELP);
     client_expect(client, "+OK");
 }
 END_TEST
@@ -101,8 +107,8 @@ static const char *const bad_arguments[] = {
     "VOTE lunch pizza id=1 id=2",
     "VOTE lunch pizza colour=red",
     "VOTE lunch pizza as=ann", /* its voters are connections */
-    "VOTE lunch pizza>sushi",
-    "VOTE lunch pizza=1",
+    "VOTE lunch pizza;sushi",
+    "VOTE lunch -pizza",
     "VOTE .lunch pizza",
     "VOTE l\xc3\xbcnch pizza",
     "AS",

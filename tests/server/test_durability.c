@@ -82,8 +82,7 @@ static void expect_voters_are_known(void)
     client_ask(voter, "VOTE roll no as=Ann id=r", "+OK 12 duplicate");
     client_send(voter, "DESCRIBE roll");
     client_expect(voter, "=title Shall we?");
-    for (int setting = 0; setting < 5; setting++)
-        client_expect_match(voter, "^=setting [a-z]+ [a-z]+$");
+    client_expect_settings(voter);
     client_expect(voter, "=choice yes 0 yes");
     client_expect(voter, "=choice no 1 Rather not");
     client_expect(voter, "+OK");

@@ -34,6 +34,7 @@ VARYING = (
     (r'"(\d+)-[0-9a-f]{16}"', r'"\1-HASH"'),
     (r'"since":"[0-9a-f]{16}-', '"since":"LEDGER-'),
     (r'"ledger":"[0-9a-f]{16}"', '"ledger":"LEDGER"'),
+    (r'"lot":\["(?:pizza|sushi|tacos)(?:","(?:pizza|sushi|tacos)){2}"\]', '"lot":LOT'),
     (r"(?m)^retry: [2-5]\d{3}$", "retry: MS"),
 )
 

@@ -34,7 +34,7 @@ static void set_up(void)
 {
     server_init(&server);
     start();
-    EXPECT("1\n", "create", "lunch", "pizza", "sushi", "ballots=unlimited");
+    EXPECT("1\n", "create", "lunch", "pizza", "sushi", "ballots=unlimited", "lot=listed");
 }
 
 static void tear_down(void)
@@ -63,8 +63,7 @@ START_TEST(changes_tell_their_sequence)
     EXPECT("5\n", "title", "lunch", "Where do", "we eat?");
     EXPECT("6\n", "label", "lunch", "pizza", "Pizza", "margherita");
     client_ask(client, "DESCRIBE lunch", "=title Where do we eat?");
-    for (unsigned setting = 0; setting < 5; setting++)
-        client_expect_match(client, "^=setting ");
+    client_expect_settings(client);
     client_expect(client, "=choice pizza 1 Pizza margherita");
 }
 END_TEST
@@ -88,8 +87,7 @@ static void expect_description(const char *poll, const char *title, const char *
     snprintf(line, sizeof line, "DESCRIBE %s", poll);
     client_send(client, "%s", line);
     client_expect(client, "=title %s", title);
-    for (unsigned setting = 0; setting < 5; setting++)
-        client_expect_match(client, "^=setting ");
+    client_expect_settings(client);
     for (; *choices != NULL; choices++)
         client_expect(client, "=choice %s", *choices);
     client_expect_match(client, "^\\+OK");
@@ -224,7 +222,9 @@ START_TEST(show_to_a_pipe)
     ctl_expect_json("{\"poll\": \"lunch\", \"state\": \"open\", \"seq\": 2, \"ballots\": 1, "
                     "\"hidden\": false, \"title\": \"Where?\", \"settings\": {"
                     "\"ballots\": \"unlimited\", \"voters\": \"connection\", \"reveal\": \"live\", "
-                    "\"record\": \"pseudonym\", \"state\": \"open\"}, \"choices\": ["
+                    "\"record\": \"pseudonym\", \"state\": \"open\", \"kind\": \"single\", "
+                    "\"method\": \"plurality\", \"abstain\": \"yes\", "
+                    "\"lot\": \"pizza>sushi\"}, \"choices\": ["
                     "{\"choice\": \"pizza\", \"label\": \"pizza\", \"count\": 0}, "
                     "{\"choice\": \"sushi\", \"label\": \"sushi\", \"count\": 1}]}");
     ctl_expect_no_more();

@@ -13,8 +13,8 @@ static inline struct entry entry_change(uint64_t seq, uint32_t poll, enum entry_
 static inline struct entry entry_create(uint64_t seq, const struct poll *poll)
 {
     struct entry entry = entry_change(seq, poll->id, ENTRY_CREATE);
-    entry.create =
-        (struct entry_create){&poll->name, &poll->settings, poll->choices, poll->choice_count};
+    entry.create = (struct entry_create){&poll->name, &poll->settings, poll->choices,
+                                         poll->choice_count, poll->lot};
     return entry;
 }
 

@@ -613,6 +613,15 @@ void client_expect_error(struct client *client, const char *code)
     client_expect_match(client, pattern);
 }
 
+void client_expect_settings(struct client *client)
+{
+    const char *line;
+    do {
+        line = client_line(client);
+        assert_match(line, "^=setting [a-z]+ [a-z0-9>._-]+$");
+    } while (strncmp(line, "=setting lot ", strlen("=setting lot ")) != 0);
+}
+
 void client_expect_end(struct client *client)
 {
     const char *line = client_line_or_end(client);

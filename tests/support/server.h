@@ -181,6 +181,9 @@ void client_expect_match(struct client *client, const char *pattern);
 /* The next line is this error. */
 void client_expect_error(struct client *client, const char *code);
 
+/* The next lines are DESCRIBE's settings, up to the last one. */
+void client_expect_settings(struct client *client);
+
 /* The server has closed in good order, and sent nothing before it. */
 void client_expect_end(struct client *client);
 

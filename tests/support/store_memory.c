@@ -16,6 +16,7 @@ struct definition {
     struct name name;
     struct settings settings;
     struct name choices[PROTO_CHOICES_MAX];
+    uint8_t lot[PROTO_CHOICES_MAX];
 };
 
 struct record {
@@ -192,6 +193,8 @@ static bool copy_create(struct entry_create *create, struct definition **copy)
     create->name = &made->name;
     create->settings = &made->settings;
     create->choices = made->choices;
+    if (create->lot)
+        create->lot = memcpy(made->lot, create->lot, create->choice_count);
     return true;
 }
 

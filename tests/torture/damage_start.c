@@ -252,7 +252,7 @@ static void create_polls(struct server *server, uint64_t *seq)
     for (unsigned i = 0; i < 3; i++) {
         struct name name = {.len = 4};
         snprintf(name.text, sizeof name.text, "new%u", i);
-        struct poll *poll = poll_new(&name, &settings, choices, 2);
+        struct poll *poll = poll_new(&name, &settings, choices, 2, NULL);
         struct request_text *title = request_text_new("A title", 7);
         INVARIANT(poll && title);
         record(server, ask(server, (struct request){.kind = REQUEST_CREATE, .detail = poll}), seq);

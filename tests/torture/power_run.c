@@ -206,10 +206,10 @@ static struct poll *make_poll(uint32_t id)
     struct name name = {.len = (uint8_t)strlen(wanted->name)};
     memcpy(name.text, wanted->name, name.len);
     struct settings settings = {{0}};
-    settings.value[SETTING_BALLOTS] = (uint8_t)wanted->ballots;
+    settings.value[SETTING_BALLOTS] = (uint16_t)wanted->ballots;
     settings.value[SETTING_VOTERS] = VOTERS_NAMED;
-    settings.value[SETTING_RECORD] = (uint8_t)wanted->record;
-    struct poll *poll = poll_new(&name, &settings, choices, POWER_CHOICES);
+    settings.value[SETTING_RECORD] = (uint16_t)wanted->record;
+    struct poll *poll = poll_new(&name, &settings, choices, POWER_CHOICES, NULL);
     INVARIANT(poll);
     return poll;
 }

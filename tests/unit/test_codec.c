@@ -418,7 +418,7 @@ END_TEST
 
 START_TEST(errors)
 {
-    ck_assert_int_eq(ERROR_COUNT, 18);
+    ck_assert_int_eq(ERROR_COUNT, 19);
     for (int i = 0; i < ERROR_COUNT; i++) {
         enum error error = (enum error)(-1 - i);
         const char *code = error_code(error);
@@ -476,23 +476,35 @@ END_TEST
 
 START_TEST(setting_words)
 {
-    static const char *const expected[SETTING_COUNT][4] = {
+    enum { VALUES_MAX = 7 };
+    static const char *const expected[SETTING_COUNT][1 + VALUES_MAX] = {
         [SETTING_BALLOTS] = {"ballots", "changeable", "once", "unlimited"},
         [SETTING_VOTERS] = {"voters", "connection", "named", "address"},
         [SETTING_REVEAL] = {"reveal", "live", "closed"},
         [SETTING_RECORD] = {"record", "pseudonym", "name"},
         [SETTING_STATE] = {"state", "open", "closed"},
+        [SETTING_KIND] = {"kind", "single", "approval", "score", "ranked"},
+        [SETTING_METHOD] = {"method", "plurality", "approval", "score", "star", "schulze", "irv",
+                            "stv"},
+        [SETTING_EQUAL] = {"equal", "yes", "no"},
+        [SETTING_ABSTAIN] = {"abstain", "yes", "no"},
+        [SETTING_SEATS] = {"seats"},
+        [SETTING_MIN] = {"min"},
+        [SETTING_MAX] = {"max"},
+        [SETTING_SCORES] = {"scores"},
     };
     for (int i = 0; i < SETTING_COUNT; i++) {
         enum setting setting = (enum setting)i;
         const char *name = expected[i][0];
         ck_assert_str_eq(setting_name(setting), name);
         ck_assert_int_eq(setting_find(name, strlen(name)), i);
-        for (unsigned v = 0; v < 3 && expected[i][v + 1]; v++) {
+        ck_assert(setting_is_number(setting) == !expected[i][1]);
+        for (unsigned v = 0; v < VALUES_MAX && expected[i][v + 1]; v++) {
             const char *value = expected[i][v + 1];
             ck_assert_str_eq(setting_value_name(setting, v), value);
             ck_assert_int_eq(setting_value_find(setting, value, strlen(value)), (int)v);
             ck_assert_ptr_nonnull(strstr(setting_usage(setting), value));
+            ck_assert_ptr_nonnull(strstr(setting_help(setting), value));
         }
     }
 }
@@ -542,10 +554,27 @@ START_TEST(vote)
     assert_parses(" \tvote\t \tLUNCH  Pizza.2 \t", CMD_VOTE);
     assert_name(&command.poll, "lunch");
     assert_name(&command.choice, "pizza.2");
+    assert_span(command.ballot, "Pizza.2");
 
     assert_parses("Vote " NAME_64 " 2", CMD_VOTE);
     assert_name(&command.poll, NAME_64);
     assert_name(&command.choice, "2");
+}
+END_TEST
+
+/* What they say depends on the poll. */
+START_TEST(vote_with_more_than_a_name)
+{
+    static const char *const ballots[] = {"-", "pizza,sushi", "a=5,B=0", "b>a=c",
+                                          ",", "a=>",         "-,x"};
+    for (size_t i = 0; i < COUNT_OF(ballots); i++) {
+        char line[64];
+        snprintf(line, sizeof line, "VOTE lunch %s as=ann", ballots[i]);
+        assert_parses(line, CMD_VOTE);
+        assert_span(command.ballot, ballots[i]);
+        ck_assert_uint_eq(command.choice.len, 0);
+        assert_span(command.voter, "ann");
+    }
 }
 END_TEST
 
@@ -579,7 +608,10 @@ START_TEST(vote_refused)
     assert_refused("VOTE lunch pizza sushi", usage);
     assert_refused("VOTE lunch pizza as=ann please", usage);
     assert_refused("VOTE as=ann lunch pizza", "a name is 1 to 64");
-    assert_refused("VOTE lunch pizza,sushi", "a name is 1 to 64");
+    assert_refused("VOTE lunch pizza;sushi", "a name is 1 to 64");
+    assert_refused("VOTE lunch pizza,s\xc3\xbcshi", "a name is 1 to 64");
+    assert_refused("VOTE lunch --", "a name is 1 to 64");
+    assert_refused("VOTE lunch -pizza", "a name is 1 to 64");
     assert_refused("VOTE lunch " NAME_64 "5", "a name is 1 to 64");
     assert_refused("VOTE " NAME_64 "5 pizza", "a name is 1 to 64");
     assert_refused("VOTE lunch \xc3\xbc", "a name is 1 to 64");
@@ -795,8 +827,9 @@ START_TEST(create_with_every_value)
 {
     for (int i = 0; i < SETTING_COUNT; i++) {
         enum setting setting = (enum setting)i;
-        unsigned values = i == SETTING_BALLOTS || i == SETTING_VOTERS ? 3 : 2;
-        for (unsigned v = 0; v < values; v++) {
+        if (i == SETTING_KIND || i == SETTING_METHOD || i == SETTING_EQUAL)
+            continue; /* these hang together: test_settings */
+        for (unsigned v = 0; setting_has_value(setting, v); v++) {
             char line[128];
             snprintf(line, sizeof line, "CREATE p a b %s=%s", setting_name(setting),
                      setting_value_name(setting, v));
@@ -931,6 +964,8 @@ START_TEST(trace)
     assert_span(command.key, "7");
     assert_parses("TRACE VOTE lunch pizza", CMD_TRACE);
     ck_assert_ptr_null(command.voter.at);
+    assert_parses("TRACE VOTE lunch pizza>sushi", CMD_TRACE);
+    assert_span(command.ballot, "pizza>sushi");
     assert_refused("TRACE", "usage: TRACE VOTE poll");
     assert_refused("TRACE VOTE", "usage: TRACE VOTE poll");
     assert_refused("TRACE VOTE lunch", "usage: TRACE VOTE poll");
@@ -1350,6 +1385,7 @@ int main(void)
                    {command_list}}},
         {"commands", .timeout_s = 60,
          .tests = {{vote},
+                   {vote_with_more_than_a_name},
                    {vote_options},
                    {vote_refused},
                    {as},

@@ -14,7 +14,7 @@ static void make_poll(unsigned choice_count)
     const struct settings settings = {{0}};
     for (unsigned i = 0; i < choice_count; i++)
         choices[i].len = (uint8_t)snprintf(choices[i].text, sizeof choices[i].text, "c%u", i);
-    poll = poll_new(&(struct name){1, "p"}, &settings, choices, choice_count);
+    poll = poll_new(&(struct name){1, "p"}, &settings, choices, choice_count, NULL);
     ck_assert_ptr_nonnull(poll);
 }
 

@@ -62,7 +62,7 @@ static struct poll *make_poll(uint32_t id, const char *text, uint8_t record)
         {BALLOTS_ONCE, VOTERS_NAMED, REVEAL_CLOSED, record, STATE_CLOSED}};
     struct name name;
     ck_assert(name_parse(text, strlen(text), &name));
-    struct poll *poll = poll_new(&name, &settings, choices, 3);
+    struct poll *poll = poll_new(&name, &settings, choices, 3, NULL);
     poll->id = id;
     return poll;
 }

@@ -58,7 +58,7 @@ static struct span span_of(const char *text)
 START_TEST(the_poll_decides)
 {
     static const struct claim_source source = {address_words, own_words, own_words};
-    struct poll poll = {.settings.value[SETTING_VOTERS] = (uint8_t)rows[_i].voters};
+    struct poll poll = {.settings.value[SETTING_VOTERS] = (uint16_t)rows[_i].voters};
     char address[16];
     const struct claim claim = {.name = span_of(rows[_i].name),
                                 .standing = span_of(rows[_i].standing),

@@ -144,7 +144,8 @@ static struct poll *parse_poll(const char *line)
     static struct command command;
     const char *reason;
     ck_assert_int_eq(command_parse(line, strlen(line), &command, &reason), 0);
-    return poll_new(&command.poll, &command.settings, command.choices, command.choice_count);
+    return poll_new(&command.poll, &command.settings, command.choices, command.choice_count,
+                    command.lot);
 }
 
 static void put_request(unsigned port, struct request request)

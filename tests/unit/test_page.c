@@ -31,10 +31,10 @@ static struct poll *make_poll_of(unsigned choice_count, unsigned ballots, unsign
     static struct name choices[PROTO_CHOICES_MAX] = {{5, "pizza"}, {5, "sushi"}};
     for (unsigned i = 2; i < choice_count; i++)
         choices[i].len = (uint8_t)sprintf(choices[i].text, "choice-%u", i);
-    const struct settings settings = {{[SETTING_BALLOTS] = (uint8_t)ballots,
+    const struct settings settings = {{[SETTING_BALLOTS] = (uint16_t)ballots,
                                        [SETTING_VOTERS] = (uint8_t)voters,
                                        [SETTING_REVEAL] = (uint8_t)reveal}};
-    struct poll *poll = poll_new(&lunch, &settings, choices, choice_count);
+    struct poll *poll = poll_new(&lunch, &settings, choices, choice_count, NULL);
     ck_assert_ptr_nonnull(poll);
     poll->id = 1;
     return poll;

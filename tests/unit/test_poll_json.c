@@ -29,7 +29,7 @@ static void make_poll(unsigned choice_count, struct settings settings)
         snprintf(text, sizeof text, "choice-%u", i);
         choices[i] = name_of(text);
     }
-    poll = poll_new(&name, &settings, choices, choice_count);
+    poll = poll_new(&name, &settings, choices, choice_count, NULL);
     ck_assert_ptr_nonnull(poll);
     snapshot = snapshot_new(poll);
     ck_assert_ptr_nonnull(snapshot);
@@ -120,14 +120,17 @@ START_TEST(a_whole_poll)
                                     [SETTING_RECORD] = RECORD_NAME}});
     snapshot->open = false;
     ck_assert_int_eq(append_poll(), 0);
-    ck_assert_str_eq(text(), "{\"poll\":\"lunch\",\"ledger\":\"" LEDGER
-                             "\",\"title\":\"lunch\",\"settings\":{\"ballots\":\"once\","
-                             "\"voters\":\"named\",\"reveal\":\"live\",\"record\":\"name\","
-                             "\"state\":\"closed\"},\"seq\":42,\"texts\":0,\"state\":\"closed\","
-                             "\"open\":false,\"hidden\":false,"
-                             "\"ballots\":3,\"choices\":["
-                             "{\"choice\":\"choice-0\",\"label\":\"choice-0\",\"count\":1},"
-                             "{\"choice\":\"choice-1\",\"label\":\"choice-1\",\"count\":2}]}");
+    ck_assert_str_eq(
+        text(), "{\"poll\":\"lunch\",\"ledger\":\"" LEDGER
+                "\",\"title\":\"lunch\",\"settings\":{\"ballots\":\"once\","
+                "\"voters\":\"named\",\"reveal\":\"live\",\"record\":\"name\","
+                "\"state\":\"closed\",\"kind\":\"single\","
+                "\"method\":\"plurality\",\"abstain\":\"yes\","
+                "\"lot\":[\"choice-0\",\"choice-1\"]},\"seq\":42,\"texts\":0,\"state\":\"closed\","
+                "\"open\":false,\"hidden\":false,"
+                "\"ballots\":3,\"choices\":["
+                "{\"choice\":\"choice-0\",\"label\":\"choice-0\",\"count\":1},"
+                "{\"choice\":\"choice-1\",\"label\":\"choice-1\",\"count\":2}]}");
     free_poll();
 }
 END_TEST

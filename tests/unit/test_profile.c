@@ -26,7 +26,7 @@ static void set_up(void)
 {
     static const struct name choices[] = {{1, "a"}, {1, "b"}};
     const struct settings settings = {{0}};
-    poll = poll_new(&(struct name){1, "p"}, &settings, choices, UNIT_COUNT(choices));
+    poll = poll_new(&(struct name){1, "p"}, &settings, choices, UNIT_COUNT(choices), NULL);
     ck_assert_ptr_nonnull(poll);
     poll->values = values_new(poll->choice_count);
     ck_assert_ptr_nonnull(poll->values);

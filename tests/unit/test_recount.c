@@ -43,7 +43,7 @@ static void record(struct store *store)
 {
     static const struct name choices[] = {{1, "a"}, {1, "b"}};
     struct settings settings = {0};
-    struct poll *poll = poll_new(&(struct name){1, "p"}, &settings, choices, 2);
+    struct poll *poll = poll_new(&(struct name){1, "p"}, &settings, choices, 2, NULL);
     ck_assert_ptr_nonnull(poll);
     poll->id = 1;
     struct entry entries[3 + BALLOTS] = {

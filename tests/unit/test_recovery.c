@@ -38,7 +38,7 @@ static void append_poll(uint64_t seq, uint32_t id, unsigned choice_count)
     name.len = (uint8_t)snprintf(name.text, sizeof name.text, "q%u", id);
     for (unsigned i = 0; i < choice_count; i++)
         choices[i].len = (uint8_t)snprintf(choices[i].text, sizeof choices[i].text, "c%u", i + 1);
-    struct poll *poll = poll_new(&name, &settings, choices, choice_count);
+    struct poll *poll = poll_new(&name, &settings, choices, choice_count, NULL);
     poll->id = id;
     const struct entry create = entry_create(seq, poll);
     append(&create, 1);

@@ -70,7 +70,7 @@ static int create_poll(void)
 {
     const struct name name = {1, "p"}, choices[] = {{1, "a"}, {1, "b"}};
     const struct settings settings = {{0}};
-    return ledger_create_poll(ledger, poll_new(&name, &settings, choices, 2));
+    return ledger_create_poll(ledger, poll_new(&name, &settings, choices, 2, NULL));
 }
 
 static void setup(void)

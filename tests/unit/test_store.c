@@ -146,7 +146,7 @@ static struct poll *make_poll(void)
     const struct name name = {5, "lunch"}, choices[2] = {{5, "pizza"}, {5, "sushi"}};
     const struct settings settings = {
         {BALLOTS_ONCE, VOTERS_NAMED, REVEAL_CLOSED, RECORD_PSEUDONYM, STATE_CLOSED}};
-    struct poll *poll = poll_new(&name, &settings, choices, 2);
+    struct poll *poll = poll_new(&name, &settings, choices, 2, NULL);
     poll->id = 1;
     return poll;
 }
@@ -1063,7 +1063,7 @@ static enum store_outcome commit_later(struct store *store, uint64_t seq, long *
     const struct name name = {6, "dinner"}, choices[2] = {{1, "a"}, {1, "b"}};
     const struct settings settings = {{0}};
     to_fail = 0;
-    struct poll *poll = poll_new(&name, &settings, choices, 2);
+    struct poll *poll = poll_new(&name, &settings, choices, 2, NULL);
     poll->id = 2;
     const struct entry entries[] = {entry_create(seq, poll), entry_change(seq + 1, 2, ENTRY_CLOSE),
                                     entry_ballot(seq + 2, 2, 1, (struct hash){5, seq})};

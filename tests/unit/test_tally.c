@@ -17,7 +17,7 @@ static struct poll *make_poll(uint32_t id)
     struct name name = {0}, choices[2] = {{1, "a"}, {1, "b"}};
     name.len = (uint8_t)sprintf(name.text, "poll%u", id);
     const struct settings settings = {{0}};
-    struct poll *poll = poll_new(&name, &settings, choices, 2);
+    struct poll *poll = poll_new(&name, &settings, choices, 2, NULL);
     ck_assert_ptr_nonnull(poll);
     poll->id = id;
     return poll;

@@ -189,7 +189,7 @@ static int take_poll(struct reading *reading, int64_t id, struct sheet_poll *pol
         int value = word.at ? setting_value_find(setting, word.at, word.len) : -1;
         if (value < 0)
             return damaged(reading->store, reading->why, "settings of poll", id);
-        poll->settings.value[setting] = (uint8_t)value;
+        poll->settings.value[setting] = (uint16_t)value;
     }
     return cursor_next(reading, row);
 }
@@ -214,7 +214,7 @@ static int take_create(struct reading *reading, struct entry *entry, struct span
     int value = state.at ? setting_value_find(SETTING_STATE, state.at, state.len) : -1;
     if (value < 0)
         return damaged(reading->store, reading->why, "poll_event", (int64_t)entry->seq);
-    poll->settings.value[SETTING_STATE] = (uint8_t)value;
+    poll->settings.value[SETTING_STATE] = (uint16_t)value;
     if (take_poll(reading, entry->poll, poll) != 0)
         return -1;
     int count = take_choices(reading, entry->poll, poll->choices);
