@@ -54,7 +54,7 @@ struct electing electing_new(const char *settings_text, const char *choices_text
     struct poll *poll =
         poll_new(&(struct name){1, "p"}, &settings, choices, count, lot_text ? lot : NULL);
     INVARIANT(poll);
-    if (poll_setting(poll, SETTING_KIND) != KIND_SINGLE)
+    if (!poll->values && poll_setting(poll, SETTING_KIND) != KIND_SINGLE)
         INVARIANT((poll->values = values_new(count)));
     struct electing electing = {.poll = poll, .profile = profile_new(poll)};
     INVARIANT(electing.profile);
@@ -87,17 +87,29 @@ static uint32_t value_of(const struct poll *poll, const struct marks *marks)
     return value ? value : values_add(poll->values, marks->mark, hash);
 }
 
-int electing_cast(struct electing *electing, unsigned weight, const char *ballot)
+/* The value of a ballot as VOTE takes it; 0 if it is none. */
+static uint32_t read_ballot(const struct poll *poll, const char *ballot)
 {
-    const struct poll *poll = electing->poll;
     char why[MARKS_WHY_SIZE];
     struct marks marks;
     if (marks_parse(span_of(ballot), &poll->settings, poll->choices, poll->choice_count, &marks,
                     why) != 0)
-        return -1;
+        return 0;
     uint32_t value = value_of(poll, &marks);
-    INVARIANT(value != 0 && profile_count(electing->profile, 0, value, weight) == 0);
-    return 0;
+    INVARIANT(value != 0);
+    return value;
+}
+
+int electing_cast(struct electing *electing, unsigned weight, const char *ballot)
+{
+    uint32_t value = read_ballot(electing->poll, ballot);
+    return value == 0 ? -1 : profile_count(electing->profile, 0, value, weight);
+}
+
+int electing_take_back(struct electing *electing, unsigned weight, const char *ballot)
+{
+    uint32_t value = read_ballot(electing->poll, ballot);
+    return value == 0 ? -1 : profile_count(electing->profile, value, 0, weight);
 }
 
 struct result *electing_count(const struct electing *electing)

@@ -19,8 +19,12 @@ struct electing {
 struct electing electing_new(const char *settings, const char *choices, const char *lot);
 void electing_free(struct electing *electing);
 
-/* Casts a ballot so many times, of so much weight in all. Returns 0, or -1 if it is none. */
+/* Casts a ballot of that weight. Returns 0, or -1 if it is none. */
 int electing_cast(struct electing *electing, unsigned weight, const char *ballot)
+    __attribute__((warn_unused_result));
+
+/* Takes back what was cast so, as a voter who changes a ballot does. */
+int electing_take_back(struct electing *electing, unsigned weight, const char *ballot)
     __attribute__((warn_unused_result));
 
 /* The rows of RESULT, each with its LF; to be freed. */

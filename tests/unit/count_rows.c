@@ -3,6 +3,7 @@
  *
  *     poll SETTINGS|CHOICES|LOT     as in CREATE: `method=stv seats=2|a b c|c>a>b`
  *     ballot WEIGHT BALLOT          any number
+ *     back WEIGHT BALLOT            takes one back
  *     count                         the rows are written, pairs too, and then a line `.`
  */
 #include "tests/support/profiles.h"
@@ -22,11 +23,11 @@ static bool take_poll(char *text)
     return true;
 }
 
-static bool take_ballot(char *text)
+static bool take_ballot(char *text, int (*count)(struct electing *, unsigned, const char *))
 {
     char *ballot;
     unsigned weight = (unsigned)strtoul(text, &ballot, 10);
-    return electing.poll && *ballot == ' ' && electing_cast(&electing, weight, ballot + 1) == 0;
+    return electing.poll && *ballot == ' ' && count(&electing, weight, ballot + 1) == 0;
 }
 
 static bool write_rows(void)
@@ -49,7 +50,9 @@ static bool take_line(char *line)
     if (strcmp(word, "poll") == 0)
         return rest && take_poll(rest);
     if (strcmp(word, "ballot") == 0)
-        return rest && take_ballot(rest);
+        return rest && take_ballot(rest, electing_cast);
+    if (strcmp(word, "back") == 0)
+        return rest && take_ballot(rest, electing_take_back);
     return strcmp(word, "count") == 0 && write_rows();
 }
 

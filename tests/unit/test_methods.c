@@ -286,6 +286,26 @@ START_TEST(the_strongest_paths_decide)
 }
 END_TEST
 
+/* Votes and surplus need all of 64 bits with five decimals, their product more. */
+START_TEST(votes_do_not_overflow)
+{
+    struct electing electing = electing_new("method=stv seats=2", "a b c", NULL);
+    for (unsigned i = 0; i < 23000; i++)
+        MUST(electing_cast(&electing, UINT32_MAX, i < 15000 ? "a>b" : i < 20000 ? "b" : "c") == 0);
+    char *rows = electing_rows(&electing, false);
+    ck_assert_str_eq(
+        strstr(rows, "=round 1"),
+        "=round 1 a=64424509425000.00000 b=21474836475000.00000 c=12884901885000.00000 "
+        "exhausted=0.00000\n"
+        "=elect 1 a surplus=31496426829999.00000\n=transfer 1 a surplus=31496426829999.00000\n"
+        "=round 2 a=32928082595001.00000 b=52970690642694.00000 c=12884901885000.00000 "
+        "exhausted=0.00000\n"
+        "=elect 2 b surplus=20042608047693.00000\n=winner 1 a\n=winner 2 b\n");
+    free(rows);
+    electing_free(&electing);
+}
+END_TEST
+
 static const char *const methods[] = {"plurality", "approval", "score", "star",
                                       "schulze",   "irv",      "stv"};
 
@@ -436,6 +456,7 @@ UNIT_MAIN("methods",
                      {the_last_one_is_eliminated_until_someone_has_more_than_half,
                       .loops = UNIT_COUNT(runoffs)},
                      {surpluses_and_the_excluded_are_transferred, .loops = UNIT_COUNT(transfers)},
+                     {votes_do_not_overflow},
                      {the_strongest_paths_decide, .loops = UNIT_COUNT(paths)}}},
           {"few ballots", .tests = {{nobody_is_elected_by_nobody, .loops = UNIT_COUNT(methods)},
                                     {one_ballot_elects, .loops = UNIT_COUNT(methods)}}},

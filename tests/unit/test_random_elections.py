@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Random elections, counted by the server's methods and by plain ones that are written here from the rules alone, with
-fractions and whatever is simple. What must hold besides: the order of the ballots changes nothing; a weight of w is w
-ballots; other names, and another order of creation, rename the result; the lot reversed, only what it decided.
+fractions and whatever is simple. What must hold besides: the order of the ballots changes nothing, nor do ballots that
+were changed or taken back; a weight of w is w ballots; other names, and another order of creation, rename the result; the lot reversed, only what it decided.
 
     test_random_elections.py [--seed N] [--elections N] [--long]
 
@@ -27,6 +27,7 @@ class Election:
     def __init__(self, method, choices, lot, ballots, seats=1, scores=5):
         self.method, self.choices, self.lot, self.ballots = method, choices, lot, ballots
         self.seats, self.scores = seats, scores
+        self.taken_back = []
 
     def settings(self):
         text = f"method={self.method}"
@@ -50,8 +51,10 @@ class Election:
 
     def script(self):
         yield f"poll {self.settings()}|{' '.join(self.choices)}|{'>'.join(self.lot)}"
-        for weight, ballot in self.ballots:
+        for weight, ballot in self.taken_back + self.ballots:
             yield f"ballot {weight} {self.text_of(ballot)}"
+        for weight, ballot in self.taken_back:
+            yield f"back {weight} {self.text_of(ballot)}"
         yield "count"
 
     def changed(self, **members):
@@ -361,7 +364,7 @@ def random_election(rng, number):
     seats = rng.randint(1, len(choices) - 1) if method in ("approval", "score", "stv") else 1
     scores = rng.choice((1, 2, 5, 10))
     ballots = rng.choice((0, 1, 2, 3, 5, 8, 13, 21, 60))
-    heaviest = rng.choice((1, 1, 1, 3, 300, 100000))  # small ones, so that there are ties
+    heaviest = rng.choice((1, 1, 1, 3, 300, 4000000000))  # small ones, so that there are ties
     if ballots > 0 and rng.random() < 0.2:  # or the same ones again and again
         few = [random_ballot(rng, method, choices, scores) for _ in range(3)]
         cast = [(rng.randint(1, heaviest), rng.choice(few)) for _ in range(ballots)]
@@ -433,6 +436,10 @@ def check(server, rng, election):
 
     shuffled = rng.sample(election.ballots, len(election.ballots))
     assert server.count(election.changed(ballots=shuffled)) == rows, "the order of the ballots"
+
+    others = [(rng.randint(1, 9), random_ballot(rng, election.method, election.choices, election.scores))
+              for _ in range(rng.randint(1, 9))]
+    assert server.count(election.changed(taken_back=others)) == rows, "ballots that were taken back"
 
     light = [(weight, ballot) for weight, ballot in election.ballots if weight <= 3]
     copies = [(1, ballot) for weight, ballot in light for _ in range(weight)]
