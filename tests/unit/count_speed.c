@@ -1,7 +1,8 @@
-/* How long the methods take, and how much memory: of many ballots that all are different, which is
- * the worst case. Not a test; `make count-speed` runs it, and doc/PERFORMANCE.md has its figures.
+/* How much of the processor's time a method takes, and how much memory: of many ballots that all
+ * are different, which is the worst case. Not a test; `make count-speed` runs it, and
+ * doc/PERFORMANCE.md has its figures. There must be so many different ballots.
  *
- *     count_speed [VALUES CHOICES [METHOD...]] */
+ *     count_speed VALUES CHOICES METHOD */
 #include "tests/support/mix.h"
 #include "tests/support/profiles.h"
 
@@ -77,11 +78,10 @@ static void measure(const char *method, uint32_t values, unsigned choice_count)
 
 int main(int argc, char **argv)
 {
-    static char *const all[] = {"schulze", "irv", "stv", "star"};
-    uint32_t values = argc > 2 ? (uint32_t)strtoul(argv[1], NULL, 10) : 1000000;
-    unsigned choice_count = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 10;
-    char *const *methods = argc > 3 ? argv + 3 : all;
-    for (int i = 0; i < (argc > 3 ? argc - 3 : 4); i++)
-        measure(methods[i], values, choice_count);
+    if (argc != 4) {
+        fprintf(stderr, "usage: count_speed VALUES CHOICES METHOD\n");
+        return EXIT_FAILURE;
+    }
+    measure(argv[3], (uint32_t)strtoul(argv[1], NULL, 10), (unsigned)strtoul(argv[2], NULL, 10));
     return EXIT_SUCCESS;
 }
