@@ -5,6 +5,7 @@
 #include "tools/tallyctl/client.h"
 #include "tools/tallyctl/output.h"
 #include "proto/settings.h"
+#include "proto/span.h"
 #include "tools/lib/slug.h"
 
 #include <ctype.h>
@@ -29,7 +30,7 @@ static bool is_setting(const char *word)
     size_t key = strcspn(word, "=");
     if (word[key] == '\0')
         return false;
-    return setting_find(word, key) >= 0 ||
+    return setting_find(word, key) >= 0 || span_is_nocase((struct span){word, key}, "lot") ||
            (key > 0 && strspn(word, letters) == key &&
             word[key + 1 + strspn(word + key + 1, letters)] == '\0');
 }

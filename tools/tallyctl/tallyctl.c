@@ -9,6 +9,7 @@
 #include "tools/tallyctl/interrupt.h"
 #include "tools/tallyctl/output.h"
 #include "proto/number.h"
+#include "proto/settings.h"
 
 #include <fcntl.h>
 #include <getopt.h>
@@ -38,6 +39,9 @@ enum command_option {
     OPTION_SLOW = 1 << 10, /* the server may take long to answer */
     OPTIONS_BEFORE =
         1 << 11, /* the arguments after the first are text, even if one begins with a dash */
+    OPTION_SETTINGS = 1 << 12, /* no option: its help lists the settings of a poll */
+    OPTION_COUNTING = 1 << 13, /* how ballots are counted */
+    OPTION_PAIRS = 1 << 14,
 };
 
 enum { MANY = 1 << 20 };
@@ -83,6 +87,16 @@ static const struct option_info {
     {"title", "TEXT", 'T', false, OPTION_TITLE, "what people read as the poll's title"},
     {"voter", "VOTER", 'o', false, OPTION_VOTER, "who votes, in polls with voters=named"},
     {"id", "KEY", 'i', false, OPTION_KEY, "what tells a repeat from another ballot"},
+    {"method", "M", 'm', false, OPTION_COUNTING,
+     "plurality, approval, score, star, schulze, irv or stv"},
+    {"seats", "N", 's', false, OPTION_COUNTING,
+     "how many are elected; default: as the file says, or 1"},
+    {"scores", "N", 'S', false, OPTION_COUNTING,
+     "the highest score; default: as the file says, or 5"},
+    {"lot", "c>a>b", 'l', false, OPTION_COUNTING,
+     "the order that decides last; default: as the file says, or as the choices stand"},
+    {"pairs", NULL, 'p', false, OPTION_PAIRS,
+     "also each pair of choices, and the paths of schulze"},
     {"yes", NULL, 'y', false, OPTION_YES, "do not ask whether to cast a real ballot"},
 };
 enum { OPTION_INFO_COUNT = sizeof(options) / sizeof(options[0]) };
@@ -118,6 +132,14 @@ static void print_help(void)
          "Exit status: 0 done, 1 refused or a difference found, 2 usage, 3 no connection.");
 }
 
+static void print_settings(void)
+{
+    puts("\nSettings, of words the default first:");
+    for (enum setting i = 0; i < SETTING_COUNT; i++)
+        printf("  %s\n", setting_help(i));
+    puts("  lot=drawn|listed|c>a>b  the order that decides ties at last");
+}
+
 static void print_command_help(const struct tallyctl_command *command)
 {
     printf("usage: tallyctl [--admin PATH] [--json] %s%s%s\n\n%s\n", command->name,
@@ -125,6 +147,8 @@ static void print_command_help(const struct tallyctl_command *command)
     for (size_t i = 0; i < OPTION_INFO_COUNT; i++)
         if (command->options & options[i].scope)
             print_option(&options[i]);
+    if (command->options & OPTION_SETTINGS)
+        print_settings();
 }
 
 static enum status misused(const struct tallyctl_command *command)
@@ -188,12 +212,17 @@ static enum status set_flag(bool *flag)
     return STATUS_DONE;
 }
 
+static enum status set_text(const char **text, const char *value)
+{
+    *text = value;
+    return STATUS_DONE;
+}
+
 static enum status apply_option(int letter, struct invocation *invocation, struct wishes *wishes)
 {
     switch (letter) {
     case 'a':
-        invocation->admin = optarg;
-        return STATUS_DONE;
+        return set_text(&invocation->admin, optarg);
     case 'j':
         return set_flag(&invocation->json);
     case 'h':
@@ -210,15 +239,22 @@ static enum status apply_option(int letter, struct invocation *invocation, struc
         return set_flag(&invocation->bom);
     case 'y':
         return set_flag(&invocation->yes);
+    case 'p':
+        return set_flag(&invocation->pairs);
     case 'T':
-        invocation->title = optarg;
-        return STATUS_DONE;
+        return set_text(&invocation->title, optarg);
     case 'o':
-        invocation->voter = optarg;
-        return STATUS_DONE;
+        return set_text(&invocation->voter, optarg);
     case 'i':
-        invocation->key = optarg;
-        return STATUS_DONE;
+        return set_text(&invocation->key, optarg);
+    case 'm':
+        return set_text(&invocation->method, optarg);
+    case 's':
+        return set_text(&invocation->seats, optarg);
+    case 'S':
+        return set_text(&invocation->scores, optarg);
+    case 'l':
+        return set_text(&invocation->lot, optarg);
     case 'c':
         return set_count(invocation, optarg);
     case 't':

@@ -30,11 +30,16 @@ struct invocation {
     bool watch;
     bool all;
     bool yes;
-    bool raw;          /* raw CSV: formulas stay formulas */
-    bool bom;          /* CSV begins with a byte order mark */
-    const char *voter; /* NULL if none is named */
-    const char *key;   /* of the ballot; likewise */
-    const char *title; /* likewise */
+    bool raw;           /* raw CSV: formulas stay formulas */
+    bool bom;           /* CSV begins with a byte order mark */
+    const char *voter;  /* NULL if none is named */
+    const char *key;    /* of the ballot; likewise */
+    const char *title;  /* likewise */
+    const char *method; /* how to count an election; likewise, */
+    const char *seats;  /* and these */
+    const char *scores;
+    const char *lot;
+    bool pairs; /* with pairs and paths */
     enum export_format format;
     uint64_t count;       /* ends after so many changes; 0 = no limit */
     uint64_t connect_ns;  /* how long to wait for a connection, */

@@ -398,7 +398,7 @@ START_TEST(a_profile_has_the_ballots)
 }
 END_TEST
 
-UNIT_MAIN("election",
+UNIT_MAIN("election files",
           {"reading", .tear_down = clear,
            .tests = {{a_file_is_read, .loops = UNIT_COUNT(files)},
                      {what_the_file_says_is_known},
