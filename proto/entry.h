@@ -26,7 +26,10 @@ enum entry_kind {
     ENTRY_LABEL,
 };
 
-/* A ballot. Its voter is a name where the poll records names, and a hash elsewhere. */
+/* A ballot. Its voter is a name where the poll records names, and a hash elsewhere. The first one
+ * of its poll that says something new defines the value that it has, by its marks: a byte for each
+ * choice, in the order of their creation. In polls of single choice there are none: value n is
+ * choice n. */
 struct entry_ballot {
     uint32_t value;       /* what it says: the number of a distinct ballot of its poll */
     uint32_t weight;      /* for how many it counts; from 1 */
@@ -35,6 +38,7 @@ struct entry_ballot {
     struct hash key;      /* if has_key */
     struct span name;     /* folded: the same for all spellings; at is NULL if there is none */
     struct span spelling; /* the name as it was written, if that differs; or at is NULL */
+    struct span marks;    /* if it defines its value; at is NULL elsewhere */
 };
 
 /* A new poll. Its first state is the setting SETTING_STATE. */

@@ -4,6 +4,7 @@
 
 #include "base/big_endian.h"
 #include "proto/line.h"
+#include "proto/lot.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -63,27 +64,95 @@ static bool hash_is_none(struct hash hash)
     return (hash.high | hash.low) == 0;
 }
 
+/* ---- marks ---- */
+
+static bool holds_ballots(unsigned kind)
+{
+    return (kind & ~(unsigned)(SHEET_KEYS | SHEET_WEIGHTS | SHEET_MARKS)) == SHEET_BALLOTS;
+}
+
+static bool is_named(unsigned kind)
+{
+    return (kind & ~(unsigned)SHEET_MARKS) == SHEET_NAMED;
+}
+
+static bool has_marks(unsigned kind)
+{
+    return (holds_ballots(kind) || is_named(kind)) && kind & SHEET_MARKS;
+}
+
+/* Whether a ballot of this value can be defined by so many marks. */
+static bool can_define(uint32_t value, size_t marks_len)
+{
+    return value != VALUE_ABSTAIN && marks_len >= PROTO_CHOICES_MIN &&
+           marks_len <= PROTO_CHOICES_MAX;
+}
+
+unsigned char *sheet_put_marks(unsigned char *at, struct span marks)
+{
+    const struct span none = {NULL, 0};
+    at = put(at, marks.at ? marks.len : 0, SHEET_MARKS_LENGTH_BYTES);
+    return put_span(at, marks.at ? marks : none);
+}
+
+static void append_marks(struct sheet_builder *builder, const struct entry_ballot *ballot)
+{
+    struct sheet *sheet = &builder->sheet;
+    if (!has_marks(sheet->kind))
+        return;
+    require(!ballot->marks.at || can_define(ballot->value, ballot->marks.len));
+    unsigned char *end = sheet_put_marks(builder->marks + sheet->marks_len, ballot->marks);
+    sheet->marks_len = (size_t)(end - builder->marks);
+}
+
+/* Takes the marks of the next ballot, if the sheet has any. */
+static bool take_marks(struct sheet_reader *reader, struct entry_ballot *ballot)
+{
+    if (!has_marks(reader->sheet.kind))
+        return true;
+    size_t len = get(reader->marks, SHEET_MARKS_LENGTH_BYTES);
+    const unsigned char *at = reader->marks + SHEET_MARKS_LENGTH_BYTES;
+    reader->marks = at + len;
+    if (len == 0)
+        return true;
+    ballot->marks = (struct span){(const char *)at, len};
+    return can_define(ballot->value, len);
+}
+
+/* Whether there are marks for each entry, or their lack, and nothing more. */
+static bool marks_fit(const struct sheet *sheet)
+{
+    const unsigned char *at = sheet->marks;
+    size_t left = sheet->marks_len;
+    for (unsigned i = 0; has_marks(sheet->kind) && i < sheet->entries; i++) {
+        if (left < SHEET_MARKS_LENGTH_BYTES)
+            return false;
+        size_t taken = SHEET_MARKS_LENGTH_BYTES + get(at, SHEET_MARKS_LENGTH_BYTES);
+        if (taken > left)
+            return false;
+        at += taken;
+        left -= taken;
+    }
+    return left == 0;
+}
+
 /* ---- ballots ---- */
 
-/* Bytes of a ballot in a sheet of this kind. */
+/* Bytes of a ballot in the body of a sheet of this kind. */
 static size_t ballot_width(unsigned kind)
 {
     return SHEET_BALLOT_BYTES + (kind & SHEET_KEYS ? (size_t)HASH_BYTES : 0) +
            (kind & SHEET_WEIGHTS ? (size_t)WEIGHT_BYTES : 0);
 }
 
-static bool holds_ballots(unsigned kind)
-{
-    return (kind & ~(unsigned)(SHEET_KEYS | SHEET_WEIGHTS)) == SHEET_BALLOTS;
-}
-
 /* The kind of the sheet that this ballot would begin. */
 static unsigned kind_of_ballot(const struct entry_ballot *ballot)
 {
+    const unsigned marks = ballot->marks.at ? SHEET_MARKS : 0;
     if (ballot->name.at)
-        return SHEET_NAMED;
+        return SHEET_NAMED | marks;
     return SHEET_BALLOTS | (ballot->has_key && !hash_is_none(ballot->key) ? SHEET_KEYS : 0) |
-           (ballot->weight != 1 ? SHEET_WEIGHTS : 0);
+           (ballot->weight != 1 ? SHEET_WEIGHTS : 0) | marks;
 }
 
 static const struct hash no_key;
@@ -91,7 +160,7 @@ static const struct hash no_key;
 static void append_ballot(struct sheet_builder *builder, const struct entry *entry)
 {
     const struct entry_ballot *ballot = &entry->ballot;
-    unsigned char *at = builder->bytes + builder->sheet.body_len;
+    unsigned char *at = builder->body + builder->sheet.body_len;
     at = put(at, entry->poll, POLL_BYTES);
     at = put(at, ballot->value, VALUE_BYTES);
     at = put_hash(at, ballot->voter);
@@ -99,7 +168,8 @@ static void append_ballot(struct sheet_builder *builder, const struct entry *ent
         at = put_hash(at, ballot->has_key ? ballot->key : no_key);
     if (builder->sheet.kind & SHEET_WEIGHTS)
         at = put(at, ballot->weight, WEIGHT_BYTES);
-    builder->sheet.body_len = (size_t)(at - builder->bytes);
+    builder->sheet.body_len = (size_t)(at - builder->body);
+    append_marks(builder, ballot);
     builder->sheet.entries++;
 }
 
@@ -135,13 +205,25 @@ static unsigned char *put_named(unsigned char *at, const struct entry *entry)
     at = put(at, ballot->weight, WEIGHT_BYTES);
     at = put_hash(at, ballot->has_key ? ballot->key : no_key);
     at = put(put_span(at, ballot->name), '\0', 1);
-    return put_span(at, ballot->spelling);
+    return put(put_span(at, ballot->spelling), '\0', 1);
+}
+
+/* How much of the bytes, at most `len`, is the body of a named ballot: up to the end of its second
+ * name. */
+static size_t named_len(const unsigned char *body, size_t len)
+{
+    if (len < NAMED_NAME_AT)
+        return len;
+    struct span rest = {(const char *)body + NAMED_NAME_AT, len - NAMED_NAME_AT};
+    (void)span_cut(&rest, '\0');
+    (void)span_cut(&rest, '\0');
+    return len - rest.len;
 }
 
 static bool read_named(const struct sheet *sheet, struct entry *entry)
 {
-    struct span rest = {(const char *)sheet->body + NAMED_NAME_AT, sheet->body_len - NAMED_NAME_AT};
-    const size_t len = rest.len;
+    const size_t len = sheet->body_len - NAMED_NAME_AT - 1; /* without the last NUL */
+    struct span rest = {(const char *)sheet->body + NAMED_NAME_AT, len};
     struct hash key = hash_from_bytes(sheet->body + NAMED_KEY_AT);
     struct span name = span_cut(&rest, '\0'), spelling = {rest.len > 0 ? rest.at : NULL, rest.len};
     entry->kind = ENTRY_BALLOT;
@@ -156,7 +238,8 @@ static bool read_named(const struct sheet *sheet, struct entry *entry)
     bool same =
         spelling.at && name.len == spelling.len && memcmp(name.at, spelling.at, name.len) == 0;
     return entry->ballot.value > 0 && entry->ballot.weight > 0 && name.len < len &&
-           is_voter(name) && (!spelling.at || (is_voter(spelling) && !same));
+           sheet->body[sheet->body_len - 1] == '\0' && is_voter(name) &&
+           (!spelling.at || (is_voter(spelling) && !same));
 }
 
 /* ---- polls ---- */
@@ -167,15 +250,27 @@ static unsigned char *put_name(unsigned char *at, const struct name *name)
     return put_span(put(at, name->len, 1), (struct span){name->text, name->len});
 }
 
+static unsigned setting_bytes(enum setting setting)
+{
+    return setting == SETTING_MIN || setting == SETTING_MAX ? 2 : 1;
+}
+
+static unsigned char *put_lot(unsigned char *at, const struct entry_create *create)
+{
+    for (unsigned i = 0; i < create->choice_count; i++)
+        at = put(at, create->lot ? create->lot[i] : i, 1);
+    return at;
+}
+
 static unsigned char *put_create(unsigned char *at, const struct entry_create *create)
 {
     require(create->choice_count <= PROTO_CHOICES_MAX);
-    for (enum setting i = 0; i < SETTING_KIND; i++)
-        at = put(at, create->settings->value[i], 1);
+    for (enum setting i = 0; i < SETTING_COUNT; i++)
+        at = put(at, create->settings->value[i], setting_bytes(i));
     at = put(put_name(at, create->name), create->choice_count, CHOICE_BYTES);
     for (unsigned i = 0; i < create->choice_count; i++)
         at = put_name(at, &create->choices[i]);
-    return at;
+    return put_lot(at, create);
 }
 
 /* Takes a name, and drops it from `rest`. Names are written folded. */
@@ -190,17 +285,15 @@ static bool take_name(struct span *rest, struct name *name)
     return true;
 }
 
-static bool take_settings(struct span *rest, struct settings *settings)
+/* Whether they are a poll's together, is judged when all are known. */
+static void take_settings(struct span *rest, struct settings *settings)
 {
-    *settings = (struct settings){{0}};
-    for (enum setting i = 0; i < SETTING_KIND; i++) {
-        settings->value[i] = (uint8_t)rest->at[i];
-        if (!setting_has_value(i, settings->value[i]))
-            return false;
+    for (enum setting i = 0; i < SETTING_COUNT; i++) {
+        const unsigned bytes = setting_bytes(i);
+        settings->value[i] = (uint16_t)get((const unsigned char *)rest->at, bytes);
+        rest->at += bytes;
+        rest->len -= bytes;
     }
-    rest->at += SETTING_KIND;
-    rest->len -= SETTING_KIND;
-    return true;
 }
 
 static bool take_choices(struct span *rest, struct sheet_poll *poll, unsigned *count)
@@ -215,21 +308,32 @@ static bool take_choices(struct span *rest, struct sheet_poll *poll, unsigned *c
     for (unsigned i = 0; i < *count; i++)
         if (!take_name(rest, &poll->choices[i]))
             return false;
-    return rest->len == 0;
+    return true;
+}
+
+/* Takes the lot, which is the rest. */
+static bool take_lot(struct span rest, struct sheet_poll *poll, unsigned count)
+{
+    if (rest.len != count)
+        return false;
+    memcpy(poll->lot, rest.at, count);
+    return lot_is_valid(poll->lot, count);
 }
 
 static bool read_create(const struct sheet *sheet, struct entry *entry, struct sheet_poll *poll)
 {
     struct span rest = {(const char *)sheet->body + CREATE_AT, sheet->body_len - CREATE_AT};
     unsigned count;
-    if (!take_settings(&rest, &poll->settings) || !take_name(&rest, &poll->name) ||
-        !take_choices(&rest, poll, &count))
+    take_settings(&rest, &poll->settings);
+    if (!take_name(&rest, &poll->name) || !take_choices(&rest, poll, &count) ||
+        !take_lot(rest, poll, count) || !settings_are_valid(&poll->settings, count))
         return false;
     entry->kind = ENTRY_CREATE;
     entry->create = (struct entry_create){.name = &poll->name,
                                           .settings = &poll->settings,
                                           .choices = poll->choices,
-                                          .choice_count = count};
+                                          .choice_count = count,
+                                          .lot = poll->lot};
     return true;
 }
 
@@ -279,6 +383,7 @@ static unsigned char *put_alone(unsigned char *at, unsigned kind, const struct e
     at = put(at, entry->poll, POLL_BYTES);
     switch (kind) {
     case SHEET_NAMED:
+    case SHEET_NAMED | SHEET_MARKS:
         return put_named(at, entry);
     case SHEET_CREATE:
         return put_create(at, &entry->create);
@@ -296,12 +401,15 @@ void sheet_begin(struct sheet_builder *builder, const struct entry *entry)
     builder->sheet = (struct sheet){.first_seq = entry->seq,
                                     .time_ns = entry->time_ns,
                                     .kind = (uint8_t)kind,
-                                    .body = builder->bytes};
+                                    .body = builder->body,
+                                    .marks = builder->marks};
     if (holds_ballots(kind)) {
         append_ballot(builder, entry);
         return;
     }
-    builder->sheet.body_len = (size_t)(put_alone(builder->bytes, kind, entry) - builder->bytes);
+    builder->sheet.body_len = (size_t)(put_alone(builder->body, kind, entry) - builder->body);
+    if (is_named(kind))
+        append_marks(builder, &entry->ballot);
     builder->sheet.entries = 1;
 }
 
@@ -325,28 +433,32 @@ void sheet_put_head(const struct sheet *sheet, unsigned char head[SHEET_HEAD_BYT
 
 /* ---- reading ---- */
 
+/* How many of the bytes behind the head are the body. */
+static size_t body_len(const struct sheet *sheet, size_t len)
+{
+    if (!has_marks(sheet->kind))
+        return len;
+    size_t body = holds_ballots(sheet->kind) ? sheet->entries * ballot_width(sheet->kind)
+                                             : named_len(sheet->body, len);
+    return body < len ? body : len;
+}
+
 bool sheet_parse(const unsigned char *bytes, size_t len, struct sheet *sheet)
 {
     if (len < SHEET_HEAD_BYTES)
         return false;
+    len -= SHEET_HEAD_BYTES;
     *sheet = (struct sheet){
         .kind = bytes[0],
         .first_seq = big_endian_get(bytes + 1, 8),
         .time_ns = big_endian_get(bytes + 9, 8),
         .entries = (uint16_t)get(bytes + 17, 2),
         .body = bytes + SHEET_HEAD_BYTES,
-        .body_len = len - SHEET_HEAD_BYTES,
     };
+    sheet->body_len = body_len(sheet, len);
+    sheet->marks = sheet->body + sheet->body_len;
+    sheet->marks_len = len - sheet->body_len;
     return sheet_is_valid(sheet);
-}
-
-/* Ballots fill the body, and the first one needs the kind. */
-static bool ballots_are_valid(const struct sheet *sheet)
-{
-    struct entry first;
-    return sheet->body_len <= SHEET_BALLOTS_BYTES &&
-           sheet->body_len == sheet->entries * ballot_width(sheet->kind) &&
-           read_ballot(sheet, 0, &first) && kind_of_ballot(&first.ballot) == sheet->kind;
 }
 
 /* Whether the one entry's body has the length of its kind, as far as that is fixed. */
@@ -354,9 +466,10 @@ static bool length_is_valid(const struct sheet *sheet)
 {
     switch (sheet->kind) {
     case SHEET_NAMED:
+    case SHEET_NAMED | SHEET_MARKS:
         return sheet->body_len > NAMED_NAME_AT;
     case SHEET_CREATE:
-        return sheet->body_len > CREATE_AT + SETTING_KIND;
+        return sheet->body_len > CREATE_AT + SHEET_SETTINGS_BYTES;
     case SHEET_OPEN:
     case SHEET_CLOSE:
         return sheet->body_len == POLL_BYTES;
@@ -368,14 +481,38 @@ static bool length_is_valid(const struct sheet *sheet)
     }
 }
 
+/* Whether the body can be one of its kind. */
+static bool body_fits(const struct sheet *sheet)
+{
+    if (!holds_ballots(sheet->kind))
+        return sheet->entries == 1 && length_is_valid(sheet);
+    return sheet->body_len <= SHEET_BALLOTS_BYTES &&
+           sheet->body_len == sheet->entries * ballot_width(sheet->kind);
+}
+
+/* Whether the first ballot needs what the kind has. */
+static bool kind_is_needed(const struct sheet *sheet)
+{
+    struct sheet_reader reader;
+    struct entry first;
+    sheet_read_begin(&reader, sheet);
+    return sheet_read(&reader, &first) && kind_of_ballot(&first.ballot) == sheet->kind;
+}
+
 bool sheet_is_valid(const struct sheet *sheet)
 {
     if (sheet->entries == 0 || sheet->first_seq == 0 ||
-        sheet->first_seq > ENTRY_SEQ_MAX - (sheet->entries - 1u) || sheet->time_ns > INT64_MAX)
+        sheet->first_seq > ENTRY_SEQ_MAX - (sheet->entries - 1u) || sheet->time_ns > INT64_MAX ||
+        !body_fits(sheet) || !marks_fit(sheet))
         return false;
-    if (holds_ballots(sheet->kind))
-        return ballots_are_valid(sheet);
-    return sheet->entries == 1 && length_is_valid(sheet);
+    return !(holds_ballots(sheet->kind) || is_named(sheet->kind)) || kind_is_needed(sheet);
+}
+
+void sheet_read_begin(struct sheet_reader *reader, const struct sheet *sheet)
+{
+    reader->sheet = *sheet;
+    reader->place = 0;
+    reader->marks = sheet->marks;
 }
 
 static bool read_alone(const struct sheet *sheet, struct entry *entry, struct sheet_poll *poll)
@@ -385,6 +522,7 @@ static bool read_alone(const struct sheet *sheet, struct entry *entry, struct sh
         return false;
     switch (sheet->kind) {
     case SHEET_NAMED:
+    case SHEET_NAMED | SHEET_MARKS:
         return read_named(sheet, entry);
     case SHEET_CREATE:
         return read_create(sheet, entry, poll);
@@ -397,14 +535,15 @@ static bool read_alone(const struct sheet *sheet, struct entry *entry, struct sh
     }
 }
 
-bool sheet_read(const struct sheet *sheet, unsigned place, struct entry *entry,
-                struct sheet_poll *poll)
+bool sheet_read(struct sheet_reader *reader, struct entry *entry)
 {
+    const struct sheet *sheet = &reader->sheet;
+    const unsigned place = reader->place++;
     entry->seq = sheet->first_seq + place;
     entry->time_ns = sheet->time_ns;
-    if (holds_ballots(sheet->kind))
-        return read_ballot(sheet, place, entry);
-    return read_alone(sheet, entry, poll);
+    bool is_read = holds_ballots(sheet->kind) ? read_ballot(sheet, place, entry)
+                                              : read_alone(sheet, entry, &reader->poll);
+    return is_read && take_marks(reader, &entry->ballot);
 }
 
 /* ---- the chain ---- */
@@ -425,5 +564,6 @@ void sheet_chain(unsigned char chain[SHEET_CHAIN_BYTES], const struct sheet *she
     crypto_generichash_update(&state, chain, SHEET_CHAIN_BYTES);
     crypto_generichash_update(&state, head, sizeof head);
     crypto_generichash_update(&state, sheet->body, sheet->body_len);
+    crypto_generichash_update(&state, sheet->marks, sheet->marks_len);
     crypto_generichash_final(&state, chain, SHEET_CHAIN_BYTES);
 }

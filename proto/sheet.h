@@ -14,7 +14,8 @@ enum sheet_kind {
     SHEET_BALLOTS = 0x10, /* or together with: */
     SHEET_KEYS = 0x01,
     SHEET_WEIGHTS = 0x02,
-    SHEET_NAMED = 0x20, /* from here on, a sheet holds one entry */
+    SHEET_MARKS = 0x04,
+    SHEET_NAMED = 0x20, /* or with SHEET_MARKS. From here on, a sheet holds one entry */
     SHEET_CREATE = 0x30,
     SHEET_OPEN = 0x31,
     SHEET_CLOSE = 0x32,
@@ -29,12 +30,17 @@ enum {
      * that SQLite keeps within a page of 4 KiB (https://www.sqlite.org/fileformat.html). */
     SHEET_BALLOTS_BYTES = 4026,
     SHEET_BALLOTS_MAX = SHEET_BALLOTS_BYTES / SHEET_BALLOT_BYTES,
-    SHEET_BODY_MAX = 3 + SETTING_COUNT + 1 + PROTO_NAME_MAX + 2 + /* of a CREATE */
-                     PROTO_CHOICES_MAX * (1 + PROTO_NAME_MAX),
+    SHEET_SETTINGS_BYTES = SETTING_COUNT + 2, /* min and max have one more */
+    SHEET_BODY_MAX = 3 + SHEET_SETTINGS_BYTES + 1 + PROTO_NAME_MAX + 2 + /* of a CREATE */
+                     PROTO_CHOICES_MAX * (1 + PROTO_NAME_MAX + 1),
+    SHEET_MARKS_LENGTH_BYTES = 2, /* before the marks of a ballot */
+    SHEET_MARKS_MAX = SHEET_BALLOTS_MAX * (SHEET_MARKS_LENGTH_BYTES + PROTO_CHOICES_MAX),
+    SHEET_BYTES_MAX = SHEET_HEAD_BYTES + SHEET_BALLOTS_BYTES + SHEET_MARKS_MAX,
     SHEET_CHAIN_BYTES = 16,
 };
 
-/* A sheet. The body is not owned. */
+/* A sheet: a head, a body and, if it holds ballots that define values, their marks. Body and marks
+ * are not owned. */
 struct sheet {
     uint64_t first_seq;
     uint64_t time_ns; /* since 1970 */
@@ -42,6 +48,8 @@ struct sheet {
     uint8_t kind; /* enum sheet_kind */
     const unsigned char *body;
     size_t body_len;
+    const unsigned char *marks;
+    size_t marks_len;
 };
 
 /* ---- writing ---- */
@@ -49,7 +57,7 @@ struct sheet {
 /* A sheet that is being written. It must not be moved meanwhile. */
 struct sheet_builder {
     struct sheet sheet; /* has 0 entries if none was begun */
-    unsigned char bytes[SHEET_BODY_MAX];
+    unsigned char body[SHEET_BODY_MAX], marks[SHEET_MARKS_MAX];
 };
 
 /* Begins a new sheet with an entry. */
@@ -61,7 +69,11 @@ void sheet_begin(struct sheet_builder *builder, const struct entry *entry);
 bool sheet_append(struct sheet_builder *builder, const struct entry *entry)
     __attribute__((warn_unused_result));
 
-/* The bytes before the body. */
+/* Writes what the marks of a sheet have for a ballot; at is NULL if it defines no value. Returns
+ * the end. */
+unsigned char *sheet_put_marks(unsigned char *at, struct span marks);
+
+/* The bytes before body and marks. */
 void sheet_put_head(const struct sheet *sheet, unsigned char head[SHEET_HEAD_BYTES]);
 
 /* ---- reading ---- */
@@ -70,7 +82,7 @@ void sheet_put_head(const struct sheet *sheet, unsigned char head[SHEET_HEAD_BYT
 bool sheet_parse(const unsigned char *bytes, size_t len, struct sheet *sheet)
     __attribute__((warn_unused_result));
 
-/* Whether head and length are possible, and the kind is the one that the first entry begins. */
+/* Whether head and lengths are possible, and the kind is the one that the first entry begins. */
 bool sheet_is_valid(const struct sheet *sheet) __attribute__((warn_unused_result));
 
 /* Where the definition of a created poll is put. */
@@ -78,13 +90,25 @@ struct sheet_poll {
     struct settings settings;
     struct name name;
     struct name choices[PROTO_CHOICES_MAX];
+    uint8_t lot[PROTO_CHOICES_MAX];
 };
 
-/* Reads the entry at `place` (from 0) of a valid sheet. It points into the sheet's body, and into
- * `poll` if it is a CREATE. Returns false, with `entry` undefined, if it is none that a ledger
- * writes. */
-bool sheet_read(const struct sheet *sheet, unsigned place, struct entry *entry,
-                struct sheet_poll *poll) __attribute__((warn_unused_result));
+/* The next entry of a sheet that is read. */
+struct sheet_reader {
+    struct sheet sheet;
+    unsigned place;             /* from 0 */
+    const unsigned char *marks; /* if the sheet has marks: those of the next ballot */
+    struct sheet_poll poll;
+};
+
+/* Begins to read a valid sheet, whose body and marks must stay where they are. */
+void sheet_read_begin(struct sheet_reader *reader, const struct sheet *sheet);
+
+/* Reads the next entry, of which there must be one. It points into the sheet's body and marks, and
+ * into the reader if it is a CREATE. Returns false, with `entry` undefined, if it is none that a
+ * ledger writes. */
+bool sheet_read(struct sheet_reader *reader, struct entry *entry)
+    __attribute__((warn_unused_result));
 
 /* ---- the chain ---- */
 

@@ -8,7 +8,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct sheet_builder builder;
-static struct sheet_poll poll;
+static struct sheet_reader reader;
 
 static void require(bool holds)
 {
@@ -19,10 +19,11 @@ static void require(bool holds)
 /* Whether all entries are taken; each is then in the builder's one sheet. */
 static bool write_again(const struct sheet *sheet)
 {
+    sheet_read_begin(&reader, sheet);
     for (unsigned i = 0; i < sheet->entries; i++) {
         struct entry entry;
         memset(&entry, 0xa5, sizeof entry);
-        if (!sheet_read(sheet, i, &entry, &poll))
+        if (!sheet_read(&reader, &entry))
             return false;
         require(entry.seq >= 1 && entry.seq <= ENTRY_SEQ_MAX);
         if (i == 0)
@@ -33,12 +34,20 @@ static bool write_again(const struct sheet *sheet)
     return true;
 }
 
+static const uint8_t *require_next(const uint8_t *bytes, const unsigned char *expected, size_t len)
+{
+    require(memcmp(bytes, expected, len) == 0);
+    return bytes + len;
+}
+
 static void require_same(const struct sheet *sheet, const uint8_t *bytes, size_t len)
 {
     unsigned char head[SHEET_HEAD_BYTES];
     sheet_put_head(sheet, head);
-    require(len == sizeof head + sheet->body_len && memcmp(bytes, head, sizeof head) == 0 &&
-            memcmp(bytes + sizeof head, sheet->body, sheet->body_len) == 0);
+    require(len == sizeof head + sheet->body_len + sheet->marks_len);
+    bytes = require_next(bytes, head, sizeof head);
+    bytes = require_next(bytes, sheet->body, sheet->body_len);
+    require_next(bytes, sheet->marks, sheet->marks_len);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -23,7 +23,7 @@ struct record {
     struct record *next;
     struct entry entry; /* what it points to is in one of these: */
     struct definition *definition;
-    char *name, *spelling, *text;
+    char *name, *spelling, *marks, *text;
 };
 
 struct shown {
@@ -166,6 +166,7 @@ static void free_record(struct record *record)
     free(record->definition);
     free(record->name);
     free(record->spelling);
+    free(record->marks);
     free(record->text);
     free(record);
 }
@@ -206,7 +207,8 @@ static bool copy_content(struct record *record)
         return copy_create(&entry->create, &record->definition);
     case ENTRY_BALLOT:
         return copy_span(&entry->ballot.name, &record->name) &&
-               copy_span(&entry->ballot.spelling, &record->spelling);
+               copy_span(&entry->ballot.spelling, &record->spelling) &&
+               copy_span(&entry->ballot.marks, &record->marks);
     case ENTRY_TITLE:
     case ENTRY_LABEL:
         return copy_span(&entry->text.text, &record->text);

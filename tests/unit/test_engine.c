@@ -56,15 +56,40 @@ static void teardown(void)
 
 static const struct name choices[] = {{5, "pizza"}, {5, "sushi"}, {4, "soup"}};
 
+static const uint8_t lot[] = {2, 0, 1};
+
+static struct poll *make(uint32_t id, const char *text, const struct settings *settings)
+{
+    struct name name;
+    ck_assert(name_parse(text, strlen(text), &name));
+    struct poll *poll = poll_new(&name, settings, choices, 3, lot);
+    poll->id = id;
+    return poll;
+}
+
 static struct poll *make_poll(uint32_t id, const char *text, uint8_t record)
 {
     const struct settings settings = {
         {BALLOTS_ONCE, VOTERS_NAMED, REVEAL_CLOSED, record, STATE_CLOSED}};
-    struct name name;
-    ck_assert(name_parse(text, strlen(text), &name));
-    struct poll *poll = poll_new(&name, &settings, choices, 3, NULL);
-    poll->id = id;
-    return poll;
+    return make(id, text, &settings);
+}
+
+/* Of the kind that the method counts. */
+static struct poll *make_counted(uint32_t id, const char *text, uint16_t record, uint16_t method)
+{
+    const unsigned given = 1 << SETTING_RECORD | 1 << SETTING_METHOD;
+    struct settings settings = {{[SETTING_RECORD] = record, [SETTING_METHOD] = method}};
+    char reason[SETTINGS_WHY_SIZE];
+    ck_assert_msg(settings_complete(&settings, given, 3, reason) == 0, "%s", reason);
+    return make(id, text, &settings);
+}
+
+/* A ballot that defines its value. */
+static struct entry defining(struct entry ballot, uint32_t value, const char *marks)
+{
+    ballot.ballot.value = value;
+    ballot.ballot.marks = (struct span){marks, 3};
+    return ballot;
 }
 
 static struct entry keyed(struct entry ballot, uint64_t key)
@@ -74,9 +99,9 @@ static struct entry keyed(struct entry ballot, uint64_t key)
     return ballot;
 }
 
-static struct entry named(uint64_t seq, const char *name, const char *spelling)
+static struct entry named(uint64_t seq, uint32_t poll, const char *name, const char *spelling)
 {
-    struct entry ballot = entry_ballot(seq, 2, 3, (struct hash){0, 0});
+    struct entry ballot = entry_ballot(seq, poll, 3, (struct hash){0, 0});
     ballot.ballot.name = (struct span){name, strlen(name)};
     if (spelling)
         ballot.ballot.spelling = (struct span){spelling, strlen(spelling)};
@@ -94,7 +119,7 @@ static void append(const struct entry *entries, size_t count, uint32_t poll, con
     ck_assert_int_eq(store_append(store, &batch, &reason), STORE_RECORDED);
 }
 
-enum { ENTRIES = 10, FIRST_BATCH = 6 };
+enum { ENTRIES = 21, FIRST_BATCH = 6 };
 
 /* Of every kind, in two batches. Returns what was recorded; the polls are never freed. */
 static const struct entry *append_sample(void)
@@ -108,9 +133,20 @@ static const struct entry *append_sample(void)
         keyed(entry_ballot(5, 1, 3, (struct hash){UINT64_MAX, 4}), 7),
         entry_text(6, 2, ENTRY_LABEL, 2, "Tom Yam"),
         entry_text(7, 1, ENTRY_TITLE, 0, "L\xc3\xbcnch?"),
-        named(8, "ann lee", "Ann Lee"),
-        keyed(named(9, "bob", NULL), 9),
+        named(8, 2, "ann lee", "Ann Lee"),
+        keyed(named(9, 2, "bob", NULL), 9),
         entry_change(10, 1, ENTRY_CLOSE),
+        entry_create(11, make_counted(3, "stv", RECORD_PSEUDONYM, METHOD_STV)),
+        entry_create(12, make_counted(4, "star", RECORD_NAME, METHOD_STAR)),
+        entry_ballot(13, 1, 3, (struct hash){1, 1}),
+        defining(entry_ballot(14, 3, 1, (struct hash){1, 1}), 1, "\1\2\0"),
+        entry_ballot(15, 3, 1, (struct hash){2, 2}),
+        entry_ballot(16, 3, VALUE_ABSTAIN, (struct hash){3, 3}),
+        defining(keyed(entry_ballot(17, 3, 2, (struct hash){4, 4}), 4), 2, "\0\0\1"),
+        defining(entry_ballot(18, 3, 3, (struct hash){5, 5}), 3, "\3\2\1"),
+        defining(named(19, 4, "ann lee", "Ann Lee"), 3, "\5\0\0"),
+        named(20, 4, "bob", NULL),
+        defining(named(21, 4, "cy", NULL), 4, "\0\0\0"),
     };
     memcpy(sample, entries, sizeof entries);
     append(sample, FIRST_BATCH, 1, "lunch open 5 2 pizza=0 sushi=1 soup=1");
@@ -137,6 +173,7 @@ static void assert_create(const struct entry_create *found, const struct entry_c
     ck_assert_uint_eq(found->choice_count, expected->choice_count);
     for (unsigned i = 0; i < found->choice_count; i++)
         ck_assert_str_eq(found->choices[i].text, expected->choices[i].text);
+    ck_assert_mem_eq(found->lot, expected->lot, expected->choice_count);
 }
 
 static void assert_ballot(const struct entry_ballot *found, const struct entry_ballot *expected)
@@ -150,6 +187,7 @@ static void assert_ballot(const struct entry_ballot *found, const struct entry_b
         ck_assert_mem_eq(&found->voter, &expected->voter, sizeof found->voter);
     assert_span(found->name, expected->name);
     assert_span(found->spelling, expected->spelling);
+    assert_span(found->marks, expected->marks);
 }
 
 static void assert_entry(const struct entry *found, const struct entry *expected)
@@ -352,7 +390,7 @@ START_TEST(a_backup_is_of_its_beginning)
     ck_assert_int_eq(copied_bytes(), -1);
     store_backup_end(store);
     ck_assert_int_eq(store_backup_begin(store), 0);
-    const struct entry later = entry_change(11, 1, ENTRY_OPEN);
+    const struct entry later = entry_change(ENTRIES + 1, 1, ENTRY_OPEN);
     append(&later, 1, 1, "");
     ck_assert_int_eq(store_backup_copy(store, copy, &goes_on, &bytes), 0);
     ck_assert_uint_eq(bytes, size);

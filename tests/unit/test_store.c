@@ -710,7 +710,7 @@ END_TEST
     ") AS BLOB)"
 
 /* One change of one row each. It is named as damage, with the entry or row that it hit. */
-static const struct {
+static const struct damage {
     const char *sql, *expected;
 } damages[] = {
     {IN_SHEET("0", "000000", "4"), "sheet 3"},
@@ -737,10 +737,10 @@ static const struct {
     {"UPDATE named_ballot SET chain = zeroblob(16)", "not as it was written: entry 4"},
     {"UPDATE named_ballot SET seq = 3", "a sequence is used twice: 3"},
     {"UPDATE named_ballot SET voter = 'eve'", "not as it was written: entry 4"},
-    {"UPDATE named_ballot SET voter = ''", "not as it was written: entry 4"},
-    {"UPDATE named_ballot SET voter = 'a' || char(10)", "not as it was written: entry 4"},
+    {"UPDATE named_ballot SET voter = ''", "named_ballot 4"},
+    {"UPDATE named_ballot SET voter = 'a' || char(10)", "named_ballot 4"},
     {"UPDATE named_ballot SET voter = hex(zeroblob(65))", "named_ballot 4"},
-    {"UPDATE named_ballot SET spelling = 'bob'", "not as it was written: entry 4"},
+    {"UPDATE named_ballot SET spelling = 'bob'", "named_ballot 4"},
     {"UPDATE named_ballot SET spelling = 'Bob'", "not as it was written: entry 4"},
     {"UPDATE named_ballot SET spelling = hex(zeroblob(65))", "named_ballot 4"},
     {"UPDATE named_ballot SET poll = 0", "named_ballot 4"},
@@ -789,8 +789,11 @@ static const struct {
     {"UPDATE poll_event SET text = 'ajar' WHERE seq = 1", "poll_event 1"},
     {"UPDATE poll_event SET text = NULL WHERE seq = 2", "poll_event 2"},
     {"UPDATE choice SET number = 3 WHERE number = 2", "choices of poll 1"},
-    {"INSERT INTO choice VALUES(2, 1, x'000001', 'a')", "choices of poll 2"},
-    {"INSERT INTO poll VALUES(2, x'000002', 'q', 'once', 'named', 'live', 'name')", "poll 2"},
+    {"INSERT INTO choice VALUES(2, 1, x'000001', 'a', 1)", "choices of poll 2"},
+    {"INSERT INTO poll VALUES(2, x'000002', 'q', 'once', 'named', 'live', 'name', 'single',"
+     " 'plurality/1', NULL, 'yes', NULL, NULL, NULL, NULL)",
+     "poll 2"},
+    {"INSERT INTO value VALUES(3, 1, 1, x'0100')", "value of ballot 3"},
     {"DELETE FROM slot WHERE n = 7", "rows of slot: 182"},
     {"INSERT INTO slot VALUES(183)", "rows of slot: 184"},
     {"UPDATE slot SET n = 183 WHERE n = 7", "rows of slot: 183"},
@@ -807,13 +810,156 @@ static const struct {
     {NULLS_ALLOWED "UPDATE last_tally SET line = NULL", "damaged"},
 };
 
-START_TEST(a_row_that_can_not_be_is_refused)
+static void refuses_damage(const struct damage *damage)
 {
     char sql[512];
-    make_sample_file();
-    snprintf(sql, sizeof sql, "PRAGMA ignore_check_constraints = 1; %s", damages[_i].sql);
+    snprintf(sql, sizeof sql, "PRAGMA ignore_check_constraints = 1; %s", damage->sql);
     database_change(path, sql);
-    refuses(damages[_i].expected);
+    refuses(damage->expected);
+}
+
+START_TEST(a_row_that_can_not_be_is_refused)
+{
+    make_sample_file();
+    refuses_damage(&damages[_i]);
+}
+END_TEST
+
+/* ---- values ---- */
+
+/* A new poll of two seats, or one, whose ballots the method counts. */
+static struct poll *make_counted(uint32_t id, uint16_t record, uint16_t method)
+{
+    static const struct name choices[] = {{1, "a"}, {1, "b"}, {1, "c"}};
+    static const uint8_t lot[] = {2, 0, 1};
+    const struct name name = {1, {id == 1 ? 'p' : 'q'}};
+    const unsigned given = 1 << SETTING_RECORD | 1 << SETTING_METHOD;
+    struct settings settings = {{[SETTING_RECORD] = record, [SETTING_METHOD] = method}};
+    ck_assert_int_eq(settings_complete(&settings, given, 3, why), 0);
+    struct poll *poll = poll_new(&name, &settings, choices, 3, lot);
+    poll->id = id;
+    return poll;
+}
+
+static struct entry defining(struct entry ballot, const char *marks)
+{
+    ballot.ballot.marks = (struct span){marks, 3};
+    return ballot;
+}
+
+/* An STV poll (entry 1) with a sheet of four ballots (2 to 5), of which the first and the third
+ * define values and the last abstains; and a STAR poll (6) with one named ballot (7). */
+static void make_values_file(void)
+{
+    struct store *store = open_store();
+    struct poll *stv = make_counted(1, RECORD_PSEUDONYM, METHOD_STV);
+    struct poll *star = make_counted(2, RECORD_NAME, METHOD_STAR);
+    struct entry entries[] = {
+        entry_create(1, stv),
+        defining(entry_ballot(2, 1, 1, (struct hash){1, 1}), "\1\2\3"),
+        entry_ballot(3, 1, 1, (struct hash){2, 2}),
+        defining(entry_ballot(4, 1, 2, (struct hash){3, 3}), "\0\1\0"),
+        entry_ballot(5, 1, VALUE_ABSTAIN, (struct hash){4, 4}),
+        entry_create(6, star),
+        defining(entry_ballot(7, 2, 1, (struct hash){0}), "\5\0\3"),
+    };
+    entries[6].ballot.name = (struct span){"bob", 3};
+    static const char p[] = "p open 5 4 a=2 b=1 c=0", q[] = "q open 7 1 a=5 b=0 c=3";
+    const struct store_tally tallies[] = {{1, p, sizeof p - 1}, {2, q, sizeof q - 1}};
+    const struct store_batch batch = {entries, UNIT_COUNT(entries), tallies, 2};
+    const char *reason;
+    ck_assert_int_eq(store_append(store, &batch, &reason), STORE_RECORDED);
+    ck_assert_int_eq(store_finish(store, why), 0);
+    store_close(store);
+    poll_free(stv);
+    poll_free(star);
+    remove_file("-wal");
+}
+
+static const struct damage value_damages[] = {
+    {"DELETE FROM value WHERE seq = 2", "value of ballot 2"},
+    {"DELETE FROM value WHERE seq = 4", "not as it was written: entry 2"},
+    {"DELETE FROM value WHERE seq = 7", "not as it was written: entry 7"},
+    {"INSERT INTO value VALUES(-1, 1, 3, x'010203')", "value of ballot -1"},
+    {"INSERT INTO value VALUES(1, 1, 3, x'010203')", "value of ballot 1"},
+    {"INSERT INTO value VALUES(3, 1, 3, x'010203')", "not as it was written: entry 2"},
+    {"INSERT INTO value VALUES(5, 1, 16777215, x'010203')", "not as it was written: entry 2"},
+    {"INSERT INTO value VALUES(8, 1, 3, x'010203')", "value of ballot 8"},
+    {"UPDATE value SET seq = 3 WHERE seq = 4", "not as it was written: entry 2"},
+    {"UPDATE value SET seq = 6 WHERE seq = 7", "value of ballot 6"},
+    {"UPDATE value SET poll = 2 WHERE seq = 4", "value of ballot 4"},
+    {"UPDATE value SET poll = 1 << 32 | 1 WHERE seq = 4", "value of ballot 4"},
+    {"UPDATE value SET number = 3 WHERE seq = 4", "value of ballot 4"},
+    {"UPDATE value SET number = 3 WHERE seq = 7", "value of ballot 7"},
+    {"UPDATE value SET number = 1 << 32 | 2 WHERE seq = 4", "value of ballot 4"},
+    {"UPDATE value SET marks = x'000001' WHERE seq = 4", "not as it was written: entry 2"},
+    {"UPDATE value SET marks = x'0001' WHERE seq = 4", "not as it was written: entry 2"},
+    {"UPDATE value SET marks = 'abc' WHERE seq = 4", "value of ballot 4"},
+    {"UPDATE value SET marks = x'' WHERE seq = 4", "value of ballot 4"},
+    {"UPDATE value SET marks = x'01' WHERE seq = 4", "value of ballot 4"},
+    {"UPDATE value SET marks = zeroblob(257) WHERE seq = 4", "value of ballot 4"},
+    {"UPDATE value SET marks = zeroblob(257) WHERE seq = 7", "value of ballot 7"},
+    {"UPDATE sheet SET kind = 16", "not as it was written: entry 2"},
+    {"UPDATE sheet SET kind = 24", "sheet 2"},
+    {"UPDATE named_ballot SET value = 16777215", "value of ballot 7"},
+    {"UPDATE choice SET lot = 3 - lot WHERE poll = 1 AND lot < 3",
+     "not as it was written: entry 1"},
+    {"UPDATE choice SET lot = 1 WHERE poll = 2 AND number = 1", "choices of poll 2"},
+    {"UPDATE choice SET lot = 4 WHERE poll = 1 AND number = 1", "choices of poll 1"},
+    {"UPDATE choice SET lot = 0 WHERE poll = 1 AND number = 1", "choices of poll 1"},
+    {"UPDATE choice SET lot = 257 WHERE poll = 1 AND number = 1", "choices of poll 1"},
+    {"UPDATE poll SET kind = 'score' WHERE id = 1", "settings of poll 1"},
+    {"UPDATE poll SET kind = 'guess' WHERE id = 1", "settings of poll 1"},
+    {"UPDATE poll SET method = 'irv/1' WHERE id = 1", "settings of poll 1"},
+    {"UPDATE poll SET method = 'stv' WHERE id = 1", "settings of poll 1"},
+    {"UPDATE poll SET method = 'score/1', seats = 1 WHERE id = 2",
+     "not as it was written: entry 6"},
+    {"UPDATE poll SET equal = NULL WHERE id = 1", "settings of poll 1"},
+    {"UPDATE poll SET equal = 'yes' WHERE id = 1", "settings of poll 1"},
+    {"UPDATE poll SET equal = 'yes' WHERE id = 2", "settings of poll 2"},
+    {"UPDATE poll SET abstain = 'no' WHERE id = 1", "not as it was written: entry 1"},
+    {"UPDATE poll SET seats = 2 WHERE id = 1", "not as it was written: entry 1"},
+    {"UPDATE poll SET seats = 3 WHERE id = 1", "settings of poll 1"},
+    {"UPDATE poll SET seats = 257 WHERE id = 1", "settings of poll 1"},
+    {"UPDATE poll SET seats = 1 << 16 | 1 WHERE id = 1", "settings of poll 1"},
+    {"UPDATE poll SET seats = -1 WHERE id = 1", "settings of poll 1"},
+    {"UPDATE poll SET seats = x'31' WHERE id = 1", "settings of poll 1"},
+    {"UPDATE poll SET seats = 1 WHERE id = 2", "settings of poll 2"},
+    {"UPDATE poll SET min = 4 WHERE id = 1", "settings of poll 1"},
+    {"UPDATE poll SET max = 2 WHERE id = 1", "not as it was written: entry 1"},
+    {"UPDATE poll SET scores = 5 WHERE id = 1", "settings of poll 1"},
+    {"UPDATE poll SET scores = NULL WHERE id = 2", "settings of poll 2"},
+    {"UPDATE poll SET scores = 11 WHERE id = 2", "settings of poll 2"},
+};
+
+START_TEST(a_value_that_can_not_be_is_refused)
+{
+    make_values_file();
+    refuses_damage(&value_damages[_i]);
+}
+END_TEST
+
+START_TEST(the_views_tell_what_a_ballot_says)
+{
+    static const struct {
+        const char *sql, *expected;
+    } queries[] = {
+        {"SELECT group_concat(value || ':' || ifnull(choice, 'none'), ' ') FROM ballot",
+         "1:none 1:none 2:none 16777215:none 1:none"},
+        {"SELECT group_concat(choice || '=' || mark, ' ') FROM mark WHERE poll = 2", "1=5 2=0 3=3"},
+        {"SELECT group_concat(value, ' ') FROM (SELECT value FROM counting_ballot WHERE poll = 1"
+         " ORDER BY seq)",
+         "1 1 2 16777215"},
+        {"SELECT group_concat(line, ';') FROM tally",
+         "p open 5 4 a=2 b=1 c=0;q open 7 1 a=5 b=0 c=3"},
+        {"SELECT group_concat(name, '>') FROM (SELECT name FROM choice WHERE poll = 1 ORDER BY "
+         "lot)",
+         "c>a>b"},
+    };
+    make_values_file();
+    char *found = database_text(path, queries[_i].sql);
+    ck_assert_str_eq(found, queries[_i].expected);
+    free(found);
 }
 END_TEST
 
@@ -823,9 +969,9 @@ START_TEST(a_poll_of_too_many_choices_is_refused)
     sqlite3_stmt *row;
     make_sample_file();
     ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
-    ck_assert_int_eq(
-        sqlite3_prepare_v2(db, "INSERT INTO choice VALUES(1, ?1, ?2, 'c' || ?1)", -1, &row, NULL),
-        SQLITE_OK);
+    ck_assert_int_eq(sqlite3_prepare_v2(db, "INSERT INTO choice VALUES(1, ?1, ?2, 'c' || ?1, ?1)",
+                                        -1, &row, NULL),
+                     SQLITE_OK);
     for (int number = 3; number <= PROTO_CHOICES_MAX + 1; number++) {
         unsigned char code[3];
         big_endian_put(code, (uint64_t)number, sizeof code);
@@ -1371,6 +1517,8 @@ UNIT_MAIN("store",
                      {a_damaged_page_is_refused_though_its_rows_are_good, .loops = 2},
                      {a_refusal_is_one_line},
                      {a_row_that_can_not_be_is_refused, .loops = UNIT_COUNT(damages)},
+                     {a_value_that_can_not_be_is_refused, .loops = UNIT_COUNT(value_damages)},
+                     {the_views_tell_what_a_ballot_says, .loops = 5},
                      {a_poll_of_too_many_choices_is_refused},
                      {what_an_orderly_stop_had_is_missed},
                      {a_schema_that_is_not_ours_is_refused, .loops = UNIT_COUNT(strangers)},

@@ -166,6 +166,8 @@ static void keep_poll(struct replay *replay, struct entry_create *create)
     create->name = &poll->name;
     create->settings = &poll->settings;
     create->choices = poll->choices;
+    if (create->lot)
+        create->lot = memcpy(poll->lot, create->lot, create->choice_count);
 }
 
 static void keep_entry(struct replay *replay, const struct entry *entry)
@@ -176,6 +178,7 @@ static void keep_entry(struct replay *replay, const struct entry *entry)
     case ENTRY_BALLOT:
         keep_text(replay, &kept->ballot.name);
         keep_text(replay, &kept->ballot.spelling);
+        keep_text(replay, &kept->ballot.marks);
         break;
     case ENTRY_CREATE:
         keep_poll(replay, &kept->create);

@@ -48,6 +48,13 @@ int sqlite_fail_system(const struct sqlite_store *store, char why[STORE_WHY_MAX]
     return -1;
 }
 
+int sqlite_damaged(const struct sqlite_store *store, char why[STORE_WHY_MAX], const char *what,
+                   int64_t at)
+{
+    snprintf(why, STORE_WHY_MAX, "%s: damaged: %s %lld", store->path, what, (long long)at);
+    return -1;
+}
+
 int sqlite_prepare(struct sqlite_store *store, char why[STORE_WHY_MAX])
 {
     const struct {
@@ -58,15 +65,18 @@ int sqlite_prepare(struct sqlite_store *store, char why[STORE_WHY_MAX])
         {&store->commit, "COMMIT"},
         {&store->rollback, "ROLLBACK"},
         {&store->end_log, "UPDATE ledger SET log = log + 1 WHERE log % 2 <> 0"},
-        {&store->insert_poll, "INSERT INTO poll(id, code, name, ballots, voters, reveal, record)"
-                              " VALUES(?,?,?,?,?,?,?)"},
-        {&store->insert_choice, "INSERT INTO choice(poll, number, code, name) VALUES(?,?,?,?)"},
+        {&store->insert_poll, "INSERT INTO poll(id, code, name, ballots, voters, reveal, record,"
+                              " kind, method, equal, abstain, seats, min, max, scores)"
+                              " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
+        {&store->insert_choice, "INSERT INTO choice(poll, number, code, name, lot)"
+                                " VALUES(?,?,?,?,?)"},
         {&store->insert_event, "INSERT INTO poll_event(seq, time_ns, poll, kind, choice, text,"
                                " chain) VALUES(?,?,?,?,?,?,?)"},
         {&store->insert_sheet, "INSERT INTO sheet(first_seq, time_ns, kind, ballots, body, chain)"
                                " VALUES(?,?,?,?,?,?)"},
         {&store->insert_named, "INSERT INTO named_ballot(seq, time_ns, poll, value, weight, voter,"
                                " spelling, key, chain) VALUES(?,?,?,?,?,?,?,?,?)"},
+        {&store->insert_value, "INSERT INTO value(seq, poll, number, marks) VALUES(?,?,?,?)"},
         {&store->replace_stop, "INSERT OR REPLACE INTO orderly_stop(id, seq, chain)"
                                " VALUES(1,?,?)"},
         {&store->replace_tally, "INSERT OR REPLACE INTO last_tally(poll, line) VALUES(?,?)"},
@@ -107,6 +117,36 @@ static int bind_code(sqlite3_stmt *statement, int number, uint32_t value)
     return sqlite3_bind_blob(statement, number, code, sizeof code, SQLITE_TRANSIENT);
 }
 
+static void bind_setting(sqlite3_stmt *statement, int number, const struct settings *settings,
+                         enum setting setting)
+{
+    const unsigned value = settings->value[setting];
+    if (!settings_has(settings, setting))
+        sqlite3_bind_null(statement, number);
+    else if (setting_is_number(setting))
+        sqlite3_bind_int64(statement, number, value);
+    else
+        sqlite3_bind_text(statement, number,
+                          setting == SETTING_METHOD ? method_name(value)
+                                                    : setting_value_name(setting, value),
+                          -1, SQLITE_STATIC);
+}
+
+/* Records the choice at a place of the lot. */
+static int record_choice(struct sqlite_store *store, const struct entry *entry, unsigned place)
+{
+    const struct entry_create *create = &entry->create;
+    const unsigned choice = create->lot ? create->lot[place] : place;
+    const struct name *name = &create->choices[choice];
+    sqlite3_stmt *statement = store->insert_choice;
+    sqlite3_bind_int64(statement, 1, entry->poll);
+    sqlite3_bind_int64(statement, 2, choice + 1);
+    bind_code(statement, 3, choice + 1);
+    sqlite3_bind_text(statement, 4, name->text, name->len, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 5, place + 1);
+    return run(statement);
+}
+
 static int record_poll(struct sqlite_store *store, const struct entry *entry)
 {
     const struct entry_create *create = &entry->create;
@@ -114,19 +154,12 @@ static int record_poll(struct sqlite_store *store, const struct entry *entry)
     sqlite3_bind_int64(statement, 1, entry->poll);
     bind_code(statement, 2, entry->poll);
     sqlite3_bind_text(statement, 3, create->name->text, create->name->len, SQLITE_STATIC);
-    for (enum setting setting = SETTING_BALLOTS; setting <= SETTING_RECORD; setting++)
-        sqlite3_bind_text(statement, 4 + (int)setting,
-                          setting_value_name(setting, create->settings->value[setting]), -1,
-                          SQLITE_STATIC);
+    for (enum setting setting = 0; setting < SETTING_COUNT; setting++)
+        if (setting != SETTING_STATE)
+            bind_setting(statement, 4 + sqlite_setting_place(setting), create->settings, setting);
     int code = run(statement);
-    for (unsigned i = 0; i < create->choice_count && code == SQLITE_OK; i++) {
-        const struct name *choice = &create->choices[i];
-        sqlite3_bind_int64(store->insert_choice, 1, entry->poll);
-        sqlite3_bind_int64(store->insert_choice, 2, i + 1);
-        bind_code(store->insert_choice, 3, i + 1);
-        sqlite3_bind_text(store->insert_choice, 4, choice->text, choice->len, SQLITE_STATIC);
-        code = run(store->insert_choice);
-    }
+    for (unsigned i = 0; i < create->choice_count && code == SQLITE_OK; i++)
+        code = record_choice(store, entry, i);
     return code;
 }
 
@@ -190,6 +223,25 @@ static int record_ballots(struct sqlite_store *store, const struct sheet *sheet)
     return run(statement);
 }
 
+/* Records the values that the sheet's ballots define. */
+static int record_values(struct sqlite_store *store, const struct entry *ballots)
+{
+    const struct sheet *sheet = &store->sheet.sheet;
+    sqlite3_stmt *statement = store->insert_value;
+    int code = SQLITE_OK;
+    for (unsigned i = 0; sheet->marks_len > 0 && i < sheet->entries && code == SQLITE_OK; i++) {
+        const struct entry_ballot *ballot = &ballots[i].ballot;
+        if (!ballot->marks.at)
+            continue;
+        sqlite3_bind_int64(statement, 1, (sqlite3_int64)ballots[i].seq);
+        sqlite3_bind_int64(statement, 2, ballots[i].poll);
+        sqlite3_bind_int64(statement, 3, ballot->value);
+        sqlite3_bind_blob(statement, 4, ballot->marks.at, (int)ballot->marks.len, SQLITE_STATIC);
+        code = run(statement);
+    }
+    return code;
+}
+
 /* Records the sheet that was built, if there is one. `first` is its first entry. */
 static int record_sheet(struct sqlite_store *store, const struct entry *first)
 {
@@ -200,7 +252,10 @@ static int record_sheet(struct sqlite_store *store, const struct entry *first)
     store->next.seq = sheet->first_seq + sheet->entries - 1;
     if (first->kind != ENTRY_BALLOT)
         return record_event(store, first);
-    return sheet->kind == SHEET_NAMED ? record_named(store, first) : record_ballots(store, sheet);
+    int code = record_values(store, first);
+    if (code != SQLITE_OK)
+        return code;
+    return first->ballot.name.at ? record_named(store, first) : record_ballots(store, sheet);
 }
 
 static int record_entries(struct sqlite_store *store, const struct entry *entries, size_t count)

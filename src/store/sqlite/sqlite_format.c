@@ -3,16 +3,18 @@
  *
  * Version 1 has a row for each ballot, with the number of its choice, which is its value; the voter
  * is a hash, or a name. How a name was first written is in a table of its own, since names are
- * folded. Whatever order an index of the file gives, the loader checks it. */
+ * folded. Its polls are of single choice and take no abstention, and their lots are in the order of
+ * the choices. Whatever order an index of the file gives, the loader checks it. */
 #include "store/sqlite/sqlite_internal.h"
 
 #define CREATED "(SELECT poll FROM poll_event WHERE kind = 'create' AND seq >= ?1)"
 
 const struct sqlite_format sqlite_format_now = {
     .has_ballots = "SELECT 1 FROM sheet UNION ALL SELECT 1 FROM named_ballot LIMIT 1",
-    .polls = "SELECT id, code, name, ballots, voters, reveal, record FROM poll"
+    .polls = "SELECT id, code, name, ballots, voters, reveal, record, kind, method, equal, abstain,"
+             " seats, min, max, scores FROM poll"
              " WHERE ?1 < 0 OR id IN " CREATED " ORDER BY id",
-    .choices = "SELECT poll, number, code, name FROM choice"
+    .choices = "SELECT poll, number, code, name, lot FROM choice"
                " WHERE ?1 < 0 OR poll IN " CREATED " ORDER BY poll, number",
     .events = "SELECT seq, time_ns, poll, kind, choice, text, chain FROM poll_event"
               " WHERE seq >= ?1 ORDER BY seq",
@@ -20,10 +22,13 @@ const struct sqlite_format sqlite_format_now = {
               " WHERE first_seq >= ?1 ORDER BY first_seq",
     .ballots = "SELECT seq, time_ns, poll, value, weight, voter, spelling, key, chain"
                " FROM named_ballot WHERE seq >= ?1 ORDER BY seq",
+    .values = "SELECT seq, poll, number, marks FROM value WHERE seq >= ?1 ORDER BY seq",
 };
 
-#define POLLS_1   "SELECT id, NULL, name, ballots, voters, reveal, record FROM poll ORDER BY id"
-#define CHOICES_1 "SELECT poll, number, NULL, name FROM choice ORDER BY poll, number"
+#define POLLS_1                                                                              \
+    "SELECT id, NULL, name, ballots, voters, reveal, record, 'single', 'plurality/1', NULL," \
+    " 'no', NULL, NULL, NULL, NULL FROM poll ORDER BY id"
+#define CHOICES_1 "SELECT poll, number, NULL, name, number FROM choice ORDER BY poll, number"
 #define EVENTS_1  "SELECT seq, time_ns, poll, kind, choice, text, NULL FROM poll_event ORDER BY seq"
 
 const struct sqlite_format sqlite_format_1 = {

@@ -31,6 +31,7 @@ struct sqlite_format {
     const char *polls, *choices, *events;
     const char *sheets;  /* NULL: there are none */
     const char *ballots; /* those that have a row of their own */
+    const char *values;  /* NULL: there are none */
 };
 
 struct sqlite_store {
@@ -48,6 +49,7 @@ struct sqlite_store {
     sqlite3_stmt *begin_log; /* NULL before sqlite_adopt */
     sqlite3_stmt *end_log;
     sqlite3_stmt *insert_poll, *insert_choice, *insert_event, *insert_sheet, *insert_named;
+    sqlite3_stmt *insert_value;
     sqlite3_stmt *replace_tally, *replace_stop;
     struct sqlite_row file_row; /* as in the file alone when it was opened */
     struct sqlite_row row;
@@ -87,11 +89,23 @@ static inline struct sqlite_store *sqlite_store(const struct store *base)
  * were folded, when there was no table for their spellings. */
 extern const struct sqlite_format sqlite_format_now, sqlite_format_1, sqlite_format_1_unspelt;
 
+/* Where a setting stands among the columns of `poll` that are settings, from 0. The state is none
+ * of them: it is in poll_event. */
+static inline int sqlite_setting_place(enum setting setting)
+{
+    return (int)setting - (setting > SETTING_STATE ? 1 : 0);
+}
+
 /* Fills `why` with the file, what is wrong with it, and SQLite's own words. Returns -1. */
 int sqlite_fail(const struct sqlite_store *store, char why[STORE_WHY_MAX], const char *what);
 
 /* The same for a system failure, whose reason SQLite hides behind an error code of its own. */
 int sqlite_fail_system(const struct sqlite_store *store, char why[STORE_WHY_MAX], const char *what);
+
+/* The same for what can't be as it was written: the words for it, and the number of an entry or a
+ * row. */
+int sqlite_damaged(const struct sqlite_store *store, char why[STORE_WHY_MAX], const char *what,
+                   int64_t at);
 
 /* Whether a write failed, by SQLite's code and the kernel's errno, because the file system took
  * none: nothing was written. */

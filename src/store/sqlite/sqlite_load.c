@@ -1,13 +1,15 @@
 /* Loading: the tables of entries are read side by side, in order of the sequences, and what belongs
- * together is put together: an event and, if it is a CREATE, its poll and choices. Each row is made
+ * together is put together: an event and, if it is a CREATE, its poll and choices; ballots and the
+ * marks of those that define a value. Each row is made
  * a sheet; its entries go to the visitor if they can be read from it, follow without a gap, and the
  * row's chain is the one that follows from all rows before. So whatever was changed, lost or
  * doubled is found at the first row that it hit. What entries mean to each other is the visitor's
  * to judge. Main thread, before the ledger's starts. Fails: an impossible row, or damage that
  * SQLite finds; `why` then names the file. */
-#include "store/sqlite/sqlite_internal.h"
+#include "store/sqlite/sqlite_cursor.h"
+#include "store/sqlite/sqlite_poll_rows.h"
+#include "store/sqlite/sqlite_value_rows.h"
 
-#include "base/big_endian.h"
 #include "poll/poll.h"
 #include "proto/reply.h"
 #include "proto/voter_name.h"
@@ -15,95 +17,31 @@
 #include <stdio.h>
 #include <string.h>
 
-static int damaged(const struct sqlite_store *store, char why[STORE_WHY_MAX], const char *what,
-                   int64_t at)
-{
-    snprintf(why, STORE_WHY_MAX, "%s: damaged: %s %lld", store->path, what, (long long)at);
-    return -1;
-}
-
-/* ---- cursors ---- */
-
 #define BELOW_ALL INT64_MIN /* any sequence, good or bad */
-
-/* The rows of a query, one at a time. All zero is none. */
-struct cursor {
-    sqlite3_stmt *row;
-    bool at_end;
-};
 
 struct reading {
     struct sqlite_store *store;
     const struct store_visitor *visitor;
     char *why;
-    struct cursor polls, choices, events, sheets;
-    struct cursor alone;   /* ballots that have a row of their own */
+    struct cursor events, sheets;
+    struct cursor alone; /* ballots that have a row of their own */
+    struct poll_rows polls;
+    struct value_rows values;
     struct sqlite_end end; /* of what was read */
     int64_t first;         /* rows from that sequence on are read */
     uint64_t after;        /* entries up to here are not visited */
-    struct sheet_poll poll;
+    struct sheet_reader reader;
     char folded[PROTO_VOTER_MAX]; /* a voter's name, of an old ballot */
 };
 
-static int cursor_next(struct reading *reading, struct cursor *cursor)
+static int damaged(const struct reading *reading, const char *what, int64_t at)
 {
-    int code = sqlite3_step(cursor->row);
-    cursor->at_end = code != SQLITE_ROW;
-    return code == SQLITE_ROW || code == SQLITE_DONE
-               ? 0
-               : sqlite_fail(reading->store, reading->why, "damaged");
+    return sqlite_damaged(reading->store, reading->why, what, at);
 }
 
-/* Stands on the first row; without a query, at the end. The query's parameter, if it has one, is
- * the first sequence. */
-static int cursor_open(struct reading *reading, struct cursor *cursor, const char *sql)
+static int open_query(struct reading *reading, struct cursor *row, const char *sql)
 {
-    cursor->at_end = !sql;
-    if (!sql)
-        return 0;
-    if (sqlite3_prepare_v2(reading->store->db, sql, -1, &cursor->row, NULL) != SQLITE_OK)
-        return sqlite_fail(reading->store, reading->why, "damaged");
-    if (sqlite3_bind_parameter_count(cursor->row) > 0)
-        sqlite3_bind_int64(cursor->row, 1, reading->first);
-    return cursor_next(reading, cursor);
-}
-
-static int64_t cursor_int(const struct cursor *cursor, int column)
-{
-    return sqlite3_column_int64(cursor->row, column);
-}
-
-/* The column's text; at is NULL for NULL. Valid until the cursor moves. */
-static struct span cursor_text(const struct cursor *cursor, int column)
-{
-    const char *text = (const char *)sqlite3_column_text(cursor->row, column);
-    return (struct span){text, text ? (size_t)sqlite3_column_bytes(cursor->row, column) : 0};
-}
-
-static bool cursor_name(const struct cursor *cursor, int column, struct name *name)
-{
-    struct span text = cursor_text(cursor, column);
-    return text.at && name_parse(text.at, text.len, name);
-}
-
-/* A column of so many bytes; NULL if it is another one. Valid until the cursor moves. */
-static const unsigned char *cursor_bytes(const struct cursor *cursor, int column, int len)
-{
-    bool fits = sqlite3_column_type(cursor->row, column) == SQLITE_BLOB &&
-                sqlite3_column_bytes(cursor->row, column) == len;
-    return fits ? sqlite3_column_blob(cursor->row, column) : NULL;
-}
-
-/* Whether a column holds a number's code, by which sheets name it. */
-static bool cursor_has_code(const struct reading *reading, const struct cursor *cursor, int column,
-                            uint32_t number)
-{
-    unsigned char code[SQLITE_CODE_BYTES];
-    big_endian_put(code, number, sizeof code);
-    const unsigned char *bytes = cursor_bytes(cursor, column, sizeof code);
-    if (reading->store->format->is_old)
-        return true;
-    return bytes && memcmp(bytes, code, sizeof code) == 0;
+    return cursor_open(row, reading->store, sql, reading->first, reading->why);
 }
 
 /* ---- the chain ---- */
@@ -114,20 +52,23 @@ static int follow(struct reading *reading, const struct sheet *sheet, const unsi
     struct sqlite_end *end = &reading->end;
     const struct sqlite_end *stop = &reading->store->stop;
     if (sheet->first_seq > end->seq + 1)
-        return damaged(reading->store, reading->why, "an entry is missing:", (int64_t)end->seq + 1);
+        return damaged(reading, "an entry is missing:", (int64_t)end->seq + 1);
     if (sheet->first_seq <= end->seq)
-        return damaged(reading->store, reading->why,
-                       "a sequence is used twice:", (int64_t)sheet->first_seq);
+        return damaged(reading, "a sequence is used twice:", (int64_t)sheet->first_seq);
     sheet_chain(end->chain, sheet);
     end->seq += sheet->entries;
     if (reading->store->format->is_old)
         return 0;
     if (!chain || memcmp(chain, end->chain, SHEET_CHAIN_BYTES) != 0)
-        return damaged(reading->store, reading->why, "not as it was written: entry",
-                       (int64_t)sheet->first_seq);
+        return damaged(reading, "not as it was written: entry", (int64_t)sheet->first_seq);
     if (end->seq == stop->seq && memcmp(end->chain, stop->chain, SHEET_CHAIN_BYTES) != 0)
-        return damaged(reading->store, reading->why, "another ledger's since entry", 1);
+        return damaged(reading, "another ledger's since entry", 1);
     return 0;
+}
+
+static bool defines_value(const struct entry *entry)
+{
+    return entry->kind == ENTRY_BALLOT && entry->ballot.marks.at;
 }
 
 /* Visits the entries of a sheet, if it follows. */
@@ -136,17 +77,20 @@ static int visit_sheet(struct reading *reading, const struct sheet *sheet,
 {
     struct entry entry;
     if (!sheet_is_valid(sheet))
-        return damaged(reading->store, reading->why, what, (int64_t)sheet->first_seq);
+        return damaged(reading, what, (int64_t)sheet->first_seq);
     if (follow(reading, sheet, chain) != 0)
         return -1;
+    sheet_read_begin(&reading->reader, sheet);
     for (unsigned i = 0; i < sheet->entries; i++) {
-        if (!sheet_read(sheet, i, &entry, &reading->poll))
-            return damaged(reading->store, reading->why, what, (int64_t)sheet->first_seq + i);
+        if (!sheet_read(&reading->reader, &entry))
+            return damaged(reading, what, (int64_t)sheet->first_seq + i);
+        if (defines_value(&entry) && !value_rows_fit(&reading->values, &entry))
+            return damaged(reading, "value of ballot", (int64_t)entry.seq);
         if (entry.seq > reading->after &&
             reading->visitor->entry(reading->visitor->context, &entry, reading->why) != 0)
             return -1;
     }
-    return 0;
+    return value_rows_end(&reading->values, reading->end.seq);
 }
 
 /* The same for an entry that has a row of its own. */
@@ -158,53 +102,6 @@ static int visit_alone(struct reading *reading, const struct entry *entry,
     return visit_sheet(reading, &builder->sheet, chain, what);
 }
 
-/* ---- polls ---- */
-
-/* Takes the choices of poll `id`. Returns how many, or -1 with `why` filled. */
-static int take_choices(struct reading *reading, int64_t id, struct name choices[PROTO_CHOICES_MAX])
-{
-    struct cursor *row = &reading->choices;
-    int count = 0;
-    while (!row->at_end && cursor_int(row, 0) == id) {
-        if (count >= PROTO_CHOICES_MAX || cursor_int(row, 1) != count + 1 ||
-            !cursor_has_code(reading, row, 2, (uint32_t)count + 1) ||
-            !cursor_name(row, 3, &choices[count]))
-            return damaged(reading->store, reading->why, "choices of poll", id);
-        count++;
-        if (cursor_next(reading, row) != 0)
-            return -1;
-    }
-    return count;
-}
-
-/* Takes the poll's row, the next one, but for its choices. */
-static int take_poll(struct reading *reading, int64_t id, struct sheet_poll *poll)
-{
-    struct cursor *row = &reading->polls;
-    if (row->at_end || cursor_int(row, 0) != id ||
-        !cursor_has_code(reading, row, 1, (uint32_t)id) || !cursor_name(row, 2, &poll->name))
-        return damaged(reading->store, reading->why, "poll", id);
-    for (enum setting setting = SETTING_BALLOTS; setting <= SETTING_RECORD; setting++) {
-        struct span word = cursor_text(row, 3 + (int)setting);
-        int value = word.at ? setting_value_find(setting, word.at, word.len) : -1;
-        if (value < 0)
-            return damaged(reading->store, reading->why, "settings of poll", id);
-        poll->settings.value[setting] = (uint16_t)value;
-    }
-    return cursor_next(reading, row);
-}
-
-/* What no CREATE has taken. */
-static int refuse_rest(struct reading *reading)
-{
-    if (!reading->polls.at_end)
-        return damaged(reading->store, reading->why, "poll", cursor_int(&reading->polls, 0));
-    if (!reading->choices.at_end)
-        return damaged(reading->store, reading->why, "choices of poll",
-                       cursor_int(&reading->choices, 0));
-    return 0;
-}
-
 /* ---- events ---- */
 
 /* Makes the entry of a new poll. */
@@ -213,17 +110,10 @@ static int take_create(struct reading *reading, struct entry *entry, struct span
 {
     int value = state.at ? setting_value_find(SETTING_STATE, state.at, state.len) : -1;
     if (value < 0)
-        return damaged(reading->store, reading->why, "poll_event", (int64_t)entry->seq);
+        return damaged(reading, "poll_event", (int64_t)entry->seq);
+    if (poll_rows_take(&reading->polls, entry->poll, poll, &entry->create) != 0)
+        return -1;
     poll->settings.value[SETTING_STATE] = (uint16_t)value;
-    if (take_poll(reading, entry->poll, poll) != 0)
-        return -1;
-    int count = take_choices(reading, entry->poll, poll->choices);
-    if (count < 0)
-        return -1;
-    entry->create = (struct entry_create){.name = &poll->name,
-                                          .settings = &poll->settings,
-                                          .choices = poll->choices,
-                                          .choice_count = (unsigned)count};
     return 0;
 }
 
@@ -247,7 +137,7 @@ static int visit_event(struct reading *reading, struct cursor *row)
     if (number < 1 || number > POLLS_MAX || kind < 0 || text.len > PROTO_TEXT_MAX ||
         (kind == ENTRY_OPEN || kind == ENTRY_CLOSE) == !!text.at ||
         (kind == ENTRY_LABEL ? choice < 1 || choice > PROTO_CHOICES_MAX : choice != 0))
-        return damaged(reading->store, reading->why, "poll_event", seq);
+        return damaged(reading, "poll_event", seq);
     struct entry entry = {.seq = (uint64_t)seq,
                           .time_ns = (uint64_t)cursor_int(row, 1),
                           .poll = (uint32_t)number,
@@ -262,6 +152,23 @@ static int visit_event(struct reading *reading, struct cursor *row)
 
 /* ---- ballots ---- */
 
+/* Gives a sheet its marks, which the values' rows have. */
+static int merge_marks(struct reading *reading, struct sheet *sheet)
+{
+    unsigned char *marks = reading->store->sheet.marks, *at = marks;
+    for (unsigned i = 0; i < sheet->entries; i++) {
+        struct span found;
+        if (value_rows_take(&reading->values, sheet->first_seq + i, &found) != 0)
+            return -1;
+        if (i == 0 && !found.at) /* the kind says that it has marks */
+            return damaged(reading, "value of ballot", (int64_t)sheet->first_seq);
+        at = sheet_put_marks(at, found);
+    }
+    sheet->marks = marks;
+    sheet->marks_len = (size_t)(at - marks);
+    return 0;
+}
+
 static int visit_ballots(struct reading *reading, struct cursor *row)
 {
     int64_t kind = cursor_int(row, 2), ballots = cursor_int(row, 3);
@@ -269,13 +176,15 @@ static int visit_ballots(struct reading *reading, struct cursor *row)
                                ballots > SHEET_BALLOTS_MAX ||
                                sqlite3_column_type(row->row, 4) != SQLITE_BLOB;
     if (is_impossible)
-        return damaged(reading->store, reading->why, "sheet", cursor_int(row, 0));
-    const struct sheet sheet = {.first_seq = (uint64_t)cursor_int(row, 0),
-                                .time_ns = (uint64_t)cursor_int(row, 1),
-                                .kind = (uint8_t)kind,
-                                .entries = (uint16_t)ballots,
-                                .body = sqlite3_column_blob(row->row, 4),
-                                .body_len = (size_t)sqlite3_column_bytes(row->row, 4)};
+        return damaged(reading, "sheet", cursor_int(row, 0));
+    struct sheet sheet = {.first_seq = (uint64_t)cursor_int(row, 0),
+                          .time_ns = (uint64_t)cursor_int(row, 1),
+                          .kind = (uint8_t)kind,
+                          .entries = (uint16_t)ballots,
+                          .body = sqlite3_column_blob(row->row, 4),
+                          .body_len = (size_t)sqlite3_column_bytes(row->row, 4)};
+    if (kind & SHEET_MARKS && merge_marks(reading, &sheet) != 0)
+        return -1;
     return visit_sheet(reading, &sheet, cursor_bytes(row, 5, SHEET_CHAIN_BYTES), "sheet");
 }
 
@@ -306,7 +215,7 @@ static int visit_own_row(struct reading *reading, struct cursor *row)
     if (poll < 1 || poll > POLLS_MAX || value < 1 || value > ENTRY_VALUE_MAX || weight < 1 ||
         weight > UINT32_MAX || (!hash && !name.at) || name.len > PROTO_VOTER_MAX ||
         spelling.len > PROTO_VOTER_MAX || (has_key && !key))
-        return damaged(reading->store, reading->why, what, cursor_int(row, 0));
+        return damaged(reading, what, cursor_int(row, 0));
     struct entry entry = {.seq = (uint64_t)cursor_int(row, 0),
                           .time_ns = (uint64_t)cursor_int(row, 1),
                           .poll = (uint32_t)poll,
@@ -320,6 +229,10 @@ static int visit_own_row(struct reading *reading, struct cursor *row)
                                      .spelling = spelling}};
     if (is_old && !hash)
         fold_old_name(reading, &entry.ballot);
+    if (value_rows_take(&reading->values, entry.seq, &entry.ballot.marks) != 0)
+        return -1;
+    if (entry.ballot.marks.at && value == VALUE_ABSTAIN)
+        return damaged(reading, "value of ballot", cursor_int(row, 0));
     return visit_alone(reading, &entry, cursor_bytes(row, 8, SHEET_CHAIN_BYTES), what);
 }
 
@@ -343,12 +256,12 @@ static int open_cursors(struct reading *reading)
         struct cursor *cursor;
         const char *sql;
     } cursors[] = {
-        {&reading->polls, format->polls},   {&reading->choices, format->choices},
-        {&reading->events, format->events}, {&reading->sheets, format->sheets},
-        {&reading->alone, format->ballots},
+        {&reading->events, format->events},         {&reading->sheets, format->sheets},
+        {&reading->alone, format->ballots},         {&reading->polls.polls, format->polls},
+        {&reading->polls.choices, format->choices}, {&reading->values.row, format->values},
     };
     for (size_t i = 0; i < sizeof cursors / sizeof cursors[0]; i++)
-        if (cursor_open(reading, cursors[i].cursor, cursors[i].sql) != 0)
+        if (open_query(reading, cursors[i].cursor, cursors[i].sql) != 0)
             return -1;
     return 0;
 }
@@ -362,7 +275,7 @@ static int visit_next(struct reading *reading, struct cursor *row)
         result = visit_own_row(reading, row);
     else
         result = visit_event(reading, row);
-    return result == 0 ? cursor_next(reading, row) : -1;
+    return result == 0 ? cursor_next(row) : -1;
 }
 
 static int visit_entries(struct reading *reading)
@@ -374,9 +287,9 @@ static int visit_entries(struct reading *reading)
         if (visit_next(reading, row) != 0)
             return -1;
     if (reading->end.seq < reading->store->stop.seq)
-        return damaged(reading->store, reading->why, "the last orderly stop was later, at entry",
+        return damaged(reading, "the last orderly stop was later, at entry",
                        (int64_t)reading->store->stop.seq);
-    return refuse_rest(reading);
+    return poll_rows_end(&reading->polls) == 0 ? value_rows_end(&reading->values, INT64_MAX) : -1;
 }
 
 /* ---- what vouches for them ---- */
@@ -385,17 +298,17 @@ static int visit_entries(struct reading *reading)
 static int read_end(struct reading *reading, const char *sql, const char *what,
                     struct sqlite_end *end)
 {
-    struct cursor row = {NULL, false};
-    int result = cursor_open(reading, &row, sql);
+    struct cursor row;
+    int result = open_query(reading, &row, sql);
     if (result == 0 && !row.at_end) {
         const unsigned char *chain = cursor_bytes(&row, 1, SHEET_CHAIN_BYTES);
         end->seq = (uint64_t)cursor_int(&row, 0);
         if (chain)
             memcpy(end->chain, chain, SHEET_CHAIN_BYTES);
         else
-            result = damaged(reading->store, reading->why, what, cursor_int(&row, 0));
+            result = damaged(reading, what, cursor_int(&row, 0));
     }
-    sqlite3_finalize(row.row);
+    cursor_close(&row);
     return result;
 }
 
@@ -418,12 +331,12 @@ int sqlite_read_ends(struct sqlite_store *store, char why[STORE_WHY_MAX])
 /* The views count with the places of a sheet; without one, they would leave out ballots. */
 static int check_slots(struct reading *reading)
 {
-    struct cursor row = {NULL, false};
-    int result = cursor_open(reading, &row, "SELECT count(*), min(n), max(n) FROM slot");
+    struct cursor row;
+    int result = open_query(reading, &row, "SELECT count(*), min(n), max(n) FROM slot");
     if (result == 0 && (cursor_int(&row, 0) != SHEET_BALLOTS_MAX || cursor_int(&row, 1) != 0 ||
                         cursor_int(&row, 2) != SHEET_BALLOTS_MAX - 1))
-        result = damaged(reading->store, reading->why, "rows of slot:", cursor_int(&row, 0));
-    sqlite3_finalize(row.row);
+        result = damaged(reading, "rows of slot:", cursor_int(&row, 0));
+    cursor_close(&row);
     return result;
 }
 
@@ -432,8 +345,8 @@ static int check_slots(struct reading *reading)
  * kernel's cache by now. */
 static int check_pages(struct reading *reading)
 {
-    struct cursor row = {NULL, false};
-    int result = cursor_open(reading, &row, "PRAGMA integrity_check(1)");
+    struct cursor row;
+    int result = open_query(reading, &row, "PRAGMA integrity_check(1)");
     struct span found = result == 0 && !row.at_end ? cursor_text(&row, 0) : (struct span){NULL, 0};
     if (result == 0 && (!found.at || strcmp(found.at, "ok") != 0)) {
         const char *fault = found.at ? found.at : "nobody knows how";
@@ -443,7 +356,7 @@ static int check_pages(struct reading *reading)
                  (int)strcspn(fault, "\n"), fault);
         result = -1;
     }
-    sqlite3_finalize(row.row);
+    cursor_close(&row);
     return result;
 }
 
@@ -454,19 +367,19 @@ static int visit_tally(struct reading *reading, const struct cursor *row)
     int64_t poll = cursor_int(row, 0);
     struct span line = cursor_text(row, 1);
     if (!line.at || poll < 1 || poll > POLLS_MAX)
-        return damaged(reading->store, reading->why, "last_tally of poll", poll);
+        return damaged(reading, "last_tally of poll", poll);
     const struct store_tally tally = {.poll = (uint32_t)poll, .line = line.at, .len = line.len};
     return reading->visitor->tally(reading->visitor->context, &tally, reading->why);
 }
 
 static int visit_tallies(struct reading *reading)
 {
-    struct cursor row = {NULL, false};
-    int result = cursor_open(reading, &row, "SELECT poll, line FROM last_tally ORDER BY poll");
+    struct cursor row;
+    int result = open_query(reading, &row, "SELECT poll, line FROM last_tally ORDER BY poll");
     while (result == 0 && !row.at_end)
         if ((result = visit_tally(reading, &row)) == 0)
-            result = cursor_next(reading, &row);
-    sqlite3_finalize(row.row);
+            result = cursor_next(&row);
+    cursor_close(&row);
     return result;
 }
 
@@ -490,12 +403,13 @@ uint64_t sqlite_voter_estimate(const struct store *base)
     return voters;
 }
 
-static void close_cursors(const struct reading *reading)
+static void close_cursors(struct reading *reading)
 {
-    sqlite3_stmt *const rows[] = {reading->polls.row, reading->choices.row, reading->events.row,
-                                  reading->sheets.row, reading->alone.row};
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        sqlite3_finalize(rows[i]);
+    struct cursor *const cursors[] = {&reading->events,        &reading->sheets,
+                                      &reading->alone,         &reading->polls.polls,
+                                      &reading->polls.choices, &reading->values.row};
+    for (size_t i = 0; i < sizeof cursors / sizeof cursors[0]; i++)
+        cursor_close(cursors[i]);
 }
 
 static struct reading begin_reading(struct sqlite_store *store, const struct store_visitor *visitor,
@@ -530,12 +444,12 @@ static int find_first(struct reading *reading, uint64_t after)
         "SELECT max(first) FROM (SELECT max(first_seq) AS first FROM sheet WHERE first_seq <= ?1"
         " UNION ALL SELECT max(seq) FROM named_ballot WHERE seq <= ?1"
         " UNION ALL SELECT max(seq) FROM poll_event WHERE seq <= ?1)";
-    struct cursor row = {NULL, false};
+    struct cursor row;
     reading->first = (int64_t)after;
-    int result = cursor_open(reading, &row, first);
+    int result = open_query(reading, &row, first);
     if (result == 0)
         reading->first = cursor_int(&row, 0) > 0 ? cursor_int(&row, 0) : BELOW_ALL;
-    sqlite3_finalize(row.row);
+    cursor_close(&row);
     return result;
 }
 

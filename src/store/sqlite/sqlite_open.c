@@ -395,9 +395,10 @@ void sqlite_close(struct store *base)
 {
     struct sqlite_store *store = sqlite_store(base);
     sqlite3_stmt *const statements[] = {
-        store->begin,        store->begin_log,     store->commit,       store->rollback,
-        store->insert_poll,  store->insert_choice, store->insert_event, store->insert_sheet,
-        store->insert_named, store->replace_tally, store->replace_stop, store->end_log};
+        store->begin,        store->begin_log,     store->commit,        store->rollback,
+        store->insert_poll,  store->insert_choice, store->insert_event,  store->insert_sheet,
+        store->insert_named, store->insert_value,  store->replace_tally, store->replace_stop,
+        store->end_log};
     for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
         sqlite3_finalize(statements[i]);
     sqlite3_close(store->db);
