@@ -364,14 +364,20 @@ START_TEST(hidden_results_tell_no_numbers)
 }
 END_TEST
 
+static const struct {
+    const char *settings, *row;
+} first_rows[] = {
+    {"method=stv seats=2", "=method stv-scottish/1 seats=2 ballots=3 weight=35 abstain=1 quota=12"},
+    {"method=irv", "=method irv/1 seats=1 ballots=3 weight=35 abstain=1"},
+};
+
 START_TEST(the_first_rows_tell_what_was_counted)
 {
-    struct electing electing = electing_new("method=stv seats=2", "a b c", "c>a>b");
+    struct electing electing = electing_new(first_rows[_i].settings, "a b c", "c>a>b");
     cast_all(&electing, "10 a>b\n24 c\n1 -\n");
-    char *rows = electing_rows(&electing, false);
-    const char *first =
-        "=method stv-scottish/1 seats=2 ballots=3 weight=35 abstain=1 quota=12\n=lot c>a>b\n";
-    ck_assert_int_eq(strncmp(rows, first, strlen(first)), 0);
+    char *rows = electing_rows(&electing, false), *rest = rows;
+    ck_assert_str_eq(strsep(&rest, "\n"), first_rows[_i].row);
+    ck_assert_str_eq(strsep(&rest, "\n"), "=lot c>a>b");
     free(rows);
     electing_free(&electing);
 }
@@ -460,8 +466,9 @@ UNIT_MAIN("methods",
                      {the_strongest_paths_decide, .loops = UNIT_COUNT(paths)}}},
           {"few ballots", .tests = {{nobody_is_elected_by_nobody, .loops = UNIT_COUNT(methods)},
                                     {one_ballot_elects, .loops = UNIT_COUNT(methods)}}},
-          {"results", .tests = {{hidden_results_tell_no_numbers},
-                                {the_first_rows_tell_what_was_counted},
-                                {additive_results_follow_from_counts, .loops = 3},
-                                {a_result_lives_as_long_as_a_reference},
-                                {memory_may_be_short, .loops = UNIT_COUNT(methods)}}})
+          {"results",
+           .tests = {{hidden_results_tell_no_numbers},
+                     {the_first_rows_tell_what_was_counted, .loops = UNIT_COUNT(first_rows)},
+                     {additive_results_follow_from_counts, .loops = 3},
+                     {a_result_lives_as_long_as_a_reference},
+                     {memory_may_be_short, .loops = UNIT_COUNT(methods)}}})

@@ -394,6 +394,17 @@ class Server:
         return self.process.wait()
 
 
+def first_rows(election):
+    weight = sum(weight for weight, _ in election.ballots)
+    valid = sum(weight for weight, _ in election.valid())
+    version = "stv-scottish/1" if election.method == "stv" else election.method + "/1"
+    row = (f"=method {version} seats={election.seats} ballots={len(election.ballots)} weight={weight}"
+           f" abstain={weight - valid}")
+    if election.method == "stv" and valid:
+        row += f" quota={valid // (election.seats + 1) + 1}"
+    return [row, f"=lot {'>'.join(election.lot)}"]
+
+
 def is_pair(row):
     return row.startswith(("=pair ", "=path "))
 
@@ -430,6 +441,7 @@ def without_order(rows):
 
 def check(server, rng, election):
     rows = server.count(election)
+    assert rows[:2] == first_rows(election), rows[:2]
     plain = PLAIN[election.method](election)
     assert course(rows) == plain.rows, "\n".join(["the server:", *course(rows), "the plain method:", *plain.rows])
     check_pairs(election, rows)
