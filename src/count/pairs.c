@@ -109,10 +109,8 @@ static void add_ballot(struct counting *counting, const struct ballot *ballot, u
 static void add_ballots(struct counting *counting, const struct profile_view *view)
 {
     struct ballot ballot = {0};
-    for (uint32_t value = 1; value <= view->value_count; value++) {
+    for (uint32_t value = 0; profile_next(view, &value);) {
         uint64_t weight = profile_weight(view, value);
-        if (weight == 0)
-            continue;
         const uint8_t *marks = profile_marks(view, value);
         for (unsigned i = 0; i < counting->choice_count; i++)
             ballot.key[i] = (int8_t)key_of(view->poll, marks[i]);
@@ -145,10 +143,8 @@ void pairs_between(const struct profile_view *view, unsigned a, unsigned b, uint
                    uint64_t *below)
 {
     *above = *below = 0;
-    for (uint32_t value = 1; value <= view->value_count; value++) {
+    for (uint32_t value = 0; profile_next(view, &value);) {
         uint64_t weight = profile_weight(view, value);
-        if (weight == 0)
-            continue;
         const uint8_t *marks = profile_marks(view, value);
         int first = key_of(view->poll, marks[a]), second = key_of(view->poll, marks[b]);
         *above += first < second ? weight : 0;

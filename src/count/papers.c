@@ -61,9 +61,7 @@ static void give(struct papers *papers, uint32_t paper, uint64_t *votes)
 
 void papers_deal(struct papers *papers, uint64_t *votes)
 {
-    for (uint32_t paper = 1; paper <= papers->view->value_count; paper++) {
-        if (profile_weight(papers->view, paper) == 0)
-            continue;
+    for (uint32_t paper = 0; profile_next(papers->view, &paper);) {
         const uint8_t *marks = profile_marks(papers->view, paper);
         for (unsigned i = 0; i < papers->choice_count; i++)
             papers->named[i] |= marks[i] != 0;

@@ -46,10 +46,8 @@ void plurality_sums(const struct profile_view *view, uint64_t *sums)
 {
     const struct poll *poll = view->poll;
     memset(sums, 0, poll->choice_count * sizeof *sums);
-    for (uint32_t value = 1; value <= view->value_count; value++) {
+    for (uint32_t value = 0; profile_next(view, &value);) {
         uint64_t weight = profile_weight(view, value);
-        if (weight == 0)
-            continue;
         if (poll_setting(poll, SETTING_KIND) == KIND_SINGLE) {
             sums[value - 1] += weight;
             continue;

@@ -11,6 +11,7 @@
 #include "poll/poll.h"
 #include "poll/values.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum {
@@ -52,6 +53,17 @@ static inline uint64_t profile_weight(const struct profile_view *view, uint32_t 
 static inline const uint8_t *profile_marks(const struct profile_view *view, uint32_t value)
 {
     return values_marks(view->poll->values, value);
+}
+
+/* Goes from one value that counts to the next, in the order of their numbers:
+ *     for (uint32_t value = 0; profile_next(view, &value);)
+ * Returns false behind the last one. Any thread. */
+static inline bool profile_next(const struct profile_view *view, uint32_t *value)
+{
+    while (++*value <= view->value_count)
+        if (profile_weight(view, *value) > 0)
+            return true;
+    return false;
 }
 
 struct profile;

@@ -29,10 +29,8 @@ static void count_tops(struct star *star)
 {
     const struct poll *poll = star->view->poll;
     unsigned highest = poll_setting(poll, SETTING_SCORES);
-    for (uint32_t value = 1; value <= star->view->value_count; value++) {
+    for (uint32_t value = 0; profile_next(star->view, &value);) {
         uint64_t weight = profile_weight(star->view, value);
-        if (weight == 0)
-            continue;
         const uint8_t *marks = profile_marks(star->view, value);
         for (unsigned i = 0; i < poll->choice_count; i++)
             star->tops[i] += marks[i] == highest ? weight : 0;
