@@ -8,6 +8,7 @@
 #include "store/sqlite/sqlite.h"
 #include "tests/support/database.h"
 #include "tests/support/temporary.h"
+#include "tests/support/terminal.h"
 #include "tests/support/unit.h"
 #include "tools/tallyctl/output.h"
 #include "tools/tallyctl/tallyctl.h"
@@ -424,21 +425,15 @@ END_TEST
 /* What it shows on a terminal is rewritten, and gone in the end. */
 START_TEST(progress_on_a_terminal)
 {
-    int terminal = posix_openpt(O_RDWR | O_NOCTTY);
-    ck_assert(terminal >= 0 && grantpt(terminal) == 0 && unlockpt(terminal) == 0);
-    standard_error = open(ptsname(terminal), O_WRONLY | O_NOCTTY);
-    ck_assert_int_ge(standard_error, 0);
+    struct terminal terminal = terminal_open();
+    standard_error = terminal.writer;
     make_all_kinds();
     assert_imported();
-    ssize_t len = read(terminal, said, sizeof said - 1);
-    ck_assert_int_gt(len, 0);
-    said[len] = '\0';
+    size_t len = terminal_close(terminal, said, sizeof said);
     assert_said("\rchecking the old database\rrecounting the old database\r");
     assert_said("\rimporting entries: 27 of 27");
     ck_assert_str_eq(said + len - 2, " \r");
     ck_assert_ptr_null(strchr(said, '\n'));
-    close(standard_error);
-    close(terminal);
 }
 END_TEST
 

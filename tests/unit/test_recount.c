@@ -7,6 +7,7 @@
 #include "store/sqlite/sqlite.h"
 #include "tests/support/entries.h"
 #include "tests/support/temporary.h"
+#include "tests/support/terminal.h"
 #include "tests/support/unit.h"
 #include "tools/tallyctl/tallyctl.h"
 
@@ -153,15 +154,15 @@ static bool server_starts(const char *content)
     return result == 0;
 }
 
-/* What it prints, is nobody's. */
-static enum status recount(char *path)
+/* What it prints on standard output is nobody's. */
+static enum status recount_telling(int standard_error, char *path)
 {
     const struct invocation invocation = {
         .command = "recount", .usage = "[FILE]", .argc = 1, .argv = &path};
     fflush(stdout);
     int out = dup(STDOUT_FILENO), err = dup(STDERR_FILENO), nowhere = open("/dev/null", O_WRONLY);
     dup2(nowhere, STDOUT_FILENO);
-    dup2(nowhere, STDERR_FILENO);
+    dup2(standard_error >= 0 ? standard_error : nowhere, STDERR_FILENO);
     enum status status = command_recount(&invocation);
     fflush(stdout);
     dup2(out, STDOUT_FILENO);
@@ -170,6 +171,11 @@ static enum status recount(char *path)
     close(err);
     close(nowhere);
     return status;
+}
+
+static enum status recount(char *path)
+{
+    return recount_telling(-1, path);
 }
 
 static bool recount_is_content(const char *content)
@@ -251,7 +257,25 @@ START_TEST(what_does_not_belong_to_the_file_is_refused)
 }
 END_TEST
 
+/* What it shows on a terminal is rewritten, and gone in the end. */
+START_TEST(progress_on_a_terminal)
+{
+    char said[1024], first[64];
+    struct terminal terminal = terminal_open();
+    put_file(damaged, bytes);
+    ck_assert_int_eq(recount_telling(terminal.writer, damaged), STATUS_DONE);
+    size_t len = terminal_close(terminal, said, sizeof said);
+    snprintf(first, sizeof first, "\rcounting ballots, pages: 0 of %zu\r", size / PAGE_BYTES);
+    ck_assert_msg(strncmp(said, first, strlen(first)) == 0, "%s", said);
+    ck_assert_ptr_nonnull(strstr(said, "\rchecking pages: "));
+    ck_assert_ptr_nonnull(strstr(said, "\rloading as a server does"));
+    ck_assert_str_eq(said + len - 2, " \r");
+    ck_assert_ptr_null(strchr(said, '\n'));
+}
+END_TEST
+
 UNIT_MAIN("recount", {"backup", .set_up = set_up, .tear_down = tear_down, .timeout_s = 60,
                       .tests = {{both_take_a_backup},
                                 {what_a_server_refuses_is_refused, .loops = ROUNDS},
-                                {what_does_not_belong_to_the_file_is_refused}}})
+                                {what_does_not_belong_to_the_file_is_refused},
+                                {progress_on_a_terminal}}})

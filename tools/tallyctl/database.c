@@ -21,6 +21,7 @@
 #include "tools/tallyctl/copy.h"
 #include "tools/lib/memory.h"
 #include "tools/tallyctl/output.h"
+#include "tools/tallyctl/progress.h"
 #include "tools/lib/text.h"
 
 #include <errno.h>
@@ -35,12 +36,15 @@ enum {
     SQLITE_HEADER_BYTES = 100,
     SQLITE_LOCKS_START = 0x40000000, /* SQLite's lock bytes: pending, reserved, 510 shared */
     SQLITE_LOCKS_BYTES = 512,
+    LOOK_EVERY = 10000, /* of SQLite's instructions: less than a millisecond */
 };
 
 struct database {
     sqlite3 *sqlite;
     bool is_import; /* an older version will do */
     int version;
+    int pages;
+    const char *doing;   /* what its progress is that of */
     uint64_t entries;    /* once it was judged */
     struct store *store; /* the same file for the server's loader; NULL if that refuses it: */
     char *why;           /* owned; the loader's words */
@@ -191,12 +195,37 @@ static enum status read_pragma(struct database *database, const char *sql, int *
     return status;
 }
 
+/* ---- progress ---- */
+
+static int show_pages(void *context)
+{
+    const struct database *database = context;
+    int read = 0, unused;
+    sqlite3_db_status(database->sqlite, SQLITE_DBSTATUS_CACHE_MISS, &read, &unused, 0);
+    progress_show(database->doing, (uint64_t)(read < database->pages ? read : database->pages),
+                  (uint64_t)database->pages);
+    return 0;
+}
+
+void database_show_progress(struct database *database, const char *what)
+{
+    int unused;
+    database->doing = what;
+    sqlite3_db_status(database->sqlite, SQLITE_DBSTATUS_CACHE_MISS, &unused, &unused, 1);
+    sqlite3_progress_handler(database->sqlite, LOOK_EVERY, show_pages, database);
+    show_pages(database);
+}
+
+/* ---- what a file is ---- */
+
 static enum status check_version(struct database *database)
 {
     int application_id;
     enum status status = read_pragma(database, "PRAGMA application_id", &application_id);
     if (status == STATUS_DONE)
         status = read_pragma(database, "PRAGMA user_version", &database->version);
+    if (status == STATUS_DONE)
+        status = read_pragma(database, "PRAGMA page_count", &database->pages);
     if (status != STATUS_DONE)
         return status;
     int version = database->version;

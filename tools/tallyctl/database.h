@@ -47,6 +47,10 @@ enum status database_add_fold(struct database *database) CHECKED;
  * file or began to use it since it was opened. */
 enum status database_verify_still(const struct database *database) CHECKED;
 
+/* Shows from now on, in the line of progress, how many of its pages were read, as `what`, which
+ * must stay valid. SQLite reads each once that it reads from beginning to end. */
+void database_show_progress(struct database *database, const char *what);
+
 /* Compiles a query. STATUS_REFUSED, with a message, if SQLite can't. The caller finalizes
  * *query. */
 enum status database_query(struct database *database, const char *sql,

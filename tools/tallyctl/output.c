@@ -134,6 +134,7 @@ void output_json(json_t *object)
     char *line = json_dumps(object, JSON_COMPACT | (is_terminal ? JSON_ENSURE_ASCII : 0u));
     if (!line)
         memory_exhausted();
+    progress_end();
     for (const char *at = line; *at; at++) {
         if (*at == 0x7f)
             fputs("\\u007f", stdout); /* jansson leaves DEL as it is */

@@ -4,6 +4,7 @@
 #include "tools/tallyctl/database.h"
 #include "tools/lib/memory.h"
 #include "tools/tallyctl/output.h"
+#include "tools/tallyctl/progress.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -49,6 +50,7 @@ static void print_quoted(const char *heading, const char *line)
 static void print_poll(const struct finding *poll)
 {
     const char *name = poll->name ? poll->name : "(a poll without a name)";
+    progress_end();
     output_text(stdout, name, strlen(name));
     if (poll->is_same) {
         fputs(": ok\n", stdout);
@@ -80,6 +82,7 @@ static enum status compare_tallies(const struct invocation *invocation, struct d
     enum status status = database_query(database, tallies_sql, &query);
     if (status != STATUS_DONE)
         return status;
+    database_show_progress(database, "counting ballots, pages");
     while ((status = database_step(database, query, &has_row)) == STATUS_DONE && has_row) {
         struct finding poll = {column_text(query, 0), false, column_text(query, 2),
                                column_text(query, 1)};
@@ -135,6 +138,7 @@ static enum status check_pages(const struct invocation *invocation, struct datab
     enum status status = database_query(database, "PRAGMA integrity_check(5)", &query);
     if (status != STATUS_DONE)
         return status;
+    database_show_progress(database, "checking pages");
     while ((status = database_step(database, query, &has_row)) == STATUS_DONE && has_row) {
         const char *line = column_text(query, 0);
         if (line && strcmp(line, "ok") == 0)
@@ -153,8 +157,9 @@ static enum status check_pages(const struct invocation *invocation, struct datab
 static void check_start(const struct invocation *invocation, struct database *database,
                         uint64_t *differences)
 {
-    const char *why = database_judge(database);
     char *words = NULL;
+    progress_show("loading as a server does", 0, 0);
+    const char *why = database_judge(database);
     if (asprintf(&words, "a server would not start with it: %s", why ? why : "") < 0)
         memory_exhausted();
     tell_check(invocation, "refused by a server", why != NULL, words);
@@ -173,6 +178,7 @@ static enum status recount(const struct invocation *invocation, struct database 
     check_start(invocation, database, &differences);
     if (status == STATUS_DONE)
         status = pages;
+    progress_end();
     if (status == STATUS_DONE)
         status = database_verify_still(database);
     return status == STATUS_DONE && differences > 0 ? STATUS_REFUSED : status;
