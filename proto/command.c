@@ -231,30 +231,46 @@ static bool parse_poll(struct parse *parse)
     return take_poll(parse) && take_end(parse);
 }
 
-static bool take_every(struct parse *parse, struct span word)
+static bool take_every(struct parse *parse, struct span value)
 {
-    struct span key, value;
-    if (!split_option(word, &key, &value))
-        return false;
-    if (!span_is_nocase(key, "every"))
-        return refuse(parse, "unknown option: SUBSCRIBE takes every=");
     if (parse->command->number != 0)
         return refuse(parse, TWICE);
-    if (!number_parse(value.at, value.len, EVERY_MAX_MS, &parse->command->number) ||
-        parse->command->number == 0)
-        return refuse(parse, "every= is in milliseconds, from 1 to 3600000");
-    return true;
+    return (number_parse(value.at, value.len, EVERY_MAX_MS, &parse->command->number) &&
+            parse->command->number > 0) ||
+           refuse(parse, "every= is in milliseconds, from 1 to 3600000");
+}
+
+static bool take_results(struct parse *parse, struct span value, bool *given)
+{
+    if (*given)
+        return refuse(parse, TWICE);
+    *given = true;
+    parse->command->results = span_is_nocase(value, "yes");
+    return parse->command->results || span_is_nocase(value, "no") ||
+           refuse(parse, "results= is yes or no");
 }
 
 static bool parse_subscription(struct parse *parse)
 {
+    bool results_given = false;
     parse->command->number = 0;
+    parse->command->results = false;
     if (!take_poll_or_all(parse))
         return false;
-    struct span word;
-    while (take_word(parse, &word))
-        if (!take_every(parse, word))
+    struct span word, key, value;
+    while (take_word(parse, &word)) {
+        bool taken;
+        if (!split_option(word, &key, &value))
             return false;
+        if (span_is_nocase(key, "every"))
+            taken = take_every(parse, value);
+        else if (span_is_nocase(key, "results"))
+            taken = take_results(parse, value, &results_given);
+        else
+            taken = refuse(parse, "unknown option: SUBSCRIBE takes every= and results=");
+        if (!taken)
+            return false;
+    }
     return true;
 }
 

@@ -99,6 +99,27 @@ size_t tally_encode(char *out, const char *prefix, const struct tally_view *view
     return end_line(out, at);
 }
 
+#define WINNERS_PREFIX "> @result "
+
+size_t winners_line_max(unsigned count)
+{
+    size_t head = sizeof WINNERS_PREFIX - 1 + PROTO_NAME_MAX + 1 + NUMBER_DIGITS_MAX;
+    return head + count * (size_t)(1 + PROTO_NAME_MAX) + sizeof "\n" - 1;
+}
+
+size_t winners_encode(char *out, const struct winners_view *view)
+{
+    char *at = put_word(put_word(out, WINNERS_PREFIX), view->poll);
+    *at++ = ' ';
+    at = number_put(at, view->seq);
+    for (unsigned i = 0; i < view->count; i++) {
+        const struct name *winner = &view->choices[view->winners[i]];
+        *at++ = ' ';
+        at = put_bytes(at, winner->text, winner->len);
+    }
+    return end_line(out, at);
+}
+
 /* ---- Decoding ---- */
 
 /* Reads a number as number_put() writes it. */

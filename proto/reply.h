@@ -46,6 +46,19 @@ size_t tally_line_max(unsigned choice_count);
 /* `PREFIX` + tally: the prefix is "+OK ", "=", "> " or "". */
 size_t tally_encode(char *out, const char *prefix, const struct tally_view *view);
 
+/* The winners of a poll to encode, in the order of their election; nothing is owned. */
+struct winners_view {
+    const char *poll;
+    uint64_t seq; /* of the tally that the result belongs to */
+    unsigned count;
+    const uint8_t *winners; /* by choice, from 0 */
+    const struct name *choices;
+};
+
+/* The bytes that so many winners may need, and `> @result POLL SEQ WINNER…`. */
+size_t winners_line_max(unsigned count);
+size_t winners_encode(char *out, const struct winners_view *view);
+
 /* The kinds of a server's line, by its first byte. */
 enum reply_kind { REPLY_OK, REPLY_ERROR, REPLY_ROW, REPLY_PUSH, REPLY_UNKNOWN };
 

@@ -215,7 +215,8 @@ int execute_subscribe(struct session *session, const struct command *command, co
         return ERR_NO_SUCH_POLL;
     if (client_subscribe(&session->client, ENCODING_LINE) != 0)
         return ERR_LIMIT;
-    int covered = subscriber_add(session->client.subscriber, poll, (uint32_t)command->number);
+    int covered = subscriber_add(session->client.subscriber, poll, (uint32_t)command->number,
+                                 command->results);
     if (covered < 0) {
         *why = "too many subscriptions on one connection; * is one";
         return covered;

@@ -16,6 +16,7 @@
 #include "base/container.h"
 #include "base/log.h"
 #include "json/poll_json.h"
+#include "json/result_json.h"
 #include "push/delivery.h"
 
 #include <stdlib.h>
@@ -28,7 +29,7 @@ enum {
 /* ---- topics ---- */
 
 /* Never fails: topic_new made room for any line. */
-static int encode_line(struct buffer *out, const struct snapshot *snapshot, const char *ledger)
+static int encode_line(struct buffer *out, struct snapshot *snapshot, const char *ledger)
 {
     (void)ledger;
     struct tally_view view;
@@ -37,16 +38,44 @@ static int encode_line(struct buffer *out, const struct snapshot *snapshot, cons
     return 0;
 }
 
-static int encode_event(struct buffer *out, const struct snapshot *snapshot, const char *ledger)
+static int encode_event(struct buffer *out, struct snapshot *snapshot, const char *ledger)
 {
     out->len = 0;
     return poll_json_event(out, snapshot, ledger);
 }
 
-static int (*const encoders[ENCODING_COUNT])(struct buffer *out, const struct snapshot *snapshot,
+/* Without winners while they are hidden. */
+static int encode_result_line(struct buffer *out, struct snapshot *snapshot, const char *ledger)
+{
+    (void)ledger;
+    const bool hidden = snapshot_is_hidden(snapshot);
+    const struct result *result = hidden ? NULL : snapshot_result(snapshot);
+    const unsigned count = result ? result->winner_count : 0;
+    out->len = 0;
+    if ((!result && !hidden) || !buffer_reserve(out, winners_line_max(count)))
+        return -1;
+    out->len = winners_encode(out->bytes, &(struct winners_view){
+                                              .poll = snapshot->poll->name.text,
+                                              .seq = snapshot_result_seq(snapshot),
+                                              .count = count,
+                                              .winners = result ? result->winners : NULL,
+                                              .choices = snapshot->poll->choices,
+                                          });
+    return 0;
+}
+
+static int encode_result_event(struct buffer *out, struct snapshot *snapshot, const char *ledger)
+{
+    out->len = 0;
+    return result_json_event(out, snapshot, ledger);
+}
+
+static int (*const encoders[ENCODING_COUNT])(struct buffer *out, struct snapshot *snapshot,
                                              const char *ledger) = {
     [ENCODING_LINE] = encode_line,
     [ENCODING_EVENT] = encode_event,
+    [ENCODING_RESULT_LINE] = encode_result_line,
+    [ENCODING_RESULT_EVENT] = encode_result_event,
 };
 
 const struct buffer *broadcast_form(const struct broadcast *broadcast, struct topic *topic,
@@ -63,12 +92,18 @@ const struct buffer *broadcast_form(const struct broadcast *broadcast, struct to
     return &form->bytes;
 }
 
-bool topic_has_news(const struct topic *topic)
+bool topic_has_news(const struct topic *topic, enum aspect aspect)
 {
     for (enum encoding encoding = 0; encoding < ENCODING_COUNT; encoding++)
-        if (topic->forms[encoding].published < encoding_version(topic->latest, encoding))
+        if (encoding_aspect(encoding) == aspect &&
+            topic->forms[encoding].published < encoding_version(topic->latest, encoding))
             return true;
     return false;
+}
+
+static bool has_any_news(const struct topic *topic)
+{
+    return topic_has_news(topic, ASPECT_TALLY) || topic_has_news(topic, ASPECT_RESULT);
 }
 
 /* Marks as published what is new in a topic's forms. */
@@ -77,7 +112,7 @@ static void publish_forms(struct topic *topic)
     for (enum encoding encoding = 0; encoding < ENCODING_COUNT; encoding++) {
         struct form *form = &topic->forms[encoding];
         uint64_t version = encoding_version(topic->latest, encoding);
-        if (form->published == version)
+        if (form->published >= version)
             continue;
         form->replaced = form->published;
         form->published = version;
@@ -99,7 +134,8 @@ static struct topic *topic_new(struct broadcast *broadcast, struct snapshot *sna
     }
     topic->latest = snapshot;
     topic->mark_seq = snapshot->mark.last_seq;
-    fanout_init(&topic->fanout, &broadcast->busy, delivery_visit);
+    for (enum aspect aspect = 0; aspect < ASPECT_COUNT; aspect++)
+        fanout_init(&topic->fanouts[aspect], &broadcast->busy, delivery_visit);
     broadcast->topics[snapshot->poll->id - 1] = topic;
     broadcast->topic_count++;
     return topic;
@@ -113,23 +149,57 @@ static void topic_watch(struct broadcast *broadcast, struct topic *topic,
     push_watch_wait(&broadcast->watches, &topic->waiting, snapshot->poll->id, &snapshot->mark);
 }
 
+static uint32_t follower_count(const struct broadcast *broadcast, const struct topic *topic,
+                               enum aspect aspect)
+{
+    return fanout_size(&topic->fanouts[aspect]) + fanout_size(&broadcast->all[aspect]);
+}
+
+/* Subscribers by name are visited if the aspect is news. Those of `*` are in any case: each notes
+ * the number of the publication. */
+static void begin_fanouts(struct broadcast *broadcast, struct topic *topic, enum aspect aspect,
+                          bool is_news)
+{
+    fanout_begin(&broadcast->all[aspect]);
+    if (!is_news)
+        return;
+    fanout_begin(&topic->fanouts[aspect]);
+    counter_add(&broadcast->counters->updates_conflated,
+                topic->fanouts[aspect].parked + broadcast->all[aspect].parked);
+}
+
 static void topic_publish(struct broadcast *broadcast, struct topic *topic)
 {
+    bool is_news[ASPECT_COUNT];
+    for (enum aspect aspect = 0; aspect < ASPECT_COUNT; aspect++)
+        is_news[aspect] = topic_has_news(topic, aspect);
     publications_add(&broadcast->publications, &topic->published);
     publish_forms(topic);
-    fanout_begin(&topic->fanout);
-    fanout_begin(&broadcast->all);
-    const struct fanout *const fanouts[] = {&topic->fanout, &broadcast->all};
+    for (enum aspect aspect = 0; aspect < ASPECT_COUNT; aspect++)
+        begin_fanouts(broadcast, topic, aspect, is_news[aspect]);
+    const struct fanout *const fanouts[] = {&topic->fanouts[ASPECT_TALLY],
+                                            &broadcast->all[ASPECT_TALLY]};
     push_watch_begin(&broadcast->watches, &topic->waiting, &topic->watch, fanouts);
-    counter_add(&broadcast->counters->updates_conflated,
-                topic->fanout.parked + broadcast->all.parked);
-    if (broadcast->interval_ns == 0 || broadcast->last)
+    /* A result that nobody follows must not hold up the next tally. */
+    bool cools = is_news[ASPECT_TALLY] || follower_count(broadcast, topic, ASPECT_RESULT) > 0;
+    if (broadcast->interval_ns == 0 || broadcast->last || !cools)
         return;
     topic->cooling = true;
     topic->cool_ns = clock_monotonic_ns() + broadcast->interval_ns;
     TAILQ_INSERT_TAIL(&broadcast->cooling, topic, cooling_link);
     if (TAILQ_FIRST(&broadcast->cooling) == topic)
         loop_set_timer(&broadcast->cool_timer, broadcast->interval_ns);
+}
+
+/* Counts the readers of what the newer snapshot replaces before it was published. */
+static void count_replaced(const struct broadcast *broadcast, const struct topic *topic,
+                           enum aspect aspect, const struct snapshot *newer)
+{
+    enum encoding encoding = encoding_for(ENCODING_LINE, aspect);
+    if (topic_has_news(topic, aspect) &&
+        encoding_version(newer, encoding) > encoding_version(topic->latest, encoding))
+        counter_add(&broadcast->counters->updates_conflated,
+                    follower_count(broadcast, topic, aspect));
 }
 
 /* Takes over the snapshot. */
@@ -145,18 +215,17 @@ static void topic_update(struct broadcast *broadcast, struct snapshot *snapshot)
         topic_publish(broadcast, topic);
         return;
     }
-    if (snapshot_version(snapshot) <= snapshot_version(topic->latest)) {
+    if (!snapshot_is_newer(snapshot, topic->latest)) {
         snapshot_unref(snapshot);
         return;
     }
-    if (topic_has_news(topic))
-        counter_add(&broadcast->counters->updates_conflated,
-                    fanout_size(&topic->fanout) + fanout_size(&broadcast->all));
+    for (enum aspect aspect = 0; aspect < ASPECT_COUNT; aspect++)
+        count_replaced(broadcast, topic, aspect, snapshot);
     if (snapshot->mark.last_seq > topic->mark_seq)
         topic_watch(broadcast, topic, snapshot);
     snapshot_unref(topic->latest);
     topic->latest = snapshot;
-    if (!topic->cooling)
+    if (!topic->cooling && has_any_news(topic))
         topic_publish(broadcast, topic);
 }
 
@@ -171,7 +240,7 @@ static void on_cool(evutil_socket_t fd, short what, void *context)
     while ((topic = TAILQ_FIRST(&broadcast->cooling)) && topic->cool_ns <= now_ns) {
         TAILQ_REMOVE(&broadcast->cooling, topic, cooling_link);
         topic->cooling = false;
-        if (topic_has_news(topic))
+        if (has_any_news(topic))
             topic_publish(broadcast, topic);
     }
     if (topic)
@@ -229,12 +298,15 @@ void broadcast_publish_last(struct broadcast *broadcast)
     broadcast_receive(broadcast);
     for (uint32_t i = 0; i < POLLS_MAX; i++) {
         struct topic *topic = broadcast->topics[i];
-        if (topic && topic_has_news(topic))
+        if (!topic)
+            continue;
+        if (has_any_news(topic))
             topic_publish(broadcast, topic);
-        else if (topic) /* for those that wait for their own interval */
-            fanout_begin(&topic->fanout);
+        for (enum aspect aspect = 0; aspect < ASPECT_COUNT; aspect++)
+            fanout_begin(&topic->fanouts[aspect]); /* for those that wait for their interval */
     }
-    fanout_begin(&broadcast->all);
+    for (enum aspect aspect = 0; aspect < ASPECT_COUNT; aspect++)
+        fanout_begin(&broadcast->all[aspect]);
     while (broadcast_work(broadcast))
         ;
 }
@@ -311,7 +383,8 @@ struct broadcast *broadcast_new(struct loop *loop, struct tally *tally, unsigned
     broadcast->interval_ns = (uint64_t)push_interval_ms * NS_PER_MS;
     TAILQ_INIT(&broadcast->cooling);
     TAILQ_INIT(&broadcast->busy);
-    fanout_init(&broadcast->all, &broadcast->busy, delivery_visit);
+    for (enum aspect aspect = 0; aspect < ASPECT_COUNT; aspect++)
+        fanout_init(&broadcast->all[aspect], &broadcast->busy, delivery_visit);
     fanout_init(&broadcast->beats, &broadcast->busy, delivery_beat);
     push_watches_init(&broadcast->watches, journey_stats);
     evtimer_assign(&broadcast->beat_timer, loop->base, on_beat, broadcast);
@@ -321,7 +394,9 @@ struct broadcast *broadcast_new(struct loop *loop, struct tally *tally, unsigned
 
 void broadcast_free(struct broadcast *broadcast)
 {
-    INVARIANT(fanout_size(&broadcast->all) == 0 && fanout_size(&broadcast->beats) == 0);
+    INVARIANT(fanout_size(&broadcast->beats) == 0);
+    for (enum aspect aspect = 0; aspect < ASPECT_COUNT; aspect++)
+        INVARIANT(fanout_size(&broadcast->all[aspect]) == 0);
     event_del(&broadcast->cool_timer);
     event_del(&broadcast->beat_timer);
     buffer_free(&broadcast->beat_event);
@@ -329,7 +404,8 @@ void broadcast_free(struct broadcast *broadcast)
         struct topic *topic = broadcast->topics[i];
         if (!topic)
             continue;
-        INVARIANT(fanout_size(&topic->fanout) == 0);
+        for (enum aspect aspect = 0; aspect < ASPECT_COUNT; aspect++)
+            INVARIANT(fanout_size(&topic->fanouts[aspect]) == 0);
         snapshot_unref(topic->latest);
         for (int encoding = 0; encoding < ENCODING_COUNT; encoding++)
             buffer_free(&topic->forms[encoding].bytes);

@@ -19,7 +19,7 @@ enum {
 struct subscription;
 TAILQ_HEAD(subscription_queue, subscription);
 
-/* A tally in one of its encodings. */
+/* A tally or a result in one of its encodings. */
 struct form {
     struct buffer bytes; /* of ENCODING_LINE: has room for any tally of its poll */
     uint64_t version;    /* of what the bytes show; 0 for none */
@@ -35,17 +35,17 @@ struct topic {
     struct published published; /* in whatever form */
     uint64_t cool_ns;           /* until then no publication; only where cooling */
     bool cooling;
-    uint64_t mark_seq;               /* of the newest mark that is known */
-    struct push_watch *waiting;      /* for publication; or NULL */
-    struct push_watch *watch;        /* over its fan-outs; or NULL */
-    TAILQ_ENTRY(topic) cooling_link; /* broadcast->cooling, by cool_ns */
-    struct fanout fanout;            /* of the subscriptions to it */
+    uint64_t mark_seq;                   /* of the newest mark that is known */
+    struct push_watch *waiting;          /* for publication; or NULL */
+    struct push_watch *watch;            /* over its fan-outs; or NULL */
+    TAILQ_ENTRY(topic) cooling_link;     /* broadcast->cooling, by cool_ns */
+    struct fanout fanouts[ASPECT_COUNT]; /* of the subscriptions to each */
 };
 
-/* One SUBSCRIBE of one connection; or, with `except`, an UNSUBSCRIBE that `*` must not override.
- * `sent` says what the reader has: for a topic, the version of the tally last sent; for `*`, the
- * number of the publication up to which everything was sent. So what the reader lacks is never
- * stored, only compared. */
+/* One SUBSCRIBE of one connection, to the tallies, or another one beside it to the results; or,
+ * with `except`, an UNSUBSCRIBE that `*` must not override. `sent` says what the reader has: for a
+ * topic, the version of what was sent last; for `*`, the number of the publication up to which
+ * everything was sent. So what the reader lacks is never stored, only compared. */
 struct subscription {
     struct subscriber *subscriber;
     struct topic *topic; /* NULL for `*` */
@@ -55,6 +55,7 @@ struct subscription {
     uint64_t not_before_ns;
     uint32_t every_ms;
     bool except;
+    uint8_t encoding;                   /* enum encoding */
     struct event *pace_timer;           /* owned; NULL until it first has to wait */
     struct fanout_member member;        /* of the topic's fan-out or of `all`; not if `except` */
     TAILQ_ENTRY(subscription) own_link; /* subscriber.own */
@@ -63,11 +64,11 @@ struct subscription {
 struct subscriber {
     struct broadcast *broadcast;
     struct conn *conn;
-    enum encoding encoding;
+    enum encoding encoding;        /* of its tallies */
     struct fanout_member beat;     /* of broadcast->beats, where the encoding has heartbeats */
-    struct subscription_queue own; /* of topics */
-    struct subscription *all;      /* `*`, or NULL */
-    uint32_t watched;              /* of own, those that are not `except` */
+    struct subscription_queue own; /* of topics; one to a result follows the one to the tally */
+    struct subscription *all[ASPECT_COUNT]; /* `*`, or NULL */
+    uint32_t watched;                       /* topics in own that are not `except` */
     uint32_t excepted;
     uint64_t *named; /* bits by poll id - 1 of the topics in own; NULL until there are some beside
                         `*` */
@@ -89,7 +90,7 @@ struct broadcast {
     struct publications publications; /* of topics */
     TAILQ_HEAD(topic_queue, topic) cooling;
     struct event cool_timer;
-    struct fanout all; /* of the `*` subscriptions */
+    struct fanout all[ASPECT_COUNT]; /* of the `*` subscriptions */
     struct fanout_queue busy;
     bool last;               /* intervals count no more */
     struct fanout beats;     /* subscribers that must tell silence from a dead connection */
@@ -99,16 +100,16 @@ struct broadcast {
     char gather[GATHER_BYTES]; /* for one subscriber's tallies */
 };
 
-/* The topic's newest tally, encoded at most once a snapshot; NULL if memory is short, which it
- * never is for a line. */
+/* The topic's newest tally or result, of which there is one, encoded at most once a version; NULL
+ * if memory is short, which it never is for a tally's line. */
 const struct buffer *broadcast_form(const struct broadcast *broadcast, struct topic *topic,
                                     enum encoding encoding);
 
 /* Adds a subscriber to those that get heartbeats. */
 void broadcast_beat(struct broadcast *broadcast, struct subscriber *subscriber);
 
-/* Whether anything is newer than the last publication, in any form. */
-bool topic_has_news(const struct topic *topic);
+/* Whether the aspect is newer than the last publication, in any form. */
+bool topic_has_news(const struct topic *topic, enum aspect aspect);
 
 /* The topic of a poll; made from the tally if its first snapshot has not arrived. NULL if memory is
  * short. */
@@ -137,8 +138,9 @@ static inline bool subscriber_has_named(const struct subscriber *subscriber,
 /* The fan-out that visits a subscription. */
 static inline struct fanout *subscription_fanout(struct subscription *subscription)
 {
-    return subscription->topic ? &subscription->topic->fanout
-                               : &subscription->subscriber->broadcast->all;
+    enum aspect aspect = encoding_aspect((enum encoding)subscription->encoding);
+    return subscription->topic ? &subscription->topic->fanouts[aspect]
+                               : &subscription->subscriber->broadcast->all[aspect];
 }
 
 #endif

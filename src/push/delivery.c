@@ -18,7 +18,7 @@ enum { GATHER_TALLIES = 64 };
 
 /* ---- sending ---- */
 
-/* Tallies on their way to one subscriber, and what to note once each is sent. */
+/* Tallies and results on their way to one subscriber, and what to note once each is sent. */
 struct gathered {
     size_t len;
     unsigned count;
@@ -34,7 +34,7 @@ static void mark_sent(struct broadcast *broadcast, struct subscription *subscrip
                       struct topic *topic, uint64_t sent)
 {
     subscription->sent = sent;
-    if (topic->watch)
+    if (topic->watch && encoding_aspect((enum encoding)subscription->encoding) == ASPECT_TALLY)
         push_watch_pushed(topic->watch);
     if (subscription->every_ms > 0)
         subscription->not_before_ns =
@@ -58,17 +58,25 @@ static void gather_send(struct broadcast *broadcast, struct conn *conn,
         conn_keep_unsent(conn, broadcast->gather + sent, end - sent);
 }
 
-/* The version of the topic's newest tally in the form that this subscriber gets. */
-static uint64_t version_of(const struct topic *topic, const struct subscriber *subscriber)
+/* The form of a topic that a subscription gets. */
+static const struct form *form_for(const struct topic *topic,
+                                   const struct subscription *subscription)
 {
-    return encoding_version(topic->latest, subscriber->encoding);
+    return &topic->forms[subscription->encoding];
 }
 
-/* The topic's newest tally as this subscriber gets it. NULL if memory is short: then its connection
- * is doomed. */
-static const struct buffer *encoded(struct topic *topic, struct subscriber *subscriber)
+/* The version of the topic's newest tally or result in that form. */
+static uint64_t version_for(const struct topic *topic, const struct subscription *subscription)
 {
-    const struct buffer *form = broadcast_form(subscriber->broadcast, topic, subscriber->encoding);
+    return encoding_version(topic->latest, (enum encoding)subscription->encoding);
+}
+
+/* The topic's newest in that form. NULL if memory is short: then the connection is doomed. */
+static const struct buffer *encoded(struct topic *topic, const struct subscription *subscription)
+{
+    const struct subscriber *subscriber = subscription->subscriber;
+    const struct buffer *form =
+        broadcast_form(subscriber->broadcast, topic, (enum encoding)subscription->encoding);
     if (!form)
         conn_doom(subscriber->conn, CLOSE_MEMORY);
     return form;
@@ -78,7 +86,7 @@ static const struct buffer *encoded(struct topic *topic, struct subscriber *subs
 static bool gather_add(struct broadcast *broadcast, struct gathered *gathered,
                        struct subscription *subscription, struct topic *topic, uint64_t sent)
 {
-    const struct buffer *form = encoded(topic, subscription->subscriber);
+    const struct buffer *form = encoded(topic, subscription);
     if (!form || gathered->count == GATHER_TALLIES || gathered->len + form->len > GATHER_BYTES)
         return false;
     memcpy(broadcast->gather + gathered->len, form->bytes, form->len);
@@ -131,8 +139,7 @@ static bool waits_for_interval(const struct broadcast *broadcast, struct subscri
  * took something, and is not what it had before that. */
 static bool is_news(const struct subscription *all, const struct topic *topic)
 {
-    return topic->forms[all->subscriber->encoding].number > all->sent &&
-           version_of(topic, all->subscriber) > all->seen;
+    return form_for(topic, all)->number > all->sent && version_for(topic, all) > all->seen;
 }
 
 /* Sends a `*` subscription what was published since it last took something. */
@@ -164,15 +171,22 @@ static void send_topic(struct broadcast *broadcast, struct subscription *subscri
 {
     struct topic *topic = subscription->topic;
     struct conn *conn = subscription->subscriber->conn;
-    const struct buffer *form = encoded(topic, subscription->subscriber);
+    const struct buffer *form = encoded(topic, subscription);
     size_t sent = form ? conn_try_send(conn, form->bytes, form->len) : 0;
     if (sent == 0)
         return;
     conn_keep_unsent(conn, form->bytes + sent, form->len - sent);
-    mark_sent(broadcast, subscription, topic, version_of(topic, subscription->subscriber));
+    mark_sent(broadcast, subscription, topic, version_for(topic, subscription));
 }
 
 /* ---- leaving ---- */
+
+/* Whether the topic has changed in the form that a `*` subscription gets, if there is one, since it
+ * was published. */
+static bool has_unpublished(const struct topic *topic, const struct subscription *all)
+{
+    return all && form_for(topic, all)->published < version_for(topic, all);
+}
 
 /* Whether a poll that `*` covers has been cooling since before the end, and has changed meanwhile:
  * perhaps before the end, too. */
@@ -182,7 +196,8 @@ static bool awaits_cooling(const struct subscriber *subscriber)
     TAILQ_FOREACH (topic, &subscriber->broadcast->cooling, cooling_link) {
         if (topic->published.number > subscriber->end_number)
             break; /* they are in the order of publication */
-        if (topic->forms[subscriber->encoding].published < version_of(topic, subscriber) &&
+        if ((has_unpublished(topic, subscriber->all[ASPECT_TALLY]) ||
+             has_unpublished(topic, subscriber->all[ASPECT_RESULT])) &&
             !subscriber_has_named(subscriber, topic))
             return true;
     }
@@ -200,7 +215,7 @@ static void note_end(struct subscriber *subscriber)
     if (!subscriber->leaves) {
         struct subscription *own;
         TAILQ_FOREACH (own, &subscriber->own, own_link)
-            own->owed = own->except ? 0 : version_of(own->topic, subscriber);
+            own->owed = own->except ? 0 : version_for(own->topic, own);
         subscriber->end_number = subscriber->broadcast->publications.last_number;
         subscriber->leaves = true;
     }
@@ -218,8 +233,12 @@ bool delivery_is_owed(struct subscriber *subscriber)
     TAILQ_FOREACH (own, &subscriber->own, own_link)
         if (own->sent < own->owed)
             return true;
-    return subscriber->all &&
-           (!subscriber->owed_is_published || subscriber->all->sent < subscriber->end_number);
+    for (enum aspect aspect = 0; aspect < ASPECT_COUNT; aspect++) {
+        const struct subscription *all = subscriber->all[aspect];
+        if (all && (!subscriber->owed_is_published || all->sent < subscriber->end_number))
+            return true;
+    }
+    return false;
 }
 
 /* ---- visits ---- */
@@ -229,9 +248,8 @@ static bool is_due(const struct broadcast *broadcast, const struct subscription 
     const struct topic *topic = subscription->topic;
     const struct subscriber *subscriber = subscription->subscriber;
     if (topic)
-        return subscription->sent < (subscriber->leaves
-                                         ? subscription->owed
-                                         : topic->forms[subscriber->encoding].published);
+        return subscription->sent <
+               (subscriber->leaves ? subscription->owed : form_for(topic, subscription)->published);
     return subscription->sent < (subscriber->owed_is_published
                                      ? subscriber->end_number
                                      : broadcast->publications.last_number);
@@ -243,7 +261,7 @@ static bool has_missed(const struct broadcast *broadcast, const struct subscript
     const struct topic *topic = subscription->topic;
     if (!topic)
         return subscription->sent + 1 < broadcast->publications.last_number;
-    return subscription->sent < topic->forms[subscription->subscriber->encoding].replaced;
+    return subscription->sent < form_for(topic, subscription)->replaced;
 }
 
 void delivery_visit(struct fanout_member *member)
@@ -277,8 +295,9 @@ static void unpark(struct subscriber *subscriber)
     TAILQ_FOREACH (own, &subscriber->own, own_link)
         if (!own->except)
             fanout_unpark(subscription_fanout(own), &own->member);
-    if (subscriber->all)
-        fanout_unpark(subscription_fanout(subscriber->all), &subscriber->all->member);
+    for (enum aspect aspect = 0; aspect < ASPECT_COUNT; aspect++)
+        if (subscriber->all[aspect])
+            fanout_unpark(&subscriber->broadcast->all[aspect], &subscriber->all[aspect]->member);
 }
 
 static bool is_sendable(const struct broadcast *broadcast, struct subscription *subscription)
@@ -295,8 +314,8 @@ static void catch_up_own(struct subscriber *subscriber)
     while (own && conn_takes_push(subscriber->conn)) {
         struct gathered gathered = {0};
         for (; own; own = TAILQ_NEXT(own, own_link))
-            if (is_sendable(broadcast, own) && !gather_add(broadcast, &gathered, own, own->topic,
-                                                           version_of(own->topic, subscriber)))
+            if (is_sendable(broadcast, own) &&
+                !gather_add(broadcast, &gathered, own, own->topic, version_for(own->topic, own)))
                 break;
         if (gathered.count == 0 || subscriber->conn->state != CONN_OPEN)
             return; /* nothing is due, or memory was short */
@@ -314,9 +333,11 @@ void delivery_catch_up(struct subscriber *subscriber)
         return;
     unpark(subscriber);
     catch_up_own(subscriber);
-    if (subscriber->all && conn_takes_push(subscriber->conn) &&
-        is_sendable(broadcast, subscriber->all))
-        send_published(broadcast, subscriber->all);
+    for (enum aspect aspect = 0; aspect < ASPECT_COUNT; aspect++) {
+        struct subscription *all = subscriber->all[aspect];
+        if (all && conn_takes_push(subscriber->conn) && is_sendable(broadcast, all))
+            send_published(broadcast, all);
+    }
 }
 
 /* ---- heartbeats ---- */

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/ring.h"
 #include "base/waker.h"
+#include "count/method.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -86,7 +87,12 @@ struct snapshot *snapshot_copy(const struct snapshot *from)
     copy->texts_seq = from->texts_seq;
     copy->state_seq = from->state_seq;
     copy->ballots = from->ballots;
+    copy->abstained = from->abstained;
     copy->mark = from->mark;
+    struct result *result = atomic_load_explicit(&from->result, memory_order_relaxed);
+    if (result &&
+        !method_is_additive(from->poll)) /* one that is additive is of those counts alone */
+        copy->result = result_ref(result);
     memcpy(copy->counts, from->counts, from->poll->choice_count * sizeof from->counts[0]);
     return copy;
 }
@@ -103,8 +109,66 @@ void snapshot_unref(struct snapshot *snapshot)
         return;
     for (int kind = 0; kind < RENDERINGS; kind++)
         free(atomic_load_explicit(&snapshot->renderings[kind], memory_order_relaxed));
+    result_unref(atomic_load_explicit(&snapshot->result, memory_order_relaxed));
     poll_texts_unref(snapshot->texts);
     free(snapshot);
+}
+
+bool snapshot_is_hidden(const struct snapshot *snapshot)
+{
+    return snapshot->open && poll_setting(snapshot->poll, SETTING_REVEAL) == REVEAL_CLOSED;
+}
+
+/* Makes the result of the counts, unless another thread is first with the same. */
+static struct result *make_result(struct snapshot *snapshot)
+{
+    struct result *first = NULL;
+    struct result *made = result_of_counts(snapshot->poll, snapshot->counts, snapshot->ballots,
+                                           snapshot->ballots, snapshot->abstained);
+    if (!made)
+        return NULL;
+    made->seq = snapshot->seq;
+    if (atomic_compare_exchange_strong_explicit(&snapshot->result, &first, made,
+                                                memory_order_acq_rel, memory_order_acquire))
+        return made;
+    result_unref(made);
+    return first;
+}
+
+struct result *snapshot_result(struct snapshot *snapshot)
+{
+    struct result *result = atomic_load_explicit(&snapshot->result, memory_order_acquire);
+    return result || !method_is_additive(snapshot->poll) ? result : make_result(snapshot);
+}
+
+uint64_t snapshot_result_seq(const struct snapshot *snapshot)
+{
+    if (method_is_additive(snapshot->poll) || snapshot_is_hidden(snapshot))
+        return snapshot->seq;
+    const struct result *result = atomic_load_explicit(&snapshot->result, memory_order_acquire);
+    return result ? result->seq : 0;
+}
+
+bool snapshot_lacks_result(const struct snapshot *snapshot)
+{
+    return snapshot_result_seq(snapshot) < snapshot->seq;
+}
+
+bool snapshot_owes_result(const struct snapshot *snapshot)
+{
+    return snapshot->open ? snapshot_result_seq(snapshot) == 0 : snapshot_lacks_result(snapshot);
+}
+
+void snapshot_set_result(struct snapshot *snapshot, struct result *result)
+{
+    result_unref(atomic_exchange_explicit(&snapshot->result, result, memory_order_relaxed));
+}
+
+bool snapshot_is_newer(const struct snapshot *snapshot, const struct snapshot *than)
+{
+    uint64_t version = snapshot_version(snapshot), than_version = snapshot_version(than);
+    return version > than_version ||
+           (version == than_version && snapshot_result_seq(snapshot) > snapshot_result_seq(than));
 }
 
 const struct rendering *snapshot_rendering(const struct snapshot *snapshot,
@@ -175,7 +239,7 @@ void snapshot_view(const struct snapshot *snapshot, struct tally_view *view)
     *view = (struct tally_view){
         .poll = poll->name.text,
         .open = snapshot->open,
-        .hidden = snapshot->open && poll_setting(poll, SETTING_REVEAL) == REVEAL_CLOSED,
+        .hidden = snapshot_is_hidden(snapshot),
         .seq = snapshot->seq,
         .ballots = snapshot->ballots,
         .choice_count = poll->choice_count,

@@ -8,6 +8,7 @@
 #define TALLYCAST_TALLY_H
 
 #include "base/histogram.h"
+#include "count/result.h"
 #include "poll/poll.h"
 #include "proto/reply.h"
 
@@ -33,8 +34,9 @@ struct snapshot_mark {
 /* A rendering of a snapshot. The first thread that needs it makes it, and then all share it, so
  * that thousands of equal requests cost as much as one. It lives as long as the snapshot. */
 enum rendering_kind {
-    RENDERING_JSON, /* the poll as JSON, for HTTP */
-    RENDERING_CARD, /* its part of the page that lists polls */
+    RENDERING_JSON,   /* the poll as JSON, for HTTP */
+    RENDERING_CARD,   /* its part of the page that lists polls */
+    RENDERING_RESULT, /* its newest result as JSON, without pairs */
     RENDERINGS,
 };
 
@@ -44,7 +46,12 @@ struct rendering {
 };
 
 /* One poll's counts and texts at one point of the ledger. Immutable once published;
- * reference-counted. */
+ * reference-counted.
+ *
+ * The result of a method that is additive is made of the counts by whoever needs it first, and kept
+ * like a rendering. That of another method takes longer than ballots may wait: it is made from an
+ * earlier snapshot or this one, and comes with a copy of the newest, so it may lag behind the
+ * counts. Each copy keeps it until a newer one comes. */
 struct snapshot {
     _Atomic unsigned refs;
     bool open;
@@ -54,8 +61,10 @@ struct snapshot {
     uint64_t seq;             /* of the last entry that changed the tally */
     uint64_t texts_seq;       /* of the last entry that changed a text; 0 for none */
     uint64_t state_seq;       /* of the entry that opened or closed the poll */
-    uint64_t ballots;         /* ballots that count */
+    uint64_t ballots;         /* ballots that count, abstentions included */
+    uint64_t abstained;       /* of them, abstentions */
     struct snapshot_mark mark;
+    _Atomic(struct result *) result;                    /* owned reference; NULL until made */
     _Atomic(struct rendering *) renderings[RENDERINGS]; /* owned; NULL until made */
     uint64_t counts[];                                  /* by choice, poll->choice_count of them */
 };
@@ -67,11 +76,36 @@ struct snapshot *snapshot_copy(const struct snapshot *from);
 struct snapshot *snapshot_ref(struct snapshot *snapshot);
 void snapshot_unref(struct snapshot *snapshot); /* NULL is fine */
 
-/* Of the last entry that changed anything: rises with each snapshot of a poll. */
+/* Of the last entry that changed anything: never falls from one snapshot of a poll to the next. */
 static inline uint64_t snapshot_version(const struct snapshot *snapshot)
 {
     return snapshot->seq > snapshot->texts_seq ? snapshot->seq : snapshot->texts_seq;
 }
+
+/* Whether the poll's results are hidden: nobody may be told of a count or a winner. Any thread. */
+bool snapshot_is_hidden(const struct snapshot *snapshot);
+
+/* The newest result that there is, which belongs to the tally `result->seq`; it lives as long as
+ * the snapshot. NULL if there is none yet, or memory is short for one that is additive. It is for
+ * those who may see it: the caller asks snapshot_is_hidden first. Any thread. */
+struct result *snapshot_result(struct snapshot *snapshot);
+
+/* The tally to which the result belongs that may be shown: of a hidden one nothing is shown, and
+ * that belongs to the present tally. 0 if there is none yet. Any thread. */
+uint64_t snapshot_result_seq(const struct snapshot *snapshot);
+
+/* Whether a result must still be counted before it can be told: of a closed poll the one of its
+ * last tally, of an open one any. Never while it is hidden. Any thread. */
+bool snapshot_owes_result(const struct snapshot *snapshot);
+
+/* Whether the result lags behind the tally, and may be counted: it is not hidden. Any thread. */
+bool snapshot_lacks_result(const struct snapshot *snapshot);
+
+/* Gives a snapshot that is not published yet a newer result, and takes over the reference. */
+void snapshot_set_result(struct snapshot *snapshot, struct result *result);
+
+/* Whether a snapshot of a poll shows anything that another one of it does not show yet. */
+bool snapshot_is_newer(const struct snapshot *snapshot, const struct snapshot *than);
 
 /* Changes a text of a snapshot that is not published yet, by the entry `seq`: the title, which is
  * number 0, or the label of choice `index - 1`. Returns 0, or -1 if memory is short. */

@@ -27,21 +27,27 @@ static enum web_result reply_stream(struct web_session *session, const char *bod
 }
 
 /* Subscribes the client to a poll, or to all if `poll` is NULL, of which it has seen what changed
- * up to the entry `seen`. On a broadcast worker. Returns 0 or ERR_LIMIT. */
-static int subscribe(struct web_session *session, const struct poll *poll, uint64_t seen)
+ * up to the entry `seen`; with `results`, to results, too. On a broadcast worker. Returns 0 or
+ * ERR_LIMIT. */
+static int subscribe(struct web_session *session, const struct poll *poll, uint64_t seen,
+                     bool results)
 {
     if (client_subscribe(&session->client, ENCODING_EVENT) != 0 ||
-        subscriber_add(session->client.subscriber, poll, 0) < 0)
+        subscriber_add(session->client.subscriber, poll, 0, results) < 0)
         return ERR_LIMIT;
     if (!poll)
         subscriber_has_seen(session->client.subscriber, seen);
     return 0;
 }
 
-static enum web_result stream(struct web_session *session, const struct poll *poll, uint64_t seen)
+static enum web_result stream(struct web_session *session, const struct poll *poll, uint64_t seen,
+                              struct span query)
 {
     char retry[sizeof "retry: 5000\n\n"];
     struct conn *conn = &session->client.conn;
+    bool results = false;
+    if (!web_read_flag(query, "results", &results))
+        return web_refuse(session, ERR_BAD_ARGUMENT, 0, "results is yes or no");
     if (session->head)
         return reply_stream(session, NULL, 0);
     if (!session->client.worker->broadcast) {
@@ -49,7 +55,7 @@ static enum web_result stream(struct web_session *session, const struct poll *po
         conn_leave(conn);
         return WEB_WAITS;
     }
-    if (subscribe(session, poll, seen) != 0) {
+    if (subscribe(session, poll, seen, results) != 0) {
         session->closes_for = CLOSE_MEMORY;
         return web_refuse(session, ERR_LIMIT, 0, NULL);
     }
@@ -62,11 +68,13 @@ static enum web_result stream(struct web_session *session, const struct poll *po
 enum web_result web_events(struct web_session *session, const struct web_call *call)
 {
     const struct poll *poll = web_find_poll(session, call);
-    return poll ? stream(session, poll, 0) : web_refuse(session, ERR_NO_SUCH_POLL, 0, NULL);
+    return poll ? stream(session, poll, 0, call->request->query)
+                : web_refuse(session, ERR_NO_SUCH_POLL, 0, NULL);
 }
 
 enum web_result web_all_events(struct web_session *session, const struct web_call *call)
 {
     const struct tally *tally = session->client.worker->server->tally;
-    return stream(session, NULL, web_read_since(tally, call->request->query));
+    struct span query = call->request->query;
+    return stream(session, NULL, web_read_since(tally, query), query);
 }

@@ -90,6 +90,19 @@ bool web_read_number(struct span query, const char *wanted, uint64_t least, uint
     return true;
 }
 
+bool web_read_flag(struct span query, const char *wanted, bool *flag)
+{
+    struct span name, value;
+    while (http_next_pair(&query, &name, &value)) {
+        if (!span_is(name, wanted))
+            continue;
+        *flag = span_is(value, "yes");
+        if (!*flag && !span_is(value, "no"))
+            return false;
+    }
+    return true;
+}
+
 void web_since(const struct tally *tally, char since[WEB_SINCE_SIZE])
 {
     snprintf(since, WEB_SINCE_SIZE, "%s-%" PRIu64, tally_ledger(tally), tally_seq(tally));

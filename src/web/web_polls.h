@@ -15,6 +15,10 @@ const struct poll *web_find_poll(struct web_session *session, const struct web_c
 bool web_read_number(struct span query, const char *wanted, uint64_t least, uint64_t most,
                      uint64_t *number) __attribute__((warn_unused_result));
 
+/* Reads `wanted`=yes|no of a query in the same way. */
+bool web_read_flag(struct span query, const char *wanted, bool *flag)
+    __attribute__((warn_unused_result));
+
 enum {
     WEB_LIST_MAX = 100, /* polls in one list */
     WEB_VERSION_PARTS = 2 + 2 * WEB_LIST_MAX,

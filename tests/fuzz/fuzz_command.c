@@ -88,6 +88,14 @@ static void require_caption(struct span text, const char *line, size_t len)
     require(!line_is_empty(text.at + text.len - 1, 1));
 }
 
+/* It was set: another byte is none of a flag's. */
+static void require_flag(const bool *flag)
+{
+    unsigned char byte;
+    memcpy(&byte, flag, sizeof byte);
+    require(byte <= 1);
+}
+
 static void require_poll_or_all(const struct command *command)
 {
     if (!command->all)
@@ -142,6 +150,7 @@ static void require_subscription(const struct command *command, struct span line
 {
     require_unsubscription(command, line);
     require(command->number <= 3600000);
+    require_flag(&command->results);
 }
 
 static void require_text(const struct command *command, struct span line)

@@ -269,6 +269,104 @@ START_TEST(an_unsubscribed_poll_is_not_pushed)
 }
 END_TEST
 
+/* ---- results ---- */
+
+START_TEST(results_follow_their_tallies_for_who_asked)
+{
+    struct client *plain = subscribe("SUBSCRIBE lunch", "+OK 1");
+    struct client *named = subscribe("SUBSCRIBE lunch results=yes", "+OK 1");
+    struct client *all = subscribe("SUBSCRIBE * results=yes", "+OK 1");
+    struct client *const both[] = {named, all};
+    for (unsigned i = 0; i < 2; i++) {
+        client_expect(both[i], "> lunch open 1 0 pizza=0 sushi=0");
+        client_expect(both[i], "> @result lunch 1");
+    }
+    client_ask(voter, "VOTE lunch sushi", "+OK 2");
+    client_ask(admin, "TITLE lunch Lunch?", "+OK 3"); /* no news */
+    client_ask(admin, "CLOSE lunch", "+OK 4");
+    for (unsigned i = 0; i < 2; i++) {
+        client_expect(both[i], "> lunch open 2 1 pizza=0 sushi=1");
+        client_expect(both[i], "> @result lunch 2 sushi");
+        client_expect(both[i], "> lunch closed 4 1 pizza=0 sushi=1");
+        client_expect(both[i], "> @result lunch 4 sushi");
+    }
+    client_expect(plain, "> lunch open 1 0 pizza=0 sushi=0");
+    client_expect(plain, "> lunch open 2 1 pizza=0 sushi=1");
+    client_expect(plain, "> lunch closed 4 1 pizza=0 sushi=1");
+    client_ask(plain, "PING", "+OK");
+}
+END_TEST
+
+START_TEST(results_end_with_the_subscription)
+{
+    struct client *subscriber = subscribe("SUBSCRIBE * results=yes", "+OK 1");
+    client_line(subscriber);
+    client_line(subscriber);
+    client_ask(subscriber, "SUBSCRIBE lunch", "+OK 1"); /* by name without: that counts */
+    client_expect(subscriber, "> lunch open 1 0 pizza=0 sushi=0");
+    client_ask(voter, "VOTE lunch sushi", "+OK 2");
+    client_expect(subscriber, "> lunch open 2 1 pizza=0 sushi=1");
+    client_ask(subscriber, "SUBSCRIBE lunch results=yes", "+OK 1");
+    client_expect(subscriber, "> lunch open 2 1 pizza=0 sushi=1");
+    client_expect(subscriber, "> @result lunch 2 sushi");
+    client_ask(subscriber, "UNSUBSCRIBE lunch", "+OK 0");
+    client_ask(voter, "VOTE lunch sushi", "+OK 3");
+    client_ask(subscriber, "SUBSCRIBE *", "+OK 1");
+    client_expect(subscriber, "> lunch open 3 2 pizza=0 sushi=2");
+    client_ask(subscriber, "PING", "+OK");
+}
+END_TEST
+
+START_TEST(a_hidden_result_names_nobody)
+{
+    client_ask(admin, "CREATE award film book reveal=closed", "+OK 2");
+    struct client *subscriber = subscribe("SUBSCRIBE award results=yes", "+OK 1");
+    client_expect(subscriber, "> award open 2 0");
+    client_expect(subscriber, "> @result award 2");
+    client_ask(voter, "VOTE award book", "+OK 3");
+    client_expect(subscriber, "> award open 3 1");
+    client_expect(subscriber, "> @result award 3");
+    client_ask(admin, "CLOSE award", "+OK 4");
+    client_expect(subscriber, "> award closed 4 1 film=0 book=1");
+    client_expect(subscriber, "> @result award 4 book");
+}
+END_TEST
+
+/* The sequence of a push, of a tally or a result, of the poll `lunch`. */
+static uint64_t any_push_seq(const char *line, bool *is_result)
+{
+    *is_result = strncmp(line, "> @result lunch ", 16) == 0;
+    return *is_result ? strtoull(line + 16, NULL, 10) : push_seq(line, "lunch");
+}
+
+/* Both kinds of pushes rise, each to the last one. */
+static void read_both_until(struct client *subscriber, uint64_t last)
+{
+    uint64_t seen[2] = {0};
+    while (seen[false] < last || seen[true] < last) {
+        bool is_result;
+        uint64_t seq = any_push_seq(client_line(subscriber), &is_result);
+        ck_assert_uint_gt(seq, seen[is_result]);
+        seen[is_result] = seq;
+    }
+    ck_assert(seen[false] == last && seen[true] == last);
+}
+
+START_TEST(after_a_storm_a_thousand_have_the_last_result)
+{
+    enum { SUBSCRIBERS = 1000 };
+    static const char *const lines[] = {"SUBSCRIBE lunch results=yes", "SUBSCRIBE * results=yes",
+                                        "SUBSCRIBE * every=50 results=yes"};
+    struct client **subscribers = calloc(SUBSCRIBERS, sizeof *subscribers);
+    for (unsigned i = 0; i < SUBSCRIBERS; i++)
+        subscribers[i] = subscribe(lines[i % 3], "+OK 1");
+    uint64_t last = storm(scaled(2000));
+    for (unsigned i = 0; i < SUBSCRIBERS; i++)
+        read_both_until(subscribers[i], last);
+    free(subscribers);
+}
+END_TEST
+
 /* ---- paces ---- */
 
 /* Votes until `ms` are over. Returns the last sequence. */
@@ -681,7 +779,11 @@ SERVER_MAIN("subscribers",
                        {all_covers_later_polls_and_passes_over_exceptions},
                        {unsubscribing_counts_what_is_left},
                        {subscribing_again_sends_the_tally_again},
-                       {an_unsubscribed_poll_is_not_pushed}}},
+                       {an_unsubscribed_poll_is_not_pushed},
+                       {results_follow_their_tallies_for_who_asked},
+                       {results_end_with_the_subscription},
+                       {a_hidden_result_names_nobody},
+                       {after_a_storm_a_thousand_have_the_last_result}}},
             {"paces", .set_up = set_up, .tear_down = tear_down,
              .tests = {{every_is_the_least_time_between_pushes},
                        {every_holds_for_all_as_well},

@@ -699,6 +699,13 @@ START_TEST(subscribe)
     assert_parses("SUBSCRIBE lunch EVERY=3600000", CMD_SUBSCRIBE);
     ck_assert(!command.all);
     ck_assert_uint_eq(command.number, 3600000);
+    ck_assert(!command.results);
+
+    assert_parses("SUBSCRIBE * Results=Yes every=7", CMD_SUBSCRIBE);
+    ck_assert(command.all && command.results);
+    ck_assert_uint_eq(command.number, 7);
+    assert_parses("SUBSCRIBE lunch results=no", CMD_SUBSCRIBE);
+    ck_assert(!command.results);
 }
 END_TEST
 
@@ -713,7 +720,10 @@ START_TEST(subscribe_refused)
     assert_refused("SUBSCRIBE lunch every=1s", "from 1 to 3600000");
     assert_refused("SUBSCRIBE lunch every=-1", "from 1 to 3600000");
     assert_refused("SUBSCRIBE lunch every=1 every=1", "twice");
-    assert_refused("SUBSCRIBE lunch each=1", "unknown option");
+    assert_refused("SUBSCRIBE lunch each=1", "unknown option: SUBSCRIBE takes every= and results=");
+    assert_refused("SUBSCRIBE lunch results=", "results= is yes or no");
+    assert_refused("SUBSCRIBE lunch results=1", "results= is yes or no");
+    assert_refused("SUBSCRIBE lunch results=no results=no", "twice");
 }
 END_TEST
 
@@ -1200,6 +1210,20 @@ START_TEST(encoded_tally)
 }
 END_TEST
 
+START_TEST(winners)
+{
+    static const uint8_t elected[] = {2, 0};
+    static const struct name choices[] = {{1, "a"}, {1, "b"}, {3, "c-c"}};
+    struct winners_view view = {
+        .poll = "board", .seq = 1093, .count = 2, .winners = elected, .choices = choices};
+    char out[256];
+    ck_assert_uint_le(winners_line_max(2), sizeof out);
+    assert_line(out, winners_encode(out, &view), "> @result board 1093 c-c a\n");
+    view.count = 0;
+    assert_line(out, winners_encode(out, &view), "> @result board 1093\n");
+}
+END_TEST
+
 START_TEST(decoded_tally)
 {
     ck_assert(decodes("lunch open 1042 7 pizza=4 sushi=3 tacos=0"));
@@ -1425,6 +1449,7 @@ int main(void)
                    {parsed_lines_of_no_kind}}},
         {"tallies", .timeout_s = 60,
          .tests = {{encoded_tally},
+                   {winners},
                    {decoded_tally},
                    {tallies_round_trip},
                    {malformed_tallies},

@@ -1,6 +1,7 @@
 /* The tally: publishing, references, and a feed that falls behind. */
 #include "tally/tally.h"
 #include "base/clock.h"
+#include "count/result.h"
 #include "tests/support/scale.h"
 #include "base/waker.h"
 #include "tests/support/unit.h"
@@ -114,6 +115,91 @@ START_TEST(a_rendering_is_made_once)
     snapshot_unref(changed);
     snapshot_unref(snapshot);
     tally_free(tally);
+}
+END_TEST
+
+START_TEST(a_result_of_counts_is_made_once_and_of_these_counts_alone)
+{
+    struct tally *tally = tally_new(0);
+    publish_new(tally, 1, 1);
+    publish_ballot(tally, 1, 1, 2);
+    struct snapshot *snapshot = tally_snapshot(tally, 1);
+    const struct result *result = snapshot_result(snapshot);
+    ck_assert_ptr_nonnull(result);
+    ck_assert_ptr_eq(snapshot_result(snapshot), result);
+    ck_assert_uint_eq(result->seq, 2);
+    ck_assert_uint_eq(result->ballots, 1);
+    ck_assert_uint_eq(result->winner_count, 1);
+    ck_assert_uint_eq(result->winners[0], 1);
+    publish_ballot(tally, 1, 0, 3);
+    struct snapshot *later = tally_snapshot(tally, 1);
+    ck_assert_ptr_ne(snapshot_result(later), result);
+    ck_assert_uint_eq(snapshot_result_seq(later), 3);
+    ck_assert(!snapshot_owes_result(later) && !snapshot_lacks_result(later));
+    snapshot_unref(later);
+    snapshot_unref(snapshot);
+    tally_free(tally);
+}
+END_TEST
+
+static struct result *make_result(const struct poll *poll, uint64_t seq)
+{
+    struct result *result = result_new(poll, 0, 0, 0, 0);
+    ck_assert_ptr_nonnull(result);
+    result->seq = seq;
+    return result;
+}
+
+/* Of a method that needs more than the counts. */
+START_TEST(a_result_that_was_counted_stays_until_a_newer_one_comes)
+{
+    struct poll *poll = make_poll(1);
+    poll->settings.value[SETTING_KIND] = KIND_RANKED;
+    poll->settings.value[SETTING_METHOD] = METHOD_SCHULZE;
+    struct snapshot *first = snapshot_new(poll);
+    first->seq = 7;
+    ck_assert_ptr_null(snapshot_result(first));
+    ck_assert_uint_eq(snapshot_result_seq(first), 0);
+    ck_assert(snapshot_owes_result(first));
+
+    struct snapshot *second = snapshot_copy(first);
+    snapshot_set_result(second, make_result(poll, 5));
+    ck_assert(snapshot_is_newer(second, first) && !snapshot_is_newer(first, second));
+    ck_assert(!snapshot_is_newer(second, second));
+    ck_assert(snapshot_lacks_result(second) && !snapshot_owes_result(second));
+    second->open = false; /* of a closed poll the last one is owed */
+    ck_assert(snapshot_owes_result(second));
+
+    struct snapshot *third = snapshot_copy(second);
+    ck_assert_ptr_eq(snapshot_result(third), snapshot_result(second));
+    snapshot_set_result(third, make_result(poll, 7));
+    ck_assert_uint_eq(snapshot_result_seq(third), 7);
+    ck_assert(snapshot_is_newer(third, second));
+    ck_assert(!snapshot_lacks_result(third) && !snapshot_owes_result(third));
+    snapshot_unref(first);
+    snapshot_unref(second);
+    snapshot_unref(third);
+    poll_free(poll);
+}
+END_TEST
+
+START_TEST(of_hidden_results_nothing_is_owed)
+{
+    struct poll *poll = make_poll(1);
+    poll->settings.value[SETTING_KIND] = KIND_RANKED;
+    poll->settings.value[SETTING_METHOD] = METHOD_SCHULZE;
+    poll->settings.value[SETTING_REVEAL] = REVEAL_CLOSED;
+    struct snapshot *snapshot = snapshot_new(poll);
+    snapshot->seq = 9;
+    snapshot_set_result(snapshot, make_result(poll, 4));
+    ck_assert(snapshot_is_hidden(snapshot));
+    ck_assert_uint_eq(snapshot_result_seq(snapshot), 9);
+    ck_assert(!snapshot_lacks_result(snapshot) && !snapshot_owes_result(snapshot));
+    snapshot->open = false;
+    ck_assert_uint_eq(snapshot_result_seq(snapshot), 4);
+    ck_assert(snapshot_owes_result(snapshot));
+    snapshot_unref(snapshot);
+    poll_free(poll);
 }
 END_TEST
 
@@ -314,6 +400,9 @@ UNIT_MAIN("tally", {"tally", .timeout_s = 60,
                     .tests = {{a_snapshot_is_shown_and_the_one_before_stays_whole},
                               {texts_are_the_names_until_they_are_changed},
                               {a_rendering_is_made_once},
+                              {a_result_of_counts_is_made_once_and_of_these_counts_alone},
+                              {a_result_that_was_counted_stays_until_a_newer_one_comes},
+                              {of_hidden_results_nothing_is_owed},
                               {many_snapshots_are_taken_at_once},
                               {a_mark_stays_until_the_next_one},
                               {results_are_hidden_only_while_the_poll_is_open_and_says_so},
