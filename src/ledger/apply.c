@@ -5,8 +5,10 @@
 
 void apply_ballot(struct snapshot *snapshot, struct vote before, struct vote vote)
 {
-    count_ballot(snapshot->poll, snapshot->counts, before.value, vote.value);
+    const uint32_t old = before.value, value = vote.value;
+    count_ballot(snapshot->poll, snapshot->counts, old, value);
     snapshot->ballots += before.seq == 0;
+    snapshot->abstained += (uint64_t)(value == VALUE_ABSTAIN) - (uint64_t)(old == VALUE_ABSTAIN);
     snapshot->seq = vote.seq;
 }
 

@@ -4,6 +4,7 @@
 #ifndef TALLYCAST_BATCH_H
 #define TALLYCAST_BATCH_H
 
+#include "count/profile.h"
 #include "ledger/electorate.h"
 #include "ledger/request.h"
 #include "store/store.h"
@@ -28,13 +29,21 @@ struct verdict {
 /* A batch's changes to a poll, before they are shown. */
 struct draft {
     struct snapshot *snapshot;
-    bool touched; /* listed in batch.touched */
+    uint32_t value_count; /* of the poll's values before the batch; if there is a snapshot */
+    bool touched;         /* listed in batch.touched */
 };
 
 /* An electorate's entry as it was before the batch. */
 struct undo {
     struct hash voter;
     struct vote before;
+};
+
+/* A ballot that a profile counted. */
+struct counted {
+    struct profile *profile;
+    uint32_t before; /* the value of the voter's earlier one; 0 for none */
+    uint32_t value;
 };
 
 /* Arrays have BATCH_MAX elements, except where noted. */
@@ -49,6 +58,8 @@ struct batch {
     size_t entry_count;
     struct undo *undos;
     size_t undo_count;
+    struct counted *counted;
+    size_t counted_count;
     uint16_t *sampled; /* by place in `requests`: accepted ballots that have a journey */
     size_t sampled_count;
     uint64_t committed_ns; /* monotonic clock, when the batch was synced */
@@ -78,6 +89,12 @@ void batch_reset(struct batch *batch);
 
 /* Takes back the last noted change of the electorate. */
 void batch_undo_last(struct batch *batch, struct electorate *electorate);
+
+/* Takes back the last ballot that a profile counted. */
+void batch_undo_counted(struct batch *batch);
+
+/* Takes back the values that the batch has added. */
+void batch_undo_values(struct batch *batch);
 
 /* The draft of a poll, listed as touched. */
 struct draft *batch_draft(struct batch *batch, uint32_t poll);

@@ -77,9 +77,14 @@ static void batch_undo(struct ledger *ledger)
 {
     while (ledger->batch.undo_count > 0)
         batch_undo_last(&ledger->batch, ledger->electorate);
+    while (ledger->batch.counted_count > 0)
+        batch_undo_counted(&ledger->batch);
+    batch_undo_values(&ledger->batch);
     batch_drop_drafts(&ledger->batch);
-    for (uint32_t i = 0; i < ledger->batch.created_count; i++)
+    for (uint32_t i = 0; i < ledger->batch.created_count; i++) {
+        profiles_remove(&ledger->profiles, ledger->batch.created[i]);
         poll_free(ledger->batch.created[i]);
+    }
     ledger->batch.created_count = 0;
     for (size_t i = 0; i < ledger->batch.request_count; i++)
         if (ledger->batch.verdicts[i].rests_on >= ledger->batch.first_seq)

@@ -38,8 +38,10 @@ static struct snapshot *draft_snapshot(struct ledger *ledger, uint32_t poll)
     if (is_full(ledger))
         return NULL;
     struct draft *draft = batch_draft(&ledger->batch, poll);
-    if (!draft->snapshot)
-        draft->snapshot = snapshot_copy(tally_peek(ledger->tally, poll));
+    if (!draft->snapshot && (draft->snapshot = snapshot_copy(tally_peek(ledger->tally, poll)))) {
+        const struct values *values = draft->snapshot->poll->values;
+        draft->value_count = values ? values_count(values) : 0;
+    }
     return draft->snapshot;
 }
 
@@ -50,12 +52,17 @@ static struct verdict refused(enum error error, uint64_t rests_on)
     return (struct verdict){.error = (int16_t)error, .number = rests_on, .rests_on = rests_on};
 }
 
+/* A verdict that tells what a ballot says. */
+static struct verdict of_value(struct verdict verdict, uint32_t value)
+{
+    verdict.value = value;
+    return verdict;
+}
+
 /* The same client has cast a ballot for the voter, with another choice. */
 static struct verdict refused_own(struct vote before)
 {
-    struct verdict verdict = refused(ERR_ALREADY_VOTED, before.seq);
-    verdict.value = before.value;
-    return verdict;
+    return of_value(refused(ERR_ALREADY_VOTED, before.seq), before.value);
 }
 
 /* Somebody else cast a ballot for the same voter. Not even its number is told: with that, the
@@ -110,21 +117,57 @@ static struct entry *record(struct ledger *ledger, enum entry_kind kind, uint32_
     return entry;
 }
 
-static void record_ballot(struct ledger *ledger, const struct request *request)
+/* A ballot that `defines` its value is recorded with its marks. */
+static void record_ballot(struct ledger *ledger, const struct request *request, uint32_t value,
+                          bool defines)
 {
-    const struct request_voter *named = request->detail;
+    static const struct request_ballot nothing;
+    const struct request_ballot *detail = request->detail ? request->detail : &nothing;
     struct entry_ballot *ballot = &record(ledger, ENTRY_BALLOT, request->poll)->ballot;
     *ballot = (struct entry_ballot){
-        .value = request->value,
+        .value = value,
         .weight = 1,
         .has_key = request_has_id(request),
         .voter = request->voter,
         .key = request->key,
+        .name = detail->name,
+        .spelling = detail->spelling,
+        .marks = defines ? detail->marks : nothing.marks,
     };
-    if (named) {
-        ballot->name = named->name;
-        ballot->spelling = named->spelling;
-    }
+}
+
+/* ---- values ---- */
+
+/* The value of what a ballot says; 0 if none has said it before. */
+static uint32_t find_value(const struct poll *poll, const struct request *request)
+{
+    if (request->value != 0)
+        return request->value;
+    const struct request_ballot *detail = request->detail;
+    return values_find(poll->values, (const uint8_t *)detail->marks.at, detail->marks_hash);
+}
+
+/* Makes a value of what a ballot is the first to say. 0 if memory or numbers are used up. */
+static uint32_t add_value(const struct poll *poll, const struct request *request)
+{
+    const struct request_ballot *detail = request->detail;
+    return values_add(poll->values, (const uint8_t *)detail->marks.at, detail->marks_hash);
+}
+
+/* Counts a ballot in the poll's profile, if it has one, to be undone with the batch. Returns 0, or
+ * -1 if memory is short. */
+static int count_in_profile(struct ledger *ledger, const struct poll *poll, uint32_t before,
+                            uint32_t value)
+{
+    if (!poll->values)
+        return 0;
+    const struct counted counted = {profiles_of(&ledger->profiles, poll), before, value};
+    if (!counted.profile)
+        return 0;
+    if (profile_count(counted.profile, before, value, 1) != 0)
+        return -1;
+    ledger->batch.counted[ledger->batch.counted_count++] = counted;
+    return 0;
 }
 
 /* Sets a vote in the electorate, to be undone with the batch. Returns 0, or -1 if memory is
@@ -138,22 +181,66 @@ static int set_vote(struct ledger *ledger, struct hash hash, struct vote vote)
     return 0;
 }
 
+/* Where a ballot counts: under which hash, and in place of what. */
+struct standing {
+    struct hash identity;
+    bool identified; /* the electorate knows it by its identity */
+    struct vote before;
+    uint64_t proof;
+};
+
+static struct standing find_standing(const struct ledger *ledger, const struct poll *poll,
+                                     const struct request *request)
+{
+    struct standing standing = {0};
+    standing.identified = judge_identity(poll, &request->voter, request_has_id(request),
+                                         &request->key, &standing.identity);
+    standing.proof = judge_proof(poll, request->key_kind >= REQUEST_KEY_ID, &request->key);
+    if (standing.identified)
+        standing.before = electorate_find(ledger->electorate, standing.identity);
+    return standing;
+}
+
+/* Counts and records a ballot; a `value` of 0 becomes a new one. */
+static struct verdict take_ballot(struct ledger *ledger, const struct request *request,
+                                  const struct standing *standing, uint32_t value)
+{
+    const bool defines = value == 0;
+    struct snapshot *draft = draft_snapshot(ledger, request->poll);
+    if (!draft || (defines && (value = add_value(draft->poll, request)) == 0))
+        return refused_by_limit(ledger);
+    struct vote vote = vote_make(ledger->next_seq, value, standing->proof);
+    if (standing->identified && set_vote(ledger, standing->identity, vote) != 0)
+        goto err_value;
+    if (count_in_profile(ledger, draft->poll, standing->before.value, value) != 0)
+        goto err_vote;
+    apply_ballot(draft, standing->before, vote);
+    record_ballot(ledger, request, value, defines);
+    struct verdict verdict = of_value(accepted(vote.seq), value);
+    verdict.first = standing->identified && standing->before.seq == 0;
+    return verdict;
+
+err_vote:
+    if (standing->identified)
+        batch_undo_last(&ledger->batch, ledger->electorate);
+err_value:
+    if (defines)
+        values_truncate(draft->poll->values, value - 1);
+    return refused_by_limit(ledger);
+}
+
 /* The answer tells nobody what somebody else has cast under the same name: the same choice gets the
  * same answer as any other. */
 static struct verdict judge_ballot(struct ledger *ledger, const struct request *request)
 {
     const struct snapshot *now = poll_now(ledger, request->poll);
-    struct hash identity;
-    bool identified = judge_identity(now->poll, &request->voter, request_has_id(request),
-                                     &request->key, &identity);
-    uint64_t proof = judge_proof(now->poll, request->key_kind >= REQUEST_KEY_ID, &request->key);
-    struct vote before = {0};
-    if (identified)
-        before = electorate_find(ledger->electorate, identity);
-    bool own = before.proof == proof;
+    const struct standing standing = find_standing(ledger, now->poll, request);
+    const struct vote before = standing.before;
+    const uint32_t value = find_value(now->poll, request);
+    const bool own = before.proof == standing.proof;
 
-    if (before.seq && own && before.value == request->value)
-        return repeated(before.seq);
+    if (before.seq && own && before.value == value)
+        return of_value(repeated(before.seq), value);
     if (!now->open)
         return refused(ERR_POLL_CLOSED, now->state_seq);
     if (before.seq && poll_setting(now->poll, SETTING_BALLOTS) != BALLOTS_CHANGEABLE)
@@ -162,16 +249,7 @@ static struct verdict judge_ballot(struct ledger *ledger, const struct request *
         return refused_own(before);
     if (request->key_kind == REQUEST_KEY_ID_OF_ONE && before.seq && own)
         return refused_own(before);
-
-    struct snapshot *draft = draft_snapshot(ledger, request->poll);
-    struct vote vote = vote_make(ledger->next_seq, request->value, proof);
-    if (!draft || (identified && set_vote(ledger, identity, vote) != 0))
-        return refused_by_limit(ledger);
-    apply_ballot(draft, before, vote);
-    record_ballot(ledger, request);
-    struct verdict verdict = accepted(vote.seq);
-    verdict.first = identified && before.seq == 0;
-    return verdict;
+    return take_ballot(ledger, request, &standing, value);
 }
 
 /* Later requests of the batch may change this, but there is no need to wait: the answer, like all,
@@ -201,9 +279,13 @@ static struct verdict judge_create(struct ledger *ledger, struct request *reques
                        existing->id > ledger->directory.count ? ledger->batch.first_seq : 0);
     uint32_t id = ledger->directory.count + ledger->batch.created_count + 1;
     poll->id = id;
-    struct snapshot *snapshot = id <= POLLS_MAX && !is_full(ledger) ? snapshot_new(poll) : NULL;
-    if (!snapshot)
+    if (id > POLLS_MAX || is_full(ledger) || profiles_add(&ledger->profiles, poll) != 0)
         return refused_by_limit(ledger);
+    struct snapshot *snapshot = snapshot_new(poll);
+    if (!snapshot) {
+        profiles_remove(&ledger->profiles, poll);
+        return refused_by_limit(ledger);
+    }
     request->detail = NULL;
     ledger->batch.created[ledger->batch.created_count++] = poll;
     struct entry *entry = record(ledger, ENTRY_CREATE, id);

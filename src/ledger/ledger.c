@@ -7,10 +7,11 @@
  * synced the next one gathers in the rings: group commit. Batches wait for more to gather only
  * while a backlog of subscribers is being sent the last tally, and at most BACKLOG_GAP_MAX_NS.
  *
- * A refused batch undoes all of it: the electorate from a journal, the drafts by
- * dropping them, the sequence by going back. A verdict that rests on an entry of the failed batch
- * (its own, an earlier ballot that it repeats, a CLOSE before it) becomes -STORAGE; one that rests
- * on durable entries stands, if the store confirms that they still are all that there is.
+ * A refused batch undoes all of it: the electorate and the profiles from journals, the drafts by
+ * dropping them, values and the sequence by going back. A verdict that rests on an entry of the
+ * failed batch (its own, an earlier ballot that it repeats, a CLOSE before it) becomes -STORAGE;
+ * one that rests on durable entries stands, if the store confirms that they still are all that
+ * there is.
  *
  * A fenced batch ends the process, and so does an unknown outcome, inside the store: with nothing
  * published and nobody answered. */
@@ -249,6 +250,7 @@ void ledger_free(struct ledger *ledger)
     backup_destroy(&ledger->backup);
     free_unshown_polls(ledger);
     batch_destroy(&ledger->batch);
+    profiles_destroy(&ledger->profiles);
     if (ledger->electorate)
         electorate_free(ledger->electorate);
     directory_free(&ledger->directory);

@@ -5,7 +5,8 @@
  * The store gives what it finds; this checks that it is what a ledger can have recorded: sequences
  * without a gap from 1; polls in the order of their ids; no entry of a poll before its CREATE, no
  * change that changes nothing, no ballot while the poll is closed, none that says what there isn't,
- * no second one where there is one for each voter. */
+ * none whose marks can't be or were there before, no second one where there is one for each
+ * voter. */
 #include "ledger/load.h"
 
 #include "base/failpoint.h"
@@ -17,6 +18,7 @@
 #include "poll/voter.h"
 #include "proto/line.h"
 #include "proto/lot.h"
+#include "proto/marks.h"
 #include "proto/reply.h"
 
 #include <inttypes.h>
@@ -108,7 +110,9 @@ static int load_poll(struct ledger *ledger, const struct entry *entry, char *why
         return out_of_memory(why);
     poll->id = entry->poll;
     struct snapshot *snapshot = snapshot_new(poll);
-    if (!snapshot || directory_add(&ledger->directory, poll) != 0) {
+    if (!snapshot || profiles_add(&ledger->profiles, poll) != 0 ||
+        directory_add(&ledger->directory, poll) != 0) {
+        profiles_remove(&ledger->profiles, poll);
         snapshot_unref(snapshot);
         poll_free(poll);
         return out_of_memory(why);
@@ -157,6 +161,9 @@ static int count_loaded(struct ledger *ledger, const struct loaded *loaded, char
     if (before.seq &&
         !count_has_value(snapshot->poll, before.value)) /* the voter of another poll */
         return damaged(why, "its voter has voted in another poll, ballot", loaded->vote.seq);
+    struct profile *profile = profiles_of(&ledger->profiles, snapshot->poll);
+    if (profile && profile_count(profile, before.value, loaded->vote.value, 1) != 0)
+        return out_of_memory(why);
     apply_ballot(snapshot, before, loaded->vote);
     return 0;
 }
@@ -179,17 +186,53 @@ static bool can_be_voter(const struct poll *poll, const struct entry_ballot *bal
            line_is_text(ballot->name.at, ballot->name.len);
 }
 
+/* What is wrong with what a ballot says, or NULL. The hash is one of its marks, if it has any. */
+static const char *judge_value(const struct poll *poll, const struct entry_ballot *ballot,
+                               uint64_t hash)
+{
+    const uint8_t *marks = (const uint8_t *)ballot->marks.at;
+    if (!marks && count_has_value(poll, ballot->value))
+        return NULL;
+    if (!poll->values)
+        return "the poll has no such choice";
+    if (!marks)
+        return "the poll has no such value";
+    if (ballot->value != values_count(poll->values) + 1)
+        return "it defines a value that is not the next one";
+    if (ballot->marks.len != poll->choice_count ||
+        !marks_are_valid(marks, &poll->settings, poll->choice_count))
+        return "its marks can't be";
+    return values_find(poll->values, marks, hash) == 0 ? NULL : "its marks have a value already";
+}
+
 /* What is wrong with a ballot, or NULL. */
-static const char *judge_ballot(const struct snapshot *snapshot, const struct entry_ballot *ballot)
+static const char *judge_ballot(const struct snapshot *snapshot, const struct entry_ballot *ballot,
+                                uint64_t hash)
 {
     const struct poll *poll = snapshot->poll;
     if (!snapshot->open)
         return "the poll is closed";
-    if (!count_has_value(poll, ballot->value))
-        return "the poll has no such choice";
+    const char *fault = judge_value(poll, ballot, hash);
+    if (fault)
+        return fault;
     if (ballot->weight != 1)
         return "its weight can't be";
     return can_be_voter(poll, ballot) ? NULL : "its voter can't be";
+}
+
+/* Judges a ballot, and defines the value that it is the first to have. */
+static int check_ballot(struct ledger *ledger, const struct snapshot *snapshot,
+                        const struct entry *entry, char *why)
+{
+    const struct entry_ballot *ballot = &entry->ballot;
+    const uint8_t *marks = (const uint8_t *)ballot->marks.at;
+    uint64_t hash = marks ? values_hash(ledger->key, marks, (unsigned)ballot->marks.len) : 0;
+    const char *fault = judge_ballot(snapshot, ballot, hash);
+    if (fault)
+        return bad_entry(entry, fault, why);
+    if (marks && values_add(snapshot->poll->values, marks, hash) == 0)
+        return out_of_memory(why);
+    return 0;
 }
 
 static int load_ballot(struct loading *loading, const struct snapshot *snapshot,
@@ -198,9 +241,8 @@ static int load_ballot(struct loading *loading, const struct snapshot *snapshot,
     struct ledger *ledger = loading->ledger;
     const struct entry_ballot *ballot = &entry->ballot;
     failpoint(FAILPOINT_START_LOAD);
-    const char *fault = judge_ballot(snapshot, ballot);
-    if (fault)
-        return bad_entry(entry, fault, why);
+    if (check_ballot(ledger, snapshot, entry, why) != 0)
+        return -1;
     struct hash voter = ballot->voter;
     if (ballot->name.at)
         voter = voter_hash(ledger->key, VOTER_HASH_VOTER, entry->poll, ballot->name.at,

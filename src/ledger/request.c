@@ -1,4 +1,4 @@
-/* Texts and names for requests. Any thread. Fails: memory. */
+/* Texts and ballots for requests. Any thread. Fails: memory. */
 #include "ledger/request.h"
 
 #include <stdlib.h>
@@ -15,18 +15,30 @@ struct request_text *request_text_new(const char *bytes, size_t len)
     return text;
 }
 
-struct request_voter *request_voter_new(struct span name, struct span spelling)
+/* Copies a span to *at, and moves that behind it. */
+static struct span put(char **at, struct span from)
 {
-    bool differs = spelling.len != name.len || memcmp(spelling.at, name.at, name.len) != 0;
-    struct request_voter *voter = malloc(sizeof *voter + name.len + spelling.len);
-    if (!voter)
+    if (!from.at)
+        return from;
+    struct span copy = {memcpy(*at, from.at, from.len), from.len};
+    *at += from.len;
+    return copy;
+}
+
+struct request_ballot *request_ballot_new(const struct request_ballot *from)
+{
+    struct span spelling = from->spelling;
+    if (spelling.at && spelling.len == from->name.len &&
+        memcmp(spelling.at, from->name.at, spelling.len) == 0)
+        spelling = (struct span){NULL, 0};
+    struct request_ballot *ballot =
+        malloc(sizeof *ballot + from->name.len + spelling.len + from->marks.len);
+    if (!ballot)
         return NULL;
-    memcpy(voter->bytes, name.at, name.len);
-    voter->name = (struct span){voter->bytes, name.len};
-    voter->spelling = (struct span){NULL, 0};
-    if (differs) {
-        memcpy(voter->bytes + name.len, spelling.at, spelling.len);
-        voter->spelling = (struct span){voter->bytes + name.len, spelling.len};
-    }
-    return voter;
+    char *at = ballot->bytes;
+    ballot->name = put(&at, from->name);
+    ballot->spelling = put(&at, spelling);
+    ballot->marks = put(&at, from->marks);
+    ballot->marks_hash = from->marks_hash;
+    return ballot;
 }

@@ -33,16 +33,19 @@ struct request_text {
 /* A copy of `len` bytes. NULL if memory is short. Freed by free(). Any thread. */
 struct request_text *request_text_new(const char *bytes, size_t len);
 
-/* A voter whose name is recorded: folded, and as it was written if that differs. One block of
- * memory. */
-struct request_voter {
-    struct span name;
-    struct span spelling; /* at is NULL if it is the name */
-    char bytes[];         /* of both */
+/* What a ballot has beside numbers: the voter's names, where the poll records them, and marks,
+ * where its ballots have them. One block of memory. */
+struct request_ballot {
+    struct span name;     /* folded; at is NULL if none is recorded */
+    struct span spelling; /* as it was written; at is NULL if that is the name */
+    struct span marks;    /* one a choice; at is NULL if the request has a value */
+    uint64_t marks_hash;
+    char bytes[]; /* of all */
 };
 
-/* A copy of a voter's names. NULL if memory is short. Freed by free(). Any thread. */
-struct request_voter *request_voter_new(struct span name, struct span spelling);
+/* A copy of it and of what its spans are; a spelling that is the name is left out. NULL if memory
+ * is short. Freed by free(). Any thread. */
+struct request_ballot *request_ballot_new(const struct request_ballot *from);
 
 /* The kinds of a ballot's key. In polls with ballots=unlimited it is the ballot's identity. In
  * others it is a proof: a repeated ballot is answered as a repeat only if both have the same key,
@@ -66,7 +69,7 @@ struct request {
         uint32_t poll;
         int32_t file; /* owned: BACKUP's file, open and empty, if it has no path */
     };
-    uint32_t value : 24; /* of a BALLOT; what it means, count/ says */
+    uint32_t value : 24; /* of a BALLOT; what it means, count/ says; 0 if `detail` has marks */
     enum request_kind kind : 4;
     enum request_key key_kind : 4;
     union {
@@ -77,8 +80,8 @@ struct request {
         struct hash key;
         uint64_t after; /* of REQUEST_KEY_AFTER */
     };
-    void *detail; /* owned by the request, freed by the ledger. BALLOT: a struct request_voter where
-                     the poll records names, or NULL */
+    void *detail; /* owned by the request, freed by the ledger. BALLOT: a struct request_ballot, or
+                     NULL if it would be empty */
     struct journey *journey; /* of a sampled ballot, or NULL; the ledger's until it answers */
 };
 _Static_assert(sizeof(struct request) == 64, "a request is a cache line");
@@ -94,7 +97,8 @@ struct answer {
     uint64_t number; /* the sequence (of the entry, or of the earlier ballot; 0 if a LOOKUP found
                         none); BACKUP: bytes, or the errno that explains the failure, 0 if none
                         does */
-    uint32_t value : 24; /* of the ballot that LOOKUP found, or on which ALREADY-VOTED rests */
+    uint32_t value : 24; /* of the ballot that was recorded or repeated, that LOOKUP found, or on
+                            which ALREADY-VOTED rests */
     bool duplicate : 1;
     bool first : 1;   /* a ballot was accepted, and its voter had none in the poll before */
     int16_t error;    /* 0, or an enum error */

@@ -8,6 +8,7 @@
 #include "ledger/batch.h"
 #include "ledger/electorate.h"
 #include "ledger/ledger.h"
+#include "ledger/profiles.h"
 #include "poll/directory.h"
 
 #include <pthread.h>
@@ -21,6 +22,7 @@ struct ledger {
     struct ports *ports;
     struct electorate *electorate;
     struct directory directory; /* of durable polls */
+    struct profiles profiles;
     uint64_t next_seq;
     struct batch batch;
     struct backup backup;

@@ -33,28 +33,12 @@ static size_t address_words(void *asker, char words[IDENTITY_WORDS_MAX])
     return peer_address_text(&((const struct session *)asker)->client.conn.peer, words);
 }
 
-/* Reads what a ballot says that is more than one choice's name. */
-static int read_marks(struct session *session, const struct command *command,
-                      const struct poll *poll, struct marks *marks, const char **why)
-{
-    *why = session->client.worker->why;
-    return marks_parse(command->ballot, &poll->settings, poll->choices, poll->choice_count, marks,
-                       session->client.worker->why);
-}
-
 int execute_vote(struct session *session, const struct command *command, const char **why)
 {
-    const struct poll *poll = worker_find_poll(session->client.worker, &command->poll);
-    struct marks marks;
+    struct worker *worker = session->client.worker;
+    const struct poll *poll = worker_find_poll(worker, &command->poll);
     if (!poll)
         return ERR_NO_SUCH_POLL;
-    if (command->choice.len == 0 || poll_setting(poll, SETTING_KIND) != KIND_SINGLE) {
-        int error = read_marks(session, command, poll, &marks, why);
-        return error != 0 ? error : ERR_BAD_BALLOT;
-    }
-    int choice = poll_choice_find(poll, &command->choice);
-    if (choice < 0)
-        return ERR_NO_SUCH_CHOICE;
     static const struct claim_source source = {address_words, connection_words, shown_words};
     const struct claim claim = {
         .name = command->voter,
@@ -62,14 +46,17 @@ int execute_vote(struct session *session, const struct command *command, const c
         .source = &source,
         .asker = session,
     };
-    const struct ballot ballot = {
+    struct ballot ballot = {
         .poll = poll,
-        .choice = (unsigned)choice,
         .claim = &claim,
         .key = command->key,
         .traced = command->id == CMD_TRACE,
     };
-    return ballot_send(&session->client, &ballot, why);
+    struct marks marks;
+    int error = command->choice.len > 0
+                    ? ballot_read_choice(worker, &ballot, &command->choice, &marks, why)
+                    : ballot_read(worker, &ballot, command->ballot, &marks, why);
+    return error == 0 ? ballot_send(&session->client, &ballot, why) : error;
 }
 
 int execute_trace(struct session *session, const struct command *command, const char **why)

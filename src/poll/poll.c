@@ -26,7 +26,11 @@ struct poll *poll_new(const struct name *name, const struct settings *settings,
     poll->name = *name;
     poll->choice_count = choice_count;
     memcpy(poll->choices, choices, choices_bytes);
-    return poll;
+    if (poll_setting(poll, SETTING_KIND) == KIND_SINGLE ||
+        (poll->values = values_new(choice_count)))
+        return poll;
+    free(poll);
+    return NULL;
 }
 
 void poll_free(struct poll *poll)

@@ -1,12 +1,90 @@
 /* Ballots as requests to the ledger. Runs on the worker's thread.
  *
- * Fails: if memory is short for the voter's name, in a poll that records names, the ballot is
- * refused with LIMIT. */
+ * Fails: if memory is short for the voter's name, in a poll that records names, or for marks, the
+ * ballot is refused with LIMIT. */
 #include "serve/ballot.h"
 
+#include "base/log.h"
 #include "count/count.h"
-#include "poll/voter.h"
+#include "poll/values.h"
 #include "proto/entry.h"
+
+#include <string.h>
+
+/* ---- what it says ---- */
+
+/* Of one choice, or an abstention, in a poll of single choice; or else 0. */
+static uint32_t value_of_marks(const struct poll *poll, const struct marks *marks)
+{
+    if (marks->abstains)
+        return VALUE_ABSTAIN;
+    if (poll->values)
+        return 0;
+    const uint8_t *marked = memchr(marks->mark, 1, marks->count);
+    INVARIANT(marked);
+    return count_value(poll, (unsigned)(marked - marks->mark));
+}
+
+int ballot_read(struct worker *worker, struct ballot *ballot, struct span text, struct marks *room,
+                const char **why)
+{
+    const struct poll *poll = ballot->poll;
+    int error =
+        marks_parse(text, &poll->settings, poll->choices, poll->choice_count, room, worker->why);
+    if (error != 0) {
+        *why = worker->why;
+        return error;
+    }
+    ballot->value = value_of_marks(poll, room);
+    ballot->marks = room;
+    return 0;
+}
+
+int ballot_read_choice(struct worker *worker, struct ballot *ballot, const struct name *choice,
+                       struct marks *room, const char **why)
+{
+    if (ballot->poll->values)
+        return ballot_read(worker, ballot, (struct span){choice->text, choice->len}, room, why);
+    int found = poll_choice_find(ballot->poll, choice);
+    if (found < 0)
+        return ERR_NO_SUCH_CHOICE;
+    ballot->value = count_value(ballot->poll, (unsigned)found);
+    return 0;
+}
+
+size_t ballot_write(const struct poll *poll, uint32_t value, char *out)
+{
+    struct marks marks = {.abstains = value == VALUE_ABSTAIN, .count = poll->choice_count};
+    if (!marks.abstains && poll->values)
+        memcpy(marks.mark, values_marks(poll->values, value), marks.count);
+    else if (!marks.abstains)
+        marks.mark[count_choice(poll, value)] = 1;
+    return marks_write(&marks, &poll->settings, poll->choices, out);
+}
+
+/* ---- sending it ---- */
+
+/* What the request has beside numbers. Returns 0, with NULL if that is nothing, or -1 if memory is
+ * short. */
+static int make_detail(const struct voter_key *key, const struct ballot *ballot,
+                       const struct identity *voter, struct request_ballot **detail)
+{
+    struct request_ballot parts = {.marks_hash = 0};
+    *detail = NULL;
+    if (poll_setting(ballot->poll, SETTING_RECORD) == RECORD_NAME) {
+        parts.name = voter->words;
+        parts.spelling = voter->shown;
+    } else if (ballot->value != 0) {
+        return 0;
+    }
+    if (ballot->value == 0) {
+        const struct marks *marks = ballot->marks;
+        parts.marks = (struct span){(const char *)marks->mark, marks->count};
+        parts.marks_hash = values_hash(key, marks->mark, marks->count);
+    }
+    *detail = request_ballot_new(&parts);
+    return *detail ? 0 : -1;
+}
 
 /* Whether a poll knows its voters by more than the names that they give. */
 static bool is_known(const struct poll *poll)
@@ -42,20 +120,19 @@ int ballot_send(struct client *client, const struct ballot *ballot, const char *
     int error = identity_find(poll, ballot->claim, &voter, why);
     if (error != 0)
         return error;
-    struct request_voter *named = NULL;
-    if (poll_setting(poll, SETTING_RECORD) == RECORD_NAME &&
-        !(named = request_voter_new(voter.words, voter.shown)))
+    const struct voter_key *key = &worker->server->key;
+    struct request_ballot *detail;
+    if (make_detail(key, ballot, &voter, &detail) != 0)
         return ERR_LIMIT;
 
-    const struct voter_key *key = &worker->server->key;
     struct request *request = worker_request(worker);
     *request = (struct request){
         .from = client->conn.ref,
         .poll = poll->id,
-        .value = count_value(poll, ballot->choice) & ENTRY_VALUE_MAX,
+        .value = ballot->value & ENTRY_VALUE_MAX,
         .kind = REQUEST_BALLOT,
         .voter = voter_hash(key, VOTER_HASH_VOTER, poll->id, voter.words.at, voter.words.len),
-        .detail = named,
+        .detail = detail,
     };
     if (ballot->has_after && is_known(poll) &&
         poll_setting(poll, SETTING_BALLOTS) == BALLOTS_CHANGEABLE) {

@@ -40,24 +40,21 @@ static int read_ballot(struct web_session *session, const struct http_request *r
 static int cast(struct web_session *session, const struct http_request *request,
                 const struct poll *poll, const struct ballot_form *form, const char **why)
 {
-    int choice = poll_choice_find(poll, &form->choice);
-    if (choice < 0)
-        return ERR_NO_SUCH_CHOICE;
     session->poll = poll;
-    session->choice = (uint16_t)choice;
     session->asks = WEB_ASKS_VOTE;
     struct web_asker asker = {session, request, {form->token, strlen(form->token)}};
     struct claim claim = web_reader_claim(&asker);
     claim.name = (struct span){form->voter.len > 0 ? form->voter.text : NULL, form->voter.len};
-    const struct ballot ballot = {
+    struct ballot ballot = {
         .poll = poll,
-        .choice = (unsigned)choice,
         .claim = &claim,
         .key = {form->id[0] ? form->id : NULL, strlen(form->id)},
         .has_after = form->has_after,
         .after = form->after,
     };
-    return ballot_send(&session->client, &ballot, why);
+    struct marks marks;
+    int error = ballot_read_choice(session->client.worker, &ballot, &form->choice, &marks, why);
+    return error == 0 ? ballot_send(&session->client, &ballot, why) : error;
 }
 
 static enum web_result refuse_ballot(struct web_session *session, int error, const char *why)
@@ -101,14 +98,20 @@ enum web_result web_vote(struct web_session *session, const struct web_call *cal
 
 /* ---- the ledger's answer ---- */
 
+/* The choice of a ballot that is for one, from 0; or -1. */
+static int single_choice(const struct poll *poll, uint32_t value)
+{
+    return poll->values || value == VALUE_ABSTAIN ? -1 : (int)count_choice(poll, value);
+}
+
 /* A browser is redirected to the poll's page, which shows the ballot if the ledger can tell whose
  * it is. Otherwise the answer itself is the page: an address that says that a ballot is recorded
  * would say so to everyone. */
-static void show_recorded(struct web_session *session)
+static void show_recorded(struct web_session *session, uint32_t value)
 {
     const struct poll *poll = session->poll;
     if (!web_reader_can_look_up(poll)) {
-        web_show_poll(session, 201, session->choice, 0);
+        web_show_poll(session, 201, single_choice(poll, value), 0);
         return;
     }
     char location[sizeof "../../p/" + PROTO_NAME_MAX];
@@ -137,11 +140,12 @@ static const char *describe_refusal(const struct web_session *session, const str
         return NULL;
     if (answer->number == 0)
         return ALREADY_VOTED_UNTOLD;
-    if (!session->html)
+    const int choice = single_choice(session->poll, answer->value);
+    if (!session->html || choice < 0)
         return NULL;
     struct snapshot *snapshot =
         tally_snapshot(session->client.worker->server->tally, session->poll->id);
-    struct span label = snapshot_label(snapshot, count_choice(session->poll, answer->value));
+    struct span label = snapshot_label(snapshot, (unsigned)choice);
     snprintf(text, REFUSAL_SIZE, "Your vote for %.*s was recorded first", (int)label.len, label.at);
     snapshot_unref(snapshot);
     return text;
@@ -154,7 +158,7 @@ static void take_vote(struct web_session *session, const struct answer *answer)
         web_refuse(session, (enum error)answer->error, answer->number,
                    describe_refusal(session, answer, text));
     else if (session->html)
-        show_recorded(session);
+        show_recorded(session, answer->value);
     else
         tell_recorded(session, answer);
 }
@@ -165,18 +169,26 @@ static void take_vote(struct web_session *session, const struct answer *answer)
  * server's cookie. */
 static void tell_own(struct web_session *session, uint64_t seq, uint32_t value)
 {
+    const struct poll *poll = session->poll;
+    const int choice = seq > 0 ? single_choice(poll, value) : -1;
+    char text[MARKS_TEXT_MAX];
     struct buffer body = {0};
     struct json_writer json = json_write_begin(&body);
     json_write_open(&json, '{');
     json_write_name(&json, "poll");
-    json_write_string(&json, session->poll->name.text);
+    json_write_string(&json, poll->name.text);
     json_write_name(&json, "ledger");
     json_write_string(&json, tally_ledger(session->client.worker->server->tally));
     json_write_name(&json, "seq");
     json_write_number(&json, seq);
     json_write_name(&json, "choice");
+    if (choice >= 0)
+        json_write_string(&json, poll->choices[choice].text);
+    else
+        json_write_null(&json);
+    json_write_name(&json, "ballot");
     if (seq > 0)
-        json_write_string(&json, session->poll->choices[count_choice(session->poll, value)].text);
+        json_write_text(&json, text, ballot_write(poll, value, text));
     else
         json_write_null(&json);
     json_write_close(&json, '}');
@@ -208,7 +220,7 @@ void web_take_answer(struct web_session *session, const struct answer *answer)
         return;
     case WEB_ASKS_PAGE: /* without the answer, the page is as for a reader without a ballot */
         if (answer->error == 0 && answer->number > 0)
-            web_show_poll(session, 200, (int)count_choice(session->poll, answer->value),
+            web_show_poll(session, 200, single_choice(session->poll, answer->value),
                           answer->number);
         else
             web_show_unvoted(session);

@@ -5,6 +5,7 @@
 #include "count/count.h"
 #include "proto/command.h"
 #include "proto/entry.h"
+#include "proto/marks.h"
 #include "trace/journey.h"
 
 #include <stdlib.h>
@@ -12,7 +13,7 @@
 
 enum {
     PORTS = 2,
-    POLLS = 3,           /* that are there from the start */
+    POLLS = 6,           /* that are there from the start */
     SEQ_FIRST = 1000000, /* so that sequences have seven digits, however long a tally is used */
 };
 
@@ -123,26 +124,49 @@ static bool same_hash(struct hash a, struct hash b)
     return memcmp(&a, &b, sizeof a) == 0;
 }
 
+/* The value of what a ballot says, which is valid: no other is sent. */
+static uint32_t value_of(const struct poll *poll, const struct request *request)
+{
+    if (request->value != 0) {
+        REQUIRE(!poll->values || request->value == VALUE_ABSTAIN);
+        REQUIRE(count_has_value(poll, request->value));
+        return request->value;
+    }
+    const struct request_ballot *detail = request->detail;
+    REQUIRE(poll->values && detail && detail->marks.len == poll->choice_count);
+    const uint8_t *marks = (const uint8_t *)detail->marks.at;
+    REQUIRE(marks_are_valid(marks, &poll->settings, poll->choice_count));
+    uint32_t value = values_find(poll->values, marks, detail->marks_hash);
+    if (value == 0)
+        value = values_add(poll->values, marks, detail->marks_hash);
+    REQUIRE(value != 0);
+    return value;
+}
+
 static struct answer cast(const struct request *request)
 {
     const struct poll *poll = poll_of(request->poll);
+    const uint32_t value = value_of(poll, request) & ENTRY_VALUE_MAX;
     struct last_ballot *last = &last_ballots[poll->id - 1];
-    REQUIRE(count_has_value(poll, request->value));
     if (last->seq > 0 && same_hash(last->voter, request->voter)) {
-        if (last->value == request->value)
-            return (struct answer){.number = last->seq, .duplicate = true};
+        struct answer answer = {.number = last->seq, .value = last->value & ENTRY_VALUE_MAX};
+        answer.duplicate = last->value == value;
+        if (answer.duplicate)
+            return answer;
+        answer.error = ERR_ALREADY_VOTED;
         if (poll_setting(poll, SETTING_BALLOTS) == BALLOTS_ONCE ||
             (request->key_kind == REQUEST_KEY_AFTER && last->seq > request->after))
-            return (struct answer){.number = last->seq, .error = ERR_ALREADY_VOTED};
+            return answer;
     }
     if (!tally_peek(tally, poll->id)->open)
         return (struct answer){.error = ERR_POLL_CLOSED};
     struct snapshot *snapshot = changed(poll->id);
-    count_ballot(poll, snapshot->counts, 0, request->value);
+    count_ballot(poll, snapshot->counts, 0, value);
     snapshot->ballots++;
+    snapshot->abstained += value == VALUE_ABSTAIN;
     show(snapshot);
-    *last = (struct last_ballot){request->voter, request->value, last_seq};
-    return (struct answer){.number = last_seq};
+    *last = (struct last_ballot){request->voter, value, last_seq};
+    return (struct answer){.number = last_seq, .value = value & ENTRY_VALUE_MAX};
 }
 
 static struct answer look_up(const struct request *request)
@@ -301,6 +325,9 @@ static void make_polls(void)
     make_poll("CREATE a x y");
     make_poll("CREATE b yes no voters=named ballots=once record=name");
     make_poll("CREATE c x y z ballots=unlimited reveal=closed voters=address");
+    make_poll("CREATE d x y z kind=approval voters=address");
+    make_poll("CREATE e x y z kind=score scores=10 voters=named record=name abstain=no");
+    make_poll("CREATE f x y z kind=ranked ballots=once");
 }
 
 static void empty_poll(uint32_t id)

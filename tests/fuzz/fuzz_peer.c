@@ -303,7 +303,7 @@ static bool is_answer(const struct reply *reply, const struct answer *answer)
 static void take_ledger_reply(struct peer *peer, const struct reply *reply)
 {
     static const enum error refusals[] = {ERR_NO_SUCH_POLL, ERR_NO_SUCH_CHOICE, ERR_BAD_ARGUMENT,
-                                          ERR_VOTER_REQUIRED};
+                                          ERR_BAD_BALLOT, ERR_VOTER_REQUIRED};
     if (peer->answer_at < peer->answer_count && is_answer(reply, &peer->answers[peer->answer_at])) {
         peer->answer_at++;
         return;

@@ -1063,7 +1063,7 @@ static void expect_own(struct client *client, const char *poll, const char *fiel
     assert_match(web_expect(client, 200)->body, expected);
 }
 
-#define NO_BALLOT "\"seq\":0,\"choice\":null\\}$"
+#define NO_BALLOT "\"seq\":0,\"choice\":null,\"ballot\":null\\}$"
 
 START_TEST(a_readers_own_ballot)
 {
@@ -1077,12 +1077,12 @@ START_TEST(a_readers_own_ballot)
     take_cookie(web_expect(client, 201), cookie);
     expect_own(client, "lunch", cookie,
                "^\\{\"poll\":\"lunch\",\"ledger\":\"[0-9a-f]{16}\",\"seq\":[1-9][0-9]*,"
-               "\"choice\":\"pizza\"\\}$");
+               "\"choice\":\"pizza\",\"ballot\":\"pizza\"\\}$");
     expect_own(client, "lunch", "", NO_BALLOT);
     expect_own(client, "here", cookie, NO_BALLOT);
     web_post(client, "/polls/here/ballots", JSON, "", "{\"choice\": \"b\"}");
     web_expect(client, 201);
-    expect_own(client, "here", "", "\"choice\":\"b\"\\}$");
+    expect_own(client, "here", "", "\"choice\":\"b\",\"ballot\":\"b\"\\}$");
 
     /* a voter who only gives a name is not told what was cast under it */
     web_post(client, "/polls/board/ballots", JSON, "", "{\"choice\": \"yes\", \"voter\": \"ann\"}");
@@ -1093,6 +1093,33 @@ START_TEST(a_readers_own_ballot)
     web_expect(client, 403);
     web_ask(client, "GET", "/polls/none/ballots/mine", "");
     web_expect(client, 404);
+}
+END_TEST
+
+/* Of a ballot that is not for one choice, the canonical text is told. Addresses are the same voters
+ * on the line port, where every ballot can be cast. */
+START_TEST(a_readers_own_ballot_of_any_kind)
+{
+    static const struct {
+        const char *settings, *ballot, *own;
+    } kinds[] = {
+        {"", "-", "\"choice\":null,\"ballot\":\"-\"\\}$"},
+        {"kind=approval", "c,a", "\"choice\":null,\"ballot\":\"a,c\"\\}$"},
+        {"kind=score", "3=5,a=0", "\"choice\":null,\"ballot\":\"c=5\"\\}$"},
+        {"kind=ranked", "c=b>a", "\"choice\":null,\"ballot\":\"b=c>a\"\\}$"},
+        {"method=stv seats=2", "-", "\"choice\":null,\"ballot\":\"-\"\\}$"},
+    };
+    START();
+    struct client *voter = server_client(&server), *client = web_client(&server);
+    for (int i = 0; i < UNIT_COUNT(kinds); i++) {
+        char line[128], poll[16];
+        snprintf(poll, sizeof poll, "kind%d", i);
+        snprintf(line, sizeof line, "CREATE %s a b c voters=address %s", poll, kinds[i].settings);
+        administer(line);
+        snprintf(line, sizeof line, "VOTE %s %s", poll, kinds[i].ballot);
+        client_ask_number(voter, line);
+        expect_own(client, poll, "", kinds[i].own);
+    }
 }
 END_TEST
 
@@ -1999,6 +2026,7 @@ SERVER_MAIN("http",
                        {the_vote_is_confirmed},
                        {a_named_vote_is_confirmed_by_its_answer},
                        {a_readers_own_ballot},
+                       {a_readers_own_ballot_of_any_kind},
                        {a_readers_own_ballot_and_other_sites},
                        {a_ballot_that_comes_late},
                        {a_final_ballot_is_asked_for_once},

@@ -193,7 +193,8 @@ static struct answer cast(struct server *server, const struct ballot *ballot)
         char name[16], spelling[16];
         size_t len = ballot_name(name, 'v', ballot->voter);
         ballot_name(spelling, 'V', ballot->voter);
-        request.detail = request_voter_new((struct span){name, len}, (struct span){spelling, len});
+        request.detail = request_ballot_new(
+            &(struct request_ballot){.name = {name, len}, .spelling = {spelling, len}});
         INVARIANT(request.detail);
     }
     return ask(server, request);

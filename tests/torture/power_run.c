@@ -268,12 +268,12 @@ static struct cast draw_cast(struct session *session)
     return draw_ballot(session);
 }
 
-static struct request_voter *make_voter(const struct cast *cast)
+static struct request_ballot *make_voter(const struct cast *cast)
 {
     char text[PATH_MAX];
     power_name(text, 'v', cast->voter);
-    const struct span name = {text, strlen(text)};
-    struct request_voter *voter = request_voter_new(name, name);
+    struct request_ballot *voter =
+        request_ballot_new(&(struct request_ballot){.name = {text, strlen(text)}});
     INVARIANT(voter);
     return voter;
 }

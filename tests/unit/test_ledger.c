@@ -17,6 +17,7 @@
 #include "tests/support/temporary.h"
 #include "base/waker.h"
 #include "proto/command.h"
+#include "proto/marks.h"
 #include "tests/support/allocation.h"
 #include "tests/support/capture.h"
 #include "tests/support/engines.h"
@@ -54,6 +55,15 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
                           void *(*run)(void *context), void *context)
 {
     return threads_fail ? EAGAIN : __real_pthread_create(thread, attributes, run, context);
+}
+
+uint32_t __real_values_add(struct values *values, const uint8_t *marks, uint64_t hash);
+uint32_t __wrap_values_add(struct values *values, const uint8_t *marks, uint64_t hash);
+static atomic_bool values_are_full;
+
+uint32_t __wrap_values_add(struct values *values, const uint8_t *marks, uint64_t hash)
+{
+    return values_are_full ? 0 : __real_values_add(values, marks, hash);
 }
 
 /* ---- the ledger under test ---- */
@@ -199,8 +209,8 @@ static struct request named(uint32_t poll, uint16_t choice, const char *name, co
 {
     struct request request = ballot(poll, choice, 0);
     request.voter = voter_hash(&key, VOTER_HASH_VOTER, poll, name, strlen(name));
-    request.detail = request_voter_new((struct span){name, strlen(name)},
-                                       (struct span){spelling, strlen(spelling)});
+    request.detail = request_ballot_new(&(struct request_ballot){
+        .name = {name, strlen(name)}, .spelling = {spelling, strlen(spelling)}});
     return request;
 }
 
@@ -723,6 +733,294 @@ START_TEST(a_thread_that_can_not_be_started)
 }
 END_TEST
 
+/* ---- ballots of every kind ---- */
+
+enum { TEXTS = 3 };
+
+/* Ballots of three voters, and the same in other words. What the tally shows of them is what it
+ * shows whoever cast which. */
+static const struct {
+    const char *create, *texts[TEXTS], *others[TEXTS], *counts, *profile;
+} kinds[] = {
+    {"CREATE p a b c", {"a", "c", "-"}, {"1", "C", "-"}, "a=1 b=0 c=1", NULL},
+    {"CREATE p a b c kind=approval", {"a,b", "c", "-"}, {"b,a", "3", "-"}, "a=1 b=1 c=1", NULL},
+    {"CREATE p a b c kind=score scores=9",
+     {"a=9,b=1", "b=2", "-"},
+     {"b=1,c=0,a=9", "a=0,b=2", "-"},
+     "a=9 b=3 c=0",
+     NULL},
+    {"CREATE p a b c method=star",
+     {"a=5,c=1", "a=0", "-"},
+     {"c=1,a=5", "b=0,c=0", "-"},
+     "a=5 b=0 c=1",
+     "1:a=5,c=1 1:a=0"},
+    {"CREATE p a b c kind=ranked",
+     {"c=b>a", "a", "-"},
+     {"b=c>a", "1", "-"},
+     "a=1 b=1 c=1",
+     "1:b=c>a 1:a"},
+    {"CREATE p a b c method=irv",
+     {"c>a", "c>a>b", "-"},
+     {"3>1", "c>1>2", "-"},
+     "a=0 b=0 c=2",
+     "1:c>a 1:c>a>b"},
+    {"CREATE p a b c method=stv seats=2 ballots=once",
+     {"b", "b>c", "-"},
+     {"2", "2>3", "-"},
+     "a=0 b=2 c=0",
+     "1:b 1:b>c"},
+};
+
+/* A ballot as a worker sends it. */
+static struct request says(uint32_t poll_id, const char *words, uint64_t voter)
+{
+    const struct poll *poll = tally_poll(tally, poll_id);
+    struct request request = ballot(poll_id, 0, voter);
+    struct marks marks;
+    char fault[MARKS_WHY_SIZE];
+    ck_assert_msg(marks_parse((struct span){words, strlen(words)}, &poll->settings, poll->choices,
+                              poll->choice_count, &marks, fault) == 0,
+                  "%s: %s", words, fault);
+    if (marks.abstains) {
+        request.value = VALUE_ABSTAIN;
+    } else if (!poll->values) {
+        request.value =
+            (1 + (uint32_t)((uint8_t *)memchr(marks.mark, 1, marks.count) - marks.mark)) &
+            ENTRY_VALUE_MAX;
+    } else {
+        request.value = 0;
+        request.detail = request_ballot_new(
+            &(struct request_ballot){.marks = {(const char *)marks.mark, marks.count},
+                                     .marks_hash = values_hash(&key, marks.mark, marks.count)});
+    }
+    return request;
+}
+
+/* The weights of the values, in their order, and what they say. The ledger has nothing to do. */
+static void assert_profile(uint32_t poll_id, const char *expected)
+{
+    const struct poll *poll = tally_poll(tally, poll_id);
+    struct profile *profile = profiles_of(&ledger->profiles, poll);
+    if (!expected) {
+        ck_assert_ptr_null(profile);
+        return;
+    }
+    struct profile_view *view = profile_view(profile);
+    char found[1024] = "";
+    size_t len = 0;
+    for (uint32_t value = 1; value <= view->value_count; value++) {
+        struct marks marks = {.count = poll->choice_count};
+        if (profile_weight(view, value) == 0)
+            continue;
+        memcpy(marks.mark, profile_marks(view, value), marks.count);
+        len += (size_t)snprintf(found + len, sizeof found - len, "%s%d:", len > 0 ? " " : "",
+                                (int)profile_weight(view, value));
+        len += marks_write(&marks, &poll->settings, poll->choices, found + len);
+        found[len] = '\0';
+    }
+    struct snapshot *snapshot = tally_snapshot(tally, poll_id);
+    ck_assert_str_eq(found, expected);
+    ck_assert_uint_eq(view->ballots, snapshot->ballots);
+    ck_assert_uint_eq(view->abstained, snapshot->abstained);
+    snapshot_unref(snapshot);
+    profile_view_free(view);
+}
+
+/* What is shown of kinds[_i] once each of its texts is the ballot of one voter. */
+static void assert_kind(int kind, uint64_t seq)
+{
+    char line[256];
+    snprintf(line, sizeof line, "p open %d %d %s", (int)seq, TEXTS, kinds[kind].counts);
+    assert_shown(1, line);
+    assert_profile(1, kinds[kind].profile);
+    struct snapshot *snapshot = tally_snapshot(tally, 1);
+    ck_assert_uint_eq(snapshot->abstained, 1);
+    snapshot_unref(snapshot);
+}
+
+START_TEST(each_kind_is_counted_and_repeated_in_any_words)
+{
+    ASSERT_ACCEPTED(create(kinds[_i].create), 1);
+    for (uint64_t voter = 0; voter < TEXTS; voter++)
+        ASSERT_ACCEPTED(says(1, kinds[_i].texts[voter], voter), 2 + voter);
+    for (int times = 0; times < 2; times++) {
+        assert_kind(_i, 1 + TEXTS);
+        for (uint64_t voter = 0; voter < TEXTS; voter++) {
+            ASSERT_REPEATED(says(1, kinds[_i].texts[voter], voter), 2 + voter);
+            ASSERT_REPEATED(says(1, kinds[_i].others[voter], voter), 2 + voter);
+        }
+        restart();
+    }
+}
+END_TEST
+
+START_TEST(a_ballot_of_each_kind_changes_or_stays)
+{
+    ASSERT_ACCEPTED(create(kinds[_i].create), 1);
+    const struct poll *poll = tally_poll(tally, 1);
+    const bool once = poll_setting(poll, SETTING_BALLOTS) == BALLOTS_ONCE;
+    for (uint64_t voter = 0; voter < TEXTS; voter++)
+        ASSERT_ACCEPTED(says(1, kinds[_i].texts[voter], voter), 2 + voter);
+    for (uint64_t voter = 0; voter < TEXTS; voter++) {
+        const struct request next = says(1, kinds[_i].others[(voter + 1) % TEXTS], voter);
+        if (once)
+            assert_answer(ask(next), ERR_ALREADY_VOTED, 2 + voter, false);
+        else
+            ASSERT_ACCEPTED(next, 2 + TEXTS + voter);
+    }
+    assert_kind(_i, once ? 1 + TEXTS : 1 + 2 * TEXTS);
+    restart();
+    assert_kind(_i, once ? 1 + TEXTS : 1 + 2 * TEXTS);
+}
+END_TEST
+
+/* The value tells a reader what his ballot says. */
+START_TEST(a_ballots_value_is_told)
+{
+    ASSERT_ACCEPTED(create("CREATE p a b c kind=ranked ballots=once"), 1);
+    static const struct {
+        const char *text;
+        uint64_t voter;
+        uint32_t value;
+    } ballots[] = {
+        {"c>a", 1, 1}, {"a", 2, 2}, {"c>a", 3, 1}, {"-", 4, VALUE_ABSTAIN}, {"c>a", 1, 1}};
+    for (int i = 0; i < UNIT_COUNT(ballots); i++)
+        ck_assert_uint_eq(ask(says(1, ballots[i].text, ballots[i].voter)).value, ballots[i].value);
+    ck_assert_uint_eq(ask(says(1, "b", 3)).value, 1); /* ALREADY-VOTED */
+    expect_ballot(1, 2, 3, 2);
+    expect_ballot(1, 4, 5, VALUE_ABSTAIN);
+    expect_ballot(1, 9, 0, 0);
+}
+END_TEST
+
+START_TEST(unlimited_ballots_have_values_too)
+{
+    ASSERT_ACCEPTED(create("CREATE p a b c kind=ranked ballots=unlimited"), 1);
+    ASSERT_ACCEPTED(says(1, "c>a", 1), 2);
+    ASSERT_ACCEPTED(says(1, "c>a", 1), 3);
+    struct request with_id = says(1, "b", 1);
+    with_id.key_kind = REQUEST_KEY_ID;
+    with_id.key = (struct hash){5, 5};
+    ASSERT_ACCEPTED(with_id, 4);
+    with_id.detail = says(1, "2", 1).detail;
+    ASSERT_REPEATED(with_id, 4);
+    assert_profile(1, "2:c>a 1:b");
+    restart();
+    assert_profile(1, "2:c>a 1:b");
+    assert_shown(1, "p open 4 3 a=0 b=1 c=2");
+}
+END_TEST
+
+START_TEST(recorded_names_and_marks_go_together)
+{
+    ASSERT_ACCEPTED(create("CREATE p a b kind=approval voters=named record=name"), 1);
+    const struct poll *poll = tally_poll(tally, 1);
+    for (int times = 0; times < 2; times++) {
+        const uint8_t marks[] = {1, 1};
+        struct request request = named(1, 0, "ann", "Ann");
+        free(request.detail);
+        request.value = 0;
+        request.detail = request_ballot_new(
+            &(struct request_ballot){.name = {"ann", 3},
+                                     .spelling = {"Ann", 3},
+                                     .marks = {(const char *)marks, poll->choice_count},
+                                     .marks_hash = values_hash(&key, marks, poll->choice_count)});
+        assert_answer(ask(request), 0, 2, times == 1);
+        restart();
+        poll = tally_poll(tally, 1);
+        assert_shown(1, "p open 2 1 a=1 b=1");
+    }
+}
+END_TEST
+
+/* Values that only a refused batch had are other ballots' later, and its profile is as it was. */
+START_TEST(a_refused_commit_takes_its_values_back)
+{
+    ASSERT_ACCEPTED(create("CREATE p a b c kind=ranked"), 1);
+    ASSERT_ACCEPTED(create("CREATE q a b c kind=approval"), 2);
+    ASSERT_ACCEPTED(says(1, "a>b", 1), 3);
+    const struct request requests[] = {
+        says(1, "a>b", 1), /* rests on a durable entry */
+        says(1, "b>c", 1), says(1, "b>c", 2),
+        says(1, "a>b", 1), says(1, "c", 3),
+        says(1, "-", 4),   says(2, "a,c", 21),
+        says(1, "b>c", 2), create("CREATE r a b kind=ranked"),
+    };
+    struct answer answers[UNIT_COUNT(requests)];
+    engine_faults.refuse = 1;
+    ask_batch(requests, answers, UNIT_COUNT(requests));
+    assert_answer(answers[0], 0, 3, true);
+    for (int i = 1; i < UNIT_COUNT(requests); i++)
+        ck_assert_int_eq(answers[i].error, ERR_STORAGE);
+    for (uint32_t poll = 1; poll <= 2; poll++)
+        ck_assert_uint_eq(values_count(tally_poll(tally, poll)->values), poll == 1 ? 1 : 0);
+    assert_profile(1, "1:a>b");
+    ck_assert_uint_eq(ask(says(1, "c", 3)).value, 2);
+    ck_assert_uint_eq(ask(says(1, "b>c", 2)).value, 3);
+    ck_assert_uint_eq(ask(says(2, "b", 23)).value, 1);
+    ASSERT_ACCEPTED(create("CREATE r a b kind=ranked"), 7);
+    for (int times = 0; times < 2; times++) {
+        assert_profile(1, "1:a>b 1:c 1:b>c");
+        assert_profile(3, "");
+        assert_shown(1, "p open 5 3 a=1 b=1 c=1");
+        assert_shown(2, "q open 6 1 a=0 b=1 c=0");
+        restart();
+    }
+}
+END_TEST
+
+/* Each allocation of the ledger's thread fails in turn while it works on a ballot that says
+ * something new. */
+START_TEST(a_value_without_memory_is_none)
+{
+    ASSERT_ACCEPTED(create("CREATE p a b c d e kind=score scores=10 method=star"), 1);
+    unsigned refused = 0;
+    uint64_t seq = 1;
+    for (unsigned n = 1; n <= 40; n++) {
+        char words[64];
+        snprintf(words, sizeof words, "a=%u,b=%u", n % 11, n / 11 + 1);
+        int error = -1;
+        for (long skipped = 0; error != 0; skipped++) {
+            ck_assert_int_lt(skipped, 40);
+            const struct request request = says(1, words, n);
+            allocations_fail_once_after(skipped);
+            struct answer answer = ask(request);
+            allocations_succeed();
+            error = answer.error;
+            refused += error != 0;
+            if (error != 0)
+                ck_assert(error == ERR_LIMIT || error == ERR_STORAGE);
+            else
+                ck_assert_uint_eq(answer.value, n);
+            ck_assert_uint_eq(values_count(tally_poll(tally, 1)->values), error == 0 ? n : n - 1);
+        }
+        assert_answer(ask(says(1, words, n)), 0, ++seq, true);
+    }
+    ck_assert_uint_gt(refused, 40);
+    restart();
+    ck_assert_uint_eq(values_count(tally_poll(tally, 1)->values), 40);
+    struct profile_view *view = profile_view(profiles_of(&ledger->profiles, tally_poll(tally, 1)));
+    for (uint32_t value = 1; value <= 40; value++)
+        ck_assert_uint_eq(profile_weight(view, value), 1);
+    profile_view_free(view);
+}
+END_TEST
+
+START_TEST(numbers_of_values_that_are_used_up_are_a_limit)
+{
+    ASSERT_ACCEPTED(create("CREATE p a b c kind=ranked"), 1);
+    ASSERT_ACCEPTED(says(1, "a>b", 1), 2);
+    values_are_full = true;
+    assert_answer(ask(says(1, "b>a", 2)), ERR_LIMIT, 0, false);
+    assert_answer(ask(says(1, "b>a", 1)), ERR_LIMIT, 0, false);
+    ASSERT_ACCEPTED(says(1, "a>b", 2), 3);
+    ASSERT_ACCEPTED(says(1, "-", 3), 4);
+    values_are_full = false;
+    ASSERT_ACCEPTED(says(1, "b>a", 2), 5);
+    assert_shown(1, "p open 5 3 a=1 b=1 c=0");
+}
+END_TEST
+
 /* ---- refused commits ---- */
 
 START_TEST(a_refused_commit_is_as_if_it_had_never_been)
@@ -1067,13 +1365,14 @@ START_TEST(a_voters_spelling_is_kept_where_it_differs)
     for (int i = 0; i < UNIT_COUNT(voters); i++) {
         const struct span name = {voters[i].name, strlen(voters[i].name)};
         const struct span spelling = {voters[i].spelling, strlen(voters[i].spelling)};
-        struct request_voter *voter = request_voter_new(name, spelling);
+        const struct request_ballot parts = {.name = name, .spelling = spelling};
+        struct request_ballot *voter = request_ballot_new(&parts);
         ck_assert(span_is(voter->name, voters[i].name));
         ck_assert(voters[i].kept ? span_is(voter->spelling, voters[i].kept) : !voter->spelling.at);
         free(voter);
         allocations_spare_this_thread(false);
         allocations_fail_once_after(0);
-        voter = request_voter_new(name, spelling);
+        voter = request_ballot_new(&parts);
         allocations_succeed();
         allocations_spare_this_thread(true);
         ck_assert_ptr_null(voter);
@@ -1418,16 +1717,35 @@ static const struct {
      "ballot 2: its weight can't be"},
     {{.seq = 2, .poll = 1, .kind = ENTRY_BALLOT, .ballot = {.value = 1, .weight = 2}},
      "ballot 2: its weight can't be"},
+    {{.seq = 2,
+      .poll = 1,
+      .kind = ENTRY_BALLOT,
+      .ballot = {.value = 1, .weight = 1, .marks = {"\1\0", 2}}},
+     "ballot 2: the poll has no such choice"},
 };
 
-START_TEST(an_entry_that_can_not_be_is_refused)
+/* Ballots that no ledger records after the one that defines value 1, in a poll of rankings. */
+static const struct {
+    struct entry_ballot ballot;
+    const char *expected;
+} impossible_values[] = {
+    {{.value = 0}, "ballot 3: the poll has no such value"},
+    {{.value = 2}, "ballot 3: the poll has no such value"},
+    {{.value = VALUE_ABSTAIN}, "ballot 3: the poll has no such value"},
+    {{.value = 1, .marks = {"\2\1", 2}}, "ballot 3: it defines a value that is not the next one"},
+    {{.value = 3, .marks = {"\2\1", 2}}, "ballot 3: it defines a value that is not the next one"},
+    {{.value = 2, .marks = {"\1\2", 2}}, "ballot 3: its marks have a value already"},
+    {{.value = 2, .marks = {"\1\3", 2}}, "ballot 3: its marks can't be"},
+    {{.value = 2, .marks = {"\1\1", 2}}, "ballot 3: its marks can't be"},
+    {{.value = 2, .marks = {"\2\1\0", 3}}, "ballot 3: its marks can't be"},
+};
+
+/* A start on these entries of a poll says what is expected, and makes nothing of them. */
+static void assert_refused(const struct entry *entries, size_t count, const char *expected)
 {
     static const char line[] = "p open 1 0 a=0 b=0";
-    const struct entry entries[] = {
-        {.seq = 1, .poll = 1, .kind = ENTRY_CREATE, .create = CREATE(name_p, 2)},
-        impossible[_i].entry};
     const struct store_tally tally_of_p = {1, line, strlen(line)};
-    const struct store_batch batch = {entries, UNIT_COUNT(entries), &tally_of_p, 1};
+    const struct store_batch batch = {entries, count, &tally_of_p, 1};
     const char *reason;
     ledger_stop(ledger); /* the store is this thread's again */
     started = false;
@@ -1440,13 +1758,46 @@ START_TEST(an_entry_that_can_not_be_is_refused)
     struct ledger *made = make_ledger();
     ck_assert_int_eq(allocations.blocks, blocks_before); /* the poll was loaded, and is freed */
     ck_assert_ptr_null(made);
-    ck_assert_msg(strstr(why, impossible[_i].expected), "said: %s", why);
+    ck_assert_msg(strstr(why, expected), "said: %s", why);
     ck_assert_uint_eq(tally_poll_count(tally), 0); /* nothing of it is shown */
     tally_free(tally);
     store_close(store);
     waker_destroy(&waker);
     snprintf(path, sizeof path, "%s/another.db", directory);
     start();
+}
+
+START_TEST(an_entry_that_can_not_be_is_refused)
+{
+    const struct entry entries[] = {
+        {.seq = 1, .poll = 1, .kind = ENTRY_CREATE, .create = CREATE(name_p, 2)},
+        impossible[_i].entry};
+    assert_refused(entries, UNIT_COUNT(entries), impossible[_i].expected);
+}
+END_TEST
+
+START_TEST(a_value_that_can_not_be_is_refused)
+{
+    static struct command command;
+    static const char line[] = "CREATE p a b method=irv abstain=no";
+    const char *reason;
+    ck_assert_int_eq(command_parse(line, strlen(line), &command, &reason), 0);
+    struct entry entries[] = {
+        {.seq = 1,
+         .poll = 1,
+         .kind = ENTRY_CREATE,
+         .create = {.name = &command.poll,
+                    .settings = &command.settings,
+                    .choices = command.choices,
+                    .choice_count = 2}},
+        {.seq = 2,
+         .poll = 1,
+         .kind = ENTRY_BALLOT,
+         .ballot = {.value = 1, .weight = 1, .voter = {1, 1}, .marks = {"\1\2", 2}}},
+        {.seq = 3, .poll = 1, .kind = ENTRY_BALLOT, .ballot = impossible_values[_i].ballot}};
+    entries[2].ballot.weight = 1;
+    entries[2].ballot.voter = (struct hash){2, 2};
+    assert_refused(entries, UNIT_COUNT(entries), impossible_values[_i].expected);
 }
 END_TEST
 
@@ -1509,58 +1860,66 @@ START_TEST(a_database_that_can_not_be_is_refused)
 }
 END_TEST
 
-ENGINES_MAIN("ledger",
-             {"judging", .set_up = setup, .tear_down = teardown, .timeout_s = 60,
-              .tests = {{a_changeable_ballot_moves},
-                        {once_is_once},
-                        {only_its_caster_is_told_of_a_ballot_that_is_once},
-                        {only_its_caster_is_told_of_a_ballot_that_can_change},
-                        {an_id_may_be_of_one_ballot},
-                        {a_voter_takes_the_same_memory_whoever_casts_the_ballots},
-                        {an_unlimited_ballot_is_known_by_its_key},
-                        {a_closed_poll_takes_repeats_only},
-                        {a_batch_is_judged_in_order},
-                        {texts_change_one_at_a_time},
-                        {polls_end_at_their_limit},
-                        {every_port_is_answered_in_its_own_order},
-                        {ports_take_turns},
-                        {a_full_port_takes_no_more},
-                        {ballots_gather_while_a_crowd_is_told},
-                        {a_restart_changes_nothing},
-                        {recorded_names_are_hashed_again},
-                        {a_voters_ballot_is_looked_up},
-                        {a_ballot_that_comes_late_is_refused},
-                        {polls_are_made_before_the_start},
-                        {the_journey_of_a_ballot_is_stamped_and_marked},
-                        {a_traced_ballot_marks_its_commit},
-                        {a_ballot_that_changes_nothing_gives_its_journey_back_unmarked}}},
-             {"failing", .set_up = setup, .tear_down = teardown, .timeout_s = 60,
-              .tests = {{a_thread_that_can_not_be_started},
-                        {a_refused_commit_is_as_if_it_had_never_been},
-                        {a_refused_commit_leaves_no_proof},
-                        {a_refused_commit_leaves_room_for_polls},
-                        {a_full_ledger_refuses_what_needs_an_entry},
-                        {a_refused_commit_leaves_room_for_entries},
-                        {refusals_come_and_go},
-                        {what_changes_nothing_is_not_committed},
-                        {memory_that_is_short_refuses_and_breaks_nothing},
-                        {a_start_without_memory_says_so},
-                        {a_text_without_memory_is_none},
-                        {a_voters_spelling_is_kept_where_it_differs},
-                        {without_memory_or_a_waker_there_are_no_ports},
-                        {a_backup_is_answered_with_its_size},
-                        {one_backup_at_a_time},
-                        {a_backup_without_a_thread},
-                        {a_stop_ends_a_backup},
-                        {a_stop_does_not_wait_for_a_backup_that_hangs},
-                        {no_backup_is_begun_once_they_are_ended}}},
-             {"entries", .only_if = engine_gives_what_it_was_given, .set_up = setup,
-              .tear_down = teardown,
-              .tests = {{an_entry_that_can_not_be_is_refused, .loops = UNIT_COUNT(impossible)}}},
-             {"files", .only_if = engine_is_sqlite, .set_up = setup, .tear_down = teardown,
-              .timeout_s = 60,
-              .tests = {{after_a_backup_the_log_does_not_grow, .loops = 2},
-                        {a_check_finds_what_a_start_would},
-                        {a_tally_of_too_many_takes_no_memory},
-                        {the_sound_ledger_is_loaded},
-                        {a_database_that_can_not_be_is_refused, .loops = UNIT_COUNT(damages)}}})
+ENGINES_MAIN(
+    "ledger",
+    {"judging", .set_up = setup, .tear_down = teardown, .timeout_s = 60,
+     .tests = {{a_changeable_ballot_moves},
+               {once_is_once},
+               {only_its_caster_is_told_of_a_ballot_that_is_once},
+               {only_its_caster_is_told_of_a_ballot_that_can_change},
+               {an_id_may_be_of_one_ballot},
+               {a_voter_takes_the_same_memory_whoever_casts_the_ballots},
+               {an_unlimited_ballot_is_known_by_its_key},
+               {a_closed_poll_takes_repeats_only},
+               {a_batch_is_judged_in_order},
+               {texts_change_one_at_a_time},
+               {polls_end_at_their_limit},
+               {every_port_is_answered_in_its_own_order},
+               {ports_take_turns},
+               {a_full_port_takes_no_more},
+               {ballots_gather_while_a_crowd_is_told},
+               {a_restart_changes_nothing},
+               {recorded_names_are_hashed_again},
+               {a_voters_ballot_is_looked_up},
+               {each_kind_is_counted_and_repeated_in_any_words, .loops = UNIT_COUNT(kinds)},
+               {a_ballot_of_each_kind_changes_or_stays, .loops = UNIT_COUNT(kinds)},
+               {a_ballots_value_is_told},
+               {unlimited_ballots_have_values_too},
+               {recorded_names_and_marks_go_together},
+               {numbers_of_values_that_are_used_up_are_a_limit},
+               {a_ballot_that_comes_late_is_refused},
+               {polls_are_made_before_the_start},
+               {the_journey_of_a_ballot_is_stamped_and_marked},
+               {a_traced_ballot_marks_its_commit},
+               {a_ballot_that_changes_nothing_gives_its_journey_back_unmarked}}},
+    {"failing", .set_up = setup, .tear_down = teardown, .timeout_s = 60,
+     .tests = {{a_thread_that_can_not_be_started},
+               {a_refused_commit_is_as_if_it_had_never_been},
+               {a_refused_commit_leaves_no_proof},
+               {a_refused_commit_takes_its_values_back},
+               {a_value_without_memory_is_none},
+               {a_refused_commit_leaves_room_for_polls},
+               {a_full_ledger_refuses_what_needs_an_entry},
+               {a_refused_commit_leaves_room_for_entries},
+               {refusals_come_and_go},
+               {what_changes_nothing_is_not_committed},
+               {memory_that_is_short_refuses_and_breaks_nothing},
+               {a_start_without_memory_says_so},
+               {a_text_without_memory_is_none},
+               {a_voters_spelling_is_kept_where_it_differs},
+               {without_memory_or_a_waker_there_are_no_ports},
+               {a_backup_is_answered_with_its_size},
+               {one_backup_at_a_time},
+               {a_backup_without_a_thread},
+               {a_stop_ends_a_backup},
+               {a_stop_does_not_wait_for_a_backup_that_hangs},
+               {no_backup_is_begun_once_they_are_ended}}},
+    {"entries", .only_if = engine_gives_what_it_was_given, .set_up = setup, .tear_down = teardown,
+     .tests = {{an_entry_that_can_not_be_is_refused, .loops = UNIT_COUNT(impossible)},
+               {a_value_that_can_not_be_is_refused, .loops = UNIT_COUNT(impossible_values)}}},
+    {"files", .only_if = engine_is_sqlite, .set_up = setup, .tear_down = teardown, .timeout_s = 60,
+     .tests = {{after_a_backup_the_log_does_not_grow, .loops = 2},
+               {a_check_finds_what_a_start_would},
+               {a_tally_of_too_many_takes_no_memory},
+               {the_sound_ledger_is_loaded},
+               {a_database_that_can_not_be_is_refused, .loops = UNIT_COUNT(damages)}}})
