@@ -3,18 +3,26 @@
 #include "tests/support/crowd.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
-enum { CROWD_CONNECTIONS_MAX = 256, BALLOT_LINE_MAX = 64 };
+enum { CROWD_CONNECTIONS_MAX = 256 };
+
+static void say_lunch(char line[CROWD_LINE_MAX], uint64_t number)
+{
+    snprintf(line, CROWD_LINE_MAX, "VOTE lunch %" PRIu64 " id=%" PRIu64 "\n", 1 + number % 2,
+             number);
+}
 
 void crowd_init(struct crowd *crowd, struct server *server, unsigned connections, uint64_t count)
 {
     ck_assert_uint_le(connections, CROWD_CONNECTIONS_MAX);
-    *crowd = (struct crowd){.server = server, .connections = connections, .count = count};
+    *crowd = (struct crowd){
+        .server = server, .say = say_lunch, .connections = connections, .count = count};
     crowd->voters = calloc(connections, sizeof *crowd->voters);
     crowd->ballots = calloc(count, sizeof *crowd->ballots);
     ck_assert(crowd->voters != NULL && crowd->ballots != NULL);
@@ -61,12 +69,11 @@ static bool may_send(const struct crowd *crowd, const struct crowd_voter *voter)
 
 static void send_ballots(const struct crowd *crowd, struct crowd_voter *voter)
 {
-    char lines[CROWD_WINDOW * BALLOT_LINE_MAX];
+    char lines[CROWD_WINDOW * CROWD_LINE_MAX];
     size_t len = 0;
     while (may_send(crowd, voter)) {
-        unsigned long long number = ballot_number(crowd, voter, voter->sent++);
-        len += (size_t)snprintf(lines + len, BALLOT_LINE_MAX, "VOTE lunch %llu id=%llu\n",
-                                1 + number % 2, number);
+        crowd->say(lines + len, ballot_number(crowd, voter, voter->sent++));
+        len += strlen(lines + len);
     }
     client_write(voter->client, lines, len);
 }

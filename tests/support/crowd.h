@@ -1,14 +1,17 @@
 /* A crowd of voters: ballots pipelined over several connections, and what each was answered. One
  * thread, which goes on with whichever connection can.
  *
- * Ballot i is for choice 1 + i % 2 of the poll `lunch` and has `id=i`, so it may be sent again, and
- * is sent over connection i % connections. */
+ * Ballot i is for choice 1 + i % 2 of the poll `lunch` and has `id=i`, unless the crowd says
+ * something else. It may be sent again, and is sent over connection i % connections. */
 #ifndef TALLYCAST_TESTS_CROWD_H
 #define TALLYCAST_TESTS_CROWD_H
 
 #include "tests/support/server.h"
 
-enum { CROWD_WINDOW = 64 }; /* ballots of a connection that wait for their answers */
+enum {
+    CROWD_WINDOW = 64, /* ballots of a connection that wait for their answers */
+    CROWD_LINE_MAX = 256,
+};
 
 enum fate {
     FATE_UNKNOWN, /* not answered */
@@ -29,6 +32,8 @@ struct crowd_voter {
 struct crowd {
     struct server *server;
     const char *refusal; /* the only error that a ballot may be answered with; NULL for none */
+    /* Writes a ballot's line with its LF, the same each time. */
+    void (*say)(char line[CROWD_LINE_MAX], uint64_t number);
     unsigned connections;
     struct crowd_voter *voters;
     uint64_t count;
