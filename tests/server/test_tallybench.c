@@ -193,6 +193,41 @@ START_TEST(all_kinds_of_load_over_http)
 }
 END_TEST
 
+/* tallybench compares the tallies with what its ballots must count. */
+START_TEST(polls_of_every_kind)
+{
+    make_place();
+    int status =
+        run_bench("run --serve %s --directory %s --duration 0.5 --voters 10 --polls 8 "
+                  "--kind single,approval,score,ranked --method stv --papers 50 --camps 3 "
+                  "--identity named:500 --subscribers 16 --json %s -- --push-interval 5",
+                  environment("TALLYCAST_BINARY", "./tallycast"), place.directory, json_path);
+    assert_status(status, 0);
+    json_t *json = load_json();
+    ck_assert_double_eq(number_at(json, "violation_count"), 0);
+    ck_assert_double_gt(number_at(json, "kind_ack_ns.single.count"), 0);
+    ck_assert_double_gt(number_at(json, "kind_ack_ns.approval.count"), 0);
+    ck_assert_double_gt(number_at(json, "kind_ack_ns.score.count"), 0);
+    ck_assert_double_gt(number_at(json, "kind_ack_ns.ranked.count"), 0);
+    ck_assert_double_gt(number_at(json, "pushes_per_s"), 0);
+    json_decref(json);
+}
+END_TEST
+
+/* What there are not so many of is said before anything is measured. */
+START_TEST(ballots_that_there_are_not)
+{
+    size_t len;
+    make_place();
+    assert_status(run_bench("run --serve %s --directory %s --kind ranked --choices 3 --papers 7",
+                            environment("TALLYCAST_BINARY", "./tallycast"), place.directory),
+                  1);
+    char *log = server_read_file(place.log, &len);
+    ck_assert_ptr_nonnull(strstr(log, "tallybench: of 3 choices there are no 7 different ballots"));
+    free(log);
+}
+END_TEST
+
 /* Where each connection is a voter, its cookie says which. */
 START_TEST(voters_by_their_cookies)
 {
@@ -945,6 +980,8 @@ int main(int argc, char **argv)
         UNIT_CASES({"tallybench",
                     .tests = {{all_kinds_of_load},
                               {all_kinds_of_load_over_http},
+                              {polls_of_every_kind},
+                              {ballots_that_there_are_not},
                               {voters_by_their_cookies},
                               {open_loop_of_so_many_ballots},
                               {a_server_that_runs_already},

@@ -1,5 +1,5 @@
 /* Tests of what tallybench rests on: the histogram's error, the options, the arithmetic of a steady
- * rate, the plan of ballots, the check of pushes, events and replies of HTTP, marks, figures,
+ * rate, the plan of ballots, the check of pushes, events and replies of HTTP, probes, figures,
  * source addresses, the wait of a crowd's reader. */
 #include "base/clock.h"
 #include "proto/command.h"
@@ -9,7 +9,7 @@
 #include "tools/tallybench/figures/figure.h"
 #include "tools/tallybench/figures/hdr.h"
 #include "tools/tallybench/load/http.h"
-#include "tools/tallybench/load/marks.h"
+#include "tools/tallybench/load/probes.h"
 #include "tools/tallybench/figures/options.h"
 #include "tools/tallybench/load/pace.h"
 #include "tools/tallybench/load/plan.h"
@@ -142,6 +142,24 @@ START_TEST(options_of_http)
 }
 END_TEST
 
+START_TEST(options_of_kinds)
+{
+    ck_assert_int_eq(parse(OPTIONS_RUN, "--serve x"), OPTIONS_GO);
+    ck_assert_uint_eq(options.kind_count, 1);
+    ck_assert_uint_eq(options.kinds[0], KIND_SINGLE);
+    ck_assert_int_eq(options.method, -1);
+    ck_assert_int_eq(parse(OPTIONS_RUN, "--serve x --polls 2 --method STV --kind Ranked,single "
+                                        "--papers 1000000 --camps 3"),
+                     OPTIONS_GO);
+    ck_assert_uint_eq(options.kind_count, 2);
+    ck_assert_uint_eq(options.kinds[0], KIND_RANKED);
+    ck_assert_uint_eq(options.kinds[1], KIND_SINGLE);
+    ck_assert_int_eq(options.method, METHOD_STV);
+    ck_assert_uint_eq(options.papers, 1000000);
+    ck_assert_uint_eq(options.camps, 3);
+}
+END_TEST
+
 START_TEST(options_leave_the_servers_alone)
 {
     ck_assert_int_eq(parse(OPTIONS_RUN, "--serve ./tallycast -- --push-interval 0"), OPTIONS_GO);
@@ -176,6 +194,14 @@ static const struct {
     {OPTIONS_RUN, "--admin /a --http-voters 1", "need --http"},
     {OPTIONS_RUN, "--serve naive --sse 1", "the naive server speaks no HTTP"},
     {OPTIONS_RUN, "--admin /a --http-pipeline 0", "--http-pipeline"},
+    {OPTIONS_RUN, "--admin /a --kind list", "--kind: 'list' is not KIND,..."},
+    {OPTIONS_RUN, "--admin /a --kind ranked,ranked", "--kind"},
+    {OPTIONS_RUN, "--admin /a --kind ranked,single", "fewer --polls than kinds"},
+    {OPTIONS_RUN, "--admin /a --method borda", "--method"},
+    {OPTIONS_RUN, "--admin /a --method irv", "no poll has ballots that it counts"},
+    {OPTIONS_RUN, "--admin /a --kind score --method irv", "no poll has ballots that it counts"},
+    {OPTIONS_RUN, "--serve naive --kind score", "the naive server knows ballots of one choice"},
+    {OPTIONS_RUN, "--admin /a --papers 0", "--papers"},
     {OPTIONS_RUN, "--admin /a --repeat 3", "no such option"},
     {OPTIONS_RUN, "--admin /a stray", "stray"},
     {OPTIONS_SUITE, "--serve x --compare fast", "--compare"},
@@ -269,6 +295,21 @@ END_TEST
 
 enum { PLAN_VOTERS = 11, PLAN_POLLS = 3, PLAN_CHOICES = 4, PLAN_CONNECTIONS = 2 };
 
+static void make_plan(struct plan *plan, const char *run, unsigned connections, unsigned polls,
+                      unsigned choices, uint64_t named)
+{
+    char why[SETTINGS_WHY_SIZE];
+    const struct plan_wish wish = {.run = run,
+                                   .connections = connections,
+                                   .polls = polls,
+                                   .choices = choices,
+                                   .named = named,
+                                   .kinds = {KIND_SINGLE},
+                                   .kind_count = 1,
+                                   .method = -1};
+    ck_assert_int_eq(plan_init(plan, &wish, why), 0);
+}
+
 /* What a server would know: of each voter and poll, the choice that counts. */
 static unsigned known[PLAN_VOTERS][PLAN_POLLS];
 
@@ -307,7 +348,7 @@ START_TEST(plan_foretells_named_tallies)
 {
     struct plan plan;
     struct plan_cursor cursors[PLAN_CONNECTIONS];
-    plan_init(&plan, NULL, PLAN_CONNECTIONS, PLAN_POLLS, PLAN_CHOICES, PLAN_VOTERS);
+    make_plan(&plan, NULL, PLAN_CONNECTIONS, PLAN_POLLS, PLAN_CHOICES, PLAN_VOTERS);
     for (unsigned i = 0; i < PLAN_CONNECTIONS; i++)
         cursors[i] = plan_begin(&plan, i);
     for (unsigned i = 0; i < 500; i++) {
@@ -326,7 +367,7 @@ START_TEST(plan_counts_every_ballot_of_a_connection)
 {
     struct plan plan;
     char line[PLAN_BALLOT_MAX + 1], command[PROTO_LINE_MAX * 2];
-    plan_init(&plan, "x", 1, 2, 2, 0);
+    make_plan(&plan, "x", 1, 2, 2, 0);
     plan_create_command(&plan, 1, command);
     ck_assert_str_eq(command, "CREATE bench-x-2 voters=connection ballots=unlimited a b");
     struct plan_cursor cursor = plan_begin(&plan, 0);
@@ -351,7 +392,7 @@ START_TEST(plan_creates_the_largest_poll)
     struct command parsed;
     char command[PROTO_LINE_MAX * 2];
     const char *why;
-    plan_init(&plan, "ffffffffffffffff", 1, 1, PROTO_CHOICES_MAX, 1000);
+    make_plan(&plan, "ffffffffffffffff", 1, 1, PROTO_CHOICES_MAX, 1000);
     plan_create_command(&plan, 0, command);
     ck_assert_uint_lt(strlen(command), PROTO_LINE_MAX);
     ck_assert_int_eq(command_parse(command, strlen(command), &parsed, &why), 0);
@@ -391,7 +432,8 @@ static const struct {
 
 START_TEST(tally_check_knows_wrong_pushes)
 {
-    struct tally_check check = {.poll = "lunch", .choice_count = 2, .form = tally_of_line};
+    struct tally_check check = {
+        .poll = "lunch", .choice_count = 2, .adds_up = true, .form = tally_of_line};
     for (size_t i = 0; i < sizeof pushes / sizeof pushes[0]; i++) {
         uint64_t seq = 0;
         const char *wrong = tally_check_push(&check, pushes[i].line, strlen(pushes[i].line), &seq);
@@ -479,7 +521,8 @@ END_TEST
 /* In whatever form a tally is pushed, the same is asked of it. */
 START_TEST(tally_check_knows_wrong_events)
 {
-    struct tally_check check = {.poll = "lunch", .choice_count = 2, .form = event_parse};
+    struct tally_check check = {
+        .poll = "lunch", .choice_count = 2, .adds_up = true, .form = event_parse};
     uint64_t seq = 0;
     const char *event = EVENT("12", TALLY_JSON("12"));
     ck_assert_ptr_null(tally_check_push(&check, event, strlen(event), &seq));
@@ -571,7 +614,7 @@ START_TEST(http_requests_are_the_servers)
     char text[HTTP_REQUEST_BYTES];
     struct http_request request;
     const char *why;
-    struct http_ballot ballot = {"127.0.0.1:3000", "v=1", "lunch", "pizza", "v12"};
+    struct http_ballot ballot = {"127.0.0.1:3000", "v=1", "lunch", "choice", "pizza", "v12"};
     int len = (int)http_put_ballot(text, &ballot);
     ck_assert_int_eq(http_request_parse(text, (size_t)len, &request, &why), len);
     ck_assert_int_eq(request.method, HTTP_POST);
@@ -583,6 +626,11 @@ START_TEST(http_requests_are_the_servers)
     ck_assert_int_eq(http_request_parse(text, (size_t)len, &request, &why), len);
     ck_assert_ptr_null(request.headers[HTTP_HEADER_COOKIE].at);
     ck_assert_mem_eq(request.body.at, "{\"choice\":\"pizza\"}", request.body.len);
+    ballot.member = "ballot";
+    ballot.paper = "pizza>sushi";
+    len = (int)http_put_ballot(text, &ballot);
+    ck_assert_int_eq(http_request_parse(text, (size_t)len, &request, &why), len);
+    ck_assert_mem_eq(request.body.at, "{\"ballot\":\"pizza>sushi\"}", request.body.len);
     len = (int)http_put_get(text, "127.0.0.1:3000", "/polls/lunch/events", "text/event-stream");
     ck_assert_int_eq(http_request_parse(text, (size_t)len, &request, &why), len);
     ck_assert_mem_eq(request.path.at, "/polls/lunch/events", request.path.len);
@@ -636,40 +684,40 @@ START_TEST(faults_of_one_kind_hide_no_other)
 }
 END_TEST
 
-/* ---- marks ---- */
+/* ---- probes ---- */
 
-enum { MARKS = 100000 };
+enum { PROBES = 100000 };
 
-static void *read_marks(void *context)
+static void *read_probes(void *context)
 {
-    struct marks *marks = context;
-    struct marks_cursor cursor = marks_begin(marks);
+    struct probes *probes = context;
+    struct probes_cursor cursor = probes_begin(probes);
     uint64_t seen = 0;
-    while (seen < MARKS) {
-        const struct mark *mark = marks_peek(marks, &cursor);
-        if (!mark)
+    while (seen < PROBES) {
+        const struct probe *probe = probes_peek(probes, &cursor);
+        if (!probe)
             continue;
-        if (marks_peek(marks, &cursor) != mark || mark->seq != seen + 1 ||
-            mark->ack_ns != mark->seq * 2)
+        if (probes_peek(probes, &cursor) != probe || probe->seq != seen + 1 ||
+            probe->ack_ns != probe->seq * 2)
             return NULL;
-        marks_pass(&cursor);
+        probes_pass(&cursor);
         seen++;
     }
-    return marks_peek(marks, &cursor) ? NULL : marks;
+    return probes_peek(probes, &cursor) ? NULL : probes;
 }
 
-START_TEST(marks_reach_a_reader_in_order)
+START_TEST(probes_reach_a_reader_in_order)
 {
-    struct marks marks;
+    struct probes probes;
     pthread_t reader;
     void *good;
-    marks_init(&marks);
-    ck_assert_int_eq(pthread_create(&reader, NULL, read_marks, &marks), 0);
-    for (uint64_t seq = 1; seq <= MARKS; seq++)
-        marks_add(&marks, seq, seq * 2);
+    probes_init(&probes);
+    ck_assert_int_eq(pthread_create(&reader, NULL, read_probes, &probes), 0);
+    for (uint64_t seq = 1; seq <= PROBES; seq++)
+        probes_add(&probes, seq, seq * 2);
     pthread_join(reader, &good);
-    ck_assert_ptr_eq(good, &marks);
-    marks_free(&marks);
+    ck_assert_ptr_eq(good, &probes);
+    probes_free(&probes);
 }
 END_TEST
 
@@ -794,6 +842,7 @@ UNIT_MAIN("bench", {"bench", .tests = {{hdr_errs_by_one_percent_at_most},
                                        {hdr_adds_and_subtracts},
                                        {options_are_taken},
                                        {options_of_http},
+                                       {options_of_kinds},
                                        {options_leave_the_servers_alone},
                                        {options_that_are_wrong, .loops = UNIT_COUNT(wrong_options)},
                                        {options_help},
@@ -812,7 +861,7 @@ UNIT_MAIN("bench", {"bench", .tests = {{hdr_errs_by_one_percent_at_most},
                                        {http_requests_are_the_servers},
                                        {http_ballot_replies},
                                        {faults_of_one_kind_hide_no_other},
-                                       {marks_reach_a_reader_in_order},
+                                       {probes_reach_a_reader_in_order},
                                        {target_spreads_loopback_sources},
                                        {figures_have_medians},
                                        {units_for_people},

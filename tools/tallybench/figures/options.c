@@ -19,6 +19,8 @@
 enum kind { KIND_NUMBER, KIND_SECONDS, KIND_TEXT, KIND_OTHER };
 
 static bool set_identity(struct options *options, const char *text);
+static bool set_kind(struct options *options, const char *text);
+static bool set_method(struct options *options, const char *text);
 static bool set_slow(struct options *options, const char *text);
 static bool set_compare(struct options *options, const char *text);
 
@@ -74,6 +76,29 @@ static bool set_identity(struct options *options, const char *text)
            parse_positive(text + strlen(named), strlen(text + strlen(named)), &options->named);
 }
 
+/* Each kind once. */
+static bool set_kind(struct options *options, const char *text)
+{
+    struct span rest = {text, strlen(text)};
+    unsigned seen = 0;
+    options->kind_count = 0;
+    do {
+        struct span word = span_cut(&rest, ',');
+        int kind = setting_value_find(SETTING_KIND, word.at, word.len);
+        if (kind < 0 || seen & 1u << kind)
+            return false;
+        seen |= 1u << kind;
+        options->kinds[options->kind_count++] = (unsigned)kind;
+    } while (rest.len > 0);
+    return true;
+}
+
+static bool set_method(struct options *options, const char *text)
+{
+    options->method = setting_value_find(SETTING_METHOD, text, strlen(text));
+    return options->method >= 0;
+}
+
 static bool set_slow(struct options *options, const char *text)
 {
     const char *colon = strchr(text, ':');
@@ -122,6 +147,9 @@ void options_init(struct options *options)
     const char *temporary = getenv("TMPDIR");
     *options = (struct options){.target = "127.0.0.1:9000",
                                 .listen = "127.0.0.1:0",
+                                .kinds = {KIND_SINGLE},
+                                .kind_count = 1,
+                                .method = -1,
                                 .directory = temporary && *temporary ? temporary : "/tmp",
                                 .server_arguments = no_arguments};
     for (size_t i = 0; i < ROW_COUNT; i++) {
@@ -145,27 +173,49 @@ static void list_options(unsigned command, struct option list[ROW_COUNT + 2])
     list[count] = (struct option){0};
 }
 
-/* Checks options against each other. */
-static bool agree(const struct options *options, unsigned command, char error[OPTIONS_ERROR_MAX])
+static bool has_marks(const struct options *options)
 {
-    const char *wrong = NULL;
+    return options->kind_count > 1 || options->kinds[0] != KIND_SINGLE;
+}
+
+static bool counts_some(const struct options *options)
+{
+    for (unsigned i = 0; i < options->kind_count; i++)
+        if (options->kinds[i] == method_kind((unsigned)options->method))
+            return true;
+    return false;
+}
+
+/* Checks options of what ballots say. Returns what is wrong, or NULL. */
+static const char *judge_kinds(const struct options *options)
+{
+    if (options->method >= 0 && !counts_some(options))
+        return "--method: no poll has ballots that it counts; --kind tells which there are";
+    if (options->polls < options->kind_count)
+        return "--kind: there are fewer --polls than kinds";
+    if (has_marks(options) && options->serve && strcmp(options->serve, "naive") == 0)
+        return "--kind: the naive server knows ballots of one choice alone";
+    return NULL;
+}
+
+/* Checks options against each other. Returns what is wrong, or NULL. */
+static const char *judge(const struct options *options, unsigned command)
+{
     if (command == OPTIONS_RUN && !options->serve && !options->admin)
-        wrong = "needs --serve, or --admin to create its polls with";
-    else if (command == OPTIONS_SUITE && !options->serve)
-        wrong = "needs --serve";
-    else if (options_need_http(options) && options->serve && strcmp(options->serve, "naive") == 0)
-        wrong = "--serve: the naive server speaks no HTTP";
-    else if (options_need_http(options) && !options->serve && !options->http)
-        wrong = "--sse, --stalled-sse and --http-voters need --http, or --serve";
-    else if (options->named > 0 && options->named < options_voters(options))
-        wrong = "--identity: there must be a name for each connection that votes at least";
-    else if (options->duration_s == 0 && options->ballots == 0)
-        wrong = "--duration: in no time nothing can be measured";
-    else if (options->ballots > 0 && options_voters(options) == 0)
-        wrong = "--ballots: there are no voters";
-    if (wrong)
-        snprintf(error, OPTIONS_ERROR_MAX, "%s", wrong);
-    return !wrong;
+        return "needs --serve, or --admin to create its polls with";
+    if (command == OPTIONS_SUITE && !options->serve)
+        return "needs --serve";
+    if (options_need_http(options) && options->serve && strcmp(options->serve, "naive") == 0)
+        return "--serve: the naive server speaks no HTTP";
+    if (options_need_http(options) && !options->serve && !options->http)
+        return "--sse, --stalled-sse and --http-voters need --http, or --serve";
+    if (options->named > 0 && options->named < options_voters(options))
+        return "--identity: there must be a name for each connection that votes at least";
+    if (options->duration_s == 0 && options->ballots == 0)
+        return "--duration: in no time nothing can be measured";
+    if (options->ballots > 0 && options_voters(options) == 0)
+        return "--ballots: there are no voters";
+    return judge_kinds(options);
 }
 
 /* Describes the values that an option takes. */
@@ -207,7 +257,10 @@ enum options_outcome options_parse(struct options *options, enum options_command
         snprintf(error, OPTIONS_ERROR_MAX, "%s: not an option", argv[optind]);
         return OPTIONS_WRONG;
     }
-    return agree(options, command, error) ? OPTIONS_GO : OPTIONS_WRONG;
+    const char *wrong = judge(options, command);
+    if (wrong)
+        snprintf(error, OPTIONS_ERROR_MAX, "%s", wrong);
+    return wrong ? OPTIONS_WRONG : OPTIONS_GO;
 }
 
 /* Prints words in the column beside the options' names. */

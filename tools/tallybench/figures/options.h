@@ -13,9 +13,14 @@ enum options_command {
     OPTIONS_SUITE = 8,
 };
 
+enum { OPTIONS_KINDS_MAX = 4 };
+
 /* Strings belong to the command line. */
 struct options {
-    uint64_t voters, pipeline, rate, ballots, polls, choices;
+    uint64_t voters, pipeline, rate, ballots, polls, choices, papers, camps;
+    unsigned kinds[OPTIONS_KINDS_MAX]; /* KIND_…, of the polls by turns */
+    unsigned kind_count;
+    int method;     /* METHOD_…, or -1 */
     uint64_t named; /* voters' names; 0: each connection is a voter */
     uint64_t subscribers, stalled, slow, slow_bytes_per_s, churn, idle, threads;
     uint64_t sse, stalled_sse, http_voters, http_pipeline;

@@ -1,6 +1,7 @@
 /* Results as a table and as JSON (see result.h). */
 #include "tools/tallybench/figures/result.h"
 
+#include "proto/settings.h"
 #include "tools/lib/units.h"
 
 #include <errno.h>
@@ -85,6 +86,9 @@ static void print_traffic(FILE *out, const struct result *result)
                 "", units_count(a, (double)result->unsent));
     print_latency(out, "ack latency", &result->ack_ns);
     print_latency(out, "over HTTP", &result->http_ack_ns);
+    for (unsigned i = 0; i < result->options.kind_count; i++)
+        print_latency(out, setting_value_name(SETTING_KIND, result->options.kinds[i]),
+                      &result->kind_ack_ns[i]);
     print_latency(out, "sent late by", &result->late_ns);
     if (result->options.subscribers > 0)
         fprintf(out, "%-12s %s a second\n", "pushes", units_count(a, result->pushes_per_s));
@@ -181,6 +185,25 @@ static json_t *stats_json(const struct server_stats *stats)
     return json;
 }
 
+static json_t *kinds_json(const struct options *options)
+{
+    json_t *json = json_array();
+    for (unsigned i = 0; i < options->kind_count; i++)
+        json_array_append_new(json,
+                              json_string(setting_value_name(SETTING_KIND, options->kinds[i])));
+    return json;
+}
+
+/* The acknowledgements by the polls' kinds; empty if there is one. */
+static json_t *kind_acks_json(const struct result *result)
+{
+    json_t *json = json_object();
+    for (unsigned i = 0; i < result->options.kind_count && result->options.kind_count > 1; i++)
+        json_object_set_new(json, setting_value_name(SETTING_KIND, result->options.kinds[i]),
+                            summary_json(&result->kind_ack_ns[i]));
+    return json;
+}
+
 static json_t *options_json(const struct options *options)
 {
     const struct {
@@ -193,6 +216,8 @@ static json_t *options_json(const struct options *options)
         {"ballots", options->ballots},
         {"polls", options->polls},
         {"choices", options->choices},
+        {"papers", options->papers},
+        {"camps", options->camps},
         {"named", options->named},
         {"subscribers", options->subscribers},
         {"stalled", options->stalled},
@@ -209,6 +234,7 @@ static json_t *options_json(const struct options *options)
     json_t *json = json_object();
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         json_object_set_new(json, numbers[i].name, count_json(numbers[i].value));
+    json_object_set_new(json, "kinds", kinds_json(options));
     json_object_set_new(json, "duration_s", json_real(options->duration_s));
     json_object_set_new(json, "warmup_s", json_real(options->warmup_s));
     return json;
@@ -268,6 +294,7 @@ json_t *result_json(const struct result *result)
     json_object_set_new(json, "ack_ns", summary_json(&result->ack_ns));
     json_object_set_new(json, "freshness_ns", summary_json(&result->freshness_ns));
     json_object_set_new(json, "http_ack_ns", summary_json(&result->http_ack_ns));
+    json_object_set_new(json, "kind_ack_ns", kind_acks_json(result));
     json_object_set_new(json, "sse_freshness_ns", summary_json(&result->sse_freshness_ns));
     json_object_set_new(json, "late_ns", summary_json(&result->late_ns));
     json_object_set_new(json, "connect_ns", summary_json(&result->connect_ns));

@@ -173,11 +173,11 @@ size_t http_put_get(char out[HTTP_REQUEST_BYTES], const char *host, const char *
 
 size_t http_put_ballot(char out[HTTP_REQUEST_BYTES], const struct http_ballot *ballot)
 {
-    char body[256];
+    char body[HTTP_REQUEST_BYTES / 2 + 128];
     const char *voter = ballot->voter[0] ? "\",\"voter\":\"" : "";
     const char *cookie = ballot->cookie[0] ? "\r\nCookie: " : "";
-    int len = snprintf(body, sizeof body, "{\"choice\":\"%.64s%s%.64s\"}", ballot->choice, voter,
-                       ballot->voter);
+    int len = snprintf(body, sizeof body, "{\"%.8s\":\"%.960s%s%.64s\"}", ballot->member,
+                       ballot->paper, voter, ballot->voter);
     return (size_t)snprintf(out, HTTP_REQUEST_BYTES,
                             "POST /polls/%.64s/ballots HTTP/1.1\r\nHost: %.256s%s%.256s\r\n"
                             "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 enum {
-    HTTP_REQUEST_BYTES = 1024,    /* the most that a request may have */
+    HTTP_REQUEST_BYTES = 2048,    /* the most that a request may have */
     HTTP_REPLY_BODY_BYTES = 1024, /* the most that is kept of a body */
     HTTP_REPLY_TYPE_SIZE = 64,
     HTTP_REPLY_COOKIE_SIZE = 256,
@@ -46,9 +46,10 @@ const char *http_replies_why(const struct http_replies *replies);
 size_t http_put_get(char out[HTTP_REQUEST_BYTES], const char *host, const char *path,
                     const char *accept);
 
-/* Writes a ballot: a POST of JSON. `voter` and `cookie` (NAME=VALUE) may be "". */
+/* Writes a ballot: a POST of JSON, whose `member` says what `paper` says, of at most 960 bytes.
+ * `voter` and `cookie` (NAME=VALUE) may be "". */
 struct http_ballot {
-    const char *host, *cookie, *poll, *choice, *voter;
+    const char *host, *cookie, *poll, *member, *paper, *voter;
 };
 size_t http_put_ballot(char out[HTTP_REQUEST_BYTES], const struct http_ballot *ballot);
 

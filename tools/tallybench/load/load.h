@@ -6,7 +6,7 @@
 
 #include "base/buffer.h"
 #include "tools/tallybench/figures/faults.h"
-#include "tools/tallybench/load/marks.h"
+#include "tools/tallybench/load/probes.h"
 #include "tools/tallybench/figures/options.h"
 #include "tools/tallybench/load/plan.h"
 #include "tools/tallybench/load/target.h"
@@ -34,7 +34,7 @@ struct load {
     struct target http;    /* resolved if any connection speaks HTTP */
     const char *http_host; /* the same as text, for Host; not owned */
     struct plan plan;      /* the counts: the voters' lane */
-    struct marks *marks;   /* of each poll; added by the voters' lane */
+    struct probes *probes; /* of each poll; added by the voters' lane */
     struct faults faults;  /* any thread */
     _Atomic int phase;     /* written by the main thread */
     /* Set before PHASE_VOTE, 0 until then. The measured time is from begin_ns to before end_ns. */

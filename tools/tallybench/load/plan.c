@@ -19,43 +19,81 @@ static void name_poll(struct plan_poll *poll, const char *run, unsigned number)
         snprintf(poll->name, sizeof poll->name, "poll-%u", number + 1);
 }
 
-void plan_name_choice(char out[PLAN_CHOICE_MAX], unsigned choice)
-{
-    char letter = (char)('a' + choice % 26);
-    if (choice < 26)
-        snprintf(out, PLAN_CHOICE_MAX, "%c", letter);
-    else
-        snprintf(out, PLAN_CHOICE_MAX, "%c%u", letter, choice / 26);
-}
-
 static void make_prefix(const struct plan *plan, unsigned poll, unsigned choice)
 {
     struct plan_prefix *prefix = &plan->prefixes[poll * plan->choice_count + choice];
-    char name[PLAN_CHOICE_MAX];
-    plan_name_choice(name, choice);
-    prefix->len = (size_t)snprintf(prefix->text, sizeof prefix->text, "VOTE %s %s%s",
-                                   plan->polls[poll].name, name, plan->named > 0 ? " as=v" : "\n");
+    prefix->len = (size_t)snprintf(
+        prefix->text, sizeof prefix->text, "VOTE %s %s%s", plan->polls[poll].name,
+        plan->polls[poll].papers->names[choice].text, plan->named > 0 ? " as=v" : "\n");
 }
 
-void plan_init(struct plan *plan, const char *run, unsigned connections, unsigned polls,
-               unsigned choices, uint64_t named)
+/* The polls of a kind have its papers; the one method is of one kind. */
+static int make_papers(struct plan *plan, const struct plan_wish *wish, char why[SETTINGS_WHY_SIZE])
 {
-    *plan = (struct plan){
-        .connections = connections, .poll_count = polls, .choice_count = choices, .named = named};
-    plan->polls = must_calloc(polls, sizeof *plan->polls);
-    plan->prefixes = must_calloc((size_t)polls * choices, sizeof *plan->prefixes);
-    for (unsigned p = 0; p < polls; p++) {
-        name_poll(&plan->polls[p], run, p);
-        plan->polls[p].counts = must_calloc(choices, sizeof *plan->polls[p].counts);
-        for (unsigned c = 0; c < choices; c++)
-            make_prefix(plan, p, c);
+    for (unsigned k = 0; k < wish->kind_count; k++) {
+        bool has_method =
+            wish->method >= 0 && method_kind((unsigned)wish->method) == wish->kinds[k];
+        const struct papers_wish papers = {.kind = wish->kinds[k],
+                                           .method = has_method ? wish->method : -1,
+                                           .choice_count = wish->choices,
+                                           .count = wish->papers,
+                                           .camps = wish->camps};
+        if (papers_init(&plan->papers[k], &papers, why) != 0)
+            return -1;
     }
+    return 0;
+}
+
+static unsigned least_common_multiple(unsigned a, unsigned b)
+{
+    unsigned x = a, y = b;
+    while (y > 0) {
+        unsigned rest = x % y;
+        x = y;
+        y = rest;
+    }
+    return a / x * b;
+}
+
+static void make_poll(struct plan *plan, const char *run, unsigned number)
+{
+    struct plan_poll *poll = &plan->polls[number];
+    name_poll(poll, run, number);
+    poll->counts = must_calloc(plan->choice_count, sizeof *poll->counts);
+    poll->papers = &plan->papers[number % plan->kind_count];
+    for (unsigned c = 0; c < plan->choice_count; c++)
+        make_prefix(plan, number, c);
+}
+
+int plan_init(struct plan *plan, const struct plan_wish *wish, char why[SETTINGS_WHY_SIZE])
+{
+    *plan = (struct plan){.connections = wish->connections,
+                          .choice_count = wish->choices,
+                          .kind_count = wish->kind_count,
+                          .named = wish->named,
+                          .period = 1,
+                          .ballot_max = PLAN_BALLOT_MAX};
+    if (make_papers(plan, wish, why) != 0)
+        return -1;
+    for (unsigned k = 0; k < plan->kind_count; k++) {
+        plan->period = least_common_multiple(plan->period, plan->papers[k].count);
+        if (plan->papers[k].marks)
+            plan->ballot_max = PROTO_LINE_MAX;
+    }
+    plan->poll_count = wish->polls;
+    plan->polls = must_calloc(wish->polls, sizeof *plan->polls);
+    plan->prefixes = must_calloc((size_t)wish->polls * wish->choices, sizeof *plan->prefixes);
+    for (unsigned p = 0; p < wish->polls; p++)
+        make_poll(plan, wish->run, p);
+    return 0;
 }
 
 void plan_free(struct plan *plan)
 {
     for (unsigned p = 0; p < plan->poll_count; p++)
         free(plan->polls[p].counts);
+    for (unsigned k = 0; k < plan->kind_count; k++)
+        papers_free(&plan->papers[k]);
     free(plan->polls);
     free(plan->prefixes);
     *plan = (struct plan){0};
@@ -64,23 +102,27 @@ void plan_free(struct plan *plan)
 void plan_create_command(const struct plan *plan, unsigned poll, char out[PROTO_LINE_MAX * 2])
 {
     const size_t size = (size_t)PROTO_LINE_MAX * 2;
+    const struct papers *papers = plan->polls[poll].papers;
     size_t len = (size_t)snprintf(out, size, "CREATE %s %s", plan->polls[poll].name,
                                   plan->named > 0 ? "voters=named ballots=changeable"
                                                   : "voters=connection ballots=unlimited");
-    for (unsigned c = 0; c < plan->choice_count; c++) {
-        char name[PLAN_CHOICE_MAX];
-        plan_name_choice(name, c);
-        len += (size_t)snprintf(out + len, size - len, " %s", name);
-    }
+    if (papers->marks)
+        len += (size_t)snprintf(
+            out + len, size - len, " method=%s",
+            setting_value_name(SETTING_METHOD, papers->settings.value[SETTING_METHOD]));
+    for (unsigned c = 0; c < plan->choice_count; c++)
+        len += (size_t)snprintf(out + len, size - len, " %s", papers->names[c].text);
 }
 
 struct plan_cursor plan_begin(const struct plan *plan, unsigned number)
 {
+    /* Connections begin far apart, so that all papers are cast soon. */
+    const unsigned apart = plan->period > plan->connections ? plan->period / plan->connections : 1;
     struct plan_cursor cursor = {.voters = 1};
     if (plan->named > 0)
         cursor.voters = (plan->named - number - 1) / plan->connections + 1;
     cursor.poll = cursor.round_poll = number % plan->poll_count;
-    cursor.choice = cursor.round_choice = number % plan->choice_count;
+    cursor.paper = cursor.round_paper = (unsigned)((uint64_t)number * apart % plan->period);
     return cursor;
 }
 
@@ -96,11 +138,11 @@ static void next_round(const struct plan *plan, struct plan_cursor *cursor)
     cursor->round_poll = next_of(cursor->round_poll, plan->poll_count);
     if (rounds_in_poll == 0) { /* everyone has been to every poll */
         cursor->again = true;
-        cursor->round_choice = next_of(cursor->round_choice, plan->choice_count);
+        cursor->round_paper = next_of(cursor->round_paper, plan->period);
     }
     cursor->voter = 0;
     cursor->poll = cursor->round_poll;
-    cursor->choice = cursor->round_choice;
+    cursor->paper = cursor->round_paper;
 }
 
 void plan_step(const struct plan *plan, struct plan_cursor *cursor)
@@ -110,22 +152,51 @@ void plan_step(const struct plan *plan, struct plan_cursor *cursor)
         return;
     }
     cursor->poll = next_of(cursor->poll, plan->poll_count);
-    cursor->choice = next_of(cursor->choice, plan->choice_count);
+    cursor->paper = next_of(cursor->paper, plan->period);
+}
+
+/* The paper of a number below the period. Where all polls have as many, that is the period. */
+static unsigned paper_of(const struct papers *papers, unsigned number)
+{
+    return number < papers->count ? number : number % papers->count;
+}
+
+static char *put_marked(const struct plan_poll *poll, unsigned paper, bool named, char *at)
+{
+    static const char verb[] = "VOTE ";
+    memcpy(at, verb, strlen(verb));
+    at = stpcpy(at + strlen(verb), poll->name);
+    *at++ = ' ';
+    at += papers_write(poll->papers, paper, at);
+    return stpcpy(at, named ? " as=v" : "\n");
 }
 
 char *plan_put_ballot(const struct plan *plan, const struct plan_cursor *cursor, unsigned number,
                       char *at)
 {
-    const struct plan_prefix *prefix =
-        &plan->prefixes[cursor->poll * plan->choice_count + cursor->choice];
-    /* A copy of a known size is a few moves; the surplus is overwritten. */
-    memcpy(at, prefix->text, PLAN_PREFIX_MAX);
-    at += prefix->len;
+    const struct plan_poll *poll = &plan->polls[cursor->poll];
+    const unsigned paper = paper_of(poll->papers, cursor->paper);
+    if (poll->papers->marks) {
+        at = put_marked(poll, paper, plan->named > 0, at);
+    } else {
+        const struct plan_prefix *prefix =
+            &plan->prefixes[cursor->poll * plan->choice_count + paper];
+        /* A copy of a known size is a few moves; the surplus is overwritten. */
+        memcpy(at, prefix->text, PLAN_PREFIX_MAX);
+        at += prefix->len;
+    }
     if (plan->named == 0)
         return at;
     at = number_put(at, cursor->voter * plan->connections + number);
     *at++ = '\n';
     return at;
+}
+
+void plan_write_paper(const struct plan *plan, const struct plan_cursor *cursor,
+                      char out[PROTO_LINE_MAX])
+{
+    const struct papers *papers = plan->polls[cursor->poll].papers;
+    out[papers_write(papers, paper_of(papers, cursor->paper), out)] = '\0';
 }
 
 void plan_name_voter(const struct plan *plan, const struct plan_cursor *cursor, unsigned number,
@@ -139,9 +210,11 @@ void plan_name_voter(const struct plan *plan, const struct plan_cursor *cursor, 
 void plan_acknowledge(struct plan *plan, const struct plan_cursor *cursor)
 {
     struct plan_poll *poll = &plan->polls[cursor->poll];
-    poll->counts[cursor->choice]++;
-    if (plan->named > 0 && cursor->again)
-        poll->counts[cursor->choice > 0 ? cursor->choice - 1 : plan->choice_count - 1]--;
-    else
+    papers_count(poll->papers, paper_of(poll->papers, cursor->paper), false, poll->counts);
+    if (plan->named == 0 || !cursor->again) {
         poll->ballots++;
+        return;
+    }
+    const unsigned before = cursor->paper > 0 ? cursor->paper - 1 : plan->period - 1;
+    papers_count(poll->papers, paper_of(poll->papers, before), true, poll->counts);
 }

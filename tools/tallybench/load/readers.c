@@ -2,7 +2,7 @@
  *
  * Happy path: `SUBSCRIBE poll` → `+OK 1` → pushes; or `GET /polls/poll/events` → the head of a
  * reply → events, which are pushes in another form. Each push is checked, and ends the wait of
- * every marked ballot that it is the first to hold. A ballot whose tally came before its
+ * every probe that it is the first to hold. A ballot whose tally came before its
  * acknowledgement has waited 0 ns.
  *
  * Slow readers are not watched for input: a timer reads a little from one after another. Slow and
@@ -32,8 +32,8 @@ struct reader {
     bool subscribed; /* +OK has come */
     bool caught_up;  /* from PHASE_SETTLE on */
     uint64_t last_seq;
-    struct marks_cursor mark; /* the next mark whose tally has not come */
-    uint64_t begun_ns, taken; /* slow: when reading began, and bytes since */
+    struct probes_cursor probe; /* the next probe whose tally has not come */
+    uint64_t begun_ns, taken;   /* slow: when reading began, and bytes since */
 };
 
 struct readers {
@@ -57,7 +57,7 @@ static void make(struct readers *readers, struct lane_share share, enum role rol
         reader->conn.role = role;
         reader->conn.number = number;
         reader->poll = number % readers->load->plan.poll_count;
-        reader->mark = marks_begin(&readers->load->marks[reader->poll]);
+        reader->probe = probes_begin(&readers->load->probes[reader->poll]);
         lane_add(readers->lane, &reader->conn);
     }
 }
@@ -66,8 +66,10 @@ static struct tally_check *make_checks(const struct plan *plan, tally_form *form
 {
     struct tally_check *checks = must_calloc(plan->poll_count, sizeof *checks);
     for (unsigned i = 0; i < plan->poll_count; i++)
-        checks[i] = (struct tally_check){
-            .poll = plan->polls[i].name, .choice_count = plan->choice_count, .form = form};
+        checks[i] = (struct tally_check){.poll = plan->polls[i].name,
+                                         .choice_count = plan->choice_count,
+                                         .adds_up = papers_add_up(plan->polls[i].papers),
+                                         .form = form};
     return checks;
 }
 
@@ -144,19 +146,19 @@ static struct tally_check *check_of(const struct readers *readers, const struct 
                                              : &readers->lines[reader->poll];
 }
 
-/* Ends the wait of the marked ballots that a tally holds. `before` is the sequence of the tally
+/* Ends the wait of the probes that a tally holds. `before` is the sequence of the tally
  * that the reader had until now. */
-static void pass_marks(struct readers *readers, struct reader *reader, uint64_t before,
-                       uint64_t now_ns)
+static void pass_probes(struct readers *readers, struct reader *reader, uint64_t before,
+                        uint64_t now_ns)
 {
-    const struct marks *marks = &readers->load->marks[reader->poll];
-    const struct mark *mark;
+    const struct probes *probes = &readers->load->probes[reader->poll];
+    const struct probe *probe;
     struct hdr *freshness = freshness_of(readers, reader);
-    while ((mark = marks_peek(marks, &reader->mark)) && mark->seq <= reader->last_seq) {
-        uint64_t waited_ns = now_ns > mark->ack_ns ? now_ns - mark->ack_ns : 0;
+    while ((probe = probes_peek(probes, &reader->probe)) && probe->seq <= reader->last_seq) {
+        uint64_t waited_ns = now_ns > probe->ack_ns ? now_ns - probe->ack_ns : 0;
         if (freshness)
-            hdr_record(freshness, mark->seq <= before ? 0 : waited_ns);
-        marks_pass(&reader->mark);
+            hdr_record(freshness, probe->seq <= before ? 0 : waited_ns);
+        probes_pass(&reader->probe);
     }
 }
 
@@ -191,7 +193,7 @@ static void take_push(struct readers *readers, struct reader *reader, struct spa
                    bench_conn_name(&reader->conn), seq, before);
     else
         reader->last_seq = seq;
-    pass_marks(readers, reader, before, now_ns);
+    pass_probes(readers, reader, before, now_ns);
 }
 
 /* The first line of a subscriber: the reply to SUBSCRIBE. */
@@ -327,7 +329,7 @@ void readers_settle(struct readers *readers)
     readers->behind = readers->fast;
     for (unsigned i = 0; i < readers->fast; i++) {
         struct reader *reader = &readers->all[i];
-        pass_marks(readers, reader, reader->last_seq, now_ns);
+        pass_probes(readers, reader, reader->last_seq, now_ns);
         note_caught_up(readers, reader);
     }
 }

@@ -18,10 +18,11 @@ typedef const char *tally_form(const char *bytes, size_t len, struct tally_row *
 /* The line protocol's: `> ` and the tally, without LF. (Events: event.h.) */
 tally_form tally_of_line;
 
-/* All zero but `poll`, `choice_count` and `form` is a fresh one. */
+/* All zero but the first four is a fresh one. */
 struct tally_check {
     const char *poll; /* its name; not owned */
     unsigned choice_count;
+    bool adds_up; /* each ballot counts for one choice */
     tally_form *form;
     struct buffer push;    /* the newest good one */
     uint64_t seq, ballots; /* of that */

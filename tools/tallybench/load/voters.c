@@ -7,6 +7,7 @@
 #include "tools/tallybench/load/voters_internal.h"
 
 #include "base/clock.h"
+#include "tools/tallybench/load/http.h"
 #include "tools/lib/memory.h"
 
 #include <inttypes.h>
@@ -16,10 +17,10 @@
 #include <sys/epoll.h>
 
 enum {
-    /* The time between marked ballots: over all polls together; and for one poll, times its
-     * readers, so that looking for marks costs a crowd of readers little. */
-    MARK_PERIOD_NS = 1000000,
-    MARK_READER_NS = 1000,
+    /* The time between probes: over all polls together; and for one poll, times its
+     * readers, so that looking for probes costs a crowd of readers little. */
+    PROBE_PERIOD_NS = 1000000,
+    PROBE_READER_NS = 1000,
 };
 
 /* ---- life ---- */
@@ -51,11 +52,11 @@ struct voters *voters_new(struct lane *lane)
     voters->left = options->ballots > 0 ? options->ballots : UINT64_MAX;
     voters->unpaced = voters->left;
     voters->pace.rate = options->rate;
-    voters->mark_period_ns = (uint64_t)MARK_PERIOD_NS * options->polls;
-    if (voters->mark_period_ns < MARK_READER_NS * readers)
-        voters->mark_period_ns = MARK_READER_NS * readers;
-    voters->ballots = must_calloc(options->pipeline * voters_line_protocol.ballot_max +
-                                      options->http_pipeline * voters_http_protocol.ballot_max,
+    voters->probe_period_ns = (uint64_t)PROBE_PERIOD_NS * options->polls;
+    if (voters->probe_period_ns < PROBE_READER_NS * readers)
+        voters->probe_period_ns = PROBE_READER_NS * readers;
+    voters->ballots = must_calloc(options->pipeline * lane->load->plan.ballot_max +
+                                      options->http_pipeline * HTTP_REQUEST_BYTES,
                                   1);
     voters->all = must_calloc(options_voters(options), sizeof *voters->all);
     voters->turns = must_calloc(options_voters(options), sizeof(struct voter *));
@@ -183,13 +184,13 @@ static void check_sequence(struct voters *voters, struct voter *voter, uint64_t 
     voter->last_seq = seq;
 }
 
-static void mark(struct voters *voters, unsigned poll, uint64_t seq, uint64_t now_ns)
+static void probe(struct voters *voters, unsigned poll, uint64_t seq, uint64_t now_ns)
 {
-    struct marks *marks = &voters->load->marks[poll];
-    if (now_ns < marks->next_ns || !load_measures(voters->load, now_ns))
+    struct probes *probes = &voters->load->probes[poll];
+    if (now_ns < probes->next_ns || !load_measures(voters->load, now_ns))
         return;
-    marks_add(marks, seq, now_ns);
-    marks->next_ns = now_ns + voters->mark_period_ns;
+    probes_add(probes, seq, now_ns);
+    probes->next_ns = now_ns + voters->probe_period_ns;
 }
 
 /* A ballot counts if part of its wait was in the measured time: one that was sent before a stall
@@ -198,8 +199,13 @@ static void record_wait(const struct voters *voters, const struct voter *voter, 
                         uint64_t now_ns)
 {
     const struct load *load = voters->load;
-    if (sent_ns < load->end_ns && now_ns >= load->begin_ns)
-        hdr_record(voter->ack, now_ns > sent_ns ? now_ns - sent_ns : 0);
+    if (sent_ns >= load->end_ns || now_ns < load->begin_ns)
+        return;
+    const uint64_t waited_ns = now_ns > sent_ns ? now_ns - sent_ns : 0;
+    hdr_record(voter->ack, waited_ns);
+    if (load->plan.kind_count > 1)
+        hdr_record(&voters->lane->kind_ack[voter->acknowledged.poll % load->plan.kind_count],
+                   waited_ns);
 }
 
 bool voters_acknowledge(struct voters *voters, struct voter *voter, uint64_t seq, uint64_t now_ns)
@@ -212,7 +218,7 @@ bool voters_acknowledge(struct voters *voters, struct voter *voter, uint64_t seq
     record_wait(voters, voter, sent_ns, now_ns);
     check_sequence(voters, voter, seq);
     voters->seq_sum += seq;
-    mark(voters, voter->acknowledged.poll, seq, now_ns);
+    probe(voters, voter->acknowledged.poll, seq, now_ns);
     plan_acknowledge(&voters->load->plan, &voter->acknowledged);
     plan_step(&voters->load->plan, &voter->acknowledged);
     return true;

@@ -31,13 +31,15 @@ static char *put_post(const struct voters *voters, const struct voter *voter, ch
 {
     const struct plan *plan = &voters->load->plan;
     const struct plan_cursor *cursor = &voter->next;
-    char choice[PLAN_CHOICE_MAX], name[PLAN_VOTER_MAX];
-    plan_name_choice(choice, cursor->choice);
+    const struct plan_poll *poll = &plan->polls[cursor->poll];
+    char paper[PROTO_LINE_MAX], name[PLAN_VOTER_MAX];
+    plan_write_paper(plan, cursor, paper);
     plan_name_voter(plan, cursor, voter->number, name);
     const struct http_ballot ballot = {.host = voters->load->http_host,
                                        .cookie = voter->cookie ? voter->cookie : "",
-                                       .poll = plan->polls[cursor->poll].name,
-                                       .choice = choice,
+                                       .poll = poll->name,
+                                       .member = poll->papers->marks ? "ballot" : "choice",
+                                       .paper = paper,
                                        .voter = name};
     return at + http_put_ballot(at, &ballot);
 }
@@ -97,7 +99,6 @@ static void take_replies(struct voters *voters, struct voter *voter, struct span
 }
 
 const struct voter_protocol voters_http_protocol = {
-    .ballot_max = HTTP_REQUEST_BYTES,
     .put_ballot = put_post,
     .send_last = ask_last,
     .take = take_replies,

@@ -12,7 +12,6 @@ struct voter;
 
 /* A voter's protocol. */
 struct voter_protocol {
-    size_t ballot_max; /* bytes that a ballot may need */
     /* Writes the ballot at voter->next. Returns its end. */
     char *(*put_ballot)(const struct voters *voters, const struct voter *voter, char *at);
     /* Sends the last command, in PHASE_DRAIN. */
@@ -52,7 +51,7 @@ struct voters {
     uint64_t paced;                 /* taken off the schedule */
     uint64_t unpaced;               /* still on the schedule; UINT64_MAX: it has no end */
     bool voting;
-    uint64_t mark_period_ns;
+    uint64_t probe_period_ns;
     char *ballots; /* room for a window of them */
 };
 

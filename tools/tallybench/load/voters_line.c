@@ -68,7 +68,6 @@ static void take_lines(struct voters *voters, struct voter *voter, struct span i
 }
 
 const struct voter_protocol voters_line_protocol = {
-    .ballot_max = PLAN_BALLOT_MAX,
     .put_ballot = put_line,
     .send_last = send_ping,
     .take = take_lines,

@@ -244,27 +244,45 @@ static int read_stats(struct run *run, struct server_stats *stats)
     return result;
 }
 
-static void make_load(struct run *run)
+static int make_plan(struct run *run)
 {
     const struct options *options = run->options;
-    char name[24];
+    char name[24], why[SETTINGS_WHY_SIZE];
     /* Another server may have the polls of earlier runs. */
     snprintf(name, sizeof name, "%" PRIx64, clock_real_ns() / NS_PER_MS);
-    plan_init(&run->load.plan, run->server.started ? NULL : name, (unsigned)options_voters(options),
-              (unsigned)options->polls, (unsigned)options->choices, options->named);
-    run->load.marks = must_calloc(options->polls, sizeof *run->load.marks);
+    struct plan_wish wish = {.run = run->server.started ? NULL : name,
+                             .connections = (unsigned)options_voters(options),
+                             .polls = (unsigned)options->polls,
+                             .choices = (unsigned)options->choices,
+                             .named = options->named,
+                             .kind_count = options->kind_count,
+                             .method = options->method,
+                             .papers = (unsigned)options->papers,
+                             .camps = (unsigned)options->camps};
+    memcpy(wish.kinds, options->kinds, sizeof wish.kinds);
+    int result = plan_init(&run->load.plan, &wish, why);
+    if (result != 0)
+        faults_add(&run->load.faults, "%s", why);
+    return result;
+}
+
+static int make_load(struct run *run)
+{
+    const struct options *options = run->options;
+    run->load.probes = must_calloc(options->polls, sizeof *run->load.probes);
     run->load.lasts = must_calloc(options->polls, sizeof *run->load.lasts);
     for (uint64_t i = 0; i < options->polls; i++)
-        marks_init(&run->load.marks[i]);
+        probes_init(&run->load.probes[i]);
+    return make_plan(run);
 }
 
 static void free_load(struct run *run)
 {
-    for (uint64_t i = 0; run->load.marks && i < run->options->polls; i++) {
-        marks_free(&run->load.marks[i]);
+    for (uint64_t i = 0; run->load.probes && i < run->options->polls; i++) {
+        probes_free(&run->load.probes[i]);
         buffer_free(&run->load.lasts[i].tally);
     }
-    free(run->load.marks);
+    free(run->load.probes);
     free(run->load.lasts);
     plan_free(&run->load.plan);
 }
@@ -514,6 +532,9 @@ static void collect(struct run *run)
     }
     result->ack_ns = summarize(run, offsetof(struct lane, ack));
     result->http_ack_ns = summarize(run, offsetof(struct lane, http_ack));
+    for (unsigned i = 0; i < run->options->kind_count; i++)
+        result->kind_ack_ns[i] =
+            summarize(run, offsetof(struct lane, kind_ack) + i * sizeof(struct hdr));
     result->late_ns = summarize(run, offsetof(struct lane, late));
     result->freshness_ns = summarize(run, offsetof(struct lane, freshness));
     result->sse_freshness_ns = summarize(run, offsetof(struct lane, sse_freshness));
@@ -585,8 +606,8 @@ void run_load(const struct options *options, bool start, const char *program, co
     if (run->news < 0)
         fault_errno(run, "eventfd");
     else if (raise_descriptors(run) == 0 && get_server(run, start, program) == 0) {
-        make_load(run);
-        if (create_polls(run) == 0 && read_stats(run, &result->stats_before) == 0)
+        if (make_load(run) == 0 && create_polls(run) == 0 &&
+            read_stats(run, &result->stats_before) == 0)
             execute(run);
     }
     finish(run);
