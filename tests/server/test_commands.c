@@ -346,9 +346,10 @@ static const struct {
     const char *line;
     const char *code;
 } vote_order[] = {
-    {"VOTE nothing, pizza as=", "BAD-ARGUMENT"}, {"VOTE nothing tea as=ann", "NO-SUCH-POLL"},
-    {"VOTE shut tea as=ann", "NO-SUCH-CHOICE"},  {"VOTE shut pizza as=ann", "BAD-ARGUMENT"},
-    {"VOTE board yes", "VOTER-REQUIRED"},        {"VOTE board no as=ann", "POLL-CLOSED"},
+    {"VOTE nothing, pizza as=", "BAD-ARGUMENT"},  {"VOTE nothing tea as=ann", "NO-SUCH-POLL"},
+    {"VOTE shut tea as=ann", "NO-SUCH-CHOICE"},   {"VOTE shut pizza as=ann", "BAD-ARGUMENT"},
+    {"VOTE board yes", "VOTER-REQUIRED"},         {"VOTE board no as=ann", "POLL-CLOSED"},
+    {"VOTE nothing pizza,sushi", "NO-SUCH-POLL"}, {"VOTE shut pizza,sushi as=ann", "BAD-BALLOT"},
 };
 
 START_TEST(the_order_in_which_a_ballot_is_checked)
@@ -360,6 +361,32 @@ START_TEST(the_order_in_which_a_ballot_is_checked)
     client_ask_error(client, vote_order[_i].line, vote_order[_i].code);
     client_ask(client, "VOTE board yes as=ann id=k",
                "+OK 4 duplicate"); /* a repeat goes before closed */
+}
+END_TEST
+
+/* Writes a command and 256 choices' names, with `separator` between them. */
+static void list_choices(char *line, size_t size, const char *command, char separator)
+{
+    size_t len = (size_t)snprintf(line, size, "%s ", command);
+    for (unsigned i = 1; i <= PROTO_CHOICES_MAX; i++)
+        len += (size_t)snprintf(line + len, size - len, "choice-%u%c", i,
+                                i < PROTO_CHOICES_MAX ? separator : '\0');
+}
+
+/* A ballot that a voter's line can't hold is not recorded; an administrator's line can hold it. */
+START_TEST(a_ballot_that_is_longer_than_a_line)
+{
+    char create[8192], vote[8192];
+    list_choices(create, sizeof create, "CREATE long kind=approval", ' ');
+    list_choices(vote, sizeof vote, "VOTE long", ',');
+    client_ask(admin, create, "+OK 2");
+    client_ask(client, "PING", "+OK"); /* the first line would end the connection */
+    client_ask_error(client, vote, "LINE-TOO-LONG");
+    client_send(client, "SHOW long");
+    client_expect_match(client, "^\\+OK long open 2 0 choice-1=0 ");
+    client_ask(admin, vote, "+OK 3");
+    client_send(client, "SHOW long");
+    client_expect_match(client, "^\\+OK long open 3 1 choice-1=1 .* choice-256=1$");
 }
 END_TEST
 
@@ -984,6 +1011,7 @@ SERVER_MAIN("commands",
                        {a_thousand_polls_are_listed}}},
             {"voting", .set_up = set_up, .tear_down = tear_down,
              .tests = {{the_order_in_which_a_ballot_is_checked, .loops = UNIT_COUNT(vote_order)},
+                       {a_ballot_that_is_longer_than_a_line},
                        {voters_by_address},
                        {voters_by_connection},
                        {as_holds_until_the_next},

@@ -199,11 +199,8 @@ int papers_init(struct papers *papers, const struct papers_wish *wish, char why[
                  PAPERS_CHOICES_MAX);
         return -1;
     }
-    if (count_possible(papers) < papers->count) {
-        snprintf(why, SETTINGS_WHY_SIZE, "of %u choices there are no %u different ballots", choices,
-                 papers->count);
-        return -1;
-    }
+    if (count_possible(papers) < papers->count)
+        papers->count = (unsigned)count_possible(papers);
     papers->marks = must_calloc(papers->count, choices);
     draw_all(papers, wish->camps);
     return 0;

@@ -27,7 +27,7 @@ struct papers_wish {
     unsigned kind; /* KIND_… */
     int method;    /* METHOD_…, of that kind; -1 for its default */
     unsigned choice_count;
-    unsigned count; /* not for single choice */
+    unsigned count; /* or as many as there can be; not for single choice */
     unsigned camps; /* ranked: each is like one of so many rankings; 0: any, all as likely */
 };
 

@@ -44,11 +44,12 @@ static int make_papers(struct plan *plan, const struct plan_wish *wish, char why
     return 0;
 }
 
-static unsigned least_common_multiple(unsigned a, unsigned b)
+/* It fits, whatever the kinds: where there are many choices, all but one have as many papers. */
+static uint64_t least_common_multiple(uint64_t a, uint64_t b)
 {
-    unsigned x = a, y = b;
+    uint64_t x = a, y = b;
     while (y > 0) {
-        unsigned rest = x % y;
+        uint64_t rest = x % y;
         x = y;
         y = rest;
     }
@@ -117,18 +118,23 @@ void plan_create_command(const struct plan *plan, unsigned poll, char out[PROTO_
 struct plan_cursor plan_begin(const struct plan *plan, unsigned number)
 {
     /* Connections begin far apart, so that all papers are cast soon. */
-    const unsigned apart = plan->period > plan->connections ? plan->period / plan->connections : 1;
+    const uint64_t apart = plan->period > plan->connections ? plan->period / plan->connections : 1;
     struct plan_cursor cursor = {.voters = 1};
     if (plan->named > 0)
         cursor.voters = (plan->named - number - 1) / plan->connections + 1;
     cursor.poll = cursor.round_poll = number % plan->poll_count;
-    cursor.paper = cursor.round_paper = (unsigned)((uint64_t)number * apart % plan->period);
+    cursor.paper = cursor.round_paper = number * apart % plan->period;
     return cursor;
 }
 
 static unsigned next_of(unsigned number, unsigned count)
 {
     return number + 1 < count ? number + 1 : 0;
+}
+
+static uint64_t next_paper(const struct plan *plan, uint64_t number)
+{
+    return number + 1 < plan->period ? number + 1 : 0;
 }
 
 static void next_round(const struct plan *plan, struct plan_cursor *cursor)
@@ -138,7 +144,7 @@ static void next_round(const struct plan *plan, struct plan_cursor *cursor)
     cursor->round_poll = next_of(cursor->round_poll, plan->poll_count);
     if (rounds_in_poll == 0) { /* everyone has been to every poll */
         cursor->again = true;
-        cursor->round_paper = next_of(cursor->round_paper, plan->period);
+        cursor->round_paper = next_paper(plan, cursor->round_paper);
     }
     cursor->voter = 0;
     cursor->poll = cursor->round_poll;
@@ -152,13 +158,13 @@ void plan_step(const struct plan *plan, struct plan_cursor *cursor)
         return;
     }
     cursor->poll = next_of(cursor->poll, plan->poll_count);
-    cursor->paper = next_of(cursor->paper, plan->period);
+    cursor->paper = next_paper(plan, cursor->paper);
 }
 
 /* The paper of a number below the period. Where all polls have as many, that is the period. */
-static unsigned paper_of(const struct papers *papers, unsigned number)
+static unsigned paper_of(const struct papers *papers, uint64_t number)
 {
-    return number < papers->count ? number : number % papers->count;
+    return (unsigned)(number < papers->count ? number : number % papers->count);
 }
 
 static char *put_marked(const struct plan_poll *poll, unsigned paper, bool named, char *at)
@@ -215,6 +221,6 @@ void plan_acknowledge(struct plan *plan, const struct plan_cursor *cursor)
         poll->ballots++;
         return;
     }
-    const unsigned before = cursor->paper > 0 ? cursor->paper - 1 : plan->period - 1;
+    const uint64_t before = cursor->paper > 0 ? cursor->paper - 1 : plan->period - 1;
     papers_count(poll->papers, paper_of(poll->papers, before), true, poll->counts);
 }

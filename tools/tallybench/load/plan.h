@@ -37,7 +37,7 @@ struct plan {
     unsigned poll_count, choice_count, kind_count;
     uint64_t named;                       /* voters' names; 0: each connection is a voter */
     struct papers papers[PLAN_KINDS_MAX]; /* poll p has those of p % kind_count */
-    unsigned period;   /* of the papers' numbers: a multiple of how many each poll has */
+    uint64_t period;   /* of the papers' numbers: a multiple of how many each poll has */
     size_t ballot_max; /* bytes of a ballot's line */
     struct plan_poll *polls;
     struct plan_prefix *prefixes; /* of poll p and choice c at p * choice_count + c */
@@ -59,10 +59,11 @@ struct plan_cursor {
     uint64_t voters; /* of the connection */
     uint64_t voter;  /* from 0 */
     unsigned poll;
-    unsigned paper;                   /* below the period */
-    unsigned round_poll, round_paper; /* of the first voter in this round */
-    unsigned rounds;                  /* modulo the polls */
-    bool again;                       /* every voter has voted in every poll already */
+    uint64_t paper;      /* below the period */
+    unsigned round_poll; /* of the first voter in this round */
+    uint64_t round_paper;
+    unsigned rounds; /* modulo the polls */
+    bool again;      /* every voter has voted in every poll already */
 };
 
 /* Returns 0; or -1, with a text for a person in `why`, if there are no such ballots. To be freed in
