@@ -21,8 +21,25 @@ enum {
 const char *const ledger_names[LEDGERS] = {
     [LEDGER_ENDED] = "ended", [LEDGER_KILLED] = "killed", [LEDGER_BACKUP] = "backup"};
 
-/* Names of the polls that take ballots, by id. Their choices: a, b, c. */
-static const char *const poll_names[] = {"", "changes", "once", "applause", "roll"};
+static const struct says single = {{{0}}, 3},
+                         approval = {{{[SETTING_KIND] = KIND_APPROVAL, [SETTING_MIN] = 1}}, 4},
+                         ranked = {{{[SETTING_KIND] = KIND_RANKED, [SETTING_MIN] = 1}}, 6};
+
+const struct says *const ballot_says[] = {NULL,    &single,   &single, &single,
+                                          &single, &approval, &ranked};
+
+/* The polls that take ballots, by id. */
+static const struct ballot_poll {
+    const char *name, *create; /* what follows the name */
+} ballot_polls[] = {
+    {NULL, NULL},
+    {"changes", "a b c voters=named"},
+    {"once", "a b c voters=named ballots=once"},
+    {"applause", "a b c ballots=unlimited"},
+    {"roll", "a b c voters=named record=name"},
+    {"tour", "a b c d voters=named kind=approval"},
+    {"order", "a b c d e f voters=named record=name method=stv seats=2"},
+};
 
 size_t ballot_name(char name[16], char letter, uint32_t number)
 {
@@ -33,20 +50,22 @@ size_t ballot_name(char name[16], char letter, uint32_t number)
 
 static void say_ballot(struct peer *peer, const struct ballot *ballot)
 {
-    char line[128], voter[32] = "";
+    char text[SAYS_TEXT_SIZE], line[256], voter[32] = "";
+    says_text(ballot_says[ballot->poll], ballot->says, text);
     if (ballot->poll != POLL_APPLAUSE)
         snprintf(voter, sizeof voter, " as=V%" PRIu32, ballot->voter);
-    int len = snprintf(line, sizeof line, "VOTE %s %c%s id=k%" PRIu32 "\n",
-                       poll_names[ballot->poll], 'a' + (int)ballot->choice, voter, ballot->key);
+    int len = snprintf(line, sizeof line, "VOTE %s %s%s id=k%" PRIu32 "\n",
+                       ballot_polls[ballot->poll].name, text, voter, ballot->key);
     peer_send(peer, line, (size_t)len);
 }
 
 static struct ballot draw_ballot(struct torture *torture, size_t number)
 {
-    return (struct ballot){.poll = 1 + (uint32_t)torture_random(torture, BALLOT_POLLS),
-                           .choice = (uint32_t)torture_random(torture, BALLOT_CHOICES),
-                           .voter = (uint32_t)torture_random(torture, VOTERS),
-                           .key = 1 + (uint32_t)number};
+    struct ballot ballot = {.poll = 1 + (uint32_t)torture_random(torture, BALLOT_POLLS),
+                            .voter = (uint32_t)torture_random(torture, VOTERS),
+                            .key = 1 + (uint32_t)number};
+    ballot.says = (uint32_t)torture_random(torture, says_count(ballot_says[ballot.poll]));
+    return ballot;
 }
 
 /* Casts ballots, `window` at a time, and keeps those that were counted. */
@@ -104,10 +123,6 @@ static void create_wide_poll(struct peer *admin)
 static void create_polls(struct peer *admin)
 {
     static const char *const lines[] = {
-        "CREATE changes a b c voters=named",
-        "CREATE once a b c voters=named ballots=once",
-        "CREATE applause a b c ballots=unlimited",
-        "CREATE roll a b c voters=named record=name",
         "CREATE award film book reveal=closed voters=address",
         "CREATE later x y state=closed",
         "TITLE changes Where do we eat?",
@@ -119,6 +134,11 @@ static void create_polls(struct peer *admin)
         "TITLE award The award",
         "LABEL award film A film, whatever it is called",
     };
+    for (uint32_t id = 1; id <= BALLOT_POLLS; id++) {
+        char line[128];
+        snprintf(line, sizeof line, "CREATE %s %s", ballot_polls[id].name, ballot_polls[id].create);
+        order(admin, line);
+    }
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
         order(admin, lines[i]);
     create_wide_poll(admin);

@@ -3,24 +3,23 @@
 #define TALLYCAST_TESTS_DAMAGE_LEDGER_H
 
 #include "tests/torture/damage_file.h"
+#include "tests/torture/says.h"
 #include "tests/torture/victim.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
 enum {
-    POLL_CHANGES = 1, /* their ids, and below the choices of each */
-    POLL_ONCE = 2,
-    POLL_APPLAUSE = 3,
-    POLL_ROLL = 4, /* records names */
-    BALLOT_POLLS = 4,
-    BALLOT_CHOICES = 3,
+    POLL_APPLAUSE = 3, /* ids of polls that take ballots: from 1 */
+    POLL_ROLL = 4,     /* records names */
+    POLL_ORDER = 6,    /* the same */
+    BALLOT_POLLS = 6,
     BALLOTS_KEPT_MAX = 6000,
 };
 
 /* A ballot that was counted. Its voter is v7, written V7, and its id= k7. */
 struct ballot {
-    uint32_t poll, choice, voter, key;
+    uint32_t poll, says, voter, key;
     uint64_t seq;
 };
 
@@ -32,6 +31,9 @@ struct book {
 
 /* The name of a voter or key. Returns its length. */
 size_t ballot_name(char name[16], char letter, uint32_t number);
+
+/* What ballots of each poll say, by id. */
+extern const struct says *const ballot_says[];
 
 enum ledger_kind {
     LEDGER_ENDED,  /* in good order */

@@ -8,6 +8,7 @@
 #include "ledger/ledger.h"
 #include "ledger/ports.h"
 #include "ledger/request.h"
+#include "poll/values.h"
 #include "store/database.h"
 #include "store/sqlite/sqlite.h"
 
@@ -21,6 +22,7 @@
 
 enum {
     REPEATS = 6,            /* ballots that are asked for again */
+    NEW_BALLOTS = 12,       /* then cast: what they say is defined long since, or never was */
     NEW_VOTER = 1000000,    /* from here: voters who are not in the book */
     HASHED_LINE_MAX = 8192, /* of a tally */
 };
@@ -183,18 +185,30 @@ static struct hash hash_of(const struct server *server, enum voter_hash_kind kin
 
 static struct answer cast(struct server *server, const struct ballot *ballot)
 {
+    const struct says *says = ballot_says[ballot->poll];
+    char name[16], spelling[16];
+    struct marks marks;
+    struct request_ballot parts = {0};
     struct request request = {.kind = REQUEST_BALLOT,
                               .poll = ballot->poll,
-                              .value = (ballot->choice + 1) & ENTRY_VALUE_MAX,
                               .key_kind = REQUEST_KEY_ID,
                               .voter = hash_of(server, VOTER_HASH_VOTER, ballot),
                               .key = hash_of(server, VOTER_HASH_KEY, ballot)};
-    if (ballot->poll == POLL_ROLL) {
-        char name[16], spelling[16];
-        size_t len = ballot_name(name, 'v', ballot->voter);
-        ballot_name(spelling, 'V', ballot->voter);
-        request.detail = request_ballot_new(
-            &(struct request_ballot){.name = {name, len}, .spelling = {spelling, len}});
+    if (ballot->says == 0)
+        request.value = VALUE_ABSTAIN;
+    else if (says->settings.value[SETTING_KIND] == KIND_SINGLE)
+        request.value = ballot->says & ENTRY_VALUE_MAX;
+    else {
+        says_marks(says, ballot->says, &marks);
+        parts.marks = (struct span){(const char *)marks.mark, marks.count};
+        parts.marks_hash = values_hash(&server->key, marks.mark, marks.count);
+    }
+    if (ballot->poll == POLL_ROLL || ballot->poll == POLL_ORDER) {
+        parts.name = (struct span){name, ballot_name(name, 'v', ballot->voter)};
+        parts.spelling = (struct span){spelling, ballot_name(spelling, 'V', ballot->voter)};
+    }
+    if (parts.name.at || parts.marks.at) {
+        request.detail = request_ballot_new(&parts);
         INVARIANT(request.detail);
     }
     return ask(server, request);
@@ -267,9 +281,10 @@ static void create_polls(struct server *server, uint64_t *seq)
 static uint64_t go_on(struct server *server)
 {
     uint64_t seq = server->start->state.seq;
-    for (uint32_t i = 0; i < 12; i++) {
+    for (uint32_t i = 0; i < NEW_BALLOTS; i++) {
         const struct ballot ballot = {.poll = 1 + i % BALLOT_POLLS,
-                                      .choice = i % BALLOT_CHOICES,
+                                      .says = i * says_count(ballot_says[1 + i % BALLOT_POLLS]) /
+                                              NEW_BALLOTS,
                                       .voter = NEW_VOTER + i,
                                       .key = NEW_VOTER + i};
         record(server, cast(server, &ballot), &seq);

@@ -41,10 +41,57 @@ enum {
 
 _Static_assert((int)NAMES <= (int)CLIENT_OPERATIONS, "a connection's voters are numbered apart");
 
-/* The polls: one for each rule of what counts. */
-enum { POLL_CHANGEABLE, POLL_ONCE, POLL_UNLIMITED, POLLS };
-static const char *const poll_names[POLLS] = {"changeable", "once", "unlimited"};
 static const char *const choice_names[HISTORY_CHOICES] = {"red", "green", "blue"};
+
+/* What voters say in polls of each kind. */
+static const struct history_ballot singles[] = {
+    {"1", {1, 0, 0}, {"red", "1"}},
+    {"2", {0, 1, 0}, {"green", "2"}},
+    {"3", {0, 0, 1}, {"blue", "BLUE"}},
+    {"-", {0, 0, 0}, {"-", "-"}},
+};
+static const struct history_ballot approvals[] = {
+    {"010000", {1, 0, 0}, {"red", "1"}},
+    {"000100", {0, 1, 0}, {"green", "2"}},
+    {"010100", {1, 1, 0}, {"red,green", "green,red"}},
+    {"010001", {1, 0, 1}, {"red,blue", "3,1"}},
+    {"010101", {1, 1, 1}, {"red,green,blue", "blue,green,red"}},
+    {"-", {0, 0, 0}, {"-", "-"}},
+};
+static const struct history_ballot scores[] = {
+    {"050000", {5, 0, 0}, {"red=5", "red=5,blue=0"}},
+    {"000302", {0, 3, 2}, {"green=3,blue=2", "blue=2,green=3"}},
+    {"010101", {1, 1, 1}, {"red=1,green=1,blue=1", "3=1,2=1,1=1"}},
+    {"000000", {0, 0, 0}, {"red=0", "blue=0"}},
+    {"000005", {0, 0, 5}, {"blue=5", "red=0,blue=5"}},
+    {"-", {0, 0, 0}, {"-", "-"}},
+};
+static const struct history_ballot rankings[] = {
+    {"010203", {1, 0, 0}, {"red>green>blue", "1>2>3"}},
+    {"030201", {0, 0, 1}, {"blue>green>red", "BLUE>green>red"}},
+    {"020101", {0, 1, 1}, {"green=blue>red", "blue=green>red"}},
+    {"010101", {1, 1, 1}, {"red=green=blue", "blue=red=green"}},
+    {"000100", {0, 1, 0}, {"green", "2"}},
+    {"000201", {0, 0, 1}, {"blue>green", "3>2"}},
+    {"-", {0, 0, 0}, {"-", "-"}},
+};
+
+/* The polls: each rule of what counts, and each kind of ballot. */
+enum { POLLS = 6 };
+static const struct test_poll {
+    const char *name, *settings;
+    bool changeable, unlimited; /* voters have names, but in unlimited ones */
+    const struct history_ballot *ballots;
+    unsigned ballot_count;
+} polls[POLLS] = {
+#define BALLOTS(ballots) ballots, sizeof(ballots) / sizeof(ballots)[0]
+    {"changeable", "voters=named ballots=changeable", true, false, BALLOTS(singles)},
+    {"once", "voters=named ballots=once", false, false, BALLOTS(singles)},
+    {"unlimited", "ballots=unlimited", false, true, BALLOTS(singles)},
+    {"approval", "voters=named ballots=once kind=approval", false, false, BALLOTS(approvals)},
+    {"score", "ballots=unlimited method=star", false, true, BALLOTS(scores)},
+    {"ranked", "voters=named kind=ranked", true, false, BALLOTS(rankings)},
+};
 
 /* One connection, its thread's own but where said. */
 struct client_thread {
@@ -121,18 +168,19 @@ static unsigned draw(struct client_thread *client, unsigned bound)
 static size_t ask_vote(struct client_thread *client, struct history_operation *vote, char *line)
 {
     uint32_t first = client->number * CLIENT_OPERATIONS; /* no other connection's numbers */
-    const char *poll = poll_names[vote->poll];
-    const char *choice = choice_names[vote->choice = (uint8_t)draw(client, HISTORY_CHOICES)];
+    const struct test_poll *poll = &polls[vote->poll];
     vote->kind = HISTORY_VOTE;
-    if (vote->poll != POLL_UNLIMITED) {
+    vote->ballot = (uint8_t)draw(client, poll->ballot_count);
+    const char *text = poll->ballots[vote->ballot].texts[draw(client, 2)];
+    if (!poll->unlimited) {
         vote->voter = first + draw(client, NAMES);
-        return (size_t)sprintf(line, "VOTE %s %s as=v%u\n", poll, choice, vote->voter);
+        return (size_t)sprintf(line, "VOTE %s %s as=v%u\n", poll->name, text, vote->voter);
     }
     if (client->new_id > 0 && draw(client, 4) == 0)
         vote->voter = first + draw(client, client->new_id);
     else
         vote->voter = first + client->new_id++;
-    return (size_t)sprintf(line, "VOTE %s %s id=i%u\n", poll, choice, vote->voter);
+    return (size_t)sprintf(line, "VOTE %s %s id=i%u\n", poll->name, text, vote->voter);
 }
 
 static size_t ask_about(struct history_operation *operation, enum history_kind kind, char *line)
@@ -143,7 +191,7 @@ static size_t ask_about(struct history_operation *operation, enum history_kind k
                                         [HISTORY_SUBSCRIBE] = "SUBSCRIBE",
                                         [HISTORY_UNSUBSCRIBE] = "UNSUBSCRIBE"};
     operation->kind = (uint8_t)kind;
-    return (size_t)sprintf(line, "%s %s\n", words[kind], poll_names[operation->poll]);
+    return (size_t)sprintf(line, "%s %s\n", words[kind], polls[operation->poll].name);
 }
 
 /* Draws an operation and writes its line. Returns the line's length. */
@@ -187,7 +235,7 @@ static bool read_tally(struct client_thread *client, struct span text,
     unsigned poll = 0;
     if (!tally_parse(text.at, text.len, &row) || row.choice_count != HISTORY_CHOICES)
         return false;
-    while (poll < POLLS && strcmp(row.poll.text, poll_names[poll]) != 0)
+    while (poll < POLLS && strcmp(row.poll.text, polls[poll].name) != 0)
         poll++;
     if (poll == POLLS || (line->kind == HISTORY_SHOW && line->poll != poll))
         return false;
@@ -324,15 +372,14 @@ static void client_start(struct client_thread *client, uint32_t number)
 
 static void create_polls(struct round *round, struct client *admin)
 {
-    static const char *const settings[POLLS] = {"voters=named ballots=changeable",
-                                                "voters=named ballots=once", "ballots=unlimited"};
     for (unsigned poll = 0; poll < POLLS; poll++) {
         char line[LINE_MAX_BYTES];
-        snprintf(line, sizeof line, "CREATE %s red green blue %s", poll_names[poll],
-                 settings[poll]);
+        snprintf(line, sizeof line, "CREATE %s red green blue %s", polls[poll].name,
+                 polls[poll].settings);
         round->history.polls[poll] = (struct history_poll){
-            .changeable = poll == POLL_CHANGEABLE,
+            .changeable = polls[poll].changeable,
             .created_seq = client_ask_number(admin, line),
+            .ballots = polls[poll].ballots,
         };
     }
     round->history.poll_count = POLLS;
@@ -343,7 +390,7 @@ static void learn_finals(struct round *round, struct client *admin, char *finals
 {
     size_t len = 0;
     for (unsigned poll = 0; poll < POLLS; poll++) {
-        client_send(admin, "SHOW %s", poll_names[poll]);
+        client_send(admin, "SHOW %s", polls[poll].name);
         const char *reply = client_line(admin);
         struct tally_row row;
         ck_assert(strncmp(reply, "+OK ", 4) == 0 &&
@@ -386,10 +433,12 @@ static void compare_database(const struct round *round, const char *finals)
     const char *path = round->server.database;
     char *told = history_ledger(&round->history);
     char *held = database_text(
-        path, "SELECT group_concat(line, '') FROM (SELECT seq || ' ' || poll || ' ' || kind || ' ' "
-              "|| choice || char(10) AS line FROM (SELECT seq, poll, 'ballot' AS kind, choice FROM "
-              "ballot UNION ALL SELECT seq, poll, kind, '' FROM poll_event WHERE kind <> 'create') "
-              "ORDER BY seq)");
+        path,
+        "SELECT group_concat(line, '') FROM (SELECT seq || ' ' || poll || ' ' || kind || ' ' "
+        "|| says || char(10) AS line FROM (SELECT b.seq, b.poll, 'ballot' AS kind, coalesce("
+        "b.choice, CASE WHEN v.seq THEN hex(v.marks) END, '-') AS says FROM ballot b LEFT JOIN "
+        "value v ON v.poll = b.poll AND v.number = b.value UNION ALL SELECT seq, poll, kind, '' "
+        "FROM poll_event WHERE kind <> 'create') ORDER BY seq)");
     char *shown = database_text(
         path, "SELECT group_concat(line, char(10)) FROM (SELECT line FROM tally ORDER BY poll)");
     if (strcmp(told, held) != 0)

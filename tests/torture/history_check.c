@@ -43,7 +43,7 @@ struct acknowledged {
 /* A voter's ballot, as the voter's own replies tell. */
 struct vote {
     uint64_t seq; /* 0 for none */
-    uint8_t choice;
+    uint8_t ballot;
 };
 
 struct checker {
@@ -77,10 +77,10 @@ static __attribute__((format(printf, 3, 4))) bool broken(const struct checker *c
     int len = vsnprintf(checker->why, HISTORY_WHY_MAX, format, arguments);
     va_end(arguments);
     snprintf(checker->why + len, HISTORY_WHY_MAX - (size_t)len,
-             " [%s of client %u, line %td, poll %u, choice %u, voter %u, reply %u, seq %" PRIu64
+             " [%s of client %u, line %td, poll %u, ballot %u, voter %u, reply %u, seq %" PRIu64
              ", tally %" PRIu64 ", %" PRIu64 "-%" PRIu64 " ns]",
              names[operation->kind], operation->client, operation - checker->history->operations,
-             operation->poll, operation->choice, operation->voter, operation->reply, operation->seq,
+             operation->poll, operation->ballot, operation->voter, operation->reply, operation->seq,
              operation->tally.seq, operation->begin_ns, operation->end_ns);
     return false;
 }
@@ -165,7 +165,7 @@ static bool may_have_been(const struct checker *checker, const struct history_op
 static bool check_vote(const struct checker *checker, const struct history_operation *operation,
                        struct vote *counts)
 {
-    bool repeats = counts->seq && counts->choice == operation->choice;
+    bool repeats = counts->seq && counts->ballot == operation->ballot;
     bool once = !checker->history->polls[operation->poll].changeable;
     switch ((enum history_reply)operation->reply) {
     case HISTORY_DUPLICATE:
@@ -185,7 +185,7 @@ static bool check_vote(const struct checker *checker, const struct history_opera
     }
     if (repeats || (once && counts->seq))
         return broken(checker, operation, "replies: a voter's ballot counts twice");
-    *counts = (struct vote){operation->seq, operation->choice};
+    *counts = (struct vote){operation->seq, operation->ballot};
     return may_have_been(checker, operation, true) ||
            broken(checker, operation, "replies: accepted after a CLOSE");
 }
@@ -248,12 +248,14 @@ static bool replay_vote(const struct checker *checker, const struct history_oper
 {
     if (!tally->open)
         return broken(checker, operation, "state: a ballot counts that was ordered after a CLOSE");
-    if (counts->seq)
-        tally->counts[counts->choice]--;
-    else
-        tally->ballots++;
-    tally->counts[operation->choice]++;
-    *counts = (struct vote){operation->seq, operation->choice};
+    const struct history_ballot *ballots = checker->history->polls[operation->poll].ballots;
+    tally->ballots += counts->seq == 0;
+    for (unsigned choice = 0; choice < HISTORY_CHOICES; choice++) {
+        tally->counts[choice] += ballots[operation->ballot].counts[choice];
+        if (counts->seq)
+            tally->counts[choice] -= ballots[counts->ballot].counts[choice];
+    }
+    *counts = (struct vote){operation->seq, operation->ballot};
     return true;
 }
 
@@ -383,29 +385,41 @@ static struct voter_ballots gather_ballots(const struct history *history, unsign
     return gathered;
 }
 
+/* Adds the least and the most that one of these ballots counts for each choice; the least is
+ * nothing if there may be none. */
+static void add_possible(struct bounds *bounds, const struct history_ballot *ballots,
+                         const bool possible[HISTORY_BALLOTS_MAX], bool certain)
+{
+    for (unsigned choice = 0; choice < HISTORY_CHOICES; choice++) {
+        uint64_t least = certain ? UINT64_MAX : 0, most = 0;
+        for (unsigned i = 0; i < HISTORY_BALLOTS_MAX; i++) {
+            if (!possible[i])
+                continue;
+            uint64_t count = ballots[i].counts[choice];
+            least = count < least ? count : least;
+            most = count > most ? count : most;
+        }
+        bounds->least[choice] += least;
+        bounds->most[choice] += most;
+    }
+}
+
 /* Adds one voter: whichever ballot was the last to be acknowledged when the read began, or any that
  * was sent until it ended, may be the one that counts. */
-static void add_voter(struct bounds *bounds, const struct history_operation *const *ballots,
-                      size_t count, uint64_t begin_ns, uint64_t end_ns)
+static void add_voter(struct bounds *bounds, const struct history_poll *poll,
+                      const struct history_operation *const *ballots, size_t count,
+                      const struct history_operation *read)
 {
-    bool possible[HISTORY_CHOICES] = {false};
+    bool possible[HISTORY_BALLOTS_MAX] = {false};
     bool certain = false;
-    unsigned choices = 0, only = 0;
-    for (size_t i = 0; i < count && ballots[i]->begin_ns <= end_ns; i++) {
-        if (ballots[i]->end_ns < begin_ns) {
+    for (size_t i = 0; i < count && ballots[i]->begin_ns <= read->end_ns; i++) {
+        if (ballots[i]->end_ns < read->begin_ns) {
             memset(possible, 0, sizeof possible);
             certain = true;
         }
-        possible[ballots[i]->choice] = true;
+        possible[ballots[i]->ballot] = true;
     }
-    for (unsigned choice = 0; choice < HISTORY_CHOICES; choice++) {
-        bounds->most[choice] += possible[choice];
-        choices += possible[choice];
-        if (possible[choice])
-            only = choice;
-    }
-    if (certain && choices == 1)
-        bounds->least[only]++;
+    add_possible(bounds, poll->ballots, possible, certain);
 }
 
 static bool check_bounds_of(const struct checker *checker, const struct voter_ballots *voters,
@@ -415,15 +429,15 @@ static bool check_bounds_of(const struct checker *checker, const struct voter_ba
     for (uint32_t voter = 0; voter < checker->history->voter_count; voter++) {
         size_t first = voters->first[voter], count = voters->first[voter + 1] - first;
         if (count > 0)
-            add_voter(&bounds, voters->ballots + first, count, read->begin_ns, read->end_ns);
+            add_voter(&bounds, &checker->history->polls[read->poll], voters->ballots + first, count,
+                      read);
     }
     for (unsigned choice = 0; choice < HISTORY_CHOICES; choice++)
         if (read->tally.counts[choice] < bounds.least[choice] ||
             read->tally.counts[choice] > bounds.most[choice])
-            return broken(checker, read,
-                          "bounds: %" PRIu64 " ballots for choice %u, not %" PRIu64 " to %" PRIu64,
-                          read->tally.counts[choice], choice, bounds.least[choice],
-                          bounds.most[choice]);
+            return broken(
+                checker, read, "bounds: %" PRIu64 " for choice %u, not %" PRIu64 " to %" PRIu64,
+                read->tally.counts[choice], choice, bounds.least[choice], bounds.most[choice]);
     return true;
 }
 
@@ -527,8 +541,10 @@ char *history_ledger(const struct history *history)
         const struct history_operation *operation = checker.entries[i].operation;
         len += (size_t)snprintf(text + len, ENTRY_MAX, "%" PRIu64 " %u %s ", operation->seq,
                                 operation->poll + 1U, names[operation->kind]);
+        const struct history_ballot *ballots = history->polls[operation->poll].ballots;
         if (operation->kind == HISTORY_VOTE)
-            len += (size_t)snprintf(text + len, ENTRY_MAX, "%u", operation->choice + 1U);
+            len +=
+                (size_t)snprintf(text + len, ENTRY_MAX, "%s", ballots[operation->ballot].recorded);
         text[len++] = '\n';
     }
     text[len] = '\0';

@@ -11,7 +11,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { HISTORY_POLLS_MAX = 4, HISTORY_CHOICES = 3, HISTORY_WHY_MAX = 512 };
+enum {
+    HISTORY_POLLS_MAX = 6,
+    HISTORY_BALLOTS_MAX = 16, /* that differ, in a poll */
+    HISTORY_CHOICES = 3,
+    HISTORY_WHY_MAX = 512,
+};
 
 enum history_kind {
     HISTORY_VOTE,
@@ -49,12 +54,20 @@ struct history_operation {
     uint8_t kind;   /* enum history_kind */
     uint8_t reply;  /* enum history_reply */
     uint8_t poll;   /* from 0 */
-    uint8_t choice; /* from 0 */
+    uint8_t ballot; /* VOTE: its place among the poll's */
+};
+
+/* What a ballot can say. */
+struct history_ballot {
+    const char *recorded; /* as the ledger's list has it */
+    uint64_t counts[HISTORY_CHOICES];
+    const char *texts[2]; /* two ways to cast it; for who makes the history */
 };
 
 struct history_poll {
-    bool changeable;      /* a voter's latest ballot counts; else the first */
-    uint64_t created_seq; /* of CREATE, before the history began; it began open */
+    bool changeable;                      /* a voter's latest ballot counts; else the first */
+    uint64_t created_seq;                 /* of CREATE, before the history began; it began open */
+    const struct history_ballot *ballots; /* at most HISTORY_BALLOTS_MAX */
 };
 
 struct history {
@@ -69,9 +82,9 @@ struct history {
 /* Whether every promise held; if not, `why` says which did not. */
 bool history_check(const struct history *history, char why[HISTORY_WHY_MAX]);
 
-/* The ledger that the replies tell of, in its order: a line `SEQ POLL KIND CHOICE` each, poll and
- * choice from 1, KIND `ballot`, `open` or `close`, CHOICE empty without a ballot. Freed by the
- * caller. */
+/* The ledger that the replies tell of, in its order: a line `SEQ POLL KIND BALLOT` each, polls from
+ * 1, KIND `ballot`, `open` or `close`, BALLOT as it is recorded, and empty without one. Freed by
+ * the caller. */
 char *history_ledger(const struct history *history);
 
 #endif

@@ -141,10 +141,11 @@ static void read_polls(struct judge *judge)
 }
 
 /* The columns of `entries`. */
-enum { COLUMN_SEQ, COLUMN_POLL, COLUMN_KIND, COLUMN_CHOICE, COLUMN_VOTER, COLUMN_KEY };
+enum { COLUMN_SEQ, COLUMN_POLL, COLUMN_KIND, COLUMN_SAYS, COLUMN_VOTER, COLUMN_KEY };
 
 static const char entries[] =
-    "SELECT seq, poll, 'ballot', choice - 1, voter, key FROM ballot"
+    "SELECT b.seq, b.poll, 'ballot', " SAYS_RECORDED_SQL ", b.voter, b.key"
+    " FROM ballot b LEFT JOIN value v ON v.poll = b.poll AND v.number = b.value"
     " UNION ALL SELECT seq, poll, kind, NULL, NULL, NULL FROM poll_event ORDER BY seq";
 
 static bool is_hash(sqlite3_stmt *row, int number, struct hash hash)
@@ -179,35 +180,43 @@ static bool is_from(const struct judge *judge, sqlite3_stmt *row, const struct v
     return false;
 }
 
+/* Whether the row's ballot of that poll says this. */
+static bool is_said(const struct judge *judge, sqlite3_stmt *row, unsigned poll, int says)
+{
+    char recorded[SAYS_RECORDED_SIZE];
+    says_recorded(judge->oracle->polls[poll].says, (unsigned)says, recorded);
+    return strcmp(column(row, COLUMN_SAYS), recorded) == 0;
+}
+
 /* Whether a ballot that waits for its answer may have been recorded; where it has no id=, in place
- * of the same choice. */
+ * of one that says the same. */
 static bool may_be_recorded(const struct judge *judge, const struct voter *voter)
 {
     const struct poll *poll = &judge->oracle->polls[voter->poll];
     bool changes = poll->kind == POLL_CHANGEABLE || poll->kind == POLL_ROLL_CALL;
     return voter->asked != NOTHING && !voter->found &&
            (voter->seq == 0 ||
-            (changes && (voter->choice != voter->asked || !oracle_has_id(judge->oracle, voter))));
+            (changes && (voter->says != voter->asked || !oracle_has_id(judge->oracle, voter))));
 }
 
 /* A ballot that nobody knows of must be one that waits for its answer. */
 static struct entry settle_ballot(const struct judge *judge, sqlite3_stmt *row, uint64_t seq)
 {
     struct oracle *oracle = judge->oracle;
-    int choice = sqlite3_column_int(row, COLUMN_CHOICE);
     for (size_t i = 0; i < oracle->voter_count; i++) {
         struct voter *voter = &oracle->voters[i];
-        if (!may_be_recorded(judge, voter) || voter->asked != choice || !is_from(judge, row, voter))
+        if (!may_be_recorded(judge, voter) || !is_from(judge, row, voter) ||
+            !is_said(judge, row, voter->poll, voter->asked))
             continue;
         if (seq < voter->seq)
             torture_fail(oracle->torture, "ballot %" PRIu64 " came after %" PRIu64, seq,
                          voter->seq);
         voter->seq = seq;
-        voter->choice = choice;
+        voter->says = voter->asked;
         voter->found = true;
         oracle->found++;
         return (struct entry){
-            .kind = ENTRY_BALLOT, .poll = voter->poll, .voter = i, .choice = choice};
+            .kind = ENTRY_BALLOT, .poll = voter->poll, .voter = i, .says = voter->says};
     }
     torture_fail(oracle->torture, "ballot %" PRIu64 " is nobody's", seq);
 }
@@ -250,7 +259,7 @@ static bool is_as_told(const struct judge *judge, sqlite3_stmt *row, unsigned po
                        enum entry_kind kind, const struct entry *entry)
 {
     return entry->kind == kind && entry->poll == poll &&
-           (kind != ENTRY_BALLOT || (entry->choice == sqlite3_column_int(row, COLUMN_CHOICE) &&
+           (kind != ENTRY_BALLOT || (is_said(judge, row, poll, entry->says) &&
                                      is_from(judge, row, &judge->oracle->voters[entry->voter])));
 }
 

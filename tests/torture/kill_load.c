@@ -16,9 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { COMMAND_MAX = PATH_MAX + 64, BATCH_BYTES = LOAD_WINDOW * 64 };
-
-static const char *const choice_names[ORACLE_CHOICES] = {"a", "b", "c"};
+enum { COMMAND_MAX = PATH_MAX + 64, BATCH_BYTES = LOAD_WINDOW * 96, FEW = 3 };
 
 /* ---- connections ---- */
 
@@ -140,15 +138,24 @@ static struct voter *next_voter(struct load *load)
 static size_t put_ballot(const struct load *load, const struct voter *voter, char *at, size_t size)
 {
     const struct poll *poll = &load->oracle->polls[voter->poll];
-    char name[ORACLE_NAME_MAX];
+    char name[ORACLE_NAME_MAX], text[SAYS_TEXT_SIZE];
     oracle_voter_name(voter, name);
-    int len = snprintf(at, size, "VOTE %s %s", poll->name, choice_names[voter->asked]);
+    says_text(poll->says, (unsigned)voter->asked, text);
+    int len = snprintf(at, size, "VOTE %s %s", poll->name, text);
     if (poll->kind != POLL_UNLIMITED)
         len += snprintf(at + len, size - (size_t)len, " as=%s", name);
     if (oracle_has_id(load->oracle, voter))
         len += snprintf(at + len, size - (size_t)len, " id=%s", name);
     at[len++] = '\n';
     return (size_t)len;
+}
+
+/* What a voter says next: often one of a few things, so that it repeats itself. */
+static int draw(const struct load *load, const struct voter *voter)
+{
+    const unsigned count = says_count(load->oracle->polls[voter->poll].says);
+    const unsigned few = torture_random(load->torture, 2) && count > FEW ? FEW : count;
+    return (int)torture_random(load->torture, few);
 }
 
 /* Sends ballots until as many are in flight as may be. Returns whether it sent any. */
@@ -160,11 +167,10 @@ static bool fill_window(struct conn *conn)
     unsigned tries = 2 * LOAD_WINDOW;
     while (conn->count < load->window && load->ballots_left > 0 && tries-- > 0) {
         struct voter *voter = next_retry(load);
-        int choice = voter ? voter->asked : (int)torture_random(load->torture, ORACLE_CHOICES);
         if (!voter && !(voter = next_voter(load)))
             continue;
         load->ballots_left--;
-        oracle_ask(load->oracle, voter, choice);
+        oracle_ask(load->oracle, voter, voter->asked == NOTHING ? draw(load, voter) : voter->asked);
         conn->asked[(conn->first + conn->count++) % LOAD_WINDOW] =
             (size_t)(voter - load->oracle->voters);
         len += put_ballot(load, voter, bytes + len, sizeof bytes - len);
@@ -238,10 +244,12 @@ static void send_order(struct conn *conn, enum order_kind kind, unsigned number)
         [POLL_ROLL_CALL] = "voters=named ballots=changeable record=name",
     };
     const struct poll *poll = &conn->load->oracle->polls[number];
+    const unsigned poll_kind = poll->says->settings.value[SETTING_KIND];
     struct backup *backup = &conn->load->oracle->backup;
     oracle_order(conn->load->oracle, kind, number);
     if (kind == ORDER_CREATE) {
-        conn_command(conn, "CREATE %s a b c %s\n", poll->name, settings[poll->kind]);
+        conn_command(conn, "CREATE %s a b c %s kind=%s\n", poll->name, settings[poll->kind],
+                     setting_value_name(SETTING_KIND, poll_kind));
     } else if (kind == ORDER_BACKUP) {
         snprintf(backup->path, sizeof backup->path, "%s/backup", conn->load->directory);
         conn_command(conn, "BACKUP %s\n", backup->path);

@@ -31,6 +31,15 @@ static struct entry *entry_of(struct oracle *oracle, uint64_t seq)
     return &oracle->entries[seq];
 }
 
+/* By poll: each rule of what counts is there with a single choice, and with another kind. */
+#define SAYS(kind)                                                              \
+    {                                                                           \
+        {{[SETTING_KIND] = (kind), [SETTING_MIN] = 1, [SETTING_SCORES] = 5}}, 3 \
+    }
+static const struct says says[] = {SAYS(KIND_SINGLE), SAYS(KIND_SINGLE), SAYS(KIND_SINGLE),
+                                   SAYS(KIND_SINGLE), SAYS(KIND_SCORE),  SAYS(KIND_APPROVAL),
+                                   SAYS(KIND_RANKED), SAYS(KIND_SCORE)};
+
 void oracle_reset(struct oracle *oracle)
 {
     for (size_t i = 0; i < oracle->entry_capacity; i++)
@@ -40,7 +49,9 @@ void oracle_reset(struct oracle *oracle)
     for (unsigned i = 0; i < ORACLE_POLLS; i++) {
         struct poll *poll = &oracle->polls[i];
         free(poll->line);
-        *poll = (struct poll){.kind = i == ORACLE_POLLS - 1 ? POLL_OF_START : i % POLL_OF_START};
+        const bool is_of_start = i == ORACLE_POLLS - 1;
+        *poll = (struct poll){.kind = is_of_start ? POLL_OF_START : i % POLL_OF_START,
+                              .says = &says[is_of_start ? 0 : i]};
         snprintf(poll->name, sizeof poll->name, "p%u", i);
     }
     oracle->voter_count = 0;
@@ -66,7 +77,7 @@ struct voter *oracle_new_voter(struct oracle *oracle, unsigned poll)
                               sizeof *oracle->voters);
     struct voter *voter = &oracle->voters[oracle->voter_count++];
     *voter = (struct voter){
-        .poll = poll, .number = (unsigned)oracle->voter_count, .choice = NOTHING, .asked = NOTHING};
+        .poll = poll, .number = (unsigned)oracle->voter_count, .says = NOTHING, .asked = NOTHING};
     return voter;
 }
 
@@ -113,9 +124,9 @@ static uint64_t new_seq(const char *line)
 
 /* ---- voters ---- */
 
-void oracle_ask(struct oracle *oracle, struct voter *voter, int choice)
+void oracle_ask(struct oracle *oracle, struct voter *voter, int asked)
 {
-    voter->asked = choice;
+    voter->asked = asked;
     voter->orders_before = oracle->polls[voter->poll].orders;
     voter->found = false;
 }
@@ -160,19 +171,19 @@ static void answer_new(struct oracle *oracle, struct voter *voter, const char *l
     if (is_settled(poll, voter) && !poll->open)
         torture_fail(oracle->torture, "%s, closed for long: %s", poll->name, line);
     voter->seq = seq;
-    voter->choice = voter->asked;
+    voter->says = voter->asked;
     oracle_note(oracle, seq,
                 (struct entry){.kind = ENTRY_BALLOT,
                                .poll = voter->poll,
                                .voter = (size_t)(voter - oracle->voters),
-                               .choice = voter->choice});
+                               .says = voter->says});
     oracle->acknowledged++;
 }
 
 void oracle_answer(struct oracle *oracle, struct voter *voter, const char *line)
 {
     bool repeats =
-        voter->seq > 0 && voter->choice == voter->asked && !is_error(line, "SHUTTING-DOWN", 0);
+        voter->seq > 0 && voter->says == voter->asked && !is_error(line, "SHUTTING-DOWN", 0);
     if (repeats && (oracle_has_id(oracle, voter) || is_duplicate(line, voter->seq)))
         answer_repeat(oracle, voter, line);
     else if (*line == '-' && answer_refusal(oracle, voter, line))

@@ -9,6 +9,7 @@
 #ifndef TALLYCAST_TESTS_KILL_ORACLE_H
 #define TALLYCAST_TESTS_KILL_ORACLE_H
 
+#include "tests/torture/says.h"
 #include "tests/torture/torture.h"
 
 #include <limits.h>
@@ -17,10 +18,10 @@
 #include <stdint.h>
 
 enum {
-    ORACLE_POLLS = 9,   /* the last one is the server's own, of --poll */
-    ORACLE_CHOICES = 3, /* of each poll: a, b, c */
+    ORACLE_POLLS =
+        9, /* the last one is the server's own, of --poll; each has the choices a, b, c */
     ORACLE_NAME_MAX = 24,
-    NOTHING = -1, /* in place of a choice */
+    NOTHING = -1, /* in place of what a ballot says */
 };
 
 /* How ballots of a poll are told apart, and which of a voter's count. */
@@ -35,6 +36,7 @@ enum poll_kind {
 struct poll {
     char name[ORACLE_NAME_MAX];
     enum poll_kind kind;
+    const struct says *says;
     bool created, open;
     uint64_t state_seq; /* the entry that put it in that state */
     uint64_t orders;    /* counts when one is sent and when it is answered; odd while one waits */
@@ -45,11 +47,11 @@ struct poll {
 struct voter {
     unsigned poll;
     unsigned number; /* its name within the poll is made of this */
-    uint64_t seq;    /* of the ballot that counts, 0 for none; and for which choice */
-    int choice;
-    int asked;              /* the choice that is not answered yet, or NOTHING */
+    uint64_t seq;    /* of the ballot that counts, 0 for none; and what it says */
+    int says;
+    int asked;              /* what the one says that is not answered yet, or NOTHING */
     uint64_t orders_before; /* poll.orders when that was sent */
-    bool found;             /* it was found on the disk, and is seq and choice now */
+    bool found;             /* it was found on the disk, and is seq and says now */
 };
 
 enum entry_kind { ENTRY_UNKNOWN, ENTRY_BALLOT, ENTRY_CREATE, ENTRY_OPEN, ENTRY_CLOSE };
@@ -59,7 +61,7 @@ struct entry {
     enum entry_kind kind;
     unsigned poll;
     size_t voter;       /* of a ballot */
-    int choice;         /* of a ballot */
+    int says;           /* of a ballot */
     uint64_t judgement; /* the last that found it */
     char *shown;        /* the tally that had it as its sequence; NULL if nobody saw one. Owned */
 };
@@ -110,7 +112,7 @@ bool oracle_has_id(const struct oracle *oracle, const struct voter *voter);
 struct voter *oracle_new_voter(struct oracle *oracle, unsigned poll);
 
 /* A voter's ballot is about to be sent (again); its answer. */
-void oracle_ask(struct oracle *oracle, struct voter *voter, int choice);
+void oracle_ask(struct oracle *oracle, struct voter *voter, int asked);
 void oracle_answer(struct oracle *oracle, struct voter *voter, const char *line);
 
 /* The same for the administrator's order. One that a death left without an answer is to be sent

@@ -14,8 +14,8 @@ enum { LINES = 14 };
 /* Poll 0 is changeable, poll 1 is not. Client 0 votes for voters 0 and 1; client 1 subscribes, and
  * closes and opens; client 2 votes for voter 2. */
 static const struct history_operation lines[LINES] = {
-    {.client = 0, .kind = HISTORY_VOTE, .begin_ns = 10, .end_ns = 20, .seq = 3, .choice = 0},
-    {.client = 0, .kind = HISTORY_VOTE, .begin_ns = 30, .end_ns = 40, .seq = 4, .choice = 1},
+    {.client = 0, .kind = HISTORY_VOTE, .begin_ns = 10, .end_ns = 20, .seq = 3, .ballot = 0},
+    {.client = 0, .kind = HISTORY_VOTE, .begin_ns = 30, .end_ns = 40, .seq = 4, .ballot = 1},
     {.client = 0, .kind = HISTORY_SHOW, .begin_ns = 50, .end_ns = 60, TALLY(true, 4, 1, 0, 1, 0)},
     {.client = 0,
      .kind = HISTORY_VOTE,
@@ -28,7 +28,7 @@ static const struct history_operation lines[LINES] = {
      .kind = HISTORY_VOTE,
      .reply = HISTORY_ALREADY_VOTED,
      .poll = 1,
-     .choice = 2,
+     .ballot = 2,
      .voter = 1,
      .begin_ns = 90,
      .end_ns = 95,
@@ -39,7 +39,7 @@ static const struct history_operation lines[LINES] = {
      .begin_ns = 130,
      .end_ns = 135,
      .seq = 4,
-     .choice = 1},
+     .ballot = 1},
     {.client = 1, .kind = HISTORY_SUBSCRIBE, .begin_ns = 5, .end_ns = 8},
     {.client = 1, .kind = HISTORY_PUSH, .begin_ns = 5, .end_ns = 9, TALLY(true, 1, 0, 0, 0, 0)},
     {.client = 1, .kind = HISTORY_PUSH, .begin_ns = 5, .end_ns = 25, TALLY(true, 3, 1, 1, 0, 0)},
@@ -55,10 +55,17 @@ static const struct history_operation lines[LINES] = {
     {.client = 2, .kind = HISTORY_VOTE, .voter = 2, .begin_ns = 140, .end_ns = 170, .seq = 11},
 };
 
+/* Of a single choice; and of one that scores. */
+static const struct history_ballot singles[] = {{"1", {1, 0, 0}},
+                                                {"2", {0, 1, 0}},
+                                                {"3", {0, 0, 1}}},
+                                   scores[] = {{"-", {0, 0, 0}}, {"050100", {5, 1, 0}}};
+
 static bool check(const struct history_operation *operations, char why[HISTORY_WHY_MAX])
 {
     const struct history history = {
-        .polls = {{.changeable = true, .created_seq = 1}, {.created_seq = 2}},
+        .polls = {{.changeable = true, .created_seq = 1, .ballots = singles},
+                  {.created_seq = 2, .ballots = singles}},
         .poll_count = 2,
         .client_count = 3,
         .voter_count = 3,
@@ -101,14 +108,14 @@ static const struct {
       .begin_ns = 130,
       .end_ns = 135,
       .seq = 3,
-      .choice = 0}},
+      .ballot = 0}},
     {"replies: ALREADY-VOTED",
      4,
      {.client = 0,
       .kind = HISTORY_VOTE,
       .reply = HISTORY_ALREADY_VOTED,
       .poll = 1,
-      .choice = 2,
+      .ballot = 2,
       .voter = 1,
       .begin_ns = 90,
       .end_ns = 95,
@@ -120,14 +127,14 @@ static const struct {
       .reply = HISTORY_POLL_CLOSED,
       .begin_ns = 130,
       .end_ns = 135,
-      .choice = 1}},
+      .ballot = 1}},
     {"replies: POLL-CLOSED in an open poll",
      4,
      {.client = 0,
       .kind = HISTORY_VOTE,
       .reply = HISTORY_POLL_CLOSED,
       .poll = 1,
-      .choice = 2,
+      .ballot = 2,
       .voter = 1,
       .begin_ns = 90,
       .end_ns = 95}},
@@ -136,7 +143,7 @@ static const struct {
      {.client = 0,
       .kind = HISTORY_VOTE,
       .poll = 1,
-      .choice = 2,
+      .ballot = 2,
       .voter = 1,
       .begin_ns = 90,
       .end_ns = 165,
@@ -174,17 +181,17 @@ static const struct {
     {"state: OPEN or CLOSE changed nothing",
      2,
      {.client = 0, .kind = HISTORY_OPEN, .poll = 1, .begin_ns = 50, .end_ns = 60, .seq = 5}},
-    {"bounds: 1 ballots for choice 0",
+    {"bounds: 1 for choice 0",
      2,
      {.client = 0, .kind = HISTORY_SHOW, .begin_ns = 50, .end_ns = 60, TALLY(true, 4, 1, 1, 0, 0)}},
-    {"bounds: 2 ballots for choice 1",
+    {"bounds: 2 for choice 1",
      10,
      {.client = 1,
       .kind = HISTORY_PUSH,
       .begin_ns = 5,
       .end_ns = 115,
       TALLY(false, 8, 2, 0, 2, 0)}},
-    {"bounds: 0 ballots for choice 1",
+    {"bounds: 0 for choice 1",
      2, /* what a SHOW before both ballots would say */
      {.client = 0, .kind = HISTORY_SHOW, .begin_ns = 50, .end_ns = 60, TALLY(true, 1, 0, 0, 0, 0)}},
     {"tallies: of an entry that nobody was told of",
@@ -237,7 +244,9 @@ END_TEST
 
 START_TEST(the_ledger_as_the_replies_tell_it)
 {
-    const struct history history = {.operations = lines, .operation_count = LINES};
+    const struct history history = {.polls = {{.ballots = singles}, {.ballots = singles}},
+                                    .operations = lines,
+                                    .operation_count = LINES};
     char *ledger = history_ledger(&history);
     ck_assert_str_eq(ledger, "3 1 ballot 1\n4 1 ballot 2\n6 2 ballot 1\n8 1 close \n10 1 open \n"
                              "11 1 ballot 1\n");
@@ -245,7 +254,40 @@ START_TEST(the_ledger_as_the_replies_tell_it)
 }
 END_TEST
 
+/* A poll in which a ballot counts for several choices, as much as it says. */
+static const struct history_operation scored[] = {
+    {.kind = HISTORY_VOTE, .begin_ns = 10, .end_ns = 20, .seq = 3, .ballot = 1},
+    {.kind = HISTORY_VOTE, .voter = 1, .begin_ns = 30, .end_ns = 40, .seq = 4},
+    {.kind = HISTORY_SHOW, .begin_ns = 50, .end_ns = 60, TALLY(true, 4, 2, 5, 1, 0)},
+};
+
+static bool check_scored(uint64_t first_count, char why[HISTORY_WHY_MAX])
+{
+    struct history_operation operations[UNIT_COUNT(scored)];
+    memcpy(operations, scored, sizeof scored);
+    operations[2].tally.counts[0] = first_count;
+    const struct history history = {
+        .polls = {{.changeable = true, .created_seq = 1, .ballots = scores}},
+        .poll_count = 1,
+        .client_count = 1,
+        .voter_count = 2,
+        .operations = operations,
+        .operation_count = UNIT_COUNT(scored),
+    };
+    return history_check(&history, why);
+}
+
+START_TEST(a_ballot_counts_for_what_it_says)
+{
+    char why[HISTORY_WHY_MAX] = "";
+    ck_assert_msg(check_scored(5, why), "%s", why);
+    ck_assert(!check_scored(4, why));
+    ck_assert_msg(strncmp(why, "bounds: 4 for choice 0, not 5 to 5", 34) == 0, "%s", why);
+}
+END_TEST
+
 UNIT_MAIN("history",
           {"checker", .tests = {{a_history_that_keeps_every_promise},
                                 {each_broken_promise_is_found, .loops = UNIT_COUNT(faults)},
+                                {a_ballot_counts_for_what_it_says},
                                 {the_ledger_as_the_replies_tell_it}}})
