@@ -17,6 +17,7 @@ export function newId() {
 const CODES = new Set([
     "ALREADY-VOTED",
     "BAD-ARGUMENT",
+    "BAD-BALLOT",
     "LIMIT",
     "NO-SUCH-CHOICE",
     "NO-SUCH-POLL",
@@ -52,8 +53,8 @@ async function judge(response) {
     return { outcome: "unknown" };
 }
 
-// A page knows more of a ballot than the server is told.
-const bodyOf = ({ choice, voter, id, token, after }) => JSON.stringify({ choice, voter, id, token, after });
+// A page knows more of a ballot than the server is told. What it says is its `text` (marks.js).
+const bodyOf = ({ text, voter, id, token, after }) => JSON.stringify({ ballot: text, voter, id, token, after });
 
 // Returns { outcome: "recorded", seq }, { outcome: "refused", isJudged, code, seq, detail } or { outcome: "unknown" }; it never
 // throws, and returns within ANSWER_MS. A refusal that is not judged speaks of this request alone: if the ballot was sent

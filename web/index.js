@@ -38,6 +38,14 @@ function show(tally) {
     }
 }
 
+// The words about who leads are made by the server.
+function showResult(result) {
+    const card = cardOf(result.poll);
+    if (card && result.seq > Number(card.dataset.resultSeq) && result.winners?.join(" ") !== card.dataset.winners) {
+        renew();
+    }
+}
+
 // A ledger without polls has no tally that tells of it.
 function check(ledger) {
     const { since } = document.querySelector("main").dataset;
@@ -51,6 +59,6 @@ const { since } = document.querySelector("main").dataset;
 
 showFilter();
 follow(
-    { events: at(`events?since=${since}`), tallies: at("polls") },
-    { onTally: show, onLedger: check, onLink: showLink, onOdd: renew },
+    { events: at(`events?since=${since}&results=yes`), tallies: at("polls") },
+    { onTally: show, onResult: showResult, onLedger: check, onLink: showLink, onOdd: renew },
 );

@@ -23,7 +23,7 @@ export function backoff(attempt, random = Math.random) {
     return Math.round(random() * Math.min(MOST_MS, FIRST_MS * 2 ** attempt));
 }
 
-const isOurs = (told) => typeof told?.ledger === "string" && Array.isArray(told.polls ?? told.choices);
+const isOurs = (told) => typeof told?.ledger === "string" && Array.isArray(told.polls ?? told.choices ?? told.winners);
 
 // The server's JSON at `url`, or null if the server or a proxy answers with something else. Throws if nothing comes.
 async function askOnce(url) {
@@ -37,6 +37,13 @@ async function askOnce(url) {
         clearTimeout(timer);
     }
 }
+
+// Where to follow a poll: its events, tally and result. A single choice's result is in its tally.
+export const addressesOf = (poll, kind) => ({
+    events: at(`polls/${poll}/events${kind === "single" ? "" : "?results=yes"}`),
+    tallies: at(`polls/${poll}`),
+    result: kind === "single" ? null : at(`polls/${poll}/result`),
+});
 
 // The tallies at `url`, one poll's or a list's, whether these are all, and the identity of their ledger; or null, as above.
 async function ask(url) {
@@ -55,11 +62,11 @@ async function ask(url) {
     return { tallies, isAll: !next, ledger };
 }
 
-// Calls onTally with each tally; onLedger with the ledger's identity now and then, also if it holds no poll; onLink with "live",
+// Calls onTally with each tally; onResult with each result of the poll's method; onLedger with the ledger's identity now and then, also if it holds no poll; onLink with "live",
 // "lost", or "none" while the page is not looked at or shows a list that is too long to be asked for; and onOdd when the server,
 // or what is before it, answers with something else, which may be because the poll is gone. `events` is a stream's address,
-// `tallies` that at which the same can be asked for.
-export function follow({ events, tallies }, { onTally, onLedger = () => {}, onLink, onOdd }) {
+// `tallies` that at which the same can be asked for, and `result` that of the result, if there is one.
+export function follow({ events, tallies, result }, { onTally, onResult = () => {}, onLedger = () => {}, onLink, onOdd }) {
     let close = null; // what holds the connection, or waits for the next
     let attempt = 0;
     let suspects = 0; // connections of the browser that may be dead
@@ -91,7 +98,7 @@ export function follow({ events, tallies }, { onTally, onLedger = () => {}, onLi
 
     function stream() {
         const patience = suspects > 0 ? SOON_MS : ANSWER_MS;
-        close = openStream(events, patience, { onOpen: () => isHeard("live"), onTally: show, onBeat: onLedger, onEnd: lost });
+        close = openStream(events, patience, { onOpen: () => isHeard("live"), onTally: show, onResult, onBeat: onLedger, onEnd: lost });
     }
 
     // A page whose tallies may be missing does not claim to be live.
@@ -106,6 +113,7 @@ export function follow({ events, tallies }, { onTally, onLedger = () => {}, onLi
         let closed = false;
         close = () => (closed = true);
         turn.ask();
+        result && askOnce(result).then((told) => closed || (told && onResult(told)), () => {});
         ask(tallies).then(
             (told) => closed || (told ? showAll(told) : lost("refused")),
             () => closed || lost("broken"),

@@ -1,4 +1,4 @@
-// The ballot of this browser that counts in a poll: its choice, and the number of its entry in the ledger; 0 stands
+// The ballot of this browser that counts in a poll: its text, and the number of its entry in the ledger; 0 stands
 // for none. Only the server knows it; the browser's pages pass its answer on to each other, so that they agree. An
 // unlimited poll has no such ballot, and where voters have names, the next one may sit at the same screen.
 
@@ -6,7 +6,7 @@ import { at } from "./place.js";
 
 const ANSWER_MS = 10000;
 
-// `first` is what the page came with: { ledger, seq, choice }. onChange is called when it is another one. Of a ballot that one
+// `first` is what the page came with: { ledger, seq, text }. onChange is called when it is another one. Of a ballot that one
 // of the browser's pages has sent, meantMs is the time at which the voter asked for it.
 export function ownBallot(poll, first, onChange) {
     let own = first;
@@ -28,8 +28,8 @@ export function ownBallot(poll, first, onChange) {
         get seq() {
             return own.seq;
         },
-        get choice() {
-            return own.choice;
+        get text() {
+            return own.text;
         },
         get meantMs() {
             return own.meantMs ?? 0;
@@ -46,9 +46,9 @@ export function ownBallot(poll, first, onChange) {
             const timer = setTimeout(() => limit.abort(), ANSWER_MS);
             try {
                 const response = await fetch(at(`polls/${poll}/ballots/mine`), { redirect: "error", signal: limit.signal });
-                const { ledger, seq, choice } = await response.json();
+                const { ledger, seq, ballot } = await response.json();
                 if (response.ok && ledger && Number.isSafeInteger(seq)) {
-                    this.heard({ ledger, seq, choice });
+                    this.heard({ ledger, seq, text: ballot });
                 }
             } catch {
                 // What was known before stays.

@@ -1,16 +1,18 @@
-// Vote and see: one tap votes, and the bars follow.
+// Vote and see: the ballot paper votes, and the bars follow.
 
 import { announcer } from "./announce.js";
 import { newId, sendBallot } from "./ballot.js";
-import { follow } from "./live.js";
+import { addressesOf, follow } from "./live.js";
+import { phrases } from "./marks.js";
 import { orderById, orderByOwn } from "./order.js";
 import { Outbox } from "./outbox.js";
 import { ownBallot } from "./own.js";
 import { at } from "./place.js";
 import { isMeant } from "./question.js";
 import { renewer } from "./renew.js";
-import { hasTurned, isBehind, isOfOtherLedger, isOther, labelsOf, mayBeNewer, showLink, showRows } from "./rows.js";
+import { hasTurned, isBehind, isOfOtherLedger, isOther, labelsOf, mayBeNewer, showLink, showRows, showWinners, winnersOf } from "./rows.js";
 import { noShelf, shelf } from "./shelf.js";
+import { single } from "./single.js";
 import { summary } from "./tally.js";
 
 const SLOW_MS = 300; // after which a voter wonders
@@ -18,7 +20,6 @@ const ASK_MS = 5000; // within which pages ask, not all at one instant
 
 const hints = {
     waiting: "The poll is not open yet. You can vote here as soon as it is.",
-    open: "Choose one to vote.",
     closed: "The poll is closed: it takes no ballots now.",
 };
 
@@ -26,7 +27,7 @@ const hints = {
 let main = document.querySelector("main");
 let labels = labelsOf(main);
 
-const { poll, ballots, voters } = main.dataset;
+const { poll, kind, ballots, voters } = main.dataset;
 
 // The token that the first page gave a browser without a cookie stays, for as long as the ledger does: another token would be
 // another voter's, and that of another ledger is nobody's.
@@ -41,7 +42,8 @@ function takeToken() {
 const every = ballots === "unlimited";
 const named = voters === "named";
 const announce = announcer(document.getElementById("announce"));
-const buttons = () => [...main.querySelectorAll("button[name]")];
+const paper = kind === "single" ? single({ every }) : (await import("./paper.js")).paper({ kind, every });
+paper.attach(main);
 
 // ---- what is said ----
 
@@ -55,42 +57,27 @@ function say(kind, text) {
 const says = (kind) => document.getElementById("notice").dataset.kind === kind;
 
 function hint() {
-    say("hint", hints[main.dataset.state]);
+    say("hint", hints[main.dataset.state] ?? main.dataset.hint);
 }
+
+const phrase = (text) => phrases(kind, text, labels);
 
 // ---- the ballot that counts ----
 
 // The own ballot that came with the page.
-function toldOwn() {
-    const voted = main.querySelector(".voted");
-    return { ledger: main.dataset.ledger, seq: Number(main.dataset.own), choice: voted?.dataset.choice ?? null };
-}
+const toldOwn = () => ({ ledger: main.dataset.ledger, seq: Number(main.dataset.own), text: main.dataset.ballot || null });
 
 // Whether there is such a thing: not where every ballot counts, and where voters have names, the next one may sit at the same
 // screen.
 const hasOwn = !named && !every;
 const own = ownBallot(poll, toldOwn(), recall);
 
-function markVoted(choice) {
-    main.querySelector(".yours")?.remove();
-    for (const button of buttons()) {
-        const voted = button.value === choice;
-        button.closest("li").classList.toggle("voted", voted);
-        if (voted) {
-            button.after(Object.assign(document.createElement("span"), { className: "yours", textContent: "Your vote" }));
-        }
-        if (!every) {
-            button.setAttribute("aria-pressed", String(voted));
-        }
-    }
-}
-
 // Says which ballot counts. Those before it that came to nothing don't, and can't any more.
 function recall() {
-    markVoted(own.choice);
+    paper.show(own.text);
     outbox.settle();
-    if (labels.has(own.choice)) {
-        say("done", `Your vote is for ${labels.get(own.choice)}.`);
+    if (own.text) {
+        say("done", `${phrase(own.text).is}.`);
     } else {
         hint();
     }
@@ -109,7 +96,7 @@ function sender() {
 
 const outbox = new Outbox({
     send: sender(),
-    isSame: (one, other) => one.choice === other.choice && one.voter === other.voter,
+    isSame: (one, other) => one.text === other.text && one.voter === other.voter,
     every,
     onOutcome: tell,
     shelf: hasOwn ? noShelf : shelf(poll, main.dataset.ledger),
@@ -122,9 +109,7 @@ function sayBusy() {
 
 function showSending() {
     main.querySelector("form").setAttribute("aria-busy", String(outbox.pending > 0));
-    for (const button of buttons()) {
-        button.disabled = main.dataset.state !== "open" || outbox.isFull;
-    }
+    paper.enable(main.dataset.state === "open" && !outbox.isFull);
     if (outbox.pending === 0) {
         clearTimeout(slow);
         slow = 0;
@@ -135,11 +120,11 @@ function showSending() {
     }
 }
 
-function sayUnknown({ choice }) {
+function sayUnknown({ text }) {
     const many = outbox.unknown > 1;
-    const which = many ? `${outbox.unknown} of your votes are counted.` : `your vote for ${labels.get(choice) ?? choice} is counted.`;
-    const how = many ? " Tap again: each of them counts once." : " Tap it again: it counts once.";
-    say("error", `It is not known yet whether ${which}${main.dataset.state === "open" ? how : ""}`);
+    const which = many ? `${outbox.unknown} of your votes are counted.` : `your ${phrase(text).its} is counted.`;
+    const how = many ? `${paper.again} again: each of them counts once.` : `${paper.again} it again: it counts once.`;
+    say("error", `It is not known yet whether ${which}${main.dataset.state === "open" ? ` ${how}` : ""}`);
 }
 
 // A poll that has closed takes no taps by which a voter could ask. It counts nothing new, so the page may ask by itself.
@@ -156,27 +141,27 @@ async function refusalText({ code, detail }) {
     if (isSecond) {
         await own.ask();
     }
-    if (!isSecond || !labels.has(own.choice)) {
+    if (!isSecond || !own.text) {
         return `Not counted: ${detail}.`;
     }
-    const counts = `Not counted: your vote for ${labels.get(own.choice)} was recorded before`;
-    return replaces ? `${counts}. Tap again to change it.` : `${counts}, and is final.`;
+    const counts = `Not counted: your ${phrase(own.text).its} was recorded before`;
+    return replaces ? `${counts}. ${paper.again} again to change it.` : `${counts}, and is final.`;
 }
 
-function sayRecorded({ choice }) {
-    say("done", `Your vote for ${labels.get(choice) ?? choice} is recorded.`);
+function sayRecorded({ text }) {
+    say("done", `Your ${phrase(text).its} is recorded.`);
 }
 
 // The answer may have been overtaken by news of a later ballot, from this browser's other pages: then that is the one that
 // counts.
 function showRecorded(ballot, { seq }) {
     if (hasOwn) {
-        own.heard({ ledger: main.dataset.ledger, seq, choice: ballot.choice, meantMs: ballot.meant.atMs });
+        own.heard({ ledger: main.dataset.ledger, seq, text: ballot.text, meantMs: ballot.meant.atMs });
     }
     if (hasOwn && own.seq !== seq) {
         recall();
     } else {
-        markVoted(ballot.choice);
+        paper.show(ballot.text);
         sayRecorded(ballot);
     }
 }
@@ -194,12 +179,12 @@ async function tell(ballot, result) {
     }
 }
 
-async function vote(choice) {
-    const ballot = { choice, id: newId(), token, meant: { atMs: Date.now(), afterSeq: own.seq } };
+async function vote(text) {
+    const ballot = { text, id: newId(), token, meant: { atMs: Date.now(), afterSeq: own.seq } };
     if (named) {
         ballot.voter = document.getElementById("voter").value.trim();
     }
-    if (ballots === "once" && !(await isMeant(labels.get(choice)))) {
+    if (ballots === "once" && !(await isMeant(phrase(text)))) {
         return;
     }
     outbox.add(ballot);
@@ -209,14 +194,15 @@ async function vote(choice) {
 document.addEventListener("submit", (event) => {
     if (event.target.closest("main")) {
         event.preventDefault();
-        vote(event.submitter.value);
+        const { text, fault } = paper.read(event.submitter);
+        fault ? say("error", fault) : vote(text);
     }
 });
 
 // With another name in the field what was recorded is another's.
 document.addEventListener("input", (event) => {
     if (event.target.id === "voter" && says("done")) {
-        markVoted(null);
+        paper.show(null);
         hint();
     }
 });
@@ -235,11 +221,12 @@ function askForOthers() {
 
 const renew = renewer(at(`p/${poll}`), () => {
     main = document.querySelector("main");
-    if (main.dataset.ballots !== ballots || main.dataset.voters !== voters) {
+    if (main.dataset.kind !== kind || main.dataset.ballots !== ballots || main.dataset.voters !== voters) {
         location.reload(); // another poll of the same name, with other rules
         return;
     }
     labels = labelsOf(main);
+    paper.attach(main);
     takeToken();
     if (isBehind(main, latest)) {
         renew();
@@ -249,7 +236,7 @@ const renew = renewer(at(`p/${poll}`), () => {
     }
     showSending();
     own.heard(toldOwn());
-    markVoted(own.choice);
+    paper.show(own.text);
 });
 
 function show(tally) {
@@ -260,7 +247,7 @@ function show(tally) {
     }
     if (showRows(main, tally)) {
         showSending();
-        announce(summary(tally, labels));
+        announce(summary(tally, labels, winnersOf(main)));
         askOfDoubts();
         askForOthers();
         if (says("hint")) {
@@ -268,7 +255,7 @@ function show(tally) {
         }
     }
     if (atOnce) {
-        own.heard({ ledger: tally.ledger, seq: 0, choice: null });
+        own.heard({ ledger: tally.ledger, seq: 0, text: null });
     }
 }
 
@@ -280,17 +267,29 @@ function showAndAsk(state) {
     }
 }
 
-if (hasOwn && own.choice) {
+if (hasOwn && own.text) {
     recall();
 } else {
-    markVoted(own.choice);
+    paper.show(own.text);
 }
 if (outbox.lastUnknown) {
     sayUnknown(outbox.lastUnknown);
 }
 addEventListener("pagehide", () => outbox.flush());
 history.replaceState(null, "", at(`p/${poll}`)); // which may be that of a form
-follow(
-    { events: at(`polls/${poll}/events`), tallies: at(`polls/${poll}`) },
-    { onTally: show, onLink: showAndAsk, onOdd: renew },
-);
+// A closed poll's page has the result in words, which may be made after it has closed.
+function showResult(result) {
+    const { state, ledger, resultSeq } = main.dataset;
+    const isNews = state === "closed" && result.ledger === ledger && result.seq > Number(resultSeq);
+    showWinners(main, result);
+    if (isNews) {
+        renew();
+    }
+}
+
+follow(addressesOf(poll, kind), {
+    onTally: show,
+    onResult: showResult,
+    onLink: showAndAsk,
+    onOdd: renew,
+});

@@ -6,11 +6,11 @@ function element(name, properties, ...children) {
     return made;
 }
 
-// Whether the voter means it. `label` is the choice's.
-export function isMeant(label) {
-    const name = () => element("b", { dir: "auto" }, label);
-    const heading = element("h2", { id: "question" }, "Vote for ", name(), "?");
-    const yes = element("button", { value: "yes", className: "yes" }, "Vote for ", name());
+// Whether the voter means the ballot, of which `ask` and `name` tell (marks.js).
+export function isMeant({ ask, name }) {
+    const words = () => (name ? [`${ask} `, element("b", { dir: "auto" }, name)] : [ask]);
+    const heading = element("h2", { id: "question" }, ...words(), "?");
+    const yes = element("button", { value: "yes", className: "yes" }, ...words());
     const no = element("button", { value: "no", className: "no", autofocus: true }, "Go back");
     const dialog = element(
         "dialog",

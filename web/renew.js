@@ -7,7 +7,7 @@ const MOST_MS = 15000; // between two tries, while none comes; and as much again
 const ANSWER_MS = 10000;
 
 // The server's page of that address as it is now, or null if what comes is none of its pages, or says that it can't now.
-async function fetchPage(url) {
+export async function fetchPage(url) {
     const limit = new AbortController();
     const timer = setTimeout(() => limit.abort(), ANSWER_MS);
     try {
@@ -30,14 +30,16 @@ const nameOf = (element) => element?.id || element?.value || null;
 
 function keep(main, next) {
     for (const field of main.querySelectorAll("input[id]")) {
-        Object.assign(next.querySelector(`#${field.id}`) ?? {}, { value: field.value });
+        const { value, checked } = field;
+        Object.assign(next.querySelector(`#${field.id}`) ?? {}, { value, checked });
     }
     for (const element of main.querySelectorAll("[data-kept]")) {
         next.querySelector(`#${element.id}`)?.replaceWith(element);
     }
 }
 
-function put(page, url) {
+// Returns false if there is another page to go to.
+function put(page, url, onNew) {
     const main = document.querySelector("main");
     const next = document.adoptNode(page.querySelector("main"));
     if (next.className.split(" ")[0] !== main.className.split(" ")[0]) {
@@ -48,6 +50,7 @@ function put(page, url) {
     keep(main, next);
     main.replaceWith(next);
     document.title = page.title;
+    onNew();
     if (focused) {
         [...next.querySelectorAll("input, button, a")].find((each) => nameOf(each) === focused)?.focus();
     }
@@ -69,9 +72,8 @@ export function renewer(url, onNew) {
         if (!page) {
             const wait = Math.min(MOST_MS, LEAST_MS * 2 ** failures++) * (1 + Math.random());
             timer = setTimeout(renew, wait);
-        } else if (put(page, url)) {
+        } else if (put(page, url, onNew)) {
             failures = 0;
-            onNew();
         }
     }
 

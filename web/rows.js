@@ -1,6 +1,6 @@
 // Shows a tally: the poll's state, and each choice's figures. The order of the choices never changes.
 
-import { ballots, format, percents, stateOf } from "./tally.js";
+import { average, ballots, format, partOf, percentOf, percents, stateOf } from "./tally.js";
 
 const states = { waiting: "Not open yet", open: "Open", closed: "Closed" };
 const links = { live: "Live", lost: "Reconnecting…", none: "" };
@@ -47,8 +47,44 @@ export function isBehind(element, latest) {
     return mayBeNewer(element, latest) && (latest.texts > Number(texts) || (latest.seq > Number(seq) && hasTurned(element, latest)));
 }
 
-// The tally's figures of each choice: its element in `element`, its count, its share of all, and that of those before.
+// The names of those that the poll's result has elected, or would if it closed now; undefined for a single choice, where the
+// counts tell.
+export const winnersOf = (element) => element.dataset.winners?.split(" ").filter(Boolean);
+
+// Marks those that a result names, unless what is shown is newer.
+export function showWinners(element, { ledger, seq, winners, abstain }) {
+    if (ledger !== element.dataset.ledger || seq < Number(element.dataset.resultSeq ?? 0)) {
+        return;
+    }
+    element.dataset.winners = (winners ?? []).join(" ");
+    element.dataset.resultSeq = seq;
+    element.dataset.abstained = abstain ?? 0;
+    rowsOf(element).forEach((row, choice) => row.classList.toggle("leads", winnersOf(element).includes(choice)));
+}
+
+// The figures of each choice where a ballot may count for several: its share of the ballots, or, where a ballot gives a choice
+// up to `most` points, of all the points that those could give it which don't abstain.
+function figuresOfBallots(element, tally, most) {
+    const voices = most > 1 ? Math.max(0, tally.ballots - Number(element.dataset.abstained)) : tally.ballots;
+    const rows = rowsOf(element);
+    const leaders = winnersOf(element) ?? [];
+    return tally.choices.map(({ choice, count }) => ({
+        element: rows.get(choice),
+        count: count ?? 0,
+        percent: percentOf(count ?? 0, tally.ballots),
+        average: average(count ?? 0, voices),
+        share: partOf(count ?? 0, voices * most),
+        leads: !tally.hidden && leaders.includes(choice),
+    }));
+}
+
+// The same of a single choice, where the leader is who has most: its element in `element`, its count, its share of all, and that
+// of those before.
 function figures(element, tally) {
+    const { most: points } = element.dataset;
+    if (points) {
+        return figuresOfBallots(element, tally, Number(points));
+    }
     const rows = rowsOf(element);
     const counts = tally.choices.map(({ count }) => count ?? 0);
     const sum = counts.reduce((a, b) => a + b, 0);
@@ -70,7 +106,7 @@ function figures(element, tally) {
 
 // Shows the state of a poll in `element`. Returns false, and shows nothing, if what is shown is newer than the tally, or has
 // other choices.
-function showState(element, tally) {
+export function showTotals(element, tally) {
     const isOlder = !isOfOtherLedger(element, tally) && tally.seq < Number(element.dataset.seq);
     if (isOlder || !hasSameChoices(element, tally)) {
         return false;
@@ -88,26 +124,28 @@ function showState(element, tally) {
 
 // A row with its own bar for each choice. Returns false if it showed nothing.
 export function showRows(element, tally) {
-    if (!showState(element, tally)) {
+    if (!showTotals(element, tally)) {
         return false;
     }
-    for (const { element: row, count, percent, share, leads } of figures(element, tally)) {
+    for (const { element: row, count, percent, average: mean, share, leads } of figures(element, tally)) {
         row.classList.toggle("leads", leads);
         setText(row.querySelector("[data-count]"), format(count));
+        setText(row.querySelector("[data-average]"), mean);
         setText(row.querySelector("[data-percent]"), String(percent));
         row.querySelector("rect").style.transform = `scaleX(${share})`;
     }
     return true;
 }
 
-// One bar in which each choice has its part. Returns false if it showed nothing.
+// One bar in which each choice has its part; or, where a ballot may count for several, a thin bar for each. Returns false if it
+// showed nothing.
 export function showStack(element, tally) {
-    if (!showState(element, tally)) {
+    if (!showTotals(element, tally)) {
         return false;
     }
     for (const { element: part, share, before, leads } of figures(element, tally)) {
         part.classList.toggle("leads", leads);
-        part.style.transform = `translateX(${before}px) scaleX(${share})`;
+        part.style.transform = before === undefined ? `scaleX(${share})` : `translateX(${before}px) scaleX(${share})`;
     }
     return true;
 }

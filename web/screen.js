@@ -2,17 +2,23 @@
 
 import { announcer } from "./announce.js";
 import { fitter } from "./fit.js";
-import { follow } from "./live.js";
+import { addressesOf, follow } from "./live.js";
 import { at } from "./place.js";
-import { renewer } from "./renew.js";
-import { hasTurned, isBehind, isOfOtherLedger, isOther, labelsOf, mayBeNewer, showLink, showRows } from "./rows.js";
+import { fetchPage, renewer } from "./renew.js";
+import {
+    hasTurned, isBehind, isOfOtherLedger, isOther, labelsOf, mayBeNewer, showLink, showRows, showTotals, showWinners, winnersOf,
+} from "./rows.js";
 import { summary } from "./tally.js";
+
+const FRESH_MS = 1000; // between two looks at a result that changes
 
 let main = document.querySelector("main");
 let latest = null;
-const { poll } = main.dataset;
+const { poll, kind } = main.dataset;
 const announce = announcer(document.getElementById("announce"));
+const stages = kind === "single" ? null : (await import("./stages.js")).stager();
 const fit = fitter();
+let hasStages = false;
 
 const isLoopback = (host) => /^(localhost|127\..*|\[::1\])$/.test(host);
 
@@ -41,9 +47,17 @@ function checkAddress() {
     }
 }
 
+// Where the bars are those of a stage, a tally changes the totals alone.
+const showTally = (tally) => (hasStages ? showTotals(main, tally) : showRows(main, tally));
+
+function drawStages() {
+    hasStages = stages?.draw(main) ?? false;
+}
+
 function prepare() {
     offerFullscreen();
     checkAddress();
+    drawStages();
     fit(main);
 }
 
@@ -53,10 +67,48 @@ const renew = renewer(location.href, () => {
         renew();
     }
     if (mayBeNewer(main, latest)) {
-        showRows(main, latest);
+        showTally(latest);
     }
     prepare();
 });
+
+// ---- results ----
+
+let refreshing = 0;
+let toldSeq = 0; // of the newest result that was told
+
+// The words and tables of a result are made by the server.
+async function refresh() {
+    const page = document.hidden ? null : await fetchPage(location.href);
+    const next = page?.querySelector("main");
+    refreshing = 0;
+    if (next?.dataset.kind !== kind || next.dataset.ledger !== main.dataset.ledger) {
+        return;
+    }
+    for (const part of [".result", "#verdict"]) {
+        const fresh = next.querySelector(part);
+        fresh && main.querySelector(part)?.replaceWith(document.adoptNode(fresh));
+    }
+    const { ledger, resultSeq, abstained, winners } = next.dataset;
+    showWinners(main, { ledger, seq: Number(resultSeq), abstain: abstained, winners: winners.split(" ") });
+    drawStages();
+    fit(main);
+    if (Number(next.dataset.resultSeq) < toldSeq) {
+        refreshSoon();
+    }
+}
+
+function refreshSoon() {
+    refreshing ||= setTimeout(refresh, FRESH_MS);
+}
+
+function showResult(result) {
+    toldSeq = result.seq;
+    if (result.ledger === main.dataset.ledger && result.seq > Number(main.dataset.resultSeq)) {
+        showWinners(main, result);
+        refreshSoon();
+    }
+}
 
 // Another state asks something else of the room, and so changes the whole page.
 function show(tally) {
@@ -64,14 +116,11 @@ function show(tally) {
     if (isOther(main, tally) || hasTurned(main, tally)) {
         renew({ atOnce: isOfOtherLedger(main, tally) });
     }
-    if (showRows(main, tally)) {
+    if (showTally(tally)) {
         fit(main);
-        announce(summary(tally, labelsOf(main)));
+        announce(summary(tally, labelsOf(main), winnersOf(main)));
     }
 }
 
 prepare();
-follow(
-    { events: at(`polls/${poll}/events`), tallies: at(`polls/${poll}`) },
-    { onTally: show, onLink: showLink, onOdd: renew },
-);
+follow(addressesOf(poll, kind), { onTally: show, onResult: showResult, onLink: showLink, onOdd: renew });

@@ -2,7 +2,7 @@
 
 import { at } from "./place.js";
 
-const isBallot = ({ choice, id }) => typeof choice === "string" && typeof id === "string";
+const isBallot = ({ text, id }) => typeof text === "string" && typeof id === "string";
 
 export function shelf(poll, ledger) {
     const key = `tallycast unknown ${at(`p/${poll}`)} ${ledger}`;

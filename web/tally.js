@@ -1,5 +1,7 @@
 // Derived from a tally: shares, words, and what is worth saying aloud.
 
+import { list } from "./marks.js";
+
 const numbers = new Intl.NumberFormat("en");
 
 export const format = (number) => numbers.format(number);
@@ -24,11 +26,27 @@ export function percents(counts) {
     return shares;
 }
 
-// One sentence for those who listen. `labels` are by the choices' names.
-export function summary(tally, labels) {
+export const partOf = (part, whole) => (whole > 0 ? part / whole : 0);
+
+// As page_data.c has them: the nearest whole number, and of tenths.
+export const percentOf = (part, whole) => Math.floor(partOf(200 * part + whole, 2 * whole));
+export const average = (sum, count) => (Math.floor(partOf(20 * sum + count, 2 * count)) / 10).toFixed(1);
+
+// Who leads or is elected, of those that a result names.
+function standing(tally, names) {
+    const [is, leads] = names.length > 1 ? ["are", "lead"] : ["is", "leads"];
+    return stateOf(tally) === "closed" ? `${list(names)} ${is} elected` : `${list(names)} ${leads}`;
+}
+
+// One sentence for those who listen. `labels` are by the choices' names; `winners` are those that the result names, where it
+// decides who leads.
+export function summary(tally, labels, winners) {
     const total = `${format(tally.ballots)} ${ballots(tally.ballots)}`;
-    if (tally.hidden || tally.ballots === 0) {
+    if (tally.hidden || tally.ballots === 0 || winners?.length === 0) {
         return `${total}.`;
+    }
+    if (winners) {
+        return `${total}. ${standing(tally, winners.map((choice) => labels.get(choice)))}.`;
     }
     const counts = tally.choices.map(({ count }) => count);
     const most = Math.max(...counts);

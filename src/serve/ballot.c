@@ -13,8 +13,7 @@
 
 /* ---- what it says ---- */
 
-/* Of one choice, or an abstention, in a poll of single choice; or else 0. */
-static uint32_t value_of_marks(const struct poll *poll, const struct marks *marks)
+uint32_t ballot_value(const struct poll *poll, const struct marks *marks)
 {
     if (marks->abstains)
         return VALUE_ABSTAIN;
@@ -23,6 +22,12 @@ static uint32_t value_of_marks(const struct poll *poll, const struct marks *mark
     const uint8_t *marked = memchr(marks->mark, 1, marks->count);
     INVARIANT(marked);
     return count_value(poll, (unsigned)(marked - marks->mark));
+}
+
+void ballot_take(struct ballot *ballot, const struct marks *marks)
+{
+    ballot->value = ballot_value(ballot->poll, marks);
+    ballot->marks = marks;
 }
 
 int ballot_read(struct worker *worker, struct ballot *ballot, struct span text, struct marks *room,
@@ -35,8 +40,7 @@ int ballot_read(struct worker *worker, struct ballot *ballot, struct span text, 
         *why = worker->why;
         return error;
     }
-    ballot->value = value_of_marks(poll, room);
-    ballot->marks = room;
+    ballot_take(ballot, room);
     return 0;
 }
 
@@ -52,13 +56,19 @@ int ballot_read_choice(struct worker *worker, struct ballot *ballot, const struc
     return 0;
 }
 
+void ballot_marks(const struct poll *poll, uint32_t value, struct marks *marks)
+{
+    *marks = (struct marks){.abstains = value == VALUE_ABSTAIN, .count = poll->choice_count};
+    if (!marks->abstains && poll->values)
+        memcpy(marks->mark, values_marks(poll->values, value), marks->count);
+    else if (!marks->abstains)
+        marks->mark[count_choice(poll, value)] = 1;
+}
+
 size_t ballot_write(const struct poll *poll, uint32_t value, char *out)
 {
-    struct marks marks = {.abstains = value == VALUE_ABSTAIN, .count = poll->choice_count};
-    if (!marks.abstains && poll->values)
-        memcpy(marks.mark, values_marks(poll->values, value), marks.count);
-    else if (!marks.abstains)
-        marks.mark[count_choice(poll, value)] = 1;
+    struct marks marks;
+    ballot_marks(poll, value, &marks);
     return marks_write(&marks, &poll->settings, poll->choices, out);
 }
 

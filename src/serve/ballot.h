@@ -28,6 +28,16 @@ int ballot_read(struct worker *worker, struct ballot *ballot, struct span text, 
 int ballot_read_choice(struct worker *worker, struct ballot *ballot, const struct name *choice,
                        struct marks *room, const char **why) __attribute__((warn_unused_result));
 
+/* Has the ballot say what valid marks say; they must stay until it is sent. */
+void ballot_take(struct ballot *ballot, const struct marks *marks);
+
+/* The value of a ballot that says one choice, in a poll of single choice, or an abstention; 0 of
+ * others, whose values the ledger gives. */
+uint32_t ballot_value(const struct poll *poll, const struct marks *marks);
+
+/* The marks of a ballot of that value. */
+void ballot_marks(const struct poll *poll, uint32_t value, struct marks *marks);
+
 /* Writes what a ballot of that value says, in its canonical form; at most MARKS_TEXT_MAX bytes,
  * without a NUL. Returns the length. */
 size_t ballot_write(const struct poll *poll, uint32_t value, char *out);

@@ -4,8 +4,10 @@
 #include "web/page.h"
 
 #include "web/asset.h"
+#include "web/page_result.h"
 #include "web/qr.h"
 #include "web/template.h"
+#include "web/words.h"
 
 #include <arpa/inet.h>
 #include <jansson.h>
@@ -34,7 +36,7 @@ static const struct rendering *card_of(struct span card, const struct page_place
     if (made)
         return made;
     struct buffer html = {0};
-    json_t *data = page_data_of_poll(place, snapshot, -1);
+    json_t *data = page_data_of_poll(place, snapshot, NULL);
     *result = data ? template_render(&html, card, data) : TEMPLATE_NO_MEMORY;
     json_decref(data);
     if (*result == 0) {
@@ -79,32 +81,49 @@ int page_index(struct buffer *out, const struct page_place *place, const struct 
     return result;
 }
 
-int page_poll(struct buffer *out, const struct page_place *place, const struct snapshot *snapshot,
+int page_poll(struct buffer *out, const struct page_place *place, struct snapshot *snapshot,
               const struct page_reader *reader)
 {
-    json_t *data = page_data_of_poll(place, snapshot, reader->voted);
-    if (json_object_set_new(data, "own", json_integer((json_int_t)reader->seq)) != 0 ||
-        json_object_set_new(data, "token", json_string(reader->token ? reader->token : "")) != 0 ||
-        json_object_set_new(data, "id", json_string(reader->id ? reader->id : "")) != 0) {
+    const bool is_closed = strcmp(snapshot_state(snapshot), "closed") == 0;
+    json_t *data = page_data_of_poll(place, snapshot, reader);
+    if (json_object_set_new(data, "result", is_closed ? page_result_data(snapshot) : json_null()) !=
+        0) {
         json_decref(data);
         return TEMPLATE_NO_MEMORY;
     }
     return page_render(out, "poll.html", data);
 }
 
+/* What a voter is asked about: `Vote for`, `Abstain`. */
+static const char *question_verb(const struct poll *poll, const struct marks *marks)
+{
+    const unsigned kind = poll_setting(poll, SETTING_KIND);
+    if (marks->abstains)
+        return "Abstain";
+    return kind == KIND_SINGLE || kind == KIND_APPROVAL ? "Vote for" : "Send";
+}
+
 int page_confirm(struct buffer *out, const struct page_place *place,
-                 const struct snapshot *snapshot, const struct page_reader *reader, int choice,
-                 const char *voter)
+                 const struct snapshot *snapshot, const struct page_reader *reader,
+                 const struct marks *marks, const char *voter)
 {
     const struct poll *poll = snapshot->poll;
+    struct words name = {0};
+    if (!marks->abstains)
+        words_add_ballot(&name, snapshot, marks);
+    /* clang-format off */
     return page_render(out, "confirm.html",
-                       json_pack("{s:s, s:s, s:o, s:s, s:o, s:o, s:s?, s:s?}", "root", place->root,
-                                 "poll", poll->name.text, "title",
-                                 page_data_text(snapshot_title(snapshot)), "choice",
-                                 poll->choices[choice].text, "label",
-                                 page_data_text(snapshot_label(snapshot, (unsigned)choice)),
+                       json_pack("{s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:s?, s:s?}",
+                                 "root", place->root,
+                                 "poll", poll->name.text,
+                                 "title", page_data_text(snapshot_title(snapshot)),
+                                 "ask", question_verb(poll, marks),
+                                 "name", words_end(&name),
+                                 "ballot", page_data_ballot(poll, marks),
                                  "voter", page_data_text((struct span){voter, strlen(voter)}),
-                                 "token", reader->token, "id", reader->id));
+                                 "token", reader->token,
+                                 "id", reader->id));
+    /* clang-format on */
 }
 
 /* The QR code of a text as a data: URL, which an <img> shows without the page having to trust it.
@@ -146,14 +165,15 @@ static bool is_loopback(const char *host, size_t len)
     return inet_pton(AF_INET, text, &address) == 1 && ntohl(address.s_addr) >> 24 == 127;
 }
 
-int page_screen(struct buffer *out, const struct page_place *place, const struct snapshot *snapshot,
+int page_screen(struct buffer *out, const struct page_place *place, struct snapshot *snapshot,
                 const char *url)
 {
     const char *scheme_end = strstr(url, "://");
     const char *host = scheme_end ? scheme_end + 3 : url;
     size_t host_len = strcspn(host, "/");
-    json_t *data = page_data_of_poll(place, snapshot, -1);
-    if (json_object_set_new(data, "url", json_string(url)) != 0 ||
+    json_t *data = page_data_of_poll(place, snapshot, NULL);
+    if (json_object_set_new(data, "result", page_result_data(snapshot)) != 0 ||
+        json_object_set_new(data, "url", json_string(url)) != 0 ||
         json_object_set_new(data, "host", json_stringn(host, host_len)) != 0 ||
         json_object_set_new(data, "path", json_string(host + host_len)) != 0 ||
         json_object_set_new(data, "local", json_boolean(is_loopback(host, host_len))) != 0 ||

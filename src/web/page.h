@@ -27,29 +27,19 @@ struct page_list {
 int page_index(struct buffer *out, const struct page_place *place, const struct page_list *list)
     __attribute__((warn_unused_result));
 
-/* A poll's page's data about its reader. */
-struct page_reader {
-    int voted;    /* the choice, from 0, of the reader's ballot; or -1 */
-    uint64_t seq; /* that ballot's sequence if the ledger tells it; otherwise 0 */
-    /* Members of a ballot (doc/HTTP.md) that the form sends beside the choice, so that a ballot
-     * that is sent twice counts once. NULL for none. */
-    const char *token;
-    const char *id;
-};
-
 /* The page to vote on and to watch the tally. */
-int page_poll(struct buffer *out, const struct page_place *place, const struct snapshot *snapshot,
+int page_poll(struct buffer *out, const struct page_place *place, struct snapshot *snapshot,
               const struct page_reader *reader) __attribute__((warn_unused_result));
 
-/* The page that asks before a final ballot, if no script does. `choice`, from 0, is the poll's;
+/* The page that asks before a final ballot, if no script does. `marks` are valid in the poll;
  * `voter` is the name under which the voter wants to vote, and may be empty. */
 int page_confirm(struct buffer *out, const struct page_place *place,
-                 const struct snapshot *snapshot, const struct page_reader *reader, int choice,
-                 const char *voter) __attribute__((warn_unused_result));
+                 const struct snapshot *snapshot, const struct page_reader *reader,
+                 const struct marks *marks, const char *voter) __attribute__((warn_unused_result));
 
 /* The big screen. `url` is the voting page's, as a phone in the room would open it, beginning with
  * http:// or https://; it is shown, and encoded as a QR code. */
-int page_screen(struct buffer *out, const struct page_place *place, const struct snapshot *snapshot,
+int page_screen(struct buffer *out, const struct page_place *place, struct snapshot *snapshot,
                 const char *url) __attribute__((warn_unused_result));
 
 /* A refusal: the HTTP status, its name, and what went wrong in words. The way back leads to the

@@ -46,8 +46,13 @@ void shares_take(struct shares *shares, const struct tally_view *view)
     shares_percents(shares->each, shares->count, shares->percents);
 }
 
-const char *shares_text(const struct shares *shares, uint64_t part, char text[SHARES_TEXT_MAX])
+const char *shares_text(uint64_t part, uint64_t whole, char text[SHARES_TEXT_MAX])
 {
-    snprintf(text, SHARES_TEXT_MAX, "%.4f", shares->sum ? (double)part / (double)shares->sum : 0.0);
+    snprintf(text, SHARES_TEXT_MAX, "%.4f", whole ? (double)part / (double)whole : 0.0);
     return text;
+}
+
+unsigned shares_percent(uint64_t part, uint64_t whole)
+{
+    return whole ? (unsigned)((200 * part + whole) / (2 * whole)) : 0;
 }

@@ -21,8 +21,11 @@ struct shares {
 /* Takes the counts of a tally; hidden ones stand as none. */
 void shares_take(struct shares *shares, const struct tally_view *view);
 
-/* So many of the ballots as a share of 1, in text. */
-const char *shares_text(const struct shares *shares, uint64_t part, char text[SHARES_TEXT_MAX]);
+/* A part of a whole as a share of 1, in text; 0 of nothing. */
+const char *shares_text(uint64_t part, uint64_t whole, char text[SHARES_TEXT_MAX]);
+
+/* The same in per cent, rounded to the nearest. */
+unsigned shares_percent(uint64_t part, uint64_t whole);
 
 /* Shares of 100 that add up to 100, or are all 0 if all counts are. Each is rounded down; then
  * those that lost most get one more, the earlier of two that lost the same. web/tally.js does the

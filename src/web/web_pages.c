@@ -2,8 +2,10 @@
 #include "proto/http_value.h"
 #include "proto/number.h"
 #include "web/asset.h"
+#include "web/ballot_json.h"
 #include "view/journey_view.h"
 #include "ledger/ledger.h"
+#include "serve/ballot.h"
 #include "view/metrics.h"
 #include "web/page.h"
 #include "web/template.h"
@@ -112,38 +114,53 @@ static bool read_text(struct span query, const char *wanted, char *text, size_t 
     return false;
 }
 
-/* The choice, from 0, for which a query asks to cast a final ballot without a script; or -1, also
- * if the poll takes none. */
-static int final_choice(const struct web_session *session, const struct poll *poll,
-                        struct span query)
-{
-    char text[PROTO_NAME_MAX + 1];
-    struct name name;
-    if (poll_setting(poll, SETTING_BALLOTS) != BALLOTS_ONCE ||
-        !tally_is_open(tally_of(session), poll->id) ||
-        !read_text(query, "choice", text, sizeof text) || !name_parse(text, strlen(text), &name))
-        return -1;
-    return poll_choice_find(poll, &name);
-}
-
-/* Which choice a page asks about before it is voted for: -1 for none, and by whom. */
+/* A final ballot that a browser without a script wants to cast: about which a page asks first. */
 struct question {
-    int choice;
-    const char *voter; /* as typed: its form is judged when the ballot is cast */
+    bool is_asked;
+    int error; /* if no such ballot can be cast, why not: of enum error, with `why` or NULL */
+    const char *why;
+    char room[MARKS_WHY_SIZE];
+    struct marks marks;
+    char voter[VOTER_SIZE]; /* as typed: its form is judged when the ballot is cast */
 };
 
+/* Reads what a query asks to cast. In a poll that takes no final ballots now it asks for nothing.
+ */
+static void read_question(const struct web_session *session, struct span query,
+                          struct question *question)
+{
+    const struct poll *poll = session->poll;
+    struct ballot_form form;
+    *question = (struct question){0};
+    if (!read_text(query, "voter", question->voter, sizeof question->voter))
+        question->voter[0] = '\0';
+    if (poll_setting(poll, SETTING_BALLOTS) != BALLOTS_ONCE ||
+        !tally_is_open(tally_of(session), poll->id) ||
+        ballot_json_read_form(query, &form, &question->why) != 0 || form.is_empty)
+        return;
+    question->error =
+        ballot_form_marks(&form, poll, &question->marks, question->room, &question->why);
+    question->is_asked = question->error == 0 || !form.text[0];
+}
+
 static enum web_result reply_poll(struct web_session *session, int status,
-                                  const struct page_reader *reader, struct question question)
+                                  const struct page_reader *reader, const struct marks *asked,
+                                  const char *voter)
 {
     char root[WEB_ROOT_SIZE];
     const struct page_place place = web_place(session, root);
     struct snapshot *snapshot = tally_snapshot(tally_of(session), session->poll->id);
     struct buffer body = {0};
-    int result = question.choice < 0 ? page_poll(&body, &place, snapshot, reader)
-                                     : page_confirm(&body, &place, snapshot, reader,
-                                                    question.choice, question.voter);
+    int result = asked ? page_confirm(&body, &place, snapshot, reader, asked, voter)
+                       : page_poll(&body, &place, snapshot, reader);
     snapshot_unref(snapshot);
     return reply_page(session, status, &body, result);
+}
+
+enum web_result web_show_page(struct web_session *session, int status,
+                              const struct page_reader *reader)
+{
+    return reply_poll(session, status, reader, NULL, NULL);
 }
 
 /* An id for the next ballot, so that it counts once, in a poll where each ballot counts; and where
@@ -156,29 +173,35 @@ static const char *make_id(const struct web_session *session, struct voter_cooki
     return random->id;
 }
 
-void web_show_poll(struct web_session *session, int status, int choice, uint64_t seq)
+void web_show_poll(struct web_session *session, int status, uint32_t value, uint64_t seq)
 {
     struct voter_cookie random;
+    struct marks marks;
     const struct page_reader reader = {
-        .voted = choice, .seq = seq, .id = make_id(session, &random)};
-    (void)reply_poll(session, status, &reader, (struct question){-1, NULL});
+        .own = value > 0 ? &marks : NULL, .seq = seq, .id = make_id(session, &random)};
+    if (value > 0)
+        ballot_marks(session->poll, value, &marks);
+    (void)web_show_page(session, status, &reader);
 }
 
 void web_show_unvoted(struct web_session *session)
 {
-    const struct page_reader reader = {.voted = -1};
-    const int choice = session->choice == WEB_NO_CHOICE ? -1 : session->choice;
-    (void)reply_poll(session, 200, &reader, (struct question){choice, ""});
+    const struct page_reader reader = {0};
+    struct marks marks;
+    if (session->value > 0)
+        ballot_marks(session->poll, session->value, &marks);
+    (void)reply_poll(session, 200, &reader, session->value > 0 ? &marks : NULL, "");
 }
 
 /* Replies to a reader whose ballot is unknown. If each browser is a voter, a browser without a
  * cookie gets one, and its form names the same voter: so a form that is sent twice counts once. */
 static enum web_result show_to_stranger(struct web_session *session,
-                                        const struct http_request *request, int choice)
+                                        const struct http_request *request,
+                                        const struct question *question)
 {
     struct voter_cookie random;
-    char token[VOTER_COOKIE_TOKEN_CHARS + 1], voter[VOTER_SIZE];
-    struct page_reader reader = {.voted = -1, .id = make_id(session, &random)};
+    char token[VOTER_COOKIE_TOKEN_CHARS + 1];
+    struct page_reader reader = {.id = make_id(session, &random)};
     if (poll_setting(session->poll, SETTING_VOTERS) == VOTERS_CONNECTION)
         web_know_voter(session, request, (struct span){0});
     if (session->sets_cookie) {
@@ -186,25 +209,35 @@ static enum web_result show_to_stranger(struct web_session *session,
         reader.token = token;
         session->sets_cookie = web_guard_is_navigation(request);
     }
-    if (!read_text(request->query, "voter", voter, sizeof voter))
-        voter[0] = '\0';
-    return reply_poll(session, 200, &reader, (struct question){choice, voter});
+    if (question->is_asked && question->error == 0)
+        return reply_poll(session, 200, &reader, &question->marks, question->voter);
+    if (!question->is_asked)
+        return reply_poll(session, 200, &reader, NULL, NULL);
+    reader.filled = &question->marks;
+    reader.problem = question->why ? question->why : error_detail((enum error)question->error);
+    reader.voter = question->voter;
+    return reply_poll(session, error_status((enum error)question->error), &reader, NULL, NULL);
 }
 
-/* Whoever has voted is shown his ballot, also where his browser asks to cast a final one. */
+/* Whoever has voted is shown his ballot, also where his browser asks to cast a final one; but of a
+ * ballot that takes more than a number to keep, until the ledger has answered, the page asks at
+ * once, and the ledger judges it when it is cast. */
 enum web_result web_poll_page(struct web_session *session, const struct web_call *call)
 {
+    struct question question;
     const struct poll *poll = web_find_poll(session, call);
     if (!poll)
         return web_refuse(session, ERR_NO_SUCH_POLL, 0, NULL);
     if (web_reader_must_wait(session))
         return WEB_WAITS;
-    const int choice = final_choice(session, poll, call->request->query);
     session->poll = poll;
-    session->choice = choice < 0 ? WEB_NO_CHOICE : (uint16_t)choice;
+    read_question(session, call->request->query, &question);
+    session->value = question.is_asked ? ballot_value(poll, &question.marks) : 0;
+    if (question.is_asked && session->value == 0)
+        return show_to_stranger(session, call->request, &question);
     if (web_reader_look_up(session, call->request, WEB_ASKS_PAGE))
         return WEB_ASKED;
-    return show_to_stranger(session, call->request, choice);
+    return show_to_stranger(session, call->request, &question);
 }
 
 /* The voting page's address as this browser would write it; if the request names no host

@@ -17,8 +17,6 @@ enum web_asks {
     WEB_ASKS_OWN,  /* the reader's ballot, for the reader */
 };
 
-enum { WEB_NO_CHOICE = UINT16_MAX }; /* of a session: its page asks about none */
-
 struct web_session {
     struct client client;      /* first: a session is reached by its connection */
     bool head : 1;             /* of the present request: asks for no body */
@@ -32,7 +30,7 @@ struct web_session {
                                   after the reply; or CLOSE_NONE */
     uint8_t asks;              /* of the request in flight: enum web_asks */
     uint8_t depth;             /* of the present request: slashes in its path beyond the first */
-    uint16_t choice;           /* of the ballot in flight; or about which the page asks first */
+    uint32_t value;            /* of the ballot about which the page asks first; or 0 */
     struct http_part part;     /* of the next request, which is not whole yet */
     const struct poll *poll;   /* of the request in flight, or of the one just answered; or NULL */
     struct voter_cookie voter; /* of the present request, where sets_cookie */

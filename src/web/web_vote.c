@@ -5,6 +5,7 @@
 #include "count/count.h"
 #include "poll/poll.h"
 #include "json/json_write.h"
+#include "proto/entry.h"
 #include "proto/http_value.h"
 #include "proto/number.h"
 #include "serve/ballot.h"
@@ -38,29 +39,44 @@ static int read_ballot(struct web_session *session, const struct http_request *r
 
 /* Sends the ballot. Returns 0 or an enum error. */
 static int cast(struct web_session *session, const struct http_request *request,
-                const struct poll *poll, const struct ballot_form *form, const char **why)
+                const struct marks *marks, const struct ballot_form *form, const char **why)
 {
-    session->poll = poll;
     session->asks = WEB_ASKS_VOTE;
     struct web_asker asker = {session, request, {form->token, strlen(form->token)}};
     struct claim claim = web_reader_claim(&asker);
     claim.name = (struct span){form->voter.len > 0 ? form->voter.text : NULL, form->voter.len};
     struct ballot ballot = {
-        .poll = poll,
+        .poll = session->poll,
         .claim = &claim,
         .key = {form->id[0] ? form->id : NULL, strlen(form->id)},
         .has_after = form->has_after,
         .after = form->after,
     };
-    struct marks marks;
-    int error = ballot_read_choice(session->client.worker, &ballot, &form->choice, &marks, why);
-    return error == 0 ? ballot_send(&session->client, &ballot, why) : error;
+    ballot_take(&ballot, marks);
+    return ballot_send(&session->client, &ballot, why);
 }
 
 static enum web_result refuse_ballot(struct web_session *session, int error, const char *why)
 {
     counter_add(&session->client.worker->counters.refused_here, 1);
     return web_refuse(session, (enum error)error, 0, why);
+}
+
+/* Shows a form that was refused once more, as it was filled in, with the reason. */
+static enum web_result show_again(struct web_session *session, const struct ballot_form *form,
+                                  const struct marks *marks, const char *why)
+{
+    char voter[PROTO_VOTER_MAX + 1];
+    const struct page_reader reader = {
+        .filled = marks,
+        .problem = why,
+        .voter = voter,
+        .token = form->token,
+        .id = form->id,
+    };
+    snprintf(voter, sizeof voter, "%.*s", (int)form->voter.len, form->voter.text);
+    counter_add(&session->client.worker->counters.refused_here, 1);
+    return web_show_page(session, error_status(ERR_BAD_BALLOT), &reader);
 }
 
 static enum web_result refuse_origin(struct web_session *session,
@@ -76,6 +92,8 @@ enum web_result web_vote(struct web_session *session, const struct web_call *cal
 {
     const struct http_request *request = call->request;
     struct ballot_form form;
+    struct marks marks;
+    char room[MARKS_WHY_SIZE];
     const char *why = NULL;
     if (!web_guard_is_own_origin(session, request))
         return refuse_origin(session, request);
@@ -92,26 +110,26 @@ enum web_result web_vote(struct web_session *session, const struct web_call *cal
         return web_refuse(session, ERR_NO_SUCH_POLL, 0, NULL);
     if (web_reader_must_wait(session))
         return WEB_WAITS;
-    error = cast(session, request, poll, &form, &why);
+    session->poll = poll;
+    error = ballot_form_marks(&form, poll, &marks, room, &why);
+    if (error != 0 && session->html && !form.text[0] &&
+        poll_setting(poll, SETTING_KIND) != KIND_SINGLE)
+        return show_again(session, &form, &marks, why ? why : error_detail((enum error)error));
+    if (error == 0)
+        error = cast(session, request, &marks, &form, &why);
     return error == 0 ? WEB_ASKED : refuse_ballot(session, error, why);
 }
 
 /* ---- the ledger's answer ---- */
 
-/* The choice of a ballot that is for one, from 0; or -1. */
-static int single_choice(const struct poll *poll, uint32_t value)
-{
-    return poll->values || value == VALUE_ABSTAIN ? -1 : (int)count_choice(poll, value);
-}
-
 /* A browser is redirected to the poll's page, which shows the ballot if the ledger can tell whose
  * it is. Otherwise the answer itself is the page: an address that says that a ballot is recorded
  * would say so to everyone. */
-static void show_recorded(struct web_session *session, uint32_t value)
+static void show_recorded(struct web_session *session, const struct answer *answer)
 {
     const struct poll *poll = session->poll;
     if (!web_reader_can_look_up(poll)) {
-        web_show_poll(session, 201, single_choice(poll, value), 0);
+        web_show_poll(session, 201, answer->value, 0);
         return;
     }
     char location[sizeof "../../p/" + PROTO_NAME_MAX];
@@ -140,12 +158,15 @@ static const char *describe_refusal(const struct web_session *session, const str
         return NULL;
     if (answer->number == 0)
         return ALREADY_VOTED_UNTOLD;
-    const int choice = single_choice(session->poll, answer->value);
-    if (!session->html || choice < 0)
+    if (!session->html)
         return NULL;
+    if (answer->value == VALUE_ABSTAIN)
+        return "Your abstention was recorded first";
+    if (poll_setting(session->poll, SETTING_KIND) != KIND_SINGLE)
+        return "Another ballot of yours was recorded first";
     struct snapshot *snapshot =
         tally_snapshot(session->client.worker->server->tally, session->poll->id);
-    struct span label = snapshot_label(snapshot, (unsigned)choice);
+    struct span label = snapshot_label(snapshot, count_choice(session->poll, answer->value));
     snprintf(text, REFUSAL_SIZE, "Your vote for %.*s was recorded first", (int)label.len, label.at);
     snapshot_unref(snapshot);
     return text;
@@ -158,39 +179,44 @@ static void take_vote(struct web_session *session, const struct answer *answer)
         web_refuse(session, (enum error)answer->error, answer->number,
                    describe_refusal(session, answer, text));
     else if (session->html)
-        show_recorded(session, answer->value);
+        show_recorded(session, answer);
     else
         tell_recorded(session, answer);
 }
 
 /* ---- the reader's own ballot ---- */
 
+/* Writes the members `choice`, of a ballot for a single one, and `ballot`; of no ballot if the
+ * value is 0. */
+static void write_ballot(struct json_writer *json, const struct poll *poll, uint32_t value)
+{
+    char text[MARKS_TEXT_MAX];
+    json_write_name(json, "choice");
+    if (value > 0 && value != VALUE_ABSTAIN && !poll->values)
+        json_write_string(json, poll->choices[count_choice(poll, value)].text);
+    else
+        json_write_null(json);
+    json_write_name(json, "ballot");
+    if (value > 0)
+        json_write_text(json, text, ballot_write(poll, value, text));
+    else
+        json_write_null(json);
+}
+
 /* Replies with the reader's ballot, or that there is none; so also to a browser without this
  * server's cookie. */
 static void tell_own(struct web_session *session, uint64_t seq, uint32_t value)
 {
-    const struct poll *poll = session->poll;
-    const int choice = seq > 0 ? single_choice(poll, value) : -1;
-    char text[MARKS_TEXT_MAX];
     struct buffer body = {0};
     struct json_writer json = json_write_begin(&body);
     json_write_open(&json, '{');
     json_write_name(&json, "poll");
-    json_write_string(&json, poll->name.text);
+    json_write_string(&json, session->poll->name.text);
     json_write_name(&json, "ledger");
     json_write_string(&json, tally_ledger(session->client.worker->server->tally));
     json_write_name(&json, "seq");
     json_write_number(&json, seq);
-    json_write_name(&json, "choice");
-    if (choice >= 0)
-        json_write_string(&json, poll->choices[choice].text);
-    else
-        json_write_null(&json);
-    json_write_name(&json, "ballot");
-    if (seq > 0)
-        json_write_text(&json, text, ballot_write(poll, value, text));
-    else
-        json_write_null(&json);
+    write_ballot(&json, session->poll, seq > 0 ? value : 0);
     json_write_close(&json, '}');
     struct web_response response = {.status = 200, .type = TYPE_JSON};
     web_reply_buffer(session, &response, &body, json_write_finish(&json) != 0);
@@ -220,8 +246,7 @@ void web_take_answer(struct web_session *session, const struct answer *answer)
         return;
     case WEB_ASKS_PAGE: /* without the answer, the page is as for a reader without a ballot */
         if (answer->error == 0 && answer->number > 0)
-            web_show_poll(session, 200, single_choice(session->poll, answer->value),
-                          answer->number);
+            web_show_poll(session, 200, answer->value, answer->number);
         else
             web_show_unvoted(session);
         return;

@@ -1123,6 +1123,76 @@ START_TEST(a_readers_own_ballot_of_any_kind)
 }
 END_TEST
 
+/* A ballot as JSON, as fields of a form, or as the text that a form holds: what is recorded of it,
+ * or why it is refused. */
+START_TEST(ballots_of_every_kind)
+{
+    static const struct {
+        const char *settings, *type, *body;
+        int status;
+        const char *tells;
+    } bodies[] = {
+        {"", JSON, "{\"ballot\": \"-\"}", 201, "\"choice\":null,\"ballot\":\"-\"\\}$"},
+        {"", JSON, "{\"ballot\": \"B\"}", 201, "\"choice\":\"b\",\"ballot\":\"b\"\\}$"},
+        {"", FORM, "ballot=-", 201, "\"ballot\":\"-\"\\}$"},
+        {"kind=approval", JSON, "{\"ballot\": \"c,1\"}", 201, "\"ballot\":\"a,c\"\\}$"},
+        {"kind=approval", JSON, "{\"choice\": \"c\"}", 201, "\"ballot\":\"c\"\\}$"},
+        {"kind=approval", FORM, "approve-3=1&approve-2=1", 201, "\"ballot\":\"b,c\"\\}$"},
+        {"kind=score", FORM, "score-1=0&score-2=5", 201, "\"ballot\":\"b=5\"\\}$"},
+        {"kind=ranked", FORM, "rank-1=2&rank-3=1", 201, "\"ballot\":\"c>a\"\\}$"},
+        {"kind=ranked", FORM, "rank-1=2&ballot=-", 201, "\"ballot\":\"-\"\\}$"},
+        {"abstain=no", JSON, "{\"ballot\": \"-\"}", 422, "BAD-BALLOT.*nobody abstains"},
+        {"", JSON, "{\"ballot\": \"a,b\"}", 422, "BAD-BALLOT.*names one choice"},
+        {"kind=approval max=1", JSON, "{\"ballot\": \"a,b\"}", 422, "BAD-BALLOT.*at most 1"},
+        {"kind=approval", FORM, "approve-4=1", 422, "NO-SUCH-CHOICE"},
+        {"kind=score", JSON, "{\"ballot\": \"a=6\"}", 422, "BAD-BALLOT.*from 0 to 5"},
+        {"method=irv", FORM, "rank-1=1&rank-2=1", 422, "BAD-BALLOT.*equal"},
+        {"method=irv", FORM, "score-1=1", 400, "BAD-ARGUMENT"},
+        {"method=irv", JSON, "{\"ballot\": \"a\", \"choice\": \"a\"}", 400, "BAD-ARGUMENT"},
+    };
+    START();
+    struct client *client = web_client(&server);
+    for (int i = 0; i < UNIT_COUNT(bodies); i++) {
+        char line[128], poll[16], path[64];
+        snprintf(poll, sizeof poll, "poll%d", i);
+        snprintf(line, sizeof line, "CREATE %s a b c voters=address %s", poll, bodies[i].settings);
+        administer(line);
+        snprintf(path, sizeof path, "/polls/%s/ballots", poll);
+        web_post(client, path, bodies[i].type, "", bodies[i].body);
+        const char *told = web_expect(client, bodies[i].status)->body;
+        if (bodies[i].status == 201)
+            expect_own(client, poll, "", bodies[i].tells);
+        else
+            assert_match(told, bodies[i].tells);
+        if (bodies[i].status != 201)
+            expect_own(client, poll, "", NO_BALLOT);
+    }
+}
+END_TEST
+
+/* The page shows a refused form once more, as it was filled in; also if it only asks whether a
+ * final ballot is meant. */
+START_TEST(a_refused_form_comes_back)
+{
+    START();
+    administer("CREATE chair a b c method=irv");
+    administer("CREATE board a b c method=irv ballots=once");
+    struct client *client = web_client(&server);
+    web_post(client, "/polls/chair/ballots", FORM, HTML, "token=T&rank-1=1&rank-3=1");
+    const struct web_reply *page = web_expect(client, 422);
+    ck_assert_ptr_nonnull(strstr(page->body, "Not counted: no choices are ranked equal here."));
+    ck_assert_ptr_nonnull(strstr(page->body, "aria-describedby=\"figures-c\" value=\"1\""));
+    ck_assert_ptr_nonnull(strstr(page->body, "name=\"token\" value=\"T\""));
+    web_ask(client, "GET", "/p/board?rank-1=1&rank-3=1", "");
+    page = web_expect(client, 422);
+    ck_assert_ptr_nonnull(strstr(page->body, "Not counted: no choices are ranked equal here."));
+    ck_assert_ptr_nonnull(strstr(page->body, "aria-describedby=\"figures-c\" value=\"1\""));
+    page = web_get(client, "/p/board?rank-1=2&rank-3=1");
+    ck_assert_ptr_nonnull(strstr(page->body, "Send <b dir=\"auto\">1. c, 2. a</b>?"));
+    ck_assert_ptr_nonnull(strstr(page->body, "name=\"ballot\" value=\"c&gt;a\""));
+}
+END_TEST
+
 /* A browser without a script that has voted already is asked for no other ballot, and told which
  * one counts. So is one that asks too late. */
 START_TEST(a_final_ballot_is_asked_for_once)
@@ -2027,6 +2097,8 @@ SERVER_MAIN("http",
                        {a_named_vote_is_confirmed_by_its_answer},
                        {a_readers_own_ballot},
                        {a_readers_own_ballot_of_any_kind},
+                       {ballots_of_every_kind},
+                       {a_refused_form_comes_back},
                        {a_readers_own_ballot_and_other_sites},
                        {a_ballot_that_comes_late},
                        {a_final_ballot_is_asked_for_once},

@@ -22,8 +22,8 @@ static int read_form(const char *body)
 
 static void assert_form(const char *choice, const char *voter, const char *id)
 {
-    ck_assert_str_eq(form.choice.text, choice);
-    ck_assert_uint_eq(form.choice.len, strlen(choice));
+    ck_assert_str_eq(form.text, choice);
+    ck_assert_int_eq(form.is_empty, false);
     ck_assert_uint_eq(form.voter.len, strlen(voter));
     if (form.voter.len > 0)
         ck_assert_str_eq(form.voter.text, voter);
@@ -57,9 +57,11 @@ START_TEST(json_ballots)
 END_TEST
 
 #define NOT_AN_OBJECT "the body is not one JSON object"
-#define SURPLUS       "a ballot has choice, voter, id, token and after, and nothing else"
+#define SURPLUS       "a ballot has choice or ballot, voter, id, token and after, and nothing else"
+#define TEXT_FORM     "a ballot is names of choices, with , > or = between them, or a lone -"
+#define FIELD_FORM    "the field of a choice is a number of two digits"
 #define AFTER_FORM    "after is the sequence of a ballot, or 0"
-#define NOT_A_STRING  "choice, voter, id and token are strings"
+#define NOT_A_STRING  "choice, ballot, voter, id and token are strings"
 #define TWICE         "a member is given twice"
 
 static const struct {
@@ -118,6 +120,12 @@ static const struct {
     {"{\"choice\":\"pizza\",\"voter\":\"" LONGEST LONGEST "456\"}", VOTER_NAME_FORM},
     {"{\"choice\":\"pizza\",\"id\":\"a\\tb\"}", ID_FORM},
     {"{\"choice\":\"pizza\",\"token\":\"" LONGEST "4\"}", ID_FORM},
+    {"{\"choice\":\"pizza\",\"ballot\":\"pizza\"}", SURPLUS},
+    {"{\"ballot\":\"\"}", TEXT_FORM},
+    {"{\"ballot\":\"a b\"}", TEXT_FORM},
+    {"{\"ballot\":\"a>\u00fc\"}", TEXT_FORM},
+    {"{\"ballot\":5}", NOT_A_STRING},
+    {"{\"ballot\":\"a\",\"rank-1\":\"1\"}", SURPLUS},
     {"{\"choice\":\"pizza\",\"after\":-1}", AFTER_FORM},
     {"{\"choice\":\"pizza\",\"after\":1.0}", AFTER_FORM},
     {"{\"choice\":\"pizza\",\"after\":\"7\"}", AFTER_FORM},
@@ -146,8 +154,8 @@ START_TEST(no_body_is_refused)
 {
     ck_assert_int_eq(ballot_json_read((struct span){NULL, 0}, &form, &why), ERR_BAD_ARGUMENT);
     ck_assert_str_eq(why, NOT_AN_OBJECT);
-    ck_assert_int_eq(ballot_json_read_form((struct span){NULL, 0}, &form, &why), ERR_BAD_ARGUMENT);
-    ck_assert_str_eq(why, "choice is missing");
+    ck_assert_int_eq(ballot_json_read_form((struct span){NULL, 0}, &form, &why), 0);
+    ck_assert(form.is_empty);
 }
 END_TEST
 
@@ -245,9 +253,18 @@ static const struct {
     const char *body;
     const char *why;
 } bad_forms[] = {
-    {"", "choice is missing"},
-    {"voter=ann", "choice is missing"},
     {"choice=", NAME_FORM},
+    {"ballot=", TEXT_FORM},
+    {"ballot=%zz", TEXT_FORM},
+    {"ballot=-&choice=pizza", SURPLUS},
+    {"score-1=5&rank-1=5", SURPLUS},
+    {"score-1=5&score-1=4", TWICE},
+    {"score-1=x", FIELD_FORM},
+    {"score-1=100", FIELD_FORM},
+    {"score-1=-1", FIELD_FORM},
+    {"score-0=1", SURPLUS},
+    {"score-257=1", SURPLUS},
+    {"score-=1", SURPLUS},
     {"choice", NAME_FORM},
     {"choice=pizza+tacos", NAME_FORM},
     {"choice=pizza%0AVOTE", NAME_FORM},
@@ -282,6 +299,83 @@ START_TEST(forms_that_are_refused)
 }
 END_TEST
 
+/* ---- marks ---- */
+
+/* A poll of the choices a, b, c and d, whose settings are given. */
+static struct poll *make_poll(unsigned method, unsigned max)
+{
+    static const struct name ballot = {6, "ballot"};
+    static const struct name choices[] = {{1, "a"}, {1, "b"}, {1, "c"}, {1, "d"}};
+    struct settings settings = {
+        .value = {[SETTING_METHOD] = (uint16_t)method, [SETTING_MAX] = (uint16_t)max}};
+    char unsuitable[SETTINGS_WHY_SIZE];
+    const unsigned given = 1u << SETTING_METHOD | (max > 0 ? 1u << SETTING_MAX : 0);
+    ck_assert_int_eq(settings_complete(&settings, given, 4, unsuitable), 0);
+    struct poll *poll = poll_new(&ballot, &settings, choices, 4, NULL);
+    ck_assert_ptr_nonnull(poll);
+    return poll;
+}
+
+/* What a form's body means in a poll: the ballot's text, or the code of the error and why. */
+static const struct {
+    unsigned method, max;
+    const char *body;
+    const char *text;
+    int error;
+} bodies[] = {
+    {METHOD_PLURALITY, 0, "choice=b", "b", 0},
+    {METHOD_PLURALITY, 0, "ballot=-", "-", 0},
+    {METHOD_PLURALITY, 0, "choice=e", "the poll has no choice e", ERR_NO_SUCH_CHOICE},
+    {METHOD_PLURALITY, 0, "", "choice is missing", ERR_BAD_ARGUMENT},
+    {METHOD_PLURALITY, 0, "approve-1=1", "choice is missing", ERR_BAD_ARGUMENT},
+    {METHOD_APPROVAL, 0, "approve-3=1&approve-1=1", "a,c", 0},
+    {METHOD_APPROVAL, 0, "approve-3=7&approve-2=&approve-4=0", "c", 0},
+    {METHOD_APPROVAL, 0, "approve-1=1&ballot=-", "-", 0},
+    {METHOD_APPROVAL, 0, "choice=a", "a", 0},
+    {METHOD_APPROVAL, 0, "", "nothing is filled in", ERR_BAD_BALLOT},
+    {METHOD_APPROVAL, 2, "approve-1=1&approve-2=1&approve-3=1",
+     "a ballot names at most 2 choices here, and this one 3", ERR_BAD_BALLOT},
+    {METHOD_APPROVAL, 0, "approve-5=1", NULL, ERR_NO_SUCH_CHOICE},
+    {METHOD_APPROVAL, 0, "rank-1=1", "choice is missing", ERR_BAD_ARGUMENT},
+    {METHOD_SCORE, 0, "score-1=5&score-2=0&score-3=2", "a=5,c=2", 0},
+    {METHOD_SCORE, 0, "score-1=0&score-2=0", "a=0", 0},
+    {METHOD_SCORE, 0, "score-1=6", "a score is from 0 to 5 here", ERR_BAD_BALLOT},
+    {METHOD_SCHULZE, 0, "rank-1=2&rank-2=1&rank-3=2&rank-4=", "b>a=c", 0},
+    {METHOD_IRV, 0, "rank-1=30&rank-4=7", "d>a", 0}, /* gaps between ranks mean nothing */
+    {METHOD_IRV, 0, "rank-1=1&rank-2=1", "no choices are ranked equal here", ERR_BAD_BALLOT},
+    {METHOD_IRV, 0, "rank-1=&rank-2=", "nothing is filled in", ERR_BAD_BALLOT},
+};
+
+START_TEST(what_forms_mean)
+{
+    struct poll *poll = make_poll(bodies[_i].method, bodies[_i].max);
+    struct marks marks;
+    char text[MARKS_TEXT_MAX + 1], room[MARKS_WHY_SIZE];
+    ck_assert_int_eq(read_form(bodies[_i].body), 0);
+    int error = ballot_form_marks(&form, poll, &marks, room, &why);
+    ck_assert_msg(error == bodies[_i].error, "%s: %d", bodies[_i].body, error);
+    if (error == 0)
+        text[marks_write(&marks, &poll->settings, poll->choices, text)] = '\0';
+    const char *told = error == 0 ? text : why;
+    ck_assert_pstr_eq(told, bodies[_i].text);
+    poll_free(poll);
+}
+END_TEST
+
+/* The page shows it again. */
+START_TEST(a_refused_form_keeps_what_is_filled_in)
+{
+    struct poll *poll = make_poll(METHOD_IRV, 0);
+    struct marks marks;
+    char room[MARKS_WHY_SIZE];
+    ck_assert_int_eq(read_form("rank-1=3&rank-2=3&rank-4=9"), 0);
+    ck_assert_int_eq(ballot_form_marks(&form, poll, &marks, room, &why), ERR_BAD_BALLOT);
+    ck_assert_uint_eq(marks.count, 4);
+    ck_assert_mem_eq(marks.mark, "\1\1\0\2", 4);
+    poll_free(poll);
+}
+END_TEST
+
 int main(void)
 {
     allocations_of_jansson();
@@ -295,5 +389,7 @@ int main(void)
                            {json_cut_short_is_refused},
                            {a_shortage_of_memory_refuses_the_ballot},
                            {what_a_ballot_comes_after}}},
-        {"form", .tests = {{forms}, {forms_that_are_refused, .loops = UNIT_COUNT(bad_forms)}}});
+        {"form", .tests = {{forms}, {forms_that_are_refused, .loops = UNIT_COUNT(bad_forms)}}},
+        {"marks", .tests = {{what_forms_mean, .loops = UNIT_COUNT(bodies)},
+                            {a_refused_form_keeps_what_is_filled_in}}});
 }

@@ -23,6 +23,7 @@ static void free_out(void)
 }
 
 static const struct page_place place = {"../", "0123456789abcdef"};
+static const struct marks for_pizza = {.count = 2, .mark = {1}};
 
 static struct poll *make_poll_of(unsigned choice_count, unsigned ballots, unsigned voters,
                                  unsigned reveal)
@@ -91,9 +92,14 @@ static const char *finish(int result, struct snapshot *snapshot)
     return end ? end : out.bytes;
 }
 
+/* The page to a reader whose ballot is for the choice `voted`, from 0, or who has none if that is
+ * -1. */
 static const char *poll_page(struct snapshot *snapshot, int voted)
 {
-    const struct page_reader reader = {.voted = voted, .seq = voted < 0 ? 0 : 41};
+    struct marks marks = {.count = snapshot->poll->choice_count};
+    const struct page_reader reader = {.own = voted < 0 ? NULL : &marks, .seq = voted < 0 ? 0 : 41};
+    if (voted >= 0)
+        marks.mark[voted] = 1;
     return finish(page_poll(&out, &place, snapshot, &reader), snapshot);
 }
 
@@ -137,7 +143,7 @@ END_TEST
 
 START_TEST(a_form_that_is_sent_twice_says_so)
 {
-    const struct page_reader newcomer = {.voted = -1, .token = "T.1"};
+    const struct page_reader newcomer = {.token = "T.1"};
     static const char token[] =
         "<input type=\"hidden\" name=\"token\" value=\"T.1\" autocomplete=\"off\">";
     struct snapshot *poll = make_poll("L", true, BALLOTS_CHANGEABLE, VOTERS_CONNECTION);
@@ -145,7 +151,7 @@ START_TEST(a_form_that_is_sent_twice_says_so)
     assert_has(page, token);
     assert_has(page, "data-token=\"T.1\"");
     assert_lacks(page, "name=\"id\"");
-    const struct page_reader clapper = {.voted = -1, .id = "k-1"};
+    const struct page_reader clapper = {.id = "k-1"};
     poll = make_poll("L", true, BALLOTS_UNLIMITED, VOTERS_CONNECTION);
     page = finish(page_poll(&out, &place, poll, &clapper), poll);
     assert_has(page, "<input type=\"hidden\" name=\"id\" value=\"k-1\" autocomplete=\"off\">");
@@ -156,7 +162,7 @@ START_TEST(a_form_that_is_sent_twice_says_so)
     assert_has(page, "<form method=\"get\" action=\"../p/lunch\">");
     assert_lacks(page, token);
     poll = make_poll("L", true, BALLOTS_ONCE, VOTERS_CONNECTION);
-    page = finish(page_confirm(&out, &place, poll, &newcomer, 0, ""), poll);
+    page = finish(page_confirm(&out, &place, poll, &newcomer, &for_pizza, ""), poll);
     assert_has(page, token);
 }
 END_TEST
@@ -164,13 +170,14 @@ END_TEST
 START_TEST(a_final_ballot_is_asked_for)
 {
     struct snapshot *poll = make_poll("L", true, BALLOTS_ONCE, VOTERS_NAMED);
-    const struct page_reader reader = {.voted = -1, .id = "I-1"};
-    const char *page = finish(page_confirm(&out, &place, poll, &reader, 0, "ann\">"), poll);
+    const struct page_reader reader = {.id = "I-1"};
+    const char *page =
+        finish(page_confirm(&out, &place, poll, &reader, &for_pizza, "ann\">"), poll);
     assert_has(page, "<input type=\"hidden\" name=\"id\" value=\"I-1\" autocomplete=\"off\">");
     assert_has(page, "Vote for <b dir=\"auto\">Pizza &amp; more</b>?");
     assert_has(page, "<form class=\"question\" method=\"post\" action=\"../polls/lunch/ballots\">");
     assert_has(page, "<input type=\"hidden\" name=\"voter\" value=\"ann&quot;&gt;\">");
-    assert_has(page, "name=\"choice\" value=\"pizza\"");
+    assert_has(page, "name=\"ballot\" value=\"pizza\"");
     assert_has(page, "<a class=\"no\" href=\"../p/lunch\">Go back</a>");
     assert_lacks(page, "token");
 }
@@ -245,7 +252,7 @@ START_TEST(each_state_has_its_words)
         bool open, opened;
         const char *state, *word, *hint;
         bool invites;
-    } cases[] = {{true, true, "open", ">Open<", "Choose one to vote.", true},
+    } cases[] = {{true, true, "open", ">Open<", ">Choose one to vote.", true},
                  {false, false, "waiting", ">Not open yet<", "The poll is not open yet.", true},
                  {false, true, "closed", ">Closed<", "it takes no ballots now.", false}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -546,7 +553,8 @@ static int make_page(int which, struct snapshot *poll, const struct journey_view
     case 3:
         return page_journey(&out, &place, journey);
     case 4:
-        return page_confirm(&out, &place, poll, &(struct page_reader){.token = "T.1"}, 0, "ann");
+        return page_confirm(&out, &place, poll, &(struct page_reader){.token = "T.1"}, &for_pizza,
+                            "ann");
     default:
         return page_error(&out, &place, 404, "Not Found", "no such page", "lunch");
     }

@@ -184,7 +184,7 @@ test("who changes his mind while a ballot is on its way gets the last choice", a
     const released = new Promise((resolve) => (release = resolve));
     const sent = [];
     await page.route("**/ballots", async (route) => {
-        sent.push(route.request().postDataJSON().choice);
+        sent.push(route.request().postDataJSON().ballot);
         await released;
         await route.continue();
     });

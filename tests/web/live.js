@@ -347,7 +347,7 @@ test("another poll of the same name is followed", async ({ start, open }) => {
     await phone.click('button[value="blue"]');
     await untilText(wall, count("blue"), "1");
     await until(list, () => document.querySelectorAll("[data-choice]").length === 2);
-    assert.equal(await phone.locator("button[name]").count(), 2);
+    assert.equal(await phone.locator(".choice button").count(), 2);
 });
 
 test("another poll of the same name has rules of its own", async ({ start, open }) => {

@@ -7,6 +7,8 @@ import "./live.js";
 import "./form.js";
 import "./safety.js";
 import "./screen.js";
+import "./kinds.js";
+import "./results.js";
 import "./look.js";
 import "./words.js";
 
