@@ -57,6 +57,7 @@ enum {
     STOP_VOTERS_MS = 4000,
     STOP_SUBSCRIBERS_MS = 6000,
     STOP_ALL_MS = 9000,
+    STOP_RESULT_MS = 500,    /* how long the end waits for a result that is still being counted */
     STOP_DEADLINE_MS = 9800, /* the process ends then, whatever it waits for */
     LOG_FLUSH_MS = 500,      /* how long the end waits for the log's reader */
     EXIT_CONFIGURATION = 2,
@@ -330,21 +331,24 @@ static bool stop(struct server *server, bool started)
     deadline_begin(STOP_DEADLINE_MS,
                    "the disk does not answer: ending without it; what was acknowledged is safe");
     listener_stop(server->listener);
-    ledger_end_backups(server->ledger);
+    ledger_end_waits(server->ledger);
     quiesce(server, 0, server->ingest_count, began_ns + (uint64_t)STOP_VOTERS_MS * NS_PER_MS);
     quiesce(server, server->ingest_count, server->worker_count,
             began_ns + (uint64_t)STOP_SUBSCRIBERS_MS * NS_PER_MS);
-    bool all_ended = ledger_stop(server->ledger);
+    bool backup_ended = ledger_stop(server->ledger);
     for (unsigned i = 0; i < server->worker_count; i++)
         worker_finish(&server->workers[i], began_ns + (uint64_t)STOP_ALL_MS * NS_PER_MS);
     finish_store(server->store);
     for (unsigned i = 0; i < server->worker_count; i++)
         loop_join(&server->workers[i].loop);
+    if (!backup_ended)
+        log_warning("a backup hangs where it is written to, and is given up");
+    bool result_ended = ledger_await_result(server->ledger, STOP_RESULT_MS);
     if (started)
         log_info("stopped seq=%" PRIu64 " ms=%" PRIu64,
                  counter_get(&ledger_stats(server->ledger)->seq),
                  (clock_monotonic_ns() - began_ns) / NS_PER_MS);
-    return all_ended;
+    return backup_ended && result_ended;
 }
 
 /* Takes connections until a signal. Returns 0, or -1 with `why` filled if it can't. */
@@ -377,7 +381,6 @@ static int serve(struct server *server, struct event_base *base)
     if (result != 0) /* the last line is the reason */
         log_error("%s", why);
     if (!all_ended) {
-        log_warning("a backup hangs where it is written to, and is given up");
         log_flush(LOG_FLUSH_MS);
         _exit(result == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
     }

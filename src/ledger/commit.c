@@ -214,6 +214,8 @@ void commit_publish(struct ledger *ledger)
     size_t changes = batch_list_changes(&ledger->batch);
     tally_publish(ledger->tally, ledger->batch.changes, changes);
     stamp_journeys(ledger);
+    for (size_t i = 0; ledger->results && i < changes; i++)
+        results_note(ledger->results, ledger->batch.changes[i], ledger->batch.committed_ns);
     atomic_store_explicit(&ledger->stats.seq, ledger->next_seq - 1, memory_order_relaxed);
     batch_forget_drafts(&ledger->batch);
     if (ledger->next_seq > ENTRY_SEQ_MAX) /* no later batch has an entry */

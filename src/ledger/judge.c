@@ -347,6 +347,7 @@ static struct verdict judge(struct ledger *ledger, struct request *request)
     case REQUEST_CLOSE:
         return judge_state(ledger, request, false);
     case REQUEST_BACKUP:
+    case REQUEST_RESULT:
         break;
     }
     log_broken(__FILE__, __LINE__, "a request that can't be judged");

@@ -1,4 +1,4 @@
-/* The ledger thread: gather → judge → commit → publish → answer.
+/* The ledger thread: gather → judge → commit → publish → answer; then results (results.c).
  *
  * Happy path: gather takes what is in the ports into a batch; judge goes through it in order,
  * updates the electorate, and changes drafts (private copies of the polls' snapshots); commit
@@ -92,7 +92,15 @@ static void take(struct ledger *ledger, unsigned port, struct request *request)
 {
     if (request->kind == REQUEST_BACKUP) {
         backup_begin(&ledger->backup, ledger->store, ledger->ports, port, request,
-                     &ledger->no_backups);
+                     &ledger->no_waits);
+        return;
+    }
+    if (request->kind == REQUEST_RESULT) {
+        struct request_wait *wait = request->detail;
+        wait->from = request->from;
+        wait->poll = request->poll;
+        wait->port = (uint16_t)port;
+        results_wait(ledger->results, wait);
         return;
     }
     ledger->batch.requests[ledger->batch.request_count] = *request;
@@ -130,7 +138,17 @@ static bool gather_batch(struct ledger *ledger)
 static bool has_work(const struct ledger *ledger)
 {
     return ports_has_request(ledger->ports) || backup_is_done(&ledger->backup) ||
+           results_have_work(ledger->results) ||
            atomic_load_explicit(&ledger->stopping, memory_order_acquire);
+}
+
+/* How long the ledger may sleep if nothing wakes it. */
+static int sleep_ms(const struct ledger *ledger)
+{
+    uint64_t now_ns = clock_monotonic_ns(), due_ns = results_due_ns(ledger->results);
+    uint64_t rest_ns = due_ns > now_ns ? due_ns - now_ns : 0;
+    return (int)((rest_ns < COMMIT_HEALTH_NS ? rest_ns + NS_PER_MS - 1 : COMMIT_HEALTH_NS) /
+                 NS_PER_MS);
 }
 
 static void wait_for_work(struct ledger *ledger)
@@ -141,7 +159,7 @@ static void wait_for_work(struct ledger *ledger)
     if (has_work(ledger))
         waker_cancel(waker);
     else
-        waker_sleep_ms(waker, (int)(COMMIT_HEALTH_NS / NS_PER_MS));
+        waker_sleep_ms(waker, sleep_ms(ledger));
     commit_check_health(ledger, clock_monotonic_ns());
 }
 
@@ -185,13 +203,15 @@ static void *ledger_run(void *context)
             store_work(ledger->store, refusing ? STORE_REFUSING : STORE_BUSY);
         }
         backup_finish(&ledger->backup);
-        ports_flush(ledger->ports); /* the answer of a backup that ended, or could not begin */
+        results_work(ledger->results);
+        ports_flush(ledger->ports); /* the answers of a backup, or about a result */
         if (stopping && !gathered)
             break;
         if (!gathered)
             wait_for_work(ledger);
     }
-    atomic_store(&ledger->no_backups, true);
+    atomic_store(&ledger->no_waits, true);
+    results_work(ledger->results);
     backup_await(&ledger->backup, BACKUP_END_MS);
     backup_finish(&ledger->backup);
     ports_flush(ledger->ports);
@@ -247,6 +267,7 @@ static void free_unshown_polls(struct ledger *ledger)
 
 void ledger_free(struct ledger *ledger)
 {
+    results_free(ledger->results);
     backup_destroy(&ledger->backup);
     free_unshown_polls(ledger);
     batch_destroy(&ledger->batch);
@@ -292,6 +313,10 @@ int ledger_create_poll(struct ledger *ledger, struct poll *poll)
 int ledger_start(struct ledger *ledger)
 {
     OWNER_ASSERT(&ledger->owner);
+    ledger->results = results_new(ledger->tally, &ledger->profiles, ledger->ports, &ledger->stats,
+                                  &ledger->no_waits);
+    if (!ledger->results)
+        return -1;
     int error = pthread_create(&ledger->thread, NULL, ledger_run, ledger);
     if (error != 0) {
         errno = error;
@@ -310,9 +335,16 @@ bool ledger_stop(struct ledger *ledger)
     return !ledger->backup.running;
 }
 
-void ledger_end_backups(struct ledger *ledger)
+bool ledger_await_result(struct ledger *ledger, unsigned timeout_ms)
 {
-    atomic_store(&ledger->no_backups, true);
+    OWNER_ASSERT(&ledger->owner);
+    return results_end(ledger->results, timeout_ms);
+}
+
+void ledger_end_waits(struct ledger *ledger)
+{
+    atomic_store(&ledger->no_waits, true);
+    waker_wake(ports_waker(ledger->ports));
 }
 
 /* ---- looking at it ---- */

@@ -38,22 +38,30 @@ int ledger_create_poll(struct ledger *ledger, struct poll *poll)
 /* Starts the thread. Returns 0, or -1 with errno set. */
 int ledger_start(struct ledger *ledger) __attribute__((warn_unused_result));
 
-/* Any thread: ends a backup under way, and lets no other begin. */
-void ledger_end_backups(struct ledger *ledger);
+/* Any thread: ends what may take long: a backup under way, and waiting for a result; nothing of
+ * that begins any more. */
+void ledger_end_waits(struct ledger *ledger);
 
 /* Has the thread answer everything that is in the ports, and waits for its end. The loops must have
  * stopped sending. Returns false if a backup hangs in a call and was left behind, without an
  * answer. Then ledger_free would wait for it, and nothing that it uses may be freed first. */
 bool ledger_stop(struct ledger *ledger);
 
+/* After that: returns whether the result that was being counted, if one was, is done with within so
+ * long. If not, ledger_free would wait for it, and no poll may be freed first. */
+bool ledger_await_result(struct ledger *ledger, unsigned timeout_ms);
+
 /* Any thread. */
 struct ledger_stats {
-    _Atomic uint64_t accepted;   /* ballots recorded */
-    _Atomic uint64_t duplicate;  /* ballots that repeated one that counts */
-    _Atomic uint64_t refused;    /* ballots refused by the ledger */
-    _Atomic uint64_t seq;        /* of the last durable entry */
-    struct histogram batch;      /* entries a commit */
-    struct histogram commit_us;  /* time of a commit, sync included */
+    _Atomic uint64_t accepted;  /* ballots recorded */
+    _Atomic uint64_t duplicate; /* ballots that repeated one that counts */
+    _Atomic uint64_t refused;   /* ballots refused by the ledger */
+    _Atomic uint64_t seq;       /* of the last durable entry */
+    struct histogram batch;     /* entries a commit */
+    struct histogram commit_us; /* time of a commit, sync included */
+    struct histogram result_us; /* time that counting a result took, by the tabulator */
+    struct histogram
+        result_age_us;           /* time from the change that a result lacked until it is shown */
     atomic_bool refusing;        /* the last batch with entries was refused for want of storage */
     _Atomic uint64_t refused_ns; /* when that last happened; monotonic */
 };

@@ -4,6 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct request_wait *request_wait_new(bool pairs)
+{
+    struct request_wait *wait = calloc(1, sizeof *wait);
+    if (wait)
+        wait->pairs = pairs;
+    return wait;
+}
+
 struct request_text *request_text_new(const char *bytes, size_t len)
 {
     struct request_text *text = malloc(sizeof *text + len + 1);

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 struct journey;
 
@@ -22,7 +23,22 @@ enum request_kind {
     REQUEST_OPEN,
     REQUEST_CLOSE,
     REQUEST_BACKUP, /* detail: a struct request_text, the file's path; or NULL: file */
+    REQUEST_RESULT, /* detail: a struct request_wait; is answered as soon as the poll owes no
+                       result (tally.h); records nothing */
 };
+
+/* Somebody who waits for a result, which may be told as soon as the ledger answers. */
+struct request_wait {
+    SLIST_ENTRY(request_wait) link; /* the ledger's */
+    struct conn_ref from;           /* set by the ledger, as is: */
+    uint32_t poll;
+    uint16_t port;
+    bool pairs; /* are to be told, too; comes back in the answer's value */
+};
+SLIST_HEAD(request_wait_list, request_wait);
+
+/* NULL if memory is short. Freed by free(). Any thread. */
+struct request_wait *request_wait_new(bool pairs);
 
 /* Text that a request carries. One block of memory. */
 struct request_text {
@@ -96,9 +112,9 @@ struct answer {
     struct conn_ref to;
     uint64_t number; /* the sequence (of the entry, or of the earlier ballot; 0 if a LOOKUP found
                         none); BACKUP: bytes, or the errno that explains the failure, 0 if none
-                        does */
+                        does; RESULT: the poll */
     uint32_t value : 24; /* of the ballot that was recorded or repeated, that LOOKUP found, or on
-                            which ALREADY-VOTED rests */
+                            which ALREADY-VOTED rests; RESULT: whether pairs are to be told */
     bool duplicate : 1;
     bool first : 1;   /* a ballot was accepted, and its voter had none in the poll before */
     int16_t error;    /* 0, or an enum error */

@@ -9,6 +9,7 @@
 #include "ledger/electorate.h"
 #include "ledger/ledger.h"
 #include "ledger/profiles.h"
+#include "ledger/results.h"
 #include "poll/directory.h"
 
 #include <pthread.h>
@@ -26,13 +27,14 @@ struct ledger {
     uint64_t next_seq;
     struct batch batch;
     struct backup backup;
+    struct results *results;       /* owned; NULL before the thread starts */
     uint64_t health_checked_ns;    /* when the store was last asked how it is */
     _Atomic(const char *) ailment; /* its answer; NULL while it is well */
     struct ledger_stats stats;     /* read by any thread */
     pthread_t thread;
-    atomic_bool stopping;   /* set by the main thread, as is: */
-    atomic_bool no_backups; /* a backup under way ends, and none is begun */
-    unsigned first_port;    /* the next gathering starts here, so that no loop always comes last */
+    atomic_bool stopping; /* set by the main thread, as is: */
+    atomic_bool no_waits; /* a backup under way ends, and nobody waits for a result */
+    unsigned first_port;  /* the next gathering starts here, so that no loop always comes last */
 };
 
 #endif

@@ -1497,7 +1497,7 @@ END_TEST
 
 START_TEST(no_backup_is_begun_once_they_are_ended)
 {
-    ledger_end_backups(ledger);
+    ledger_end_waits(ledger);
     ASSERT_REFUSED(text(REQUEST_BACKUP, 0, 0, copy_path()), ERR_SHUTTING_DOWN);
     ASSERT_ACCEPTED(create("CREATE p a b"), 1);
 }
