@@ -279,6 +279,18 @@ static bool parse_unsubscription(struct parse *parse)
     return take_poll_or_all(parse) && take_end(parse);
 }
 
+static bool parse_result(struct parse *parse)
+{
+    struct span word;
+    parse->command->pairs = false;
+    if (!take_poll(parse))
+        return false;
+    if (!take_word(parse, &word))
+        return true;
+    parse->command->pairs = true;
+    return span_is_nocase(word, "pairs") && take_end(parse);
+}
+
 static bool parse_text(struct parse *parse)
 {
     parse->command->text = take_rest(parse);

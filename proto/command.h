@@ -41,6 +41,7 @@ struct command {
     enum command_id id;
     bool all;           /* SUBSCRIBE and UNSUBSCRIBE: the poll was `*` */
     bool results;       /* SUBSCRIBE: results=yes */
+    bool pairs;         /* RESULT: pairs are wanted */
     struct name poll;   /* every command that takes a poll */
     struct name choice; /* LABEL: a name, or a number in digits; VOTE, TRACE: the same if the ballot
                            is that alone, else of length 0 */

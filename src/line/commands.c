@@ -2,6 +2,7 @@
  * connection in flight; only VOTE pipelines. */
 #include "line/commands.h"
 
+#include "line/result_reply.h"
 #include "line/session_reply.h"
 
 #include "serve/ballot.h"
@@ -191,6 +192,47 @@ int execute_polls(struct session *session, const struct command *command, const 
     conn_begin_reply(&session->client.conn);
     commands_list_polls(session);
     return 0;
+}
+
+/* Asks the ledger to say when the poll's result may be told. The worker's ring has room. */
+static int await_result(struct session *session, const struct poll *poll, bool pairs)
+{
+    struct request_wait *wait = request_wait_new(pairs);
+    if (!wait)
+        return ERR_LIMIT;
+    *worker_request(session->client.worker) = (struct request){
+        .from = session->client.conn.ref,
+        .poll = poll->id,
+        .kind = REQUEST_RESULT,
+        .detail = wait,
+    };
+    session->asked = CMD_RESULT;
+    session->client.in_flight++;
+    return 0;
+}
+
+int execute_result(struct session *session, const struct command *command, const char **why)
+{
+    (void)why;
+    const struct poll *poll = commands_find_poll(session, command);
+    if (!poll)
+        return ERR_NO_SUCH_POLL;
+    struct snapshot *snapshot = tally_snapshot(session->client.worker->server->tally, poll->id);
+    int error = snapshot_owes_result(snapshot)
+                    ? await_result(session, poll, command->pairs)
+                    : result_reply_begin(session, snapshot, command->pairs);
+    snapshot_unref(snapshot);
+    return error;
+}
+
+void commands_tell_result(struct session *session, const struct answer *answer)
+{
+    struct snapshot *snapshot =
+        tally_snapshot(session->client.worker->server->tally, (uint32_t)answer->number);
+    int error = result_reply_begin(session, snapshot, answer->value != 0);
+    if (error != 0)
+        session_reply_refusal(session, (enum error)error, 0, NULL);
+    snapshot_unref(snapshot);
 }
 
 /* ---- subscribing ---- */

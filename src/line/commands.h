@@ -21,6 +21,9 @@ extern command_executor *const command_executors[CMD_COUNT];
 /* Replies with the next rows of POLLS, and with its end. */
 void commands_list_polls(struct session *session);
 
+/* Replies with the result for which RESULT has waited. */
+void commands_tell_result(struct session *session, const struct answer *answer);
+
 /* The poll that a command names, or NULL. */
 const struct poll *commands_find_poll(struct session *session, const struct command *command);
 

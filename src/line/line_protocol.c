@@ -7,6 +7,7 @@
 
 #include "line/client_query.h"
 #include "line/commands.h"
+#include "line/result_reply.h"
 #include "line/session.h"
 #include "line/session_reply.h"
 
@@ -46,6 +47,16 @@ static bool pauses_for_answers(struct session *session, uint32_t limit)
     return true;
 }
 
+/* Pauses if the ledger's ring is full. Returns whether it had to. */
+static bool pauses_for_ring(struct session *session)
+{
+    if (!worker_ring_is_full(session->client.worker))
+        return false;
+    worker_wait(session->client.worker, &session->client);
+    conn_pause(&session->client.conn);
+    return true;
+}
+
 /* A VOTE goes to the ledger at once if nothing else stands before it. Returns whether the line is
  * dealt with; otherwise the connection is paused. */
 static bool take_vote(struct session *session, const struct command *command)
@@ -55,11 +66,8 @@ static bool take_vote(struct session *session, const struct command *command)
         return false;
     if (session->client.in_flight >= most && pauses_for_answers(session, most / 2))
         return false;
-    if (worker_ring_is_full(session->client.worker)) {
-        worker_wait(session->client.worker, &session->client);
-        conn_pause(&session->client.conn);
+    if (pauses_for_ring(session))
         return false;
-    }
     const char *why = NULL;
     int error = command_executors[command->id](session, command, &why);
     if (error == 0)
@@ -104,6 +112,8 @@ static bool take_command(struct session *session, const struct command *command,
         conn_leave(&session->client.conn);
         return false;
     }
+    if (command->id == CMD_RESULT && pauses_for_ring(session)) /* it may have to ask */
+        return false;
     const char *why = NULL;
     if (command_info[command->id].access == COMMAND_ACT)
         log_act(session, line, len);
@@ -340,17 +350,22 @@ static const char *backup_text(const struct answer *answer, char text[REPLY_MAX]
     }
 }
 
+static void reply_refused(struct session *session, const struct answer *answer)
+{
+    char text[REPLY_MAX];
+    log_refused_act(session, (enum command_id)session->asked, (enum error)answer->error);
+    session_reply_refusal(session, (enum error)answer->error, answer->number,
+                          session->asked == CMD_BACKUP ? backup_text(answer, text) : NULL);
+}
+
 static void on_answer(struct client *client, const struct answer *answer)
 {
-    struct conn *conn = &client->conn;
-    struct session *session = session_of(conn);
-    char text[REPLY_MAX];
-    if (answer->error)
-        log_refused_act(session, (enum command_id)session->asked, (enum error)answer->error);
-    if (conn->state != CONN_DOOMED) {
+    struct session *session = session_of(&client->conn);
+    if (client->conn.state != CONN_DOOMED) {
         if (answer->error)
-            session_reply_refusal(session, (enum error)answer->error, answer->number,
-                                  session->asked == CMD_BACKUP ? backup_text(answer, text) : NULL);
+            reply_refused(session, answer);
+        else if (session->asked == CMD_RESULT)
+            commands_tell_result(session, answer);
         else
             session_reply_number(session, answer->number, answer->duplicate);
     }
@@ -364,6 +379,8 @@ static void on_writable(struct conn *conn)
     struct session *session = session_of(conn);
     if (session->asked == CMD_CLIENTS)
         client_query_resume(session);
+    else if (session->result)
+        result_reply_go_on(session);
     else if (conn->mid_reply)
         commands_list_polls(session);
     else if (session->client.subscriber)
@@ -396,6 +413,7 @@ static void on_close(struct conn *conn)
 static void on_free(struct conn *conn)
 {
     drop_file(session_of(conn));
+    result_reply_forget(session_of(conn));
     free(session_of(conn)->voter);
     client_free(conn);
 }

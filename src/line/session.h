@@ -8,10 +8,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct result_reply;
+
 struct session {
     struct client client;  /* first: a session is reached by its connection */
     uint32_t resume_at;    /* a paused session goes on when no more than this are in flight */
-    uint32_t polls_listed; /* rows of POLLS sent, if conn.mid_reply and nothing is asked */
+    uint32_t polls_listed; /* rows of POLLS sent, if conn.mid_reply and no result is told */
     uint16_t errors_in_row;
     uint8_t
         asked; /* enum command_id of the request in flight that is not a VOTE; 0 (VOTE) for none */
@@ -21,6 +23,7 @@ struct session {
     bool has_file : 1;
     int file;    /* owned if has_file: the open file that came last with the input */
     char *voter; /* owned; the name given by AS; NULL for none */
+    struct result_reply *result; /* owned; being told, in several rounds; or NULL */
 };
 
 /* A connection as a session. It must be one. */

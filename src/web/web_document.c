@@ -144,7 +144,8 @@ static enum web_result reply_made(struct web_session *session, struct web_respon
 enum web_result web_reply_document(struct web_session *session, const struct web_call *call,
                                    const struct web_document *document)
 {
-    const struct span *headers = call->request->headers;
+    static const struct span no_headers[HTTP_HEADER_COUNT];
+    const struct span *headers = call ? call->request->headers : no_headers;
     struct web_store *store = session->client.worker->server->web_store;
     char etag[ETAG_MAX];
     struct web_response response = {

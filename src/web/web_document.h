@@ -32,7 +32,8 @@ struct web_document {
     const void *context;
 };
 
-/* Replies with a document, with its compressed form, or with a note that the reader has it. */
+/* Replies with a document, with its compressed form, or with a note that the reader has it; if the
+ * request is gone, so `call` is NULL, with the document. */
 enum web_result web_reply_document(struct web_session *session, const struct web_call *call,
                                    const struct web_document *document);
 

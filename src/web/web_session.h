@@ -12,9 +12,10 @@
 
 /* The purpose of the request to the ledger. */
 enum web_asks {
-    WEB_ASKS_VOTE, /* to record a ballot */
-    WEB_ASKS_PAGE, /* the reader's ballot, for the poll's page */
-    WEB_ASKS_OWN,  /* the reader's ballot, for the reader */
+    WEB_ASKS_VOTE,   /* to record a ballot */
+    WEB_ASKS_PAGE,   /* the reader's ballot, for the poll's page */
+    WEB_ASKS_OWN,    /* the reader's ballot, for the reader */
+    WEB_ASKS_RESULT, /* when the poll's result may be told */
 };
 
 struct web_session {

@@ -15,6 +15,7 @@
 #include "web/web_polls.h"
 #include "web/web_reader.h"
 #include "web/web_reply.h"
+#include "web/web_result.h"
 #include "web/web_call.h"
 
 #include <inttypes.h>
@@ -255,6 +256,9 @@ void web_take_answer(struct web_session *session, const struct answer *answer)
             web_refuse(session, (enum error)answer->error, 0, NULL);
         else
             tell_own(session, answer->number, answer->value);
+        return;
+    case WEB_ASKS_RESULT:
+        web_tell_result(session, answer);
         return;
     }
 }

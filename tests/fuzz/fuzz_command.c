@@ -153,6 +153,12 @@ static void require_subscription(const struct command *command, struct span line
     require_flag(&command->results);
 }
 
+static void require_result(const struct command *command, struct span line)
+{
+    require_poll(command, line);
+    require_flag(&command->pairs);
+}
+
 static void require_text(const struct command *command, struct span line)
 {
     if (command->text.at)

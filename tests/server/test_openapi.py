@@ -281,12 +281,17 @@ def json_ballot(**members):
     return {"body": json.dumps(members), "headers": {"Content-Type": JSON}}
 
 
+# A poll of each method that does more than add up.
+METHOD_POLLS = ("CREATE star a b c method=star", "CREATE schulze a b c method=schulze", "CREATE irv a b c method=irv",
+                "CREATE stv a b c method=stv seats=2")
+
+
 def make_polls(server):
     server.command(
         "CREATE lunch pizza sushi tacos", "TITLE lunch What shall we eat? <b>\"1\" & 2</b>",
         "LABEL lunch tacos Tacos \N{TACO}", "CREATE board yes no voters=named ballots=once record=name",
         "CREATE secret a b reveal=closed voters=address", "CREATE over a b state=closed",
-        "CREATE applause loud louder ballots=unlimited", f"CREATE many {' '.join(f'c{i}' for i in range(120))}",
+        "CREATE applause loud louder ballots=unlimited", *METHOD_POLLS, f"CREATE many {' '.join(f'c{i}' for i in range(120))}",
         *(f"CREATE poll-{i} a b" for i in range(100)))
 
 
@@ -297,9 +302,9 @@ def test_reading(test, server):
     for path in ("/", "/journey", "/metrics", "/healthz", "/readyz", "/hello", "/about", "/polls", "/events"):
         get(path, path)
     for poll in ("lunch", "LUNCH", "board", "secret", "over", "applause", "many"):
-        for path in ("/p/{poll}", "/screen/{poll}", "/polls/{poll}", "/polls/{poll}/events"):
+        for path in ("/p/{poll}", "/screen/{poll}", "/polls/{poll}", "/polls/{poll}/result", "/polls/{poll}/events"):
             get(path, path.replace("{poll}", poll))
-    for path in ("/p/{poll}", "/screen/{poll}", "/polls/{poll}", "/polls/{poll}/events"):
+    for path in ("/p/{poll}", "/screen/{poll}", "/polls/{poll}", "/polls/{poll}/result", "/polls/{poll}/events"):
         for poll in ("none", "%00", "a%2Fb", "-", "x" * 65):
             get(path, path.replace("{poll}", poll), 404)
         # A person is shown a page.
@@ -315,7 +320,8 @@ def test_reading(test, server):
         get("/web/{file}", f"/web/{file}", 304, **{"If-None-Match": headers["ETag"]})
     get("/web/{file}", "/web/none", 404)
     get("/web/{file}", "/web/..%2F..%2Fetc%2Fpasswd", 404)
-    for path, target in (("/polls", "/polls"), ("/polls/{poll}", "/polls/lunch")):
+    for path, target in (("/polls", "/polls"), ("/polls/{poll}", "/polls/lunch"),
+                         ("/polls/{poll}/result", "/polls/lunch/result")):
         _, headers, _ = get(path, target)
         get(path, target, 304, **{"If-None-Match": headers["ETag"]})
         get(path, target, 200, **{"If-None-Match": '"1-0"'})
@@ -334,6 +340,28 @@ def test_what_is_told(test, server):
     test.expect(test.document.root["info"]["version"] in about, "the version")
 
 
+def test_results(test, server):
+    """Each method's, before and after a ballot."""
+    path = "/polls/{poll}/result"
+
+    def result_of(poll):
+        return json.loads(test.check("get", path, 200, server.send("get", f"/polls/{poll}/result?pairs=yes"))[2])
+
+    for line in METHOD_POLLS:
+        poll = line.split()[1]
+        test.expect(result_of(poll)["winners"] == [] and "nobody" in result_of(poll), f"{poll} without ballots")
+        server.command(f"VOTE {poll} {'b=5,c=1' if poll == 'star' else 'b>c'}", f"CLOSE {poll}")
+        result = result_of(poll)
+        test.expect(result["winners"][0] == "b" and not result["hidden"], f"{poll}: {result}")
+        test.expect(result["seq"] == json.loads(server.send("get", f"/polls/{poll}")[2])["seq"], f"{poll}: seq")
+    secret = result_of("secret")
+    test.expect(secret["hidden"] and secret["winners"] == [] and "rounds" not in secret, f"hidden: {secret}")
+    for query in ("pairs=", "pairs=1"):
+        test.check("get", path, 400, server.send("get", f"/polls/lunch/result?{query}"))
+    test.check("get", "/polls/{poll}/events", 400, server.send("get", "/polls/lunch/events?results=1"))
+    test.check("get", "/events", 400, server.send("get", "/events?results=1"))
+
+
 def test_listing(test, server):
     """Every poll once, page by page."""
     names, target, pages = [], "/polls?limit=50", 0
@@ -343,7 +371,7 @@ def test_listing(test, server):
         names += [poll["poll"] for poll in page["polls"]]
         target = page["next"]
         pages += 1
-    test.expect(len(names) == 106 == len(set(names)) and pages == 3, f"{len(names)} polls on {pages} pages")
+    test.expect(len(names) == 110 == len(set(names)) and pages == 3, f"{len(names)} polls on {pages} pages")
     test.expect(len(json.loads(server.send("get", "/polls")[2])["polls"]) == 100, "the default limit")
     for query in ("limit=0", "limit=101", "limit=", "limit=x", "after=-1", "after=10001", "limit=1&limit=1x"):
         test.check("get", "/polls", 400, server.send("get", f"/polls?{query}"))
@@ -493,7 +521,7 @@ def main():
     server = Server()
     try:
         make_polls(server)
-        for part in (test_reading, test_what_is_told, test_listing, test_voting, test_every_operation):
+        for part in (test_reading, test_what_is_told, test_results, test_listing, test_voting, test_every_operation):
             test.run(part, server)
     finally:
         server.stop()
