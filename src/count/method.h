@@ -11,7 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The most weight that a profile may have: what is below can't overflow. */
+/* The most weight that a profile may have, so that no count overflows. A ledger has numbers for
+ * fewer ballots (2^40), so it is kept where each weighs 1; who gives more must see to it. */
 #define METHOD_WEIGHT_MAX UINT64_C(100000000000000)
 
 /* Whether the result follows from the tally's counts alone. */
