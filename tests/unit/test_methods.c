@@ -425,6 +425,37 @@ START_TEST(a_result_lives_as_long_as_a_reference)
 }
 END_TEST
 
+static void measure_row(void *owner, const char *row, size_t len)
+{
+    size_t *longest = owner;
+    ck_assert_int_eq(row[0], '=');
+    *longest = len > *longest ? len : *longest;
+}
+
+/* The most choices, with the longest names, and all of them tied. */
+START_TEST(the_longest_rows_have_room)
+{
+    enum { NAME_ROOM = PROTO_NAME_MAX + 1 };
+    char *names = calloc(PROTO_CHOICES_MAX, NAME_ROOM), *at = names;
+    for (unsigned i = 0; i < PROTO_CHOICES_MAX; i++)
+        at += sprintf(at, "%0*u%s", PROTO_NAME_MAX, i, i < PROTO_CHOICES_MAX - 1 ? " " : "");
+    struct electing electing = electing_new("method=approval seats=255", names, NULL);
+    for (at = names; (at = strchr(at, ' '));)
+        *at = ',';
+    MUST(electing_cast(&electing, UINT32_MAX, names) == 0);
+    struct result *result = electing_count(&electing);
+    size_t longest = 0;
+    result_write(result, true, measure_row, &longest);
+    ck_assert_uint_eq(longest, strlen("=round 1") + PROTO_CHOICES_MAX * strlen(" =4294967295") +
+                                   PROTO_CHOICES_MAX * PROTO_NAME_MAX);
+    ck_assert_uint_lt(longest + PROTO_CHOICES_MAX * RESULT_VOTES_MAX, RESULT_ROW_MAX);
+    ck_assert_uint_eq(result->winner_count, PROTO_CHOICES_MAX - 1);
+    result_unref(result);
+    electing_free(&electing);
+    free(names);
+}
+END_TEST
+
 /* Each allocation in turn fails; nothing is left behind. */
 START_TEST(memory_may_be_short)
 {
@@ -471,4 +502,5 @@ UNIT_MAIN("methods",
                      {the_first_rows_tell_what_was_counted, .loops = UNIT_COUNT(first_rows)},
                      {additive_results_follow_from_counts, .loops = 3},
                      {a_result_lives_as_long_as_a_reference},
+                     {the_longest_rows_have_room},
                      {memory_may_be_short, .loops = UNIT_COUNT(methods)}}})
