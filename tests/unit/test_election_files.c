@@ -345,12 +345,12 @@ START_TEST(a_file_is_written)
     must_read("3 2\n-2\n1 0\n1 3 0\n2 1 3 0\n1 3=1 0\n0\n\"A\"\nB\n\"C C\"\n\"T\"\n",
               METHOD_SCHULZE);
     election_sort(&election);
-    assert_written(blt_write, "2 1\n2 1 2 0\n1 1=2 0\n1 2 0\n1 0\n0\n\"A\"\n\"C C\"\n\"T\"\n");
-    assert_written(ballot_csv_write, "weight,a,c-c\r\n1,1,2\r\n1,1,2\r\n1,1,1\r\n1,,1\r\n1,,\r\n");
+    assert_written(blt_write, "2 1\n1 1=2 0\n2 1 2 0\n1 2 0\n1 0\n0\n\"A\"\n\"C C\"\n\"T\"\n");
+    assert_written(ballot_csv_write, "weight,a,c-c\r\n1,1,1\r\n1,1,2\r\n1,1,2\r\n1,,1\r\n1,,\r\n");
     assert_written(election_json_write,
                    "{\"title\":\"T\",\"kind\":\"ranked\",\"method\":\"schulze\",\"equal\":\"yes\","
                    "\"abstain\":\"yes\",\"min\":1,\"max\":2,\"choices\":[\"a\",\"c-c\"],"
-                   "\"labels\":[\"A\",\"C C\"],\"ballots\":[[2,\"a>c-c\"],[1,\"a=c-c\"],"
+                   "\"labels\":[\"A\",\"C C\"],\"ballots\":[[1,\"a=c-c\"],[2,\"a>c-c\"],"
                    "[1,\"c-c\"],[1,\"-\"]]}\n");
     must_read("ballots,b,ballots\n2,0,5\n", METHOD_SCORE);
     assert_written(ballot_csv_write, "weight,ballots,b,ballots\r\n1,1,0,5\r\n1,1,0,5\r\n");

@@ -271,7 +271,18 @@ void election_marks(const struct election *election, uint32_t value, struct mark
         memcpy(marks->mark, values_marks(election->values, value), election->choice_count);
 }
 
-/* Below 0 if ballots `a` come first: those that mark an early choice high. */
+/* Below 0 if marks `a` come first: those that say most for an early choice. Of ranks, the first
+ * says most, and none at all, 0, least. */
+static int compare_marks(const struct election *election, const uint8_t *a, const uint8_t *b)
+{
+    const bool is_ranked = election->settings.value[SETTING_KIND] == KIND_RANKED;
+    for (unsigned i = 0; i < election->choice_count; i++)
+        if (a[i] != b[i])
+            return is_ranked ? (uint8_t)(a[i] - 1) - (uint8_t)(b[i] - 1) : b[i] - a[i];
+    return 0;
+}
+
+/* Below 0 if ballots `a` come first. */
 static int compare_ballots(const void *a, const void *b, void *context)
 {
     const struct election *election = context;
@@ -280,8 +291,8 @@ static int compare_ballots(const void *a, const void *b, void *context)
         return (one->weight > other->weight) - (one->weight < other->weight);
     if (one->value == VALUE_ABSTAIN || other->value == VALUE_ABSTAIN)
         return one->value == VALUE_ABSTAIN ? 1 : -1;
-    return memcmp(values_marks(election->values, other->value),
-                  values_marks(election->values, one->value), election->choice_count);
+    return compare_marks(election, values_marks(election->values, one->value),
+                         values_marks(election->values, other->value));
 }
 
 void election_sort(struct election *election)

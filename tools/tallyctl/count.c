@@ -1,11 +1,10 @@
 /* `count`: the result of an election in a file, by the same code as the server's. Happy path: read
  * the file, settle how its ballots are counted, count them, and show the rows of the result as
  * `result` shows a server's. What can fail is what the file holds, or what the options ask for. */
-#include "count/method.h"
 #include "proto/lot.h"
 #include "tools/election/election_read.h"
-#include "tools/election/profile.h"
 #include "tools/lib/memory.h"
+#include "tools/tallyctl/election_result.h"
 #include "tools/tallyctl/output.h"
 #include "tools/tallyctl/result_view.h"
 
@@ -86,25 +85,6 @@ static enum status read_election(const struct invocation *invocation, struct ele
     return status;
 }
 
-/* ---- the count ---- */
-
-static void take_row(void *view, const char *row, size_t len)
-{
-    result_view_take((struct span){row + 1, len - 1}, view); /* without its `=` */
-}
-
-static void count(struct election *election, bool pairs, struct result_view *view)
-{
-    struct election_profile profile;
-    election_profile_make(&profile, election);
-    struct result *result = method_count(profile.view);
-    if (!result)
-        memory_exhausted();
-    result_write(result, pairs, take_row, view);
-    result_unref(result);
-    election_profile_clear(&profile);
-}
-
 /* ---- what is printed ---- */
 
 static void draw(struct election *election, const struct result_view *result)
@@ -141,7 +121,7 @@ enum status command_count(const struct invocation *invocation)
     struct result_view result = {0};
     enum status status = read_election(invocation, election);
     if (status == STATUS_DONE) {
-        count(election, invocation->pairs, &result);
+        election_result(election, invocation->pairs, &result);
         print(invocation, election, &result);
     }
     result_view_clear(&result);

@@ -24,9 +24,14 @@ void csv_row(const struct invocation *invocation, const char *const *fields, siz
     }
 }
 
-void csv_heading(const struct invocation *invocation, const char *const *names, size_t count)
+void csv_begin(const struct invocation *invocation)
 {
     if (invocation->bom)
         fputs("\xef\xbb\xbf", stdout);
+}
+
+void csv_heading(const struct invocation *invocation, const char *const *names, size_t count)
+{
+    csv_begin(invocation);
     csv_row(invocation, names, count);
 }

@@ -6,6 +6,9 @@
 
 #include <stddef.h>
 
+/* What stands before a table: a byte order mark, if one is asked for. */
+void csv_begin(const struct invocation *invocation);
+
 /* The heading, after a byte order mark if one is asked for. */
 void csv_heading(const struct invocation *invocation, const char *const *names, size_t count);
 

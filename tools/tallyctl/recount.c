@@ -1,10 +1,11 @@
 /* `recount`: counts the tallies again, from the ballots alone, and compares them with what the
  * server last showed. The schema's view `tally` does the counting, so anybody can repeat it with
- * SQL. */
+ * SQL. Then it tells each poll's result, which the server computes from the same ballots. */
 #include "tools/tallyctl/database.h"
 #include "tools/lib/memory.h"
 #include "tools/tallyctl/output.h"
 #include "tools/tallyctl/progress.h"
+#include "tools/tallyctl/recounted.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -29,8 +30,9 @@ static const struct check {
 struct finding {
     const char *name; /* NULL in a file that is damaged */
     bool is_same;
-    const char *shown;     /* NULL if there is none */
-    const char *recounted; /* likewise */
+    const char *shown;                /* NULL if there is none */
+    const char *recounted;            /* likewise */
+    const struct result_view *result; /* NULL if there can be none */
 };
 
 static const char *column_text(sqlite3_stmt *query, int column)
@@ -53,13 +55,18 @@ static void print_poll(const struct finding *poll)
     progress_end();
     output_text(stdout, name, strlen(name));
     if (poll->is_same) {
-        fputs(": ok\n", stdout);
-        return;
+        fputs(": ok", stdout);
+    } else {
+        fputs(": DIFFERS:", stdout);
+        print_quoted("shown", poll->shown);
+        print_quoted("| recounted", poll->recounted);
     }
-    fputs(": DIFFERS:", stdout);
-    print_quoted("shown", poll->shown);
-    print_quoted("| recounted", poll->recounted);
     putchar('\n');
+    if (poll->result) {
+        fputs("  ", stdout);
+        recounted_print(poll->result, stdout);
+        putchar('\n');
+    }
 }
 
 static json_t *json_or_null(const char *text)
@@ -69,30 +76,48 @@ static json_t *json_or_null(const char *text)
 
 static void print_poll_json(const struct finding *poll)
 {
-    output_json(json_pack("{s:o, s:b, s:o, s:o}", "poll", json_or_null(poll->name), "ok",
+    output_json(json_pack("{s:o, s:b, s:o, s:o, s:o}", "poll", json_or_null(poll->name), "ok",
                           poll->is_same, "shown", json_or_null(poll->shown), "recounted",
-                          json_or_null(poll->recounted)));
+                          json_or_null(poll->recounted), "result",
+                          poll->result ? result_view_json(poll->result) : json_null()));
 }
 
-static enum status compare_tallies(const struct invocation *invocation, struct database *database,
-                                   uint64_t *differences)
+/* Compares the present poll's tally, and tells it with the poll's result. */
+static void compare_poll(const struct invocation *invocation, sqlite3_stmt *query,
+                         struct recounted *recounted, uint64_t *differences)
+{
+    struct result_view result = {0};
+    struct finding poll = {.name = column_text(query, 0),
+                           .shown = column_text(query, 2),
+                           .recounted = column_text(query, 1)};
+    if (recounted_next(recounted, poll.recounted, &result) == STATUS_DONE)
+        poll.result = &result;
+    poll.is_same = poll.shown && poll.recounted && strcmp(poll.shown, poll.recounted) == 0;
+    *differences += !poll.is_same || !poll.result;
+    if (invocation->json)
+        print_poll_json(&poll);
+    else
+        print_poll(&poll);
+    result_view_clear(&result);
+}
+
+static enum status compare_polls(const struct invocation *invocation, struct database *database,
+                                 uint64_t *differences)
 {
     sqlite3_stmt *query;
+    struct recounted *recounted = NULL;
     bool has_row = true;
     enum status status = database_query(database, tallies_sql, &query);
     if (status != STATUS_DONE)
         return status;
     database_show_progress(database, "counting ballots, pages");
-    while ((status = database_step(database, query, &has_row)) == STATUS_DONE && has_row) {
-        struct finding poll = {column_text(query, 0), false, column_text(query, 2),
-                               column_text(query, 1)};
-        poll.is_same = poll.shown && poll.recounted && strcmp(poll.shown, poll.recounted) == 0;
-        *differences += !poll.is_same;
-        if (invocation->json)
-            print_poll_json(&poll);
-        else
-            print_poll(&poll);
+    status = recounted_open(database, &recounted);
+    while (status == STATUS_DONE && has_row) {
+        status = database_step(database, query, &has_row);
+        if (status == STATUS_DONE && has_row)
+            compare_poll(invocation, query, recounted, differences);
     }
+    recounted_close(recounted);
     sqlite3_finalize(query);
     return status;
 }
@@ -171,7 +196,7 @@ static void check_start(const struct invocation *invocation, struct database *da
 static enum status recount(const struct invocation *invocation, struct database *database)
 {
     uint64_t differences = 0;
-    enum status status = compare_tallies(invocation, database, &differences);
+    enum status status = compare_polls(invocation, database, &differences);
     for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]) && status == STATUS_DONE; i++)
         status = run_check(invocation, database, &checks[i], &differences);
     enum status pages = check_pages(invocation, database, &differences);

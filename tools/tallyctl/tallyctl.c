@@ -42,6 +42,7 @@ enum command_option {
     OPTION_SETTINGS = 1 << 12, /* no option: its help lists the settings of a poll */
     OPTION_COUNTING = 1 << 13, /* how ballots are counted */
     OPTION_PAIRS = 1 << 14,
+    OPTION_BALLOTS = 1 << 15, /* which ballots, and BLT as another format */
 };
 
 enum { MANY = 1 << 20 };
@@ -81,6 +82,11 @@ static const struct option_info {
     {"count", "N", 'c', false, OPTION_COUNT, "end after N changes, or N more samples"},
     {"all", NULL, 'A', false, OPTION_ALL, "every counter, by its name"},
     {"format", "csv|json", 'f', false, OPTION_FORMAT, "default: csv"},
+    {"format", "csv|json|blt", 'F', false, OPTION_BALLOTS, "default: csv; blt is for ranked polls"},
+    {"counted", NULL, 'C', false, OPTION_BALLOTS,
+     "the ballots that count, in no order of time; the default with record=pseudonym"},
+    {"ledger", NULL, 'L', false, OPTION_BALLOTS,
+     "all ballots as recorded, with voters and times; the default with record=name"},
     {"raw", NULL, 'r', false, OPTION_CSV,
      "CSV: cells as they are, though they begin as formulas do"},
     {"bom", NULL, 'b', false, OPTION_CSV, "CSV: begin with a byte order mark, for Excel"},
@@ -196,13 +202,18 @@ static void apply_timeout(const struct tallyctl_command *command, const struct w
         invocation->connect_ns = invocation->patience_ns = wishes->timeout_ns;
 }
 
-static enum status set_format(struct invocation *invocation, const char *text)
+static enum status set_format(struct invocation *invocation, const char *text, bool has_blt)
 {
-    bool is_csv = strcmp(text, "csv") == 0;
-    invocation->format = is_csv ? EXPORT_CSV : EXPORT_JSON;
-    if (is_csv || strcmp(text, "json") == 0)
-        return STATUS_DONE;
-    output_error("--format: '%s' is neither csv nor json", text);
+    static const char *const words[] = {
+        [EXPORT_CSV] = "csv", [EXPORT_JSON] = "json", [EXPORT_BLT] = "blt"};
+    for (int i = EXPORT_CSV; i <= (has_blt ? EXPORT_BLT : EXPORT_JSON); i++)
+        if (strcmp(text, words[i]) == 0) {
+            invocation->format = (enum export_format)i;
+            return STATUS_DONE;
+        }
+    output_error(has_blt ? "--format: '%s' is none of csv, json and blt"
+                         : "--format: '%s' is neither csv nor json",
+                 text);
     return STATUS_USAGE;
 }
 
@@ -259,8 +270,12 @@ static enum status apply_option(int letter, struct invocation *invocation, struc
         return set_count(invocation, optarg);
     case 't':
         return set_timeout(wishes, optarg);
+    case 'C':
+        return set_flag(&invocation->counted);
+    case 'L':
+        return set_flag(&invocation->ledger);
     default:
-        return set_format(invocation, optarg);
+        return set_format(invocation, optarg, letter == 'F');
     }
 }
 

@@ -19,7 +19,7 @@ enum status {
 
 #define CHECKED __attribute__((warn_unused_result))
 
-enum export_format { EXPORT_CSV, EXPORT_JSON };
+enum export_format { EXPORT_CSV, EXPORT_JSON, EXPORT_BLT };
 
 /* A command line, taken apart. Nothing is owned. */
 struct invocation {
@@ -30,6 +30,8 @@ struct invocation {
     bool watch;
     bool all;
     bool yes;
+    bool ledger;        /* export: all ballots, with voters and times; */
+    bool counted;       /* or those that count, without */
     bool raw;           /* raw CSV: formulas stay formulas */
     bool bom;           /* CSV begins with a byte order mark */
     const char *voter;  /* NULL if none is named */
