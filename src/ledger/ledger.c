@@ -59,7 +59,8 @@ static void answer_batch(struct ledger *ledger)
                                      .duplicate = verdict->duplicate,
                                      .first = verdict->first,
                                      .journey = journey_number(ledger->batch.requests[i].journey)});
-        free(ledger->batch.requests[i].detail);
+        if (ledger->batch.requests[i].detail)
+            request_free_detail(&ledger->batch.requests[i]);
     }
     counter_add(&ledger->stats.accepted, ballots - duplicates - refusals);
     counter_add(&ledger->stats.duplicate, duplicates);
@@ -305,7 +306,7 @@ int ledger_create_poll(struct ledger *ledger, struct poll *poll)
     judge_batch(ledger);
     if (commit_batch(ledger))
         commit_publish(ledger);
-    free(ledger->batch.requests[0].detail);
+    request_free_detail(&ledger->batch.requests[0]);
     batch_reset(&ledger->batch);
     return ledger->batch.verdicts[0].error;
 }

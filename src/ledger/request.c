@@ -1,6 +1,8 @@
 /* Texts and ballots for requests. Any thread. Fails: memory. */
 #include "ledger/request.h"
 
+#include "poll/poll.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,4 +51,12 @@ struct request_ballot *request_ballot_new(const struct request_ballot *from)
     ballot->marks = put(&at, from->marks);
     ballot->marks_hash = from->marks_hash;
     return ballot;
+}
+
+void request_free_detail(const struct request *request)
+{
+    if (request->kind == REQUEST_CREATE)
+        poll_free(request->detail);
+    else
+        free(request->detail);
 }

@@ -102,6 +102,9 @@ struct request {
 };
 _Static_assert(sizeof(struct request) == 64, "a request is a cache line");
 
+/* Frees what is its detail still. Any thread that owns the request. */
+void request_free_detail(const struct request *request);
+
 static inline bool request_has_id(const struct request *request)
 {
     return request->key_kind == REQUEST_KEY_ID || request->key_kind == REQUEST_KEY_ID_OF_ONE;

@@ -36,7 +36,7 @@ static int ask_with(struct session *session, const struct command *command,
 {
     int error = what->detail ? ask(session, command, what) : ERR_LIMIT;
     if (error != 0)
-        free(what->detail);
+        request_free_detail(what);
     return error;
 }
 

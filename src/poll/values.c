@@ -137,19 +137,22 @@ uint32_t values_find(const struct values *values, const uint8_t *marks, uint64_t
 
 /* ---- growing ---- */
 
-/* Has the block of the next record, and that of the next chain. Returns 0, or -1 if memory is
- * short. */
-static int make_room(struct values *values)
+/* Has the block of the next record. Returns 0, or -1 if memory is short. */
+static int make_record_room(struct values *values)
 {
     unsigned block = place_of(values->count).block;
-    if (!values->records[block] &&
-        !(values->records[block] = malloc(block_elements(block) * record_bytes(values))))
-        return -1;
-    block = place_of(values->chain_count).block;
-    if (!values->chains[block] &&
-        !(values->chains[block] = malloc(block_elements(block) * sizeof(uint32_t))))
-        return -1;
-    return 0;
+    if (!values->records[block])
+        values->records[block] = malloc(block_elements(block) * record_bytes(values));
+    return values->records[block] ? 0 : -1;
+}
+
+/* The same for the next chain. */
+static int make_chain_room(struct values *values)
+{
+    unsigned block = place_of(values->chain_count).block;
+    if (!values->chains[block])
+        values->chains[block] = malloc(block_elements(block) * sizeof(uint32_t));
+    return values->chains[block] ? 0 : -1;
 }
 
 /* Adds a chain, and moves there what belongs to it. Both stay in order. */
@@ -180,9 +183,11 @@ static void add_chain(struct values *values)
 
 uint32_t values_add(struct values *values, const uint8_t *marks, uint64_t hash)
 {
-    if (values->count == VALUES_MAX || make_room(values) != 0)
+    const bool has_chains = values->count < values->chain_count;
+    if (values->count == VALUES_MAX || make_record_room(values) != 0 ||
+        (!has_chains && make_chain_room(values) != 0))
         return 0;
-    if (values->count >= values->chain_count)
+    if (!has_chains)
         add_chain(values);
     uint32_t *chain = chain_of(values, (uint32_t)hash);
     uint32_t value = values->count + 1;

@@ -229,7 +229,7 @@ static void answer_next(unsigned number)
     kernel_memory_release(held);
     answer.to = request->from;
     answer.journey = stamp_journey(request);
-    free(request->detail);
+    request_free_detail(request);
     request->detail = NULL;
     port->answers[slot] = answer;
     port->answered++;
@@ -365,5 +365,5 @@ void fuzz_ledger_finish(void)
 {
     for (unsigned i = 0; i < PORTS; i++)
         for (size_t at = ports[i].answered; at < ports[i].filled; at++)
-            free(ports[i].requests[at % PORT_SLOTS].detail);
+            request_free_detail(&ports[i].requests[at % PORT_SLOTS]);
 }

@@ -66,11 +66,17 @@ static void free_ledger(void)
     waker_destroy(&waker);
 }
 
+static struct poll *make_poll(char letter, unsigned kind, unsigned method)
+{
+    const struct name name = {1, {letter}}, choices[] = {{1, "a"}, {1, "b"}};
+    const struct settings settings = {
+        {[SETTING_KIND] = (uint16_t)kind, [SETTING_METHOD] = (uint16_t)method}};
+    return poll_new(&name, &settings, choices, 2, NULL);
+}
+
 static int create_poll(void)
 {
-    const struct name name = {1, "p"}, choices[] = {{1, "a"}, {1, "b"}};
-    const struct settings settings = {{0}};
-    return ledger_create_poll(ledger, poll_new(&name, &settings, choices, 2, NULL));
+    return ledger_create_poll(ledger, make_poll('p', KIND_SINGLE, METHOD_PLURALITY));
 }
 
 static void setup(void)
@@ -200,17 +206,60 @@ START_TEST(a_doubt_ends_though_nobody_votes)
 }
 END_TEST
 
-START_TEST(a_refused_batch_leaves_no_memory_behind)
+/* Requests that are refused, made for the nth time. */
+static struct request ballot(uint64_t n)
+{
+    return (struct request){.kind = REQUEST_BALLOT, .poll = 1, .value = 1, .voter = {n, n}};
+}
+
+static struct request approval(uint64_t n)
+{
+    return (struct request){.kind = REQUEST_BALLOT,
+                            .poll = 2,
+                            .voter = {n, n},
+                            .detail = request_ballot_new(
+                                &(struct request_ballot){.marks = {"\1\1", 2}, .marks_hash = n})};
+}
+
+static struct request creation(uint64_t n)
+{
+    (void)n;
+    return (struct request){.kind = REQUEST_CREATE,
+                            .detail = make_poll('r', KIND_APPROVAL, METHOD_APPROVAL)};
+}
+
+static struct request repetition(uint64_t n)
+{
+    (void)n;
+    return (struct request){.kind = REQUEST_CREATE,
+                            .detail = make_poll('q', KIND_APPROVAL, METHOD_APPROVAL)};
+}
+
+static const struct {
+    struct request (*make)(uint64_t n);
+    int error;
+} refused[] = {{ballot, ERR_STORAGE},
+               {approval, ERR_STORAGE},
+               {creation, ERR_STORAGE},
+               {repetition, ERR_POLL_EXISTS}};
+
+START_TEST(what_is_refused_leaves_no_memory_behind)
 {
     ck_assert_int_eq(create_poll(), 0);
+    ck_assert_int_eq(ledger_create_poll(ledger, make_poll('q', KIND_APPROVAL, METHOD_APPROVAL)), 0);
     ck_assert_int_eq(ledger_start(ledger), 0);
     engine_faults.refuse = 101;
-    int error = cast(1).error; /* whatever is made once is made now */
-    long before = allocations.blocks;
-    for (uint64_t voter = 0; voter < 100 && error == ERR_STORAGE; voter++)
-        error = cast(voter).error;
+    int error = refused[_i].error;
+    long before = 0;
+    for (uint64_t n = 0; n <= 100 && error == refused[_i].error; n++) {
+        *ports_request(ports, 0) = refused[_i].make(n);
+        ports_send(ports, 0);
+        error = take_answer().error;
+        if (n == 0)
+            before = allocations.blocks; /* whatever is made once is made now */
+    }
     long after = allocations.blocks;
-    ck_assert_int_eq(error, ERR_STORAGE);
+    ck_assert_int_eq(error, refused[_i].error);
     ck_assert_int_eq(after, before);
     ledger_stop(ledger);
 }
@@ -406,7 +455,7 @@ ENGINES_MAIN(
                {others_see_whether_it_is_writable},
                {a_repeat_does_not_make_it_writable},
                {a_doubt_ends_though_nobody_votes},
-               {a_refused_batch_leaves_no_memory_behind},
+               {what_is_refused_leaves_no_memory_behind, .loops = UNIT_COUNT(refused)},
                {without_memory_for_the_tallies_nothing_is_recorded},
                {a_start_goes_on_after_the_last_ballot},
                {what_records_nothing_is_confirmed},
