@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ELECTIONS_MAX = 64, CHOICES_MAX = 32, CONNECTIONS = 8, LINE_MAX_BYTES = 256 };
+enum { ELECTIONS_MAX = 64, CHOICES_MAX = 32, CONNECTIONS = 8, ROWS_MAX = 256, ROW_SIZE = 1024 };
 
 /* An election, and how its poll is made. */
 static struct election {
@@ -244,15 +244,153 @@ static void expect_tally(struct client *client, const struct election *election)
     client_expect_match(client, pattern);
 }
 
+/* The rows of a RESULT. */
+static struct {
+    unsigned count;
+    char *row[ROWS_MAX];
+} rows;
+
+static void forget_rows(void)
+{
+    while (rows.count > 0)
+        free(rows.row[--rows.count]);
+}
+
+/* Of a closed poll, RESULT waits for what belongs to its last entry. */
+static void ask_result(struct client *client, const char *poll, uint64_t seq)
+{
+    char end[64];
+    snprintf(end, sizeof end, "+OK %" PRIu64, seq);
+    forget_rows();
+    client_send(client, "RESULT %s", poll);
+    for (;;) {
+        const char *line = client_line(client);
+        if (line[0] != '=') {
+            ck_assert_str_eq(line, end);
+            return;
+        }
+        ck_assert_uint_lt(rows.count, ROWS_MAX);
+        rows.row[rows.count++] = strdup(line);
+    }
+}
+
+/* The row that is number `nth`, from 0, of those that begin so; NULL if there are fewer. */
+static const char *find_row(const char *begins, unsigned nth)
+{
+    for (unsigned i = 0; i < rows.count; i++)
+        if (strncmp(rows.row[i], begins, strlen(begins)) == 0 && nth-- == 0)
+            return rows.row[i];
+    return NULL;
+}
+
+static void expect_row(const char *begins, unsigned nth, const char *expected)
+{
+    const char *row = find_row(begins, nth);
+    ck_assert_msg(row && strncmp(row, expected, strlen(expected)) == 0, "\"%s\" is not \"%s\"",
+                  row ? row : "nothing", expected);
+}
+
+static void expect_stages(const struct election *election, const json_t *stages)
+{
+    size_t i;
+    json_t *stage;
+    json_array_foreach(stages, i, stage)
+    {
+        char row[ROW_SIZE];
+        size_t len = (size_t)snprintf(row, sizeof row, "=round %zu", i + 1);
+        for (unsigned choice = 1; choice <= election->choice_count; choice++)
+            len += (size_t)snprintf(row + len, sizeof row - len, " c%u=%s", choice,
+                                    json_string_value(json_array_get(stage, choice)));
+        snprintf(row + len, sizeof row - len, " exhausted=%s",
+                 json_string_value(json_array_get(stage, 0)));
+        expect_row("=round ", (unsigned)i, row);
+    }
+    ck_assert_ptr_null(find_row("=round ", (unsigned)i));
+}
+
+static void expect_elected(const json_t *elected)
+{
+    size_t i;
+    json_t *choice;
+    for (unsigned nth = 0; nth < json_array_size(elected); nth++) {
+        const char *row = find_row("=winner ", nth);
+        bool found = false;
+        ck_assert_ptr_nonnull(row);
+        json_array_foreach(elected, i, choice) found |=
+            strcmp(strrchr(row, ' ') + 1, json_string_value(choice)) == 0;
+        ck_assert_msg(found, "%s", row);
+    }
+    ck_assert_ptr_null(find_row("=winner ", (unsigned)json_array_size(elected)));
+}
+
+static void expect_winner(const char *choice)
+{
+    char row[64];
+    snprintf(row, sizeof row, "=winner 1 %s", choice);
+    ck_assert_str_eq(find_row("=winner ", 0), row);
+    ck_assert_ptr_null(find_row("=winner ", 1));
+}
+
+static void expect_ranks(const json_t *ranks)
+{
+    size_t i, j;
+    json_t *rank, *choice;
+    json_array_foreach(ranks, i, rank)
+    {
+        char row[ROW_SIZE];
+        size_t len = (size_t)snprintf(row, sizeof row, "=rank %zu", i + 1);
+        json_array_foreach(rank, j, choice) len += (size_t)snprintf(
+            row + len, sizeof row - len, "%c%s", j == 0 ? ' ' : ',', json_string_value(choice));
+        ck_assert_str_eq(find_row("=rank ", (unsigned)i), row);
+    }
+    ck_assert_ptr_null(find_row("=rank ", (unsigned)i));
+}
+
+static void expect_runoff(const json_t *expect)
+{
+    char row[ROW_SIZE];
+    const json_t *finalists = json_object_get(expect, "finalists");
+    const json_t *votes = json_object_get(expect, "runoff");
+    size_t len = (size_t)snprintf(row, sizeof row, "=runoff");
+    for (size_t i = 0; i < 2; i++)
+        len += (size_t)snprintf(row + len, sizeof row - len, " %s=%" JSON_INTEGER_FORMAT,
+                                json_string_value(json_array_get(finalists, i)),
+                                json_integer_value(json_array_get(votes, i)));
+    snprintf(row + len, sizeof row - len, " equal=");
+    expect_row("=runoff ", 0, row);
+}
+
+static void expect_result(const struct election *election)
+{
+    const json_t *expect = json_object_get(election->file, "expect");
+    if (strcmp(election->method, "stv") == 0) {
+        expect_stages(election, json_object_get(expect, "stages"));
+        expect_elected(json_object_get(expect, "elected_in_any_order"));
+    } else if (strcmp(election->method, "schulze") == 0) {
+        expect_ranks(json_object_get(expect, "schulze"));
+    } else if (strcmp(election->method, "irv") == 0) {
+        expect_winner(text_of(expect, "irv"));
+    } else {
+        expect_runoff(expect);
+        expect_winner(text_of(expect, "winner"));
+    }
+}
+
 START_TEST(golden_elections_come_out_as_they_were_published)
 {
     server_start(&server, NULL);
     create_polls();
     cast_first_thoughts();
     cast_all();
-    struct client *client = server_client(&server);
-    for (unsigned i = 0; i < election_count; i++)
+    struct client *client = server_client(&server), *admin = server_admin(&server);
+    for (unsigned i = 0; i < election_count; i++) {
+        char line[128];
         expect_tally(client, &elections[i]);
+        snprintf(line, sizeof line, "CLOSE %s", elections[i].poll);
+        ask_result(client, elections[i].poll, client_ask_number(admin, line));
+        expect_result(&elections[i]);
+    }
+    forget_rows();
     server_end(&server);
     database_assert_recount(server.database);
 }
