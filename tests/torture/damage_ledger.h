@@ -3,7 +3,7 @@
 #define TALLYCAST_TESTS_DAMAGE_LEDGER_H
 
 #include "tests/torture/damage_file.h"
-#include "tests/torture/says.h"
+#include "tests/support/says.h"
 #include "tests/torture/victim.h"
 
 #include <stddef.h>

@@ -9,7 +9,7 @@
 #ifndef TALLYCAST_TESTS_KILL_ORACLE_H
 #define TALLYCAST_TESTS_KILL_ORACLE_H
 
-#include "tests/torture/says.h"
+#include "tests/support/says.h"
 #include "tests/torture/torture.h"
 
 #include <limits.h>

@@ -1,6 +1,7 @@
-/* `tallyctl recount FILE` beside the server's start: whatever a start refuses, the recount refuses,
- * too. The files are a small backup with bytes damaged at random, always the same ones; both judge
- * in this process. */
+/* `tallyctl recount FILE` beside the server's start: both give the tallies of ballots of every kind
+ * that a third count gives, which is the test's own; and whatever a start refuses, the recount
+ * refuses, too. For that, bytes of a small backup are damaged at random, always the same ones. Both
+ * judge in this process. */
 #include "ledger/ledger.h"
 #include "ledger/ports.h"
 #include "store/database.h"
@@ -9,6 +10,7 @@
 #include "tests/support/temporary.h"
 #include "tests/support/terminal.h"
 #include "tests/support/unit.h"
+#include "tests/support/says.h"
 #include "tools/tallyctl/tallyctl.h"
 
 #include <errno.h>
@@ -20,7 +22,11 @@
 
 enum {
     PAGE_BYTES = 4096,
-    BALLOTS = 40,
+    POLLS = 5,
+    CHOICES = 3,
+    VOTERS = 20, /* of each poll */
+    CASTS = 200, /* ballots that are cast in all, of which some change nothing */
+    ENTRIES_MAX = POLLS + 2 + CASTS,
     ROUNDS = 8,
     DAMAGES = 100,
     PATH_BYTES = TEMPORARY_MAX + 16
@@ -40,29 +46,152 @@ static void name_file(char path[PATH_BYTES], const char *name)
     snprintf(path, PATH_BYTES, "%s/%s", directory, name);
 }
 
+/* The polls: each kind, and each rule of what counts. */
+static struct counted {
+    uint16_t method, ballots, record;
+    struct poll *poll;
+    struct says says;
+    struct marks votes[VOTERS]; /* that count */
+    bool voted[VOTERS];
+    struct marks values[CASTS]; /* by number, from 1 */
+    unsigned value_count;
+    uint64_t seq;
+    char line[128];
+} polls[POLLS] = {
+    {METHOD_PLURALITY, BALLOTS_CHANGEABLE, RECORD_PSEUDONYM},
+    {METHOD_APPROVAL, BALLOTS_ONCE, RECORD_PSEUDONYM},
+    {METHOD_STAR, BALLOTS_UNLIMITED, RECORD_PSEUDONYM},
+    {METHOD_SCHULZE, BALLOTS_CHANGEABLE, RECORD_NAME},
+    {METHOD_STV, BALLOTS_CHANGEABLE, RECORD_PSEUDONYM},
+};
+static char voter_names[VOTERS][4];
+
+static void make_poll(struct counted *counted, uint32_t id)
+{
+    static const struct name choices[CHOICES] = {{1, "a"}, {1, "b"}, {1, "c"}};
+    static const uint8_t lot[CHOICES] = {1, 2, 0};
+    const struct name name = {2, {'p', (char)('0' + id)}};
+    struct settings settings = {{[SETTING_METHOD] = counted->method,
+                                 [SETTING_BALLOTS] = counted->ballots,
+                                 [SETTING_VOTERS] = VOTERS_NAMED,
+                                 [SETTING_RECORD] = counted->record}};
+    const unsigned given =
+        1 << SETTING_METHOD | 1 << SETTING_BALLOTS | 1 << SETTING_VOTERS | 1 << SETTING_RECORD;
+    ck_assert_msg(settings_complete(&settings, given, CHOICES, why) == 0, "%s", why);
+    counted->says = (struct says){settings, CHOICES};
+    counted->poll = poll_new(&name, &settings, choices, CHOICES, lot);
+    ck_assert_ptr_nonnull(counted->poll);
+    counted->poll->id = id;
+}
+
+static bool is_same(const struct marks *marks, const struct marks *others)
+{
+    return marks->abstains == others->abstains && memcmp(marks->mark, others->mark, CHOICES) == 0;
+}
+
+/* A small generator of its own, so that every machine draws the same. */
+static uint64_t state;
+
+static uint64_t draw(uint64_t below)
+{
+    state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (state >> 33) % below;
+}
+
+/* Schulze's method takes equal ranks. */
+static void draw_marks(const struct counted *counted, struct marks *marks)
+{
+    says_marks(&counted->says, (unsigned)draw(says_count(&counted->says)), marks);
+    for (unsigned i = 0; counted->method == METHOD_SCHULZE && i < CHOICES; i++)
+        marks->mark[i] = (uint8_t)((marks->mark[i] + 1) / 2);
+}
+
+/* The number of what a ballot says, which it defines if none before it did. */
+static void number(struct counted *counted, struct entry_ballot *ballot, const struct marks *marks)
+{
+    unsigned value = 0;
+    if (marks->abstains)
+        ballot->value = VALUE_ABSTAIN;
+    for (unsigned i = 0; counted->method == METHOD_PLURALITY && i < CHOICES; i++)
+        if (marks->mark[i])
+            ballot->value = i + 1;
+    if (ballot->value)
+        return;
+    while (value < counted->value_count && !is_same(&counted->values[value], marks))
+        value++;
+    ballot->value = value + 1;
+    if (value < counted->value_count)
+        return;
+    counted->values[counted->value_count++] = *marks;
+    ballot->marks = (struct span){(const char *)counted->values[value].mark, CHOICES};
+}
+
+/* Casts a ballot. Returns whether it is recorded, as entry `seq`. */
+static bool cast(struct counted *counted, uint64_t seq, struct entry *entry)
+{
+    const unsigned voter = (unsigned)draw(VOTERS);
+    struct marks marks;
+    draw_marks(counted, &marks);
+    if (counted->voted[voter] &&
+        (counted->ballots != BALLOTS_CHANGEABLE || is_same(&counted->votes[voter], &marks)))
+        return false;
+    counted->voted[voter] = true;
+    counted->votes[voter] = marks;
+    counted->seq = seq;
+    *entry = entry_ballot(seq, counted->poll->id, 0, (struct hash){counted->poll->id, voter + 1});
+    entry->ballot.has_key = counted->ballots == BALLOTS_UNLIMITED;
+    entry->ballot.key = entry->ballot.voter;
+    if (counted->record == RECORD_NAME)
+        entry->ballot.name = (struct span){voter_names[voter], strlen(voter_names[voter])};
+    number(counted, &entry->ballot, &marks);
+    return true;
+}
+
+/* What a ballot counts for a choice. */
+static unsigned count_of(const struct counted *counted, const struct marks *marks, unsigned choice)
+{
+    const bool is_ranked = counted->says.settings.value[SETTING_KIND] == KIND_RANKED;
+    return is_ranked ? marks->mark[choice] == 1 : marks->mark[choice];
+}
+
+static struct store_tally count(struct counted *counted)
+{
+    unsigned ballots = 0, counts[CHOICES] = {0};
+    for (unsigned voter = 0; voter < VOTERS; voter++) {
+        ballots += counted->voted[voter];
+        for (unsigned i = 0; i < CHOICES; i++)
+            counts[i] += count_of(counted, &counted->votes[voter], i);
+    }
+    int len = snprintf(counted->line, sizeof counted->line, "%s open %llu %u a=%u b=%u c=%u",
+                       counted->poll->name.text, (unsigned long long)counted->seq, ballots,
+                       counts[0], counts[1], counts[2]);
+    return (struct store_tally){counted->poll->id, counted->line, (size_t)len};
+}
+
 static void record(struct store *store)
 {
-    static const struct name choices[] = {{1, "a"}, {1, "b"}};
-    struct settings settings = {0};
-    struct poll *poll = poll_new(&(struct name){1, "p"}, &settings, choices, 2, NULL);
-    ck_assert_ptr_nonnull(poll);
-    poll->id = 1;
-    struct entry entries[3 + BALLOTS] = {
-        entry_create(1, poll),
-        entry_text(2, 1, ENTRY_TITLE, 0, "Where?"),
-        entry_text(3, 1, ENTRY_LABEL, 1, "B!"),
-    };
-    for (unsigned i = 0; i < BALLOTS; i++)
-        entries[3 + i] = entry_ballot(4 + i, 1, 1 + i % 2, (struct hash){i + 1, i});
-    static const char line[] = "p open 43 40 a=20 b=20";
-    const struct store_tally tally = {1, line, strlen(line)};
-    const struct store_batch batch = {.entries = entries,
-                                      .entry_count = UNIT_COUNT(entries),
-                                      .tallies = &tally,
-                                      .tally_count = 1};
+    static struct entry entries[ENTRIES_MAX];
+    struct store_tally tallies[POLLS];
+    size_t recorded = 0;
+    for (uint32_t i = 0; i < POLLS; i++) {
+        make_poll(&polls[i], i + 1);
+        polls[i].seq = i + 1;
+        entries[recorded++] = entry_create(i + 1, polls[i].poll);
+    }
+    for (unsigned i = 0; i < VOTERS; i++)
+        snprintf(voter_names[i], sizeof voter_names[i], "v%u", i);
+    entries[recorded++] = entry_text(POLLS + 1, 1, ENTRY_TITLE, 0, "Where?");
+    entries[recorded++] = entry_text(POLLS + 2, 1, ENTRY_LABEL, 1, "B!");
+    state = 1;
+    for (unsigned i = 0; i < CASTS; i++)
+        recorded += cast(&polls[draw(POLLS)], recorded + 1, &entries[recorded]);
+    for (unsigned i = 0; i < POLLS; i++)
+        tallies[i] = count(&polls[i]);
+    const struct store_batch batch = {entries, recorded, tallies, POLLS};
     const char *reason;
     ck_assert_int_eq(store_append(store, &batch, &reason), STORE_RECORDED);
-    poll_free(poll);
+    for (unsigned i = 0; i < POLLS; i++)
+        poll_free(polls[i].poll);
 }
 
 static void make_backup(struct store *store)
@@ -184,21 +313,14 @@ static bool recount_is_content(const char *content)
     return recount(damaged) == STATUS_DONE;
 }
 
-START_TEST(both_take_a_backup)
+/* The start counts as it loads, the recount with the schema's views; each gives what is recorded
+ * as last shown, which is this test's count. */
+START_TEST(all_count_the_same)
 {
     ck_assert_msg(server_starts(bytes), "%s", why);
     ck_assert(recount_is_content(bytes));
 }
 END_TEST
-
-/* A small generator of its own, so that every machine damages the same bytes. */
-static uint64_t state;
-
-static uint64_t draw(uint64_t below)
-{
-    state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (state >> 33) % below;
-}
 
 /* Mostly where SQLite keeps what it needs: a page's head and its cells, which are at its end. */
 static size_t draw_place(void)
@@ -275,7 +397,7 @@ START_TEST(progress_on_a_terminal)
 END_TEST
 
 UNIT_MAIN("recount", {"backup", .set_up = set_up, .tear_down = tear_down, .timeout_s = 60,
-                      .tests = {{both_take_a_backup},
+                      .tests = {{all_count_the_same},
                                 {what_a_server_refuses_is_refused, .loops = ROUNDS},
                                 {what_does_not_belong_to_the_file_is_refused},
                                 {progress_on_a_terminal}}})

@@ -797,6 +797,13 @@ static const struct damage {
     {"DELETE FROM slot WHERE n = 7", "rows of slot: 182"},
     {"INSERT INTO slot VALUES(183)", "rows of slot: 184"},
     {"UPDATE slot SET n = 183 WHERE n = 7", "rows of slot: 183"},
+    {"INSERT INTO server VALUES(97, 0, x'00')", "row of server: 97"},
+
+    {"INSERT INTO ledger VALUES(2, 0, 0, 0, 0)", "row of ledger: 2"},
+    {"UPDATE orderly_stop SET id = 2", "row of orderly_stop: 2"},
+    {"UPDATE poll SET ballots = 'ONCE'", "settings of poll 1"},
+    {"UPDATE poll SET method = 'Plurality/1'", "settings of poll 1"},
+    {"UPDATE poll_event SET text = 'Closed' WHERE seq = 1", "poll_event 1"},
     {"UPDATE orderly_stop SET seq = 5", "the last orderly stop was later, at entry 5"},
     {"UPDATE orderly_stop SET seq = 3", "another ledger's"},
     {"UPDATE orderly_stop SET chain = zeroblob(16)", "another ledger's"},

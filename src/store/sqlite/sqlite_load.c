@@ -108,12 +108,12 @@ static int visit_alone(struct reading *reading, const struct entry *entry,
 static int take_create(struct reading *reading, struct entry *entry, struct span state,
                        struct sheet_poll *poll)
 {
-    int value = state.at ? setting_value_find(SETTING_STATE, state.at, state.len) : -1;
-    if (value < 0)
+    uint16_t value;
+    if (!poll_rows_find_word(SETTING_STATE, state, &value))
         return damaged(reading, "poll_event", (int64_t)entry->seq);
     if (poll_rows_take(&reading->polls, entry->poll, poll, &entry->create) != 0)
         return -1;
-    poll->settings.value[SETTING_STATE] = (uint16_t)value;
+    poll->settings.value[SETTING_STATE] = value;
     return 0;
 }
 
@@ -340,6 +340,22 @@ static int check_slots(struct reading *reading)
     return result;
 }
 
+/* Tables of one row have it under the id 1. Their CHECK says so, which SQLite ignores where a
+ * database is only read. */
+static int check_only_rows(struct reading *reading)
+{
+    static const char others[] = "SELECT 'row of server:', id FROM server WHERE id <> 1"
+                                 " UNION ALL SELECT 'row of ledger:', id FROM ledger WHERE id <> 1"
+                                 " UNION ALL SELECT 'row of orderly_stop:', id FROM orderly_stop"
+                                 " WHERE id <> 1";
+    struct cursor row;
+    int result = open_query(reading, &row, others);
+    if (result == 0 && !row.at_end)
+        result = damaged(reading, cursor_text(&row, 0).at, cursor_int(&row, 1));
+    cursor_close(&row);
+    return result;
+}
+
 /* What SQLite finds wrong with the file: pages that are damaged where nothing is read (free room,
  * an index, a list of free pages) would be written to, over what is good. All pages are in the
  * kernel's cache by now. */
@@ -423,7 +439,9 @@ static struct reading begin_reading(struct sqlite_store *store, const struct sto
 int sqlite_load(struct store *base, const struct store_visitor *visitor, char why[STORE_WHY_MAX])
 {
     struct reading reading = begin_reading(sqlite_store(base), visitor, why);
-    int result = reading.store->format->is_old ? 0 : check_slots(&reading);
+    int result = 0;
+    if (!reading.store->format->is_old && (result = check_only_rows(&reading)) == 0)
+        result = check_slots(&reading);
     if (result == 0)
         result = visit_entries(&reading);
     if (result == 0)

@@ -14,10 +14,12 @@ static int damaged(const struct poll_rows *rows, const char *what, int64_t id)
 
 /* ---- settings ---- */
 
-static bool find_method(struct span name, uint16_t *method)
+bool poll_rows_find_word(enum setting setting, struct span word, uint16_t *value)
 {
-    for (*method = 0; setting_has_value(SETTING_METHOD, *method); ++*method)
-        if (span_is(name, method_name(*method)))
+    for (*value = 0; setting_has_value(setting, *value); ++*value)
+        if (word.at &&
+            span_is(word, setting == SETTING_METHOD ? method_name(*value)
+                                                    : setting_value_name(setting, *value)))
             return true;
     return false;
 }
@@ -34,8 +36,8 @@ static bool take_setting(const struct cursor *row, enum setting setting, struct 
         return !text.at;
     if (sqlite3_column_type(row->row, column) != type)
         return false;
-    return setting == SETTING_METHOD ? find_method(text, value)
-                                     : setting_parse(setting, text, value);
+    return setting_is_number(setting) ? setting_parse(setting, text, value)
+                                      : poll_rows_find_word(setting, text, value);
 }
 
 static bool take_settings(const struct cursor *row, struct settings *settings)

@@ -17,4 +17,8 @@ int poll_rows_take(struct poll_rows *rows, int64_t id, struct sheet_poll *poll,
 /* Returns 0; or -1 with `why` filled if there are rows that no poll took. */
 int poll_rows_end(const struct poll_rows *rows) __attribute__((warn_unused_result));
 
+/* The value of a setting that has words, as a column has it: a method with its version, and no
+ * other case of letters, which SQL would take for another word. Returns false if there is none. */
+bool poll_rows_find_word(enum setting setting, struct span word, uint16_t *value);
+
 #endif

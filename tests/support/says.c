@@ -1,6 +1,6 @@
 /* Ballots by number: of a single choice, the choices; of approvals, each set of them; of scores,
  * each row of them; of ranks, each order of one choice, of two, and so on. */
-#include "tests/torture/says.h"
+#include "tests/support/says.h"
 
 #include <stdio.h>
 #include <string.h>

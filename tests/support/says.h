@@ -1,4 +1,4 @@
-/* What a voter of the torture says: a number, from 0, that stands for one of the ballots that a
+/* What a voter of a test says: a number, from 0, that stands for one of the ballots that a
  * poll takes. Different numbers are different ballots; 0 is an abstention. Choices are named a, b,
  * c and so on. Pure functions. */
 #ifndef TALLYCAST_TESTS_SAYS_H
