@@ -18,7 +18,7 @@ enum { ROWS_MAX = 2 * POWER_CASTS_MAX };
 struct ballot {
     uint64_t seq;
     uint32_t poll;
-    uint32_t choice; /* from 0 */
+    uint32_t said; /* see pack */
     bool has_key;
     struct hash voter, key;
     const struct ballot *replaced; /* the same voter's ballot that counted until this one */
@@ -31,6 +31,30 @@ struct event {
     bool opens; /* the poll is open after it */
 };
 
+/* What a ballot says: four bits a choice, and a bit that tells it from an abstention, which is 0.
+ */
+enum { MARK_BITS = 4, SAID = 1 << (MARK_BITS * POWER_CHOICES), SAID_NOTHING = 1 << 30 };
+
+static uint32_t pack(const uint8_t *marks)
+{
+    uint32_t said = SAID;
+    for (unsigned i = 0; i < POWER_CHOICES; i++)
+        said |= (uint32_t)marks[i] << (MARK_BITS * i);
+    return said;
+}
+
+static uint32_t mark_of(uint32_t said, unsigned choice)
+{
+    return said >> (MARK_BITS * choice) & 15;
+}
+
+static uint32_t said_by(const struct cast *cast)
+{
+    struct marks marks;
+    says_marks(&power_polls[cast->poll - 1].says, cast->says, &marks);
+    return marks.abstains ? 0 : pack(marks.mark);
+}
+
 /* A database that was read. */
 struct book {
     const struct history *history;
@@ -40,7 +64,7 @@ struct book {
     struct ballot ballots[ROWS_MAX]; /* by sequence */
     struct event events[ROWS_MAX];   /* by sequence */
     const struct ballot *by_voter[ROWS_MAX];
-    uint64_t cast_marks[POWER_CASTS_MAX];
+    uint64_t cast_fingerprints[POWER_CASTS_MAX];
     const struct fact *told[POWER_FACTS_MAX];
     char *why;
 };
@@ -80,7 +104,13 @@ static bool is_sound(struct book *book, sqlite3 *db)
                     "SELECT count(*) FROM poll p LEFT JOIN tally t ON t.poll = p.id"
                     " LEFT JOIN last_tally l ON l.poll = p.id WHERE t.line IS NOT l.line",
                     "0") &&
-           query_is(book, db, "SELECT count(*) FROM ballot JOIN poll_event USING (seq)", "0");
+           query_is(book, db, "SELECT count(*) FROM ballot JOIN poll_event USING (seq)", "0") &&
+           query_is(book, db,
+                    "SELECT (SELECT count(*) FROM value) -"
+                    " (SELECT count(*) FROM (SELECT DISTINCT poll, marks FROM value))",
+                    "0") &&
+           query_is(book, db,
+                    "SELECT count(*) FROM value WHERE seq NOT IN (SELECT seq FROM ballot)", "0");
 }
 
 static struct hash read_hash(const struct book *book, sqlite3_stmt *row, int column, uint32_t poll)
@@ -92,19 +122,40 @@ static struct hash read_hash(const struct book *book, sqlite3_stmt *row, int col
     return len == HASH_BYTES ? hash_from_bytes(bytes) : (struct hash){0};
 }
 
+/* The columns of a ballot. */
+enum { SEQ, POLL, CHOICE, VALUE, MARKS, DEFINED_BY, VOTER, KEY };
+#define BALLOTS                                                                             \
+    "SELECT b.seq, b.poll, b.choice, b.value, v.marks, v.seq, b.voter, b.key FROM ballot b" \
+    " LEFT JOIN value v ON v.poll = b.poll AND v.number = b.value ORDER BY b.seq"
+
+/* A value must have been defined by this ballot, or by one before it. */
+static uint32_t read_said(sqlite3_stmt *row)
+{
+    uint8_t marks[POWER_CHOICES] = {0};
+    const int choice = sqlite3_column_int(row, CHOICE);
+    if (choice >= 1 && choice <= POWER_CHOICES)
+        marks[choice - 1] = 1;
+    else if (sqlite3_column_bytes(row, MARKS) == POWER_CHOICES &&
+             sqlite3_column_int64(row, DEFINED_BY) <= sqlite3_column_int64(row, SEQ))
+        memcpy(marks, sqlite3_column_blob(row, MARKS), sizeof marks);
+    else
+        return sqlite3_column_int(row, VALUE) == VALUE_ABSTAIN ? 0 : SAID_NOTHING;
+    return pack(marks);
+}
+
 static void read_ballot(struct book *book, sqlite3_stmt *row)
 {
     struct ballot *ballot = &book->ballots[book->ballot_count++];
-    uint32_t poll = (uint32_t)sqlite3_column_int(row, 1);
+    uint32_t poll = (uint32_t)sqlite3_column_int(row, POLL);
     *ballot = (struct ballot){
-        .seq = (uint64_t)sqlite3_column_int64(row, 0),
+        .seq = (uint64_t)sqlite3_column_int64(row, SEQ),
         .poll = poll,
-        .choice = (uint32_t)sqlite3_column_int(row, 2) - 1,
-        .voter = read_hash(book, row, 3, poll),
-        .has_key = sqlite3_column_type(row, 4) != SQLITE_NULL,
+        .said = read_said(row),
+        .voter = read_hash(book, row, VOTER, poll),
+        .has_key = sqlite3_column_type(row, KEY) != SQLITE_NULL,
     };
     if (ballot->has_key)
-        ballot->key = read_hash(book, row, 4, poll);
+        ballot->key = read_hash(book, row, KEY, poll);
 }
 
 static void read_event(struct book *book, sqlite3_stmt *row)
@@ -140,9 +191,7 @@ static bool read_book(struct book *book, const char *path)
     book->ballot_count = book->event_count = 0;
     bool good = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK ||
                 wrong(book, "%s: %s", path, sqlite3_errmsg(db));
-    good = good && is_sound(book, db) &&
-           read_rows(book, db, "SELECT seq, poll, choice, voter, key FROM ballot ORDER BY seq",
-                     read_ballot) &&
+    good = good && is_sound(book, db) && read_rows(book, db, BALLOTS, read_ballot) &&
            read_rows(book, db, "SELECT seq, poll, kind, text FROM poll_event ORDER BY seq",
                      read_event);
     sqlite3_close(db);
@@ -204,12 +253,12 @@ static struct hash cast_identity(const struct book *book, const struct cast *cas
 
 /* ---- no ballot twice, none of nobody's ---- */
 
-static uint64_t mark(uint32_t poll, uint32_t choice, struct hash who)
+static uint64_t fingerprint(uint32_t poll, uint32_t said, struct hash who)
 {
-    return who.high ^ (who.low << 1) ^ ((uint64_t)poll << 32) ^ choice;
+    return who.high ^ (who.low << 1) ^ ((uint64_t)poll << 32) ^ said;
 }
 
-static int compare_marks(const void *left, const void *right)
+static int compare_fingerprints(const void *left, const void *right)
 {
     uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
     return (a > b) - (a < b);
@@ -225,13 +274,14 @@ static bool check_casts(struct book *book)
     for (size_t i = 0; i < casts; i++) {
         const struct cast *cast = &history->casts[i];
         if (cast->kind == REQUEST_BALLOT)
-            book->cast_marks[count++] = mark(cast->poll, cast->choice, cast_identity(book, cast));
+            book->cast_fingerprints[count++] =
+                fingerprint(cast->poll, said_by(cast), cast_identity(book, cast));
     }
-    qsort(book->cast_marks, count, sizeof *book->cast_marks, compare_marks);
+    qsort(book->cast_fingerprints, count, sizeof *book->cast_fingerprints, compare_fingerprints);
     for (size_t i = 0; i < book->ballot_count; i++) {
         const struct ballot *ballot = &book->ballots[i];
-        uint64_t wanted = mark(ballot->poll, ballot->choice, identity(ballot));
-        if (!bsearch(&wanted, book->cast_marks, count, sizeof wanted, compare_marks))
+        uint64_t wanted = fingerprint(ballot->poll, ballot->said, identity(ballot));
+        if (!bsearch(&wanted, book->cast_fingerprints, count, sizeof wanted, compare_fingerprints))
             return wrong(book, "nobody cast ballot %" PRIu64, ballot->seq);
     }
     return true;
@@ -249,7 +299,7 @@ static bool check_voters(struct book *book)
         if (earlier->poll != later->poll || compare_hashes(identity(earlier), identity(later)) != 0)
             continue;
         if (power_polls[later->poll - 1].ballots != BALLOTS_CHANGEABLE ||
-            earlier->choice == later->choice)
+            earlier->said == later->said)
             return wrong(book, "ballot %" PRIu64 " is there again as %" PRIu64, earlier->seq,
                          later->seq);
         later->replaced = earlier;
@@ -270,15 +320,15 @@ static bool check_ballot_answer(struct book *book, const struct fact *fact, cons
 {
     const struct ballot *ballot = ballot_at(book, fact->number);
     const struct event *event;
-    bool same_choice = ballot && ballot->choice == cast->choice;
+    bool says_same = ballot && ballot->said == said_by(cast);
     switch (fact->error) {
     case 0:
-        return (is_of_voter(book, ballot, cast) && same_choice) ||
+        return (is_of_voter(book, ballot, cast) && says_same) ||
                wrong(book, "acknowledged ballot %" PRIu64 " of cast %u%s %s", fact->number,
                      fact->cast, fact->duplicate ? " (a duplicate)" : "",
                      ballot ? "is another one now" : "is lost");
     case ERR_ALREADY_VOTED:
-        return (is_of_voter(book, ballot, cast) && !same_choice) ||
+        return (is_of_voter(book, ballot, cast) && !says_same) ||
                wrong(book, "cast %u was refused for ballot %" PRIu64 ", which is not there",
                      fact->cast, fact->number);
     case ERR_POLL_CLOSED:
@@ -366,14 +416,23 @@ static void reach(struct count *count, uint64_t seq)
         count->seq = seq;
 }
 
+/* What a ballot adds to a choice's count. */
+static uint64_t count_for(const struct ballot *ballot, unsigned choice)
+{
+    const uint32_t mark = mark_of(ballot->said, choice);
+    const struct settings *settings = &power_polls[ballot->poll - 1].says.settings;
+    return settings->value[SETTING_KIND] == KIND_RANKED ? mark == 1 : mark;
+}
+
 static void count_ballot(struct count *count, const struct ballot *ballot)
 {
     reach(count, ballot->seq);
-    count->counts[ballot->choice]++;
-    if (ballot->replaced)
-        count->counts[ballot->replaced->choice]--;
-    else
-        count->ballots++;
+    count->ballots += !ballot->replaced;
+    for (unsigned i = 0; i < POWER_CHOICES; i++) {
+        count->counts[i] += count_for(ballot, i);
+        if (ballot->replaced)
+            count->counts[i] -= count_for(ballot->replaced, i);
+    }
 }
 
 static void count_event(struct count *count, const struct event *event)
@@ -426,7 +485,7 @@ static bool has_polls_only_of_ours(struct book *book)
 {
     for (size_t i = 0; i < book->ballot_count; i++)
         if (book->ballots[i].poll < 1 || book->ballots[i].poll > POWER_POLLS ||
-            book->ballots[i].choice >= POWER_CHOICES)
+            book->ballots[i].said == SAID_NOTHING)
             return wrong(book, "ballot %" PRIu64 " is for nothing", book->ballots[i].seq);
     for (size_t i = 0; i < book->event_count; i++)
         if (book->events[i].poll < 1 || book->events[i].poll > POWER_POLLS)

@@ -11,6 +11,7 @@
 #include "store/sqlite/sqlite.h"
 #include "ledger/ports.h"
 #include "base/log.h"
+#include "poll/values.h"
 #include "proto/error.h"
 #include "tally/tally.h"
 #include "base/waker.h"
@@ -32,11 +33,17 @@ enum {
     POLLS_AT_START = 2,
 };
 
+#define SAYS(kind, method)                                                                         \
+    {                                                                                              \
+        {{[SETTING_KIND] = (kind), [SETTING_METHOD] = (method), [SETTING_MIN] = 1}}, POWER_CHOICES \
+    }
 const struct power_poll power_polls[POWER_POLLS] = {
-    {"changes", BALLOTS_CHANGEABLE, RECORD_PSEUDONYM},
-    {"once", BALLOTS_ONCE, RECORD_PSEUDONYM},
-    {"applause", BALLOTS_UNLIMITED, RECORD_PSEUDONYM},
-    {"names", BALLOTS_CHANGEABLE, RECORD_NAME},
+    {"changes", BALLOTS_CHANGEABLE, RECORD_PSEUDONYM, SAYS(KIND_SINGLE, METHOD_PLURALITY)},
+    {"order", BALLOTS_CHANGEABLE, RECORD_PSEUDONYM, SAYS(KIND_RANKED, METHOD_SCHULZE)},
+    {"once", BALLOTS_ONCE, RECORD_PSEUDONYM, SAYS(KIND_SINGLE, METHOD_PLURALITY)},
+    {"applause", BALLOTS_UNLIMITED, RECORD_PSEUDONYM, SAYS(KIND_SINGLE, METHOD_PLURALITY)},
+    {"names", BALLOTS_CHANGEABLE, RECORD_NAME, SAYS(KIND_SINGLE, METHOD_PLURALITY)},
+    {"tour", BALLOTS_ONCE, RECORD_NAME, SAYS(KIND_APPROVAL, METHOD_APPROVAL)},
 };
 
 /* A server that runs, and who talks to it. */
@@ -205,10 +212,14 @@ static struct poll *make_poll(uint32_t id)
     const struct power_poll *wanted = &power_polls[id - 1];
     struct name name = {.len = (uint8_t)strlen(wanted->name)};
     memcpy(name.text, wanted->name, name.len);
-    struct settings settings = {{0}};
+    const unsigned given =
+        1 << SETTING_BALLOTS | 1 << SETTING_VOTERS | 1 << SETTING_RECORD | 1 << SETTING_METHOD;
+    char why[SETTINGS_WHY_SIZE];
+    struct settings settings = wanted->says.settings;
     settings.value[SETTING_BALLOTS] = (uint16_t)wanted->ballots;
     settings.value[SETTING_VOTERS] = VOTERS_NAMED;
     settings.value[SETTING_RECORD] = (uint16_t)wanted->record;
+    INVARIANT(settings_complete(&settings, given, POWER_CHOICES, why) == 0);
     struct poll *poll = poll_new(&name, &settings, choices, POWER_CHOICES, NULL);
     INVARIANT(poll);
     return poll;
@@ -221,9 +232,9 @@ static struct cast draw_ballot(struct session *session)
     struct cast cast = {
         .kind = REQUEST_BALLOT,
         .poll = (uint8_t)(1 + draw(session, tally_poll_count(session->tally))),
-        .choice = (uint8_t)draw(session, POWER_CHOICES),
         .voter = draw(session, VOTERS),
     };
+    cast.says = (uint8_t)draw(session, says_count(&power_polls[cast.poll - 1].says));
     if (power_polls[cast.poll - 1].ballots == BALLOTS_UNLIMITED) {
         if (draw(session, 2) == 0)
             cast.key = 1 + draw(session, VOTERS);
@@ -268,27 +279,46 @@ static struct cast draw_cast(struct session *session)
     return draw_ballot(session);
 }
 
-static struct request_ballot *make_voter(const struct cast *cast)
+/* What a ballot has beside numbers; NULL if that is nothing. Of a single choice, the value is a
+ * number. */
+static void *ballot_detail(const struct session *session, const struct cast *cast)
 {
-    char text[PATH_MAX];
-    power_name(text, 'v', cast->voter);
-    struct request_ballot *voter =
-        request_ballot_new(&(struct request_ballot){.name = {text, strlen(text)}});
-    INVARIANT(voter);
-    return voter;
+    const struct power_poll *poll = &power_polls[cast->poll - 1];
+    struct request_ballot parts = {0};
+    struct marks marks;
+    char name[PROTO_NAME_MAX];
+    if (poll->record == RECORD_NAME)
+        parts.name = (struct span){name, power_name(name, 'v', cast->voter)};
+    if (poll->says.settings.value[SETTING_KIND] != KIND_SINGLE && cast->says > 0) {
+        says_marks(&poll->says, cast->says, &marks);
+        parts.marks = (struct span){(const char *)marks.mark, marks.count};
+        parts.marks_hash = values_hash(&session->key, marks.mark, marks.count);
+    }
+    if (!parts.name.at && !parts.marks.at)
+        return NULL;
+    struct request_ballot *made = request_ballot_new(&parts);
+    INVARIANT(made);
+    return made;
 }
 
-static void *detail(const struct cast *cast, const char *directory, uint32_t number)
+static uint32_t value_of(const struct cast *cast)
+{
+    const bool is_single =
+        power_polls[cast->poll - 1].says.settings.value[SETTING_KIND] == KIND_SINGLE;
+    return cast->says == 0 ? VALUE_ABSTAIN : is_single ? cast->says : 0;
+}
+
+static void *detail(const struct session *session, const struct cast *cast, uint32_t number)
 {
     char text[PATH_MAX];
+    if (cast->kind == REQUEST_BALLOT)
+        return ballot_detail(session, cast);
     if (cast->kind == REQUEST_CREATE)
         return make_poll(cast->poll);
     if (cast->kind == REQUEST_BACKUP)
-        snprintf(text, sizeof text, "%s/backup-%u", directory, number);
+        snprintf(text, sizeof text, "%s/backup-%u", session->plan->directory, number);
     else if (cast->kind == REQUEST_TITLE)
         snprintf(text, sizeof text, "title %u", number);
-    else if (cast->kind == REQUEST_BALLOT && power_polls[cast->poll - 1].record == RECORD_NAME)
-        return make_voter(cast);
     else
         return NULL;
     void *made = request_text_new(text, strlen(text));
@@ -308,11 +338,11 @@ static void ask(struct session *session, struct cast cast)
     *request = (struct request){.from = {.slot = number},
                                 .kind = (enum request_kind)cast.kind,
                                 .poll = cast.poll,
-                                .value = cast.choice + 1u,
                                 .key_kind = cast.key > 0 ? REQUEST_KEY_ID : REQUEST_KEY_NONE,
-                                .detail = detail(&cast, session->plan->directory, number)};
+                                .detail = detail(session, &cast, number)};
     if (cast.kind != REQUEST_BALLOT)
         return;
+    request->value = value_of(&cast) & ENTRY_VALUE_MAX;
     request->voter = power_voter(&session->key, &cast);
     if (cast.key > 0)
         request->key = power_key(&session->key, &cast);

@@ -4,6 +4,7 @@
 #ifndef TALLYCAST_TESTS_POWER_RUN_H
 #define TALLYCAST_TESTS_POWER_RUN_H
 
+#include "tests/support/says.h"
 #include "tests/torture/disk.h"
 
 #include "base/hash.h"
@@ -16,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { POWER_POLLS = 4, POWER_CHOICES = 3, POWER_CASTS_MAX = 40000, POWER_FACTS_MAX = 100000 };
+enum { POWER_POLLS = 6, POWER_CHOICES = 3, POWER_CASTS_MAX = 40000, POWER_FACTS_MAX = 100000 };
 
 #define POWER_DATABASE "tally.db"
 
@@ -24,13 +25,14 @@ enum { POWER_POLLS = 4, POWER_CHOICES = 3, POWER_CASTS_MAX = 40000, POWER_FACTS_
 extern const struct power_poll {
     const char *name;
     unsigned ballots, record; /* settings */
+    struct says says;
 } power_polls[POWER_POLLS];
 
 /* A request that was sent. */
 struct cast {
     uint8_t kind; /* enum request_kind */
     uint8_t poll;
-    uint8_t choice;
+    uint8_t says;   /* of a ballot */
     uint32_t voter; /* a number: v7 */
     uint32_t key;   /* of id=: k7; 0 for none */
 };

@@ -130,8 +130,10 @@ static size_t choose(struct visit *visit, uint32_t chosen[RETRIES])
 
 static void say(FILE *stream, const struct cast *cast)
 {
-    fprintf(stream, "VOTE %s %c as=v%u", power_polls[cast->poll - 1].name, 'a' + cast->choice,
-            cast->voter);
+    const struct power_poll *poll = &power_polls[cast->poll - 1];
+    char text[SAYS_TEXT_SIZE];
+    says_text(&poll->says, cast->says, text);
+    fprintf(stream, "VOTE %s %s as=v%u", poll->name, text, cast->voter);
     if (cast->key > 0)
         fprintf(stream, " id=k%u", cast->key);
     fputc('\n', stream);
