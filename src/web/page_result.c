@@ -122,7 +122,9 @@ static void add_step(struct words *words, const struct stages *stages,
     words_add_label(words, stages->snapshot, step->choice);
     switch (step->kind) {
     case STEP_ELECT:
-        words_add(words, stages->snapshot->open ? " has a seat" : " is elected");
+        words_add(words, !stages->snapshot->open     ? " is elected"
+                         : stages->result->seats > 1 ? " has a seat"
+                                                     : " wins");
         if (step->surplus == 0)
             return;
         words_add(words, ", ");

@@ -157,6 +157,7 @@ uint64_t web_list_version(const struct web_list *list, const struct tally *tally
     for (size_t i = 0; i < list->count; i++) {
         parts[count++] = list->polls[i];
         parts[count++] = snapshot_version(list->snapshots[i]);
+        parts[count++] = snapshot_result_seq(list->snapshots[i]); /* cards tell who leads */
     }
     return web_version(tally, parts, count);
 }

@@ -21,7 +21,7 @@ bool web_read_flag(struct span query, const char *wanted, bool *flag)
 
 enum {
     WEB_LIST_MAX = 100, /* polls in one list */
-    WEB_VERSION_PARTS = 2 + 2 * WEB_LIST_MAX,
+    WEB_VERSION_PARTS = 2 + 3 * WEB_LIST_MAX,
 };
 
 /* The version of a document (web_document.h) that depends on the ledger and these parts, up to

@@ -1193,6 +1193,29 @@ START_TEST(a_refused_form_comes_back)
 }
 END_TEST
 
+/* A result comes later than the tally that it belongs to, and is in the list all the same, for who
+ * has the list already, too. */
+START_TEST(the_list_follows_results)
+{
+    char known[128] = "";
+    START();
+    administer("CREATE chair a b method=irv voters=named");
+    struct client *voter = server_client(&server), *client = web_client(&server);
+    static const char *const votes[] = {"VOTE chair a as=x", "VOTE chair b as=x"};
+    static const char *const leaders[] = {">a leads.<", ">b leads.<"};
+    for (int i = 0; i < UNIT_COUNT(votes); i++) {
+        const struct web_reply *reply;
+        client_ask_number(voter, votes[i]);
+        do {
+            web_ask(client, "GET", "/", known);
+            reply = web_take(client);
+            if (reply->status == 200)
+                snprintf(known, sizeof known, "If-None-Match: %s\r\n", web_field(reply, "ETag"));
+        } while (reply->status == 304 || !strstr(reply->body, leaders[i]));
+    }
+}
+END_TEST
+
 /* A browser without a script that has voted already is asked for no other ballot, and told which
  * one counts. So is one that asks too late. */
 START_TEST(a_final_ballot_is_asked_for_once)
@@ -2099,6 +2122,7 @@ SERVER_MAIN("http",
                        {a_readers_own_ballot_of_any_kind},
                        {ballots_of_every_kind},
                        {a_refused_form_comes_back},
+                       {the_list_follows_results},
                        {a_readers_own_ballot_and_other_sites},
                        {a_ballot_that_comes_late},
                        {a_final_ballot_is_asked_for_once},

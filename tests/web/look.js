@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
+import { gzipSync } from "node:zlib";
 import { shoot, test, until } from "./harness.js";
 
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -11,7 +12,11 @@ const sizes = {
     desk: { width: 1280, height: 800 },
     wall: { width: 1920, height: 1080 },
 };
-const pages = ["/", "/p/lunch", "/p/board", "/p/award", "/p/done", "/screen/lunch", "/screen/done", "/journey", "/p/none"];
+const pages = {
+    "of a single choice": ["/", "/p/lunch", "/p/board", "/p/award", "/p/done", "/screen/lunch", "/screen/done", "/journey", "/p/none"],
+    "of papers": ["/p/date", "/p/talk", "/p/chair"],
+    "of results": ["/p/council", "/p/logo", "/screen/date", "/screen/chair", "/screen/council", "/screen/logo"],
+};
 
 async function makePolls(server) {
     for (const line of [
@@ -31,6 +36,26 @@ async function makePolls(server) {
         "TITLE done Name of the new meeting room",
         "VOTE done grace",
         "CLOSE done",
+        "CREATE date mon tue wed thu kind=approval max=3",
+        "TITLE date When shall we meet?",
+        "LABEL date wed الأربعاء",
+        ...["mon,tue", "tue", "tue,thu", "-"].map((ballot) => `VOTE date ${ballot}`),
+        "CREATE talk ada grace edsger kind=score scores=10",
+        "TITLE talk How good was each talk?",
+        ...["ada=10,grace=7", "grace=9", "edsger=3,ada=8"].map((ballot) => `VOTE talk ${ballot}`),
+        ...["chair method=irv", "council method=stv seats=2", "logo method=schulze"].flatMap((each) => {
+            const [poll, settings] = each.split(/ (.*)/);
+            const ballots = ["ann>bob", "ann>cleo", "bob>dan>ann", "cleo>dan", "dan", "-"];
+            return [
+                `CREATE ${poll} ann bob cleo dan lot=listed ${settings}`,
+                `TITLE ${poll} Who shall it be?`,
+                `LABEL ${poll} bob Bob Stone, of the second floor`,
+                `LABEL ${poll} dan محمد بن سلمان`,
+                ...ballots.map((ballot) => `VOTE ${poll} ${ballot}`),
+            ];
+        }),
+        "CLOSE council",
+        "CLOSE logo",
     ]) {
         await server.command(line);
     }
@@ -41,11 +66,13 @@ const settled = (page) =>
 const nameOf = (path) => (path === "/" ? "list" : path.slice(1).replaceAll("/", "-"));
 const expected = { tolerate: /status of 404/ };
 
-for (const scheme of ["light", "dark"]) {
-    test(`axe finds nothing on any page (${scheme})`, async ({ start, open }) => {
+const groups = Object.entries(pages).flatMap(([which, paths]) => [[which, paths, "light"], [which, paths, "dark"]]);
+
+for (const [which, paths, scheme] of groups) {
+    test(`axe finds nothing on any page ${which} (${scheme})`, async ({ start, open }) => {
         const server = await start();
         await makePolls(server);
-        for (const path of pages) {
+        for (const path of paths) {
             const page = await open(server, path, { ...expected, colorScheme: scheme, reducedMotion: "reduce" });
             await settled(page);
             await page.evaluate(axe);
@@ -58,10 +85,10 @@ for (const scheme of ["light", "dark"]) {
     });
 
     for (const [size, viewport] of Object.entries(sizes)) {
-        test(`every page fits a ${size} (${scheme})`, async ({ start, open }) => {
+        test(`every page ${which} fits a ${size} (${scheme})`, async ({ start, open }) => {
             const server = await start();
             await makePolls(server);
-            for (const path of pages) {
+            for (const path of paths) {
                 const page = await open(server, path, { ...expected, viewport, colorScheme: scheme });
                 await settled(page);
                 const beyond = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
@@ -76,6 +103,15 @@ for (const scheme of ["light", "dark"]) {
 test("on a phone everything that is tapped is large enough", async ({ start, open }) => {
     const server = await start();
     await makePolls(server);
+    for (const [path, taps] of [["/p/date", ".choice, .send button"], ["/p/talk", ".grid label, .send button"], ["/p/chair", ".tap, .send button"]]) {
+        const page = await open(server, path, { viewport: sizes.phone, hasTouch: true });
+        path === "/p/chair" && (await page.tap('[data-choice="ann"]'));
+        for (const each of await page.locator(`${taps}, .ranking button`).all()) {
+            const { height, width } = await each.boundingBox();
+            assert.ok(height >= 40 && width >= 40, `${path}: ${width} by ${height}`);
+        }
+        await page.context().close();
+    }
     const page = await open(server, "/p/board", { viewport: sizes.phone, hasTouch: true });
     for (const row of await page.locator(".choice, #voter").all()) {
         const { height, width } = await row.boundingBox();
@@ -150,4 +186,18 @@ test("the schemes differ, and figures don't jump", async ({ start, open }) => {
     const [light, dark] = [await style("light"), await style("dark")];
     assert.notEqual(light.paper, dark.paper);
     assert.equal(light.figures, "tabular-nums");
+});
+
+test("the voting page is light", async ({ start, open }) => {
+    const server = await start();
+    await makePolls(server);
+    for (const path of ["/p/board", "/p/chair"]) {
+        const page = await open(server, path);
+        await settled(page);
+        const html = await (await fetch(server.url(path))).text();
+        const files = await page.evaluate(() => performance.getEntriesByType("resource").map((each) => each.encodedBodySize));
+        const bytes = gzipSync(html).length + files.reduce((sum, each) => sum + each, 0);
+        assert.ok(files.length > 10 && bytes < 40 * 1024, `${path}: ${bytes} bytes in ${files.length + 1} files`);
+        await page.context().close();
+    }
 });
