@@ -200,11 +200,13 @@ START_TEST(polls_of_every_kind)
     int status =
         run_bench("run --serve %s --directory %s --duration 0.5 --voters 10 --polls 8 "
                   "--kind single,approval,score,ranked --method stv --papers 50 --camps 3 "
-                  "--identity named:500 --subscribers 16 --json %s -- --push-interval 5",
+                  "--identity named:500 --subscribers 16 --results 8 --json %s "
+                  "-- --push-interval 5",
                   environment("TALLYCAST_BINARY", "./tallycast"), place.directory, json_path);
     assert_status(status, 0);
     json_t *json = load_json();
     ck_assert_double_eq(number_at(json, "violation_count"), 0);
+    ck_assert_double_gt(number_at(json, "result_freshness_ns.count"), 0);
     ck_assert_double_gt(number_at(json, "kind_ack_ns.single.count"), 0);
     ck_assert_double_gt(number_at(json, "kind_ack_ns.approval.count"), 0);
     ck_assert_double_gt(number_at(json, "kind_ack_ns.score.count"), 0);
@@ -421,6 +423,9 @@ enum wrong {
     PUSH_WITHOUT_END, /* 300 KiB and no LF */
     LAST_PUSH_MISSING,
     LAST_PUSH_DIFFERS, /* from what SHOW says */
+    RESULT_GOES_BACK,  /* an older result after a newer one */
+    RESULT_OF_ANOTHER, /* poll */
+    LAST_RESULT_MISSING,
     SUBSCRIBED_TO_NOTHING,
     GREETING_UNKNOWN,
     GREETING_AND_MORE,
@@ -465,6 +470,9 @@ static const struct promise {
     {PUSH_WITHOUT_END, "a line of", false},
     {LAST_PUSH_MISSING, "not every subscriber got the last tally", false},
     {LAST_PUSH_DIFFERS, "the last push is not what SHOW says", false},
+    {RESULT_GOES_BACK, "of another poll or older: > @result poll-1 5", false},
+    {RESULT_OF_ANOTHER, "of another poll or older: > @result another", false},
+    {LAST_RESULT_MISSING, "not every subscriber got the last tally", false},
     {SUBSCRIBED_TO_NOTHING, "SUBSCRIBE was answered: +OK 0", false},
     {GREETING_UNKNOWN, "the server's greeting is: +HELLO", false},
     {GREETING_AND_MORE, "unasked after the greeting: +OK", false},
@@ -512,7 +520,7 @@ struct liar {
     int listeners[LIAR_LISTENERS];
     struct liar_client {
         int fd;
-        bool web, subscribed, ignored;
+        bool web, subscribed, asks_results, ignored;
         char bytes[2048];
         size_t len;
     } clients[LIAR_CONNECTIONS];
@@ -573,6 +581,19 @@ static void push_told(const struct liar_client *client, struct told tally)
         say_tally(client->fd, "> ", &tally);
 }
 
+/* `> @result POLL SEQ WINNER` */
+static void push_result(const struct liar *liar, const struct liar_client *client)
+{
+    const bool last = liar->seq == LIAR_BALLOTS + 1, odd = liar->seq == LIAR_ODD_SEQ;
+    if (!client->asks_results || (last && liar->wrong == LAST_RESULT_MISSING))
+        return;
+    say(client->fd, "> @result %s %" PRIu64 " a\n", liar->poll, liar->seq);
+    if (odd && liar->wrong == RESULT_GOES_BACK)
+        say(client->fd, "> @result %s %" PRIu64 " a\n", liar->poll, liar->seq - 1);
+    if (odd && liar->wrong == RESULT_OF_ANOTHER)
+        say(client->fd, "> @result another %" PRIu64 " a\n", liar->seq);
+}
+
 static void push_wrong(const struct liar *liar, const struct liar_client *client)
 {
     const uint64_t seq = liar->seq;
@@ -620,6 +641,7 @@ static void push(const struct liar *liar)
             continue;
         int more = last && liar->wrong == LAST_PUSH_DIFFERS;
         push_told(client, told(liar, liar->seq, more, -more));
+        push_result(liar, client);
         if (liar->seq == LIAR_ODD_SEQ)
             push_wrong(liar, client);
     }
@@ -745,6 +767,7 @@ static void take_line(struct liar *liar, struct liar_client *client, const char 
         take_vote(liar, client, strcmp(choice, "a") == 0);
     } else if (strncmp(line, "SUBSCRIBE ", 10) == 0) {
         client->subscribed = true;
+        client->asks_results = strstr(line, " results=yes");
         say(client->fd, "+OK %d\n", liar->wrong != SUBSCRIBED_TO_NOTHING);
         push_told(client, told(liar, liar->seq, 0, 0));
     } else if (strncmp(line, "SHOW ", 5) == 0) {
@@ -936,7 +959,7 @@ START_TEST(broken_promises_are_noticed)
     char self[PATH_MAX], number[12];
     const struct promise *promise = &promises[_i];
     const char *load = promise->web ? "--voters 0 --http-pipeline 2 --sse 1 --http-voters"
-                                    : "--pipeline 2 --subscribers 1 --voters";
+                                    : "--pipeline 2 --subscribers 1 --results 1 --voters";
     make_place();
     ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
     ck_assert_int_gt(len, 0);

@@ -202,6 +202,7 @@ static const struct {
     {OPTIONS_RUN, "--admin /a --kind score --method irv", "no poll has ballots that it counts"},
     {OPTIONS_RUN, "--serve naive --kind score", "the naive server knows ballots of one choice"},
     {OPTIONS_RUN, "--admin /a --papers 0", "--papers"},
+    {OPTIONS_RUN, "--admin /a --subscribers 3 --results 4", "--results"},
     {OPTIONS_RUN, "--admin /a --repeat 3", "no such option"},
     {OPTIONS_RUN, "--admin /a stray", "stray"},
     {OPTIONS_SUITE, "--serve x --compare fast", "--compare"},

@@ -215,6 +215,8 @@ static const char *judge(const struct options *options, unsigned command)
         return "--duration: in no time nothing can be measured";
     if (options->ballots > 0 && options_voters(options) == 0)
         return "--ballots: there are no voters";
+    if (options->results > options->subscribers)
+        return "--results: there are fewer --subscribers";
     return judge_kinds(options);
 }
 

@@ -22,7 +22,7 @@ struct options {
     unsigned kind_count;
     int method;     /* METHOD_…, or -1 */
     uint64_t named; /* voters' names; 0: each connection is a voter */
-    uint64_t subscribers, stalled, slow, slow_bytes_per_s, churn, idle, threads;
+    uint64_t subscribers, results, stalled, slow, slow_bytes_per_s, churn, idle, threads;
     uint64_t sse, stalled_sse, http_voters, http_pipeline;
     uint64_t patience_s, repeat, sockets;
     double duration_s, warmup_s;

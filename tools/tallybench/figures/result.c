@@ -93,6 +93,7 @@ static void print_traffic(FILE *out, const struct result *result)
     if (result->options.subscribers > 0)
         fprintf(out, "%-12s %s a second\n", "pushes", units_count(a, result->pushes_per_s));
     print_latency(out, "freshness", &result->freshness_ns);
+    print_latency(out, "of results", &result->result_freshness_ns);
     if (result->options.sse > 0)
         fprintf(out, "%-12s %s a second\n", "SSE events", units_count(a, result->events_per_s));
     print_latency(out, "freshness", &result->sse_freshness_ns);
@@ -220,6 +221,7 @@ static json_t *options_json(const struct options *options)
         {"camps", options->camps},
         {"named", options->named},
         {"subscribers", options->subscribers},
+        {"results", options->results},
         {"stalled", options->stalled},
         {"slow", options->slow},
         {"slow_bytes_per_s", options->slow_bytes_per_s},
@@ -293,6 +295,7 @@ json_t *result_json(const struct result *result)
     json_object_set_new(json, "churned", count_json(result->churned));
     json_object_set_new(json, "ack_ns", summary_json(&result->ack_ns));
     json_object_set_new(json, "freshness_ns", summary_json(&result->freshness_ns));
+    json_object_set_new(json, "result_freshness_ns", summary_json(&result->result_freshness_ns));
     json_object_set_new(json, "http_ack_ns", summary_json(&result->http_ack_ns));
     json_object_set_new(json, "kind_ack_ns", kind_acks_json(result));
     json_object_set_new(json, "sse_freshness_ns", summary_json(&result->sse_freshness_ns));

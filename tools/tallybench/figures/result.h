@@ -28,6 +28,7 @@ struct result {
     double events_per_s; /* tallies received by SSE readers; pushes leave them out */
     uint64_t churned;    /* short connections that were greeted */
     struct hdr_summary ack_ns, freshness_ns, late_ns, connect_ns;
+    struct hdr_summary result_freshness_ns;
     struct hdr_summary http_ack_ns, sse_freshness_ns;  /* over HTTP; the ones above leave it out */
     struct hdr_summary kind_ack_ns[OPTIONS_KINDS_MAX]; /* by options.kinds, if there are several */
     /* RSS before anyone connected, once all were connected, and when measuring ended; and the most

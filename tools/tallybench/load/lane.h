@@ -40,6 +40,7 @@ struct lane {
     struct lane_counters counters;
     struct hdr ack, freshness, late, connect; /* ns */
     struct hdr http_ack, sse_freshness;       /* the same over HTTP, which the others leave out */
+    struct hdr result_freshness;
     struct hdr
         kind_ack[PLAN_KINDS_MAX]; /* ack and http_ack by the polls' kinds, if there are some */
     char buffer[LANE_BUFFER_BYTES];

@@ -3,13 +3,14 @@
  * Happy path: `SUBSCRIBE poll` → `+OK 1` → pushes; or `GET /polls/poll/events` → the head of a
  * reply → events, which are pushes in another form. Each push is checked, and ends the wait of
  * every probe that it is the first to hold. A ballot whose tally came before its
- * acknowledgement has waited 0 ns.
+ * acknowledgement has waited 0 ns. Readers that ask for results, too, do the same with these.
  *
  * Slow readers are not watched for input: a timer reads a little from one after another. Slow and
  * stalled readers have the smallest receive buffer, so that they hold up the server at once. */
 #include "tools/tallybench/load/readers.h"
 
 #include "base/clock.h"
+#include "proto/number.h"
 #include "proto/reply.h"
 #include "tools/tallybench/load/event.h"
 #include "tools/tallybench/load/http.h"
@@ -31,9 +32,11 @@ struct reader {
     unsigned poll;
     bool subscribed; /* +OK has come */
     bool caught_up;  /* from PHASE_SETTLE on */
-    uint64_t last_seq;
-    struct probes_cursor probe; /* the next probe whose tally has not come */
-    uint64_t begun_ns, taken;   /* slow: when reading began, and bytes since */
+    bool asks_results;
+    uint64_t last_seq, result_seq;
+    struct probes_cursor probe;        /* the next probe whose tally has not come */
+    struct probes_cursor result_probe; /* the next one whose result has not come */
+    uint64_t begun_ns, taken;          /* slow: when reading began, and bytes since */
 };
 
 struct readers {
@@ -57,7 +60,9 @@ static void make(struct readers *readers, struct lane_share share, enum role rol
         reader->conn.role = role;
         reader->conn.number = number;
         reader->poll = number % readers->load->plan.poll_count;
+        reader->asks_results = role == ROLE_SUBSCRIBER && number < readers->load->options->results;
         reader->probe = probes_begin(&readers->load->probes[reader->poll]);
+        reader->result_probe = reader->probe;
         lane_add(readers->lane, &reader->conn);
     }
 }
@@ -125,8 +130,9 @@ void readers_opened(struct readers *readers, struct bench_conn *conn)
 static void subscribe(struct readers *readers, struct reader *reader)
 {
     char line[PROTO_LINE_MAX];
-    int len =
-        snprintf(line, sizeof line, "SUBSCRIBE %s\n", readers->load->plan.polls[reader->poll].name);
+    int len = snprintf(line, sizeof line, "SUBSCRIBE %s%s\n",
+                       readers->load->plan.polls[reader->poll].name,
+                       reader->asks_results ? " results=yes" : "");
     bench_conn_send(&reader->conn, readers->lane, line, (size_t)len);
 }
 
@@ -146,20 +152,32 @@ static struct tally_check *check_of(const struct readers *readers, const struct 
                                              : &readers->lines[reader->poll];
 }
 
-/* Ends the wait of the probes that a tally holds. `before` is the sequence of the tally
- * that the reader had until now. */
-static void pass_probes(struct readers *readers, struct reader *reader, uint64_t before,
-                        uint64_t now_ns)
+/* Ends the wait of the probes that a push up to `seq` holds, from the cursor on. `before` is the
+ * sequence of the push that the reader had until now. `freshness` may be NULL. */
+static void pass_probes(const struct probes *probes, struct probes_cursor *cursor, uint64_t before,
+                        uint64_t seq, uint64_t now_ns, struct hdr *freshness)
 {
-    const struct probes *probes = &readers->load->probes[reader->poll];
     const struct probe *probe;
-    struct hdr *freshness = freshness_of(readers, reader);
-    while ((probe = probes_peek(probes, &reader->probe)) && probe->seq <= reader->last_seq) {
+    while ((probe = probes_peek(probes, cursor)) && probe->seq <= seq) {
         uint64_t waited_ns = now_ns > probe->ack_ns ? now_ns - probe->ack_ns : 0;
         if (freshness)
             hdr_record(freshness, probe->seq <= before ? 0 : waited_ns);
-        probes_pass(&reader->probe);
+        probes_pass(cursor);
     }
+}
+
+static void pass_tally(struct readers *readers, struct reader *reader, uint64_t before,
+                       uint64_t now_ns)
+{
+    pass_probes(&readers->load->probes[reader->poll], &reader->probe, before, reader->last_seq,
+                now_ns, freshness_of(readers, reader));
+}
+
+static void pass_result(struct readers *readers, struct reader *reader, uint64_t before,
+                        uint64_t now_ns)
+{
+    pass_probes(&readers->load->probes[reader->poll], &reader->result_probe, before,
+                reader->result_seq, now_ns, &readers->lane->result_freshness);
 }
 
 /* From PHASE_SETTLE on. A reader whose connection was lost, which is a fault of its own, is not
@@ -169,7 +187,9 @@ static void note_caught_up(struct readers *readers, struct reader *reader)
     const struct load_last *last = &readers->load->lasts[reader->poll];
     const struct tally_check *check = check_of(readers, reader);
     bool lost = reader->conn.state == BENCH_CONN_CLOSED;
-    if (reader->caught_up || (last->seq > reader->last_seq && !lost))
+    bool waits =
+        last->seq > reader->last_seq || (reader->asks_results && last->seq > reader->result_seq);
+    if (reader->caught_up || (waits && !lost))
         return;
     if (!lost && (reader->last_seq > last->seq ||
                   !tally_check_is(check, last->tally.bytes, last->tally.len)))
@@ -193,7 +213,33 @@ static void take_push(struct readers *readers, struct reader *reader, struct spa
                    bench_conn_name(&reader->conn), seq, before);
     else
         reader->last_seq = seq;
-    pass_probes(readers, reader, before, now_ns);
+    pass_tally(readers, reader, before, now_ns);
+}
+
+/* `> @result POLL SEQ WINNER…` */
+static bool is_result(struct span line)
+{
+    static const char begin[] = "> @result ";
+    return line.len >= strlen(begin) && memcmp(line.at, begin, strlen(begin)) == 0;
+}
+
+static void take_result(struct readers *readers, struct reader *reader, struct span line,
+                        uint64_t now_ns)
+{
+    const char *poll = readers->load->plan.polls[reader->poll].name;
+    uint64_t seq, before = reader->result_seq;
+    struct span rest = {line.at + strlen("> @result "), line.len - strlen("> @result ")};
+    bool is_ours = span_is(span_cut(&rest, ' '), poll);
+    struct span digits = span_cut(&rest, ' ');
+    if (!reader->asks_results || !is_ours ||
+        !number_parse(digits.at, digits.len, UINT64_MAX, &seq) || seq < before) {
+        faults_add(&readers->load->faults,
+                   "%s: a result that is none, of another poll or older: %.*s",
+                   bench_conn_name(&reader->conn), (int)line.len, line.at);
+        return;
+    }
+    reader->result_seq = seq;
+    pass_result(readers, reader, before, now_ns);
 }
 
 /* The first line of a subscriber: the reply to SUBSCRIBE. */
@@ -214,7 +260,9 @@ static void take_lines(struct readers *readers, struct reader *reader, struct sp
     struct span line;
     uint64_t pushes = 0;
     while (bench_conn_line(&reader->conn, &input, &line)) {
-        if (reader->subscribed) {
+        if (reader->subscribed && is_result(line)) {
+            take_result(readers, reader, line, now_ns);
+        } else if (reader->subscribed) {
             take_push(readers, reader, line, now_ns);
             pushes++;
         } else {
@@ -329,7 +377,7 @@ void readers_settle(struct readers *readers)
     readers->behind = readers->fast;
     for (unsigned i = 0; i < readers->fast; i++) {
         struct reader *reader = &readers->all[i];
-        pass_probes(readers, reader, reader->last_seq, now_ns);
+        pass_tally(readers, reader, reader->last_seq, now_ns);
         note_caught_up(readers, reader);
     }
 }

@@ -537,6 +537,7 @@ static void collect(struct run *run)
             summarize(run, offsetof(struct lane, kind_ack) + i * sizeof(struct hdr));
     result->late_ns = summarize(run, offsetof(struct lane, late));
     result->freshness_ns = summarize(run, offsetof(struct lane, freshness));
+    result->result_freshness_ns = summarize(run, offsetof(struct lane, result_freshness));
     result->sse_freshness_ns = summarize(run, offsetof(struct lane, sse_freshness));
     result->connect_ns = summarize(run, offsetof(struct lane, connect));
     result->acknowledged = totals.acknowledged;
