@@ -1,7 +1,9 @@
 /* The methods, by small elections whose results were worked out by hand: each rule, each tie, and
  * what is no election at all. Published ones are in test_elections.c, random ones in
  * test_random_elections.py. */
+#include "count/pairs.h"
 #include "tests/support/allocation.h"
+#include "tests/support/mix.h"
 #include "tests/support/profiles.h"
 #include "tests/support/unit.h"
 
@@ -306,6 +308,54 @@ START_TEST(votes_do_not_overflow)
 }
 END_TEST
 
+/* Numbers of choices about the width of a vector, and the first that has no pairs. */
+static const unsigned widths[] = {15, 16, 17, 32, 33, 48, 49, 64, 65};
+
+/* A random ranking of some of the choices. */
+static void rank_at_random(uint64_t *seed, unsigned choice_count, char *ballot)
+{
+    unsigned order[PROTO_CHOICES_MAX];
+    for (unsigned i = 0; i < choice_count; i++)
+        order[i] = i;
+    unsigned named = 1 + (unsigned)(mix((*seed)++) % choice_count);
+    for (unsigned i = 0; i < named; i++) {
+        unsigned other = i + (unsigned)(mix((*seed)++) % (choice_count - i));
+        unsigned choice = order[other];
+        order[other] = order[i];
+        order[i] = choice;
+        ballot += sprintf(ballot, "%sc%u", i > 0 ? ">" : "", choice);
+    }
+}
+
+/* As many ballots as fill several batches; the weights have many bits. */
+START_TEST(pairs_are_those_of_each_ballot)
+{
+    unsigned count = widths[_i];
+    char names[PROTO_CHOICES_MAX * 5] = "", ballot[PROTO_CHOICES_MAX * 5];
+    for (unsigned i = 0; i < count; i++)
+        sprintf(names + strlen(names), "c%u ", i);
+    struct electing electing = electing_new("method=irv", names, NULL);
+    uint64_t seed = 1;
+    for (unsigned i = 0; i < 1000; i++) {
+        rank_at_random(&seed, count, ballot);
+        MUST(electing_cast(&electing, 1 + (unsigned)(mix(seed++) % 9), ballot) == 0);
+    }
+    struct profile_view *view = profile_view(electing.profile);
+    struct result *result = method_count(view);
+    ck_assert_int_eq(result->pairs != NULL, count <= RESULT_PAIRS_MAX);
+    for (unsigned a = 0; result->pairs && a < count; a++) {
+        for (unsigned b = 0; b < count; b++) {
+            uint64_t above, below;
+            pairs_between(view, a, b, &above, &below);
+            MUST(result_pair(result, a, b) == above && result_pair(result, b, a) == below);
+        }
+    }
+    result_unref(result);
+    profile_view_free(view);
+    electing_free(&electing);
+}
+END_TEST
+
 static const char *const methods[] = {"plurality", "approval", "score", "star",
                                       "schulze",   "irv",      "stv"};
 
@@ -405,6 +455,11 @@ START_TEST(additive_results_follow_from_counts)
     ck_assert_str_eq(rows, others);
     free(rows);
     free(others);
+    allocations_fail_after(0);
+    struct result *none = result_of_counts(electing.poll, polls[_i].counts, view->ballots,
+                                           view->weight, view->abstained);
+    allocations_succeed();
+    ck_assert_ptr_null(none);
     result_unref(of_profile);
     result_unref(of_counts);
     profile_view_free(view);
@@ -494,6 +549,7 @@ UNIT_MAIN("methods",
                       .loops = UNIT_COUNT(runoffs)},
                      {surpluses_and_the_excluded_are_transferred, .loops = UNIT_COUNT(transfers)},
                      {votes_do_not_overflow},
+                     {pairs_are_those_of_each_ballot, .loops = UNIT_COUNT(widths)},
                      {the_strongest_paths_decide, .loops = UNIT_COUNT(paths)}}},
           {"few ballots", .tests = {{nobody_is_elected_by_nobody, .loops = UNIT_COUNT(methods)},
                                     {one_ballot_elects, .loops = UNIT_COUNT(methods)}}},
