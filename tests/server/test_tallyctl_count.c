@@ -322,19 +322,20 @@ END_TEST
 START_TEST(as_json_one_object)
 {
     RUN(STATUS_DONE, "count", "--json", make_file(TIED), "--method=irv", "--pairs");
-    ctl_expect_json("{\"title\": \"What to plant\", \"method\": \"irv/1\", \"seats\": 1,"
-                    " \"ballots\": 7, \"weight\": 7, \"abstain\": 1,"
-                    " \"lot\": [\"apple\", \"fig-1\", \"pear\"], \"rounds\": ["
-                    "{\"round\": 1, \"votes\": {\"apple\": 2, \"fig-1\": 2, \"pear\": 2},"
-                    " \"exhausted\": 0},"
-                    "{\"round\": 2, \"votes\": {\"apple\": 2, \"fig-1\": 4, \"pear\": 0},"
-                    " \"exhausted\": 0}], \"steps\": ["
-                    "{\"round\": 1, \"step\": \"tie\", \"for\": \"eliminate\","
-                    " \"choices\": [\"apple\", \"fig-1\", \"pear\"], \"by\": \"lot\"},"
-                    "{\"round\": 1, \"step\": \"eliminate\", \"choice\": \"pear\"},"
-                    "{\"round\": 2, \"step\": \"elect\", \"choice\": \"fig-1\"}],"
-                    " \"winners\": [\"fig-1\"], \"pairs\": [[\"apple\", \"fig-1\", 2, 4],"
-                    " [\"apple\", \"pear\", 2, 4], [\"fig-1\", \"pear\", 2, 2]]}");
+    ctl_expect_json(
+        "{\"title\": \"What to plant\", \"hidden\": false, \"method\": \"irv/1\", \"seats\": 1,"
+        " \"ballots\": 7, \"weight\": 7, \"abstain\": 1,"
+        " \"lot\": [\"apple\", \"fig-1\", \"pear\"], \"rounds\": ["
+        "{\"round\": 1, \"votes\": {\"apple\": 2, \"fig-1\": 2, \"pear\": 2},"
+        " \"exhausted\": 0},"
+        "{\"round\": 2, \"votes\": {\"apple\": 2, \"fig-1\": 4, \"pear\": 0},"
+        " \"exhausted\": 0}], \"steps\": ["
+        "{\"round\": 1, \"step\": \"tie\", \"of\": \"eliminate\","
+        " \"choices\": [\"apple\", \"fig-1\", \"pear\"], \"by\": \"lot\"},"
+        "{\"round\": 1, \"step\": \"eliminate\", \"choice\": \"pear\"},"
+        "{\"round\": 2, \"step\": \"elect\", \"choice\": \"fig-1\"}],"
+        " \"winners\": [\"fig-1\"], \"pairs\": [[\"apple\", \"fig-1\", 2, 4],"
+        " [\"apple\", \"pear\", 2, 4], [\"fig-1\", \"pear\", 2, 2]]}");
     ctl_expect_no_more();
 }
 END_TEST

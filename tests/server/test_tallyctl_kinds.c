@@ -2,7 +2,9 @@
  * results come out the same, whichever way they are counted. */
 #include "tests/support/ctl.h"
 
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { WORDS_MAX = 12, PATH_BYTES = SERVER_PATH_MAX + 32 };
 
@@ -82,9 +84,176 @@ START_TEST(help_tells_settings)
 }
 END_TEST
 
-/* ---- exports, and counting them again ---- */
+/* ---- what is shown ---- */
 
 #define BALLOTS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+/* A closed poll of one kind or another, whose choices are a, b, c. */
+static void make_closed(const char *settings, const char *const *ballots)
+{
+    char line[128];
+    snprintf(line, sizeof line, "CREATE p a b c %s voters=named lot=b>c>a", settings);
+    order(line);
+    order("TITLE p What?");
+    order("LABEL p b Bert");
+    cast("p", ballots);
+    order("CLOSE p");
+}
+
+static const struct {
+    const char *settings;
+    const char *const *ballots;
+    unsigned short columns;
+    const char *shown, *result;
+} screens[] = {
+    {"kind=single", BALLOTS("b", "a", "b"), 40,
+     "p: closed, 3 ballots\n"
+     "  a     #######         1   33.3%\n"
+     "  Bert  ##############  2   66.7%  leads\n"
+     "  c                     0    0.0%\n",
+     "p: closed, 3 ballots\n"
+     "most votes (plurality/1): 3 ballots\n"
+     "\n"
+     "  a     #######         1   33.3%\n"
+     "  Bert  ##############  2   66.7%\n"
+     "  c                     0    0.0%\n"
+     "\n"
+     "Winner: Bert\n"},
+    {"method=star", BALLOTS("a=5,b=4", "b=2,a=1", "b=1"), 40,
+     "p: closed, 3 ballots, sums of scores\n"
+     "  a     ###################     6\n"
+     "  Bert  ######################  7  leads\n"
+     "  c                             0\n",
+     "p: closed, 3 ballots\n"
+     "STAR: sums of scores, then a run-off (star/1): 3 ballots\n"
+     "\n"
+     "  a     ###################     6\n"
+     "  Bert  ######################  7\n"
+     "  c                             0\n"
+     "\n"
+     "Run-off\n"
+     "  Bert  ######################  2\n"
+     "  a     ###########             1\n"
+     "\n"
+     "Winner: Bert\n"},
+    {"method=irv", BALLOTS("a>b", "c>b", "b", "-", "a"), 24,
+     "p: closed, 5 ballots, first preferences\n"
+     "  a     2   40.0%  leads\n"
+     "  Bert  1   20.0%\n"
+     "  c     1   20.0%\n",
+     "p: closed, 5 ballots\n"
+     "instant run-off (irv/1): 5 ballots, 1 abstained\n"
+     "\n"
+     "Round 1\n"
+     "  a     2   50.0%\n"
+     "  Bert  1   25.0%\n"
+     "  c     1   25.0%  out\n"
+     "  Tie for going out between Bert and c, decided by the lot.\n"
+     "  c is out.\n"
+     "\n"
+     "Round 2\n"
+     "  a     2   50.0%\n"
+     "  Bert  2   50.0%  out\n"
+     "  Tie for going out between a and Bert, decided by the latest earlier round in which they "
+     "differ.\n"
+     "  Bert is out.\n"
+     "\n"
+     "Round 3\n"
+     "  a          2  100.0%\n"
+     "  exhausted  2\n"
+     "  a is elected.\n"
+     "\n"
+     "Winner: a\n"},
+    {"method=approval seats=2", BALLOTS("a,b", "b,c", "b,c"), 60,
+     "p: closed, 3 ballots\n"
+     "  a     ###########                         1   33.3%\n"
+     "  Bert  ##################################  3  100.0%  leads\n"
+     "  c     #######################             2   66.7%  leads\n",
+     "p: closed, 3 ballots\n"
+     "most approvals (approval/1): 3 ballots, 2 seats\n"
+     "\n"
+     "  a     ###########                         1   33.3%\n"
+     "  Bert  ##################################  3  100.0%\n"
+     "  c     #######################             2   66.7%\n"
+     "\n"
+     "Elected\n"
+     "  1. Bert\n"
+     "  2. c\n"},
+};
+
+START_TEST(a_terminal_shows_who_leads)
+{
+    char expected[1024];
+    setenv("LC_ALL", "C", 1);
+    ctl.terminal_columns = screens[_i].columns;
+    make_closed(screens[_i].settings, screens[_i].ballots);
+    snprintf(expected, sizeof expected, "What?\n%s", screens[_i].shown);
+    EXPECT_TTY(expected, "show", "p");
+    snprintf(expected, sizeof expected, "What?\n%s", screens[_i].result);
+    EXPECT_TTY(expected, "result", "p");
+}
+END_TEST
+
+START_TEST(leaders_are_those_of_the_result)
+{
+    make_closed("method=irv", BALLOTS("a>c", "a>c", "b>c", "b>c", "c>b"));
+    EXPECT("p\tclosed\t5\t9\tb\tWhat?\n", "polls");
+    RUN(STATUS_DONE, "results", "p", "--json");
+    ctl_expect_json("{\"poll\": \"p\", \"title\": \"What?\", \"state\": \"closed\","
+                    " \"ballots\": 5, \"choice\": \"a\", \"label\": \"a\", \"count\": 2,"
+                    " \"percent\": 40.0}");
+    order("CREATE q a b kind=score");
+    EXPECT("poll,title,state,ballots,choice,label,count,percent\r\n"
+           "q,q,open,0,a,a,0,\r\nq,q,open,0,b,b,0,\r\n",
+           "results", "q");
+    order("CREATE r a b kind=ranked reveal=closed");
+    RUN(STATUS_DONE, "polls");
+    ck_assert_ptr_nonnull(strstr(ctl.out.bytes, "\nq\topen\t0\t10\t-\tq\n"));
+    ck_assert_ptr_nonnull(strstr(ctl.out.bytes, "\nr\topen\t0\t11\t(hidden)\tr\n"));
+}
+END_TEST
+
+START_TEST(watching_a_screen_tells_the_leaders)
+{
+    setenv("LC_ALL", "C", 1);
+    ctl.terminal_columns = 60;
+    make_closed("method=irv", BALLOTS("a>c", "a>c", "b>c", "b>c", "c>b"));
+    ctl_start(TO_TERMINAL, ARGUMENTS("watch", "p", "--timeout", "60"));
+    while (!strstr(ctl.out.bytes, "p: closed, 5 ballots, first preferences") ||
+           !strstr(ctl.out.bytes, "  c "))
+        ctl_receive();
+    ck_assert_int_eq(kill(ctl.pid, SIGTERM), 0);
+    ctl_expect_status(-SIGTERM);
+    assert_match(ctl.out.bytes, "  a +#+ +2   40.0%\r?\n");
+    assert_match(ctl.out.bytes, "  Bert +#+ +2   40.0%  leads\r?\n");
+}
+END_TEST
+
+START_TEST(a_hidden_result)
+{
+    order("CREATE p a b kind=ranked reveal=closed lot=listed");
+    RUN(STATUS_REFUSED, "result", "p");
+    ck_assert_str_eq(ctl.out.bytes, "method schulze/1 seats=1 ballots=0\nlot a>b\n");
+    ck_assert_ptr_nonnull(strstr(ctl.err.bytes, "p: the result is hidden until"));
+    RUN(STATUS_DONE, "result", "p", "--json");
+    ctl_expect_json("{\"poll\": \"p\", \"title\": \"p\", \"state\": \"open\","
+                    " \"hidden\": true, \"seq\": 1, \"method\": \"schulze/1\", \"seats\": 1,"
+                    " \"ballots\": 0, \"lot\": [\"a\", \"b\"], \"steps\": [],"
+                    " \"winners\": []}");
+    EXPECT_TTY("p\np: open, 0 ballots, counts hidden until it is closed\n"
+               "Schulze (schulze/1): 0 ballots\n"
+               "The result is hidden until the poll is closed.\n",
+               "result", "p");
+    EXPECT_FAILURE(STATUS_REFUSED, "there is no such poll", "result", "q");
+    order("CREATE r a b");
+    RUN(STATUS_DONE, "result", "r", "--pairs");
+    ctl_run(TO_TERMINAL, STATUS_DONE, ARGUMENTS("result", "r"));
+    ck_assert_ptr_nonnull(strstr(ctl.out.bytes, "Nobody is elected: nobody has voted\n"));
+    ck_assert_ptr_nonnull(strstr(ctl.out.bytes, "The poll is open: this is how it stands.\n"));
+}
+END_TEST
+
+/* ---- exports, and counting them again ---- */
 
 static const struct {
     const char *settings; /* of the poll p with the choices a b c, whose lot is b>c>a */
@@ -170,15 +339,22 @@ START_TEST(an_export_counts_to_the_same_result)
 }
 END_TEST
 
-START_TEST(a_recount_tells_the_result)
+/* Of a closed poll, the server's result is waited for, and then it is of the last tally. */
+START_TEST(a_recount_compares_results)
 {
     char expected[256];
     make_poll(_i);
+    order("CLOSE p");
+    RUN(STATUS_DONE, "result", "p");
+    ck_assert_str_eq(result_printed(), elections[_i].result);
     snprintf(expected, sizeof expected, "p: ok\n  %s\n", elections[_i].recounted);
     EXPECT(expected, "recount");
     RUN(STATUS_DONE, "recount", "--json");
     json_t *poll = ctl_json_line(), *result = json_object_get(poll, "result");
-    ck_assert(json_is_array(json_object_get(result, "winners")));
+    json_t *shown = json_object_get(poll, "shown_result");
+    ck_assert_int_gt(json_integer_value(json_object_get(shown, "seq")), 0);
+    json_object_del(shown, "seq");
+    ck_assert(json_is_array(json_object_get(result, "winners")) && json_equal(result, shown));
     json_decref(poll);
 }
 END_TEST
@@ -236,9 +412,14 @@ END_TEST
 SERVER_MAIN("tallyctl kinds",
             {"polls", .set_up = set_up, .tear_down = tear_down,
              .tests = {{create_takes_settings_of_every_kind}, {help_tells_settings}}},
+            {"shown", .set_up = set_up, .tear_down = tear_down,
+             .tests = {{a_terminal_shows_who_leads, .loops = UNIT_COUNT(screens)},
+                       {leaders_are_those_of_the_result},
+                       {watching_a_screen_tells_the_leaders},
+                       {a_hidden_result}}},
             {"exports", .set_up = set_up, .tear_down = tear_down,
              .tests = {{an_export_counts_to_the_same_result, .loops = UNIT_COUNT(elections)},
-                       {a_recount_tells_the_result, .loops = UNIT_COUNT(elections)},
+                       {a_recount_compares_results, .loops = UNIT_COUNT(elections)},
                        {an_export_gives_nobody_away},
                        {names_are_exported_where_they_are_recorded},
                        {a_damaged_ballot_is_not_counted}}})

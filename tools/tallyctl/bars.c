@@ -87,7 +87,7 @@ static void draw(const struct bar *bar, const struct layout *layout, FILE *out)
     if (layout->bar > 0)
         fprintf(out, "  %s", drawn);
     fprintf(out, "  %*s", (int)layout->number, bar->number);
-    if (layout->has_percent)
+    if (layout->has_percent && (*bar->percent || *bar->mark)) /* nothing is padded at the end */
         fprintf(out, "  %*s", PERCENT_COLUMNS, bar->percent);
     if (layout->has_mark && *bar->mark)
         fprintf(out, "  %s", bar->mark);

@@ -91,7 +91,8 @@ static void draw(struct election *election, const struct result_view *result)
 {
     struct view_choice choices[PROTO_CHOICES_MAX];
     for (unsigned i = 0; i < election->choice_count; i++)
-        choices[i] = (struct view_choice){election->choices[i].text, election->labels[i]};
+        choices[i] =
+            (struct view_choice){.name = election->choices[i].text, .label = election->labels[i]};
     if (election->title && *election->title) {
         output_text(stdout, election->title, strlen(election->title));
         putchar('\n');

@@ -58,24 +58,34 @@ static enum status list_all(struct client *client, struct rows *rows)
     return client_call(client, &request, take_row, rows, &reply);
 }
 
-static enum status visit_one(struct client *client, struct view *view, polls_visit_fn *visit,
-                             void *context)
+/* A going through polls. */
+struct tour {
+    struct client *client;
+    struct view *view;
+    bool with_leaders;
+    polls_visit_fn *visit;
+    void *context;
+};
+
+static enum status visit_one(struct tour *tour)
 {
-    enum status status = view_describe(view, client, view->tally.poll.text);
+    const char *name = tour->view->tally.poll.text;
+    enum status status = view_describe(tour->view, tour->client, name);
+    if (status == STATUS_DONE && tour->with_leaders)
+        status = view_ask_leaders(tour->view, tour->client, name);
     if (status == STATUS_DONE)
-        visit(view, context);
+        tour->visit(tour->view, tour->context);
     return status;
 }
 
-static enum status visit_all(struct client *client, struct view *view, polls_visit_fn *visit,
-                             void *context)
+static enum status visit_all(struct tour *tour)
 {
     struct rows rows = {0};
-    enum status status = list_all(client, &rows);
+    enum status status = list_all(tour->client, &rows);
     for (size_t i = 0; i < rows.count && status == STATUS_DONE; i++) {
-        status = take_tally(rows.rows[i], strlen(rows.rows[i]), &view->tally);
+        status = take_tally(rows.rows[i], strlen(rows.rows[i]), &tour->view->tally);
         if (status == STATUS_DONE)
-            status = visit_one(client, view, visit, context);
+            status = visit_one(tour);
     }
     for (size_t i = 0; i < rows.count; i++)
         free(rows.rows[i]);
@@ -83,29 +93,28 @@ static enum status visit_all(struct client *client, struct view *view, polls_vis
     return status;
 }
 
-static enum status visit_named(const struct invocation *invocation, struct client *client,
-                               struct view *view, polls_visit_fn *visit, void *context)
+static enum status visit_named(struct tour *tour, const struct invocation *invocation)
 {
     enum status status = STATUS_DONE;
     for (int i = 0; i < invocation->argc && status == STATUS_DONE; i++) {
-        status = polls_ask_tally(client, invocation->argv[i], &view->tally);
+        status = polls_ask_tally(tour->client, invocation->argv[i], &tour->view->tally);
         if (status == STATUS_DONE)
-            status = visit_one(client, view, visit, context);
+            status = visit_one(tour);
     }
     return status;
 }
 
-enum status polls_each(const struct invocation *invocation, polls_visit_fn *visit, void *context)
+enum status polls_each(const struct invocation *invocation, bool with_leaders,
+                       polls_visit_fn *visit, void *context)
 {
-    struct client *client;
-    enum status status = client_open(invocation, &client);
+    struct tour tour = {.with_leaders = with_leaders, .visit = visit, .context = context};
+    enum status status = client_open(invocation, &tour.client);
     if (status != STATUS_DONE)
         return status;
-    struct view *view = must_calloc(1, sizeof *view);
-    status = invocation->argc > 0 ? visit_named(invocation, client, view, visit, context)
-                                  : visit_all(client, view, visit, context);
-    view_clear(view);
-    free(view);
-    client_close(client);
+    tour.view = must_calloc(1, sizeof *tour.view);
+    status = invocation->argc > 0 ? visit_named(&tour, invocation) : visit_all(&tour);
+    view_clear(tour.view);
+    free(tour.view);
+    client_close(tour.client);
     return status;
 }

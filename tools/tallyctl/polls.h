@@ -13,8 +13,8 @@ enum status polls_ask_tally(struct client *client, const char *name,
 typedef void polls_visit_fn(const struct view *view, void *context);
 
 /* Visits the polls that the invocation's arguments name, in their order; without any, all, in the
- * order of creation. Errors as those of client_call. */
-enum status polls_each(const struct invocation *invocation, polls_visit_fn *visit,
-                       void *context) CHECKED;
+ * order of creation; with their leaders, if they are asked for. Errors as those of client_call. */
+enum status polls_each(const struct invocation *invocation, bool with_leaders,
+                       polls_visit_fn *visit, void *context) CHECKED;
 
 #endif

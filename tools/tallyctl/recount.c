@@ -1,6 +1,9 @@
 /* `recount`: counts the tallies again, from the ballots alone, and compares them with what the
  * server last showed. The schema's view `tally` does the counting, so anybody can repeat it with
- * SQL. Then it tells each poll's result, which the server computes from the same ballots. */
+ * SQL. Then it computes each poll's result from the same ballots; if there is a server, that is
+ * compared with the result that it shows. */
+#include "proto/reply.h"
+#include "tools/tallyctl/client.h"
 #include "tools/tallyctl/database.h"
 #include "tools/lib/memory.h"
 #include "tools/tallyctl/output.h"
@@ -30,9 +33,10 @@ static const struct check {
 struct finding {
     const char *name; /* NULL in a file that is damaged */
     bool is_same;
-    const char *shown;                /* NULL if there is none */
-    const char *recounted;            /* likewise */
-    const struct result_view *result; /* NULL if there can be none */
+    const char *shown;                      /* NULL if there is none */
+    const char *recounted;                  /* likewise */
+    const struct result_view *result;       /* recounted; NULL if there can be none */
+    const struct result_view *shown_result; /* NULL if there is none of this very tally */
 };
 
 static const char *column_text(sqlite3_stmt *query, int column)
@@ -49,6 +53,21 @@ static void print_quoted(const char *heading, const char *line)
         output_text(stdout, line, strlen(line));
 }
 
+static bool results_differ(const struct finding *poll)
+{
+    return poll->result && poll->shown_result &&
+           !result_view_equal(poll->result, poll->shown_result);
+}
+
+static void print_result(const char *heading, const struct result_view *result)
+{
+    if (!result)
+        return;
+    fputs(heading, stdout);
+    recounted_print(result, stdout);
+    putchar('\n');
+}
+
 static void print_poll(const struct finding *poll)
 {
     const char *name = poll->name ? poll->name : "(a poll without a name)";
@@ -62,11 +81,9 @@ static void print_poll(const struct finding *poll)
         print_quoted("| recounted", poll->recounted);
     }
     putchar('\n');
-    if (poll->result) {
-        fputs("  ", stdout);
-        recounted_print(poll->result, stdout);
-        putchar('\n');
-    }
+    print_result("  ", poll->result);
+    if (results_differ(poll))
+        print_result("  DIFFERS from the result shown: ", poll->shown_result);
 }
 
 static json_t *json_or_null(const char *text)
@@ -74,50 +91,85 @@ static json_t *json_or_null(const char *text)
     return text ? output_json_text(text, strlen(text)) : json_null();
 }
 
-static void print_poll_json(const struct finding *poll)
+static json_t *result_json(const struct result_view *result)
 {
-    output_json(json_pack("{s:o, s:b, s:o, s:o, s:o}", "poll", json_or_null(poll->name), "ok",
-                          poll->is_same, "shown", json_or_null(poll->shown), "recounted",
-                          json_or_null(poll->recounted), "result",
-                          poll->result ? result_view_json(poll->result) : json_null()));
+    return result ? result_view_json(result) : json_null();
 }
 
-/* Compares the present poll's tally, and tells it with the poll's result. */
-static void compare_poll(const struct invocation *invocation, sqlite3_stmt *query,
-                         struct recounted *recounted, uint64_t *differences)
+static void print_poll_json(const struct finding *poll)
 {
-    struct result_view result = {0};
+    output_json(json_pack("{s:o, s:b, s:o, s:o, s:o, s:o}", "poll", json_or_null(poll->name), "ok",
+                          poll->is_same, "shown", json_or_null(poll->shown), "recounted",
+                          json_or_null(poll->recounted), "result", result_json(poll->result),
+                          "shown_result", result_json(poll->shown_result)));
+}
+
+/* Asks the server for the result that it shows. It is comparable only if it is of the very tally
+ * that was recounted: ballots may have come since the backup, or the newest be uncounted yet. */
+static enum status ask_shown(struct client *client, struct finding *poll, struct result_view *shown)
+{
+    struct tally_row *tally = must_calloc(1, sizeof *tally);
+    enum status status = STATUS_DONE;
+    if (poll->name && poll->recounted &&
+        tally_parse(poll->recounted, strlen(poll->recounted), tally)) {
+        status = result_view_ask(shown, client, poll->name, false);
+        if (status == STATUS_DONE && shown->seq == tally->seq && !result_view_is_hidden(shown))
+            poll->shown_result = shown;
+    }
+    free(tally);
+    return status;
+}
+
+/* What the present poll is compared with, and how. */
+struct comparison {
+    const struct invocation *invocation;
+    struct recounted *recounted; /* owned */
+    struct client *client;       /* of the server whose backup this is; or NULL */
+    uint64_t *differences;
+};
+
+static enum status compare_results(struct comparison *comparison, struct finding *poll,
+                                   struct result_view *result, struct result_view *shown)
+{
+    if (recounted_next(comparison->recounted, poll->recounted, result) == STATUS_DONE)
+        poll->result = result;
+    return comparison->client ? ask_shown(comparison->client, poll, shown) : STATUS_DONE;
+}
+
+/* Compares the present poll's tally and result, and tells them. */
+static enum status compare_poll(struct comparison *comparison, sqlite3_stmt *query)
+{
+    struct result_view result = {0}, shown = {0};
     struct finding poll = {.name = column_text(query, 0),
                            .shown = column_text(query, 2),
                            .recounted = column_text(query, 1)};
-    if (recounted_next(recounted, poll.recounted, &result) == STATUS_DONE)
-        poll.result = &result;
+    enum status status = compare_results(comparison, &poll, &result, &shown);
     poll.is_same = poll.shown && poll.recounted && strcmp(poll.shown, poll.recounted) == 0;
-    *differences += !poll.is_same || !poll.result;
-    if (invocation->json)
+    *comparison->differences += !poll.is_same || !poll.result || results_differ(&poll);
+    if (comparison->invocation->json)
         print_poll_json(&poll);
     else
         print_poll(&poll);
     result_view_clear(&result);
+    result_view_clear(&shown);
+    return status;
 }
 
-static enum status compare_polls(const struct invocation *invocation, struct database *database,
-                                 uint64_t *differences)
+static enum status compare_polls(struct comparison *comparison, struct database *database)
 {
     sqlite3_stmt *query;
-    struct recounted *recounted = NULL;
     bool has_row = true;
     enum status status = database_query(database, tallies_sql, &query);
     if (status != STATUS_DONE)
         return status;
     database_show_progress(database, "counting ballots, pages");
-    status = recounted_open(database, &recounted);
+    status = recounted_open(database, &comparison->recounted);
     while (status == STATUS_DONE && has_row) {
         status = database_step(database, query, &has_row);
         if (status == STATUS_DONE && has_row)
-            compare_poll(invocation, query, recounted, differences);
+            status = compare_poll(comparison, query);
     }
-    recounted_close(recounted);
+    recounted_close(comparison->recounted);
     sqlite3_finalize(query);
     return status;
 }
@@ -193,10 +245,12 @@ static void check_start(const struct invocation *invocation, struct database *da
 }
 
 /* Whatever a step finds, the next one may find more. */
-static enum status recount(const struct invocation *invocation, struct database *database)
+static enum status recount(const struct invocation *invocation, struct database *database,
+                           struct client *client)
 {
     uint64_t differences = 0;
-    enum status status = compare_polls(invocation, database, &differences);
+    struct comparison comparison = {invocation, NULL, client, &differences};
+    enum status status = compare_polls(&comparison, database);
     for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]) && status == STATUS_DONE; i++)
         status = run_check(invocation, database, &checks[i], &differences);
     enum status pages = check_pages(invocation, database, &differences);
@@ -209,14 +263,34 @@ static enum status recount(const struct invocation *invocation, struct database 
     return status == STATUS_DONE && differences > 0 ? STATUS_REFUSED : status;
 }
 
-enum status command_recount(const struct invocation *invocation)
+static enum status recount_file(const struct invocation *invocation)
 {
     struct database *database;
-    enum status status = invocation->argc > 0 ? database_open_file(invocation->argv[0], &database)
-                                              : database_open_fresh(invocation, &database);
+    enum status status = database_open_file(invocation->argv[0], &database);
     if (status != STATUS_DONE)
         return status;
-    status = recount(invocation, database);
+    status = recount(invocation, database, NULL);
     database_close(database);
     return status;
+}
+
+static enum status recount_server(const struct invocation *invocation)
+{
+    struct database *database;
+    struct client *client;
+    enum status status = database_open_fresh(invocation, &database);
+    if (status != STATUS_DONE)
+        return status;
+    status = client_open(invocation, &client);
+    if (status == STATUS_DONE) {
+        status = recount(invocation, database, client);
+        client_close(client);
+    }
+    database_close(database);
+    return status;
+}
+
+enum status command_recount(const struct invocation *invocation)
+{
+    return invocation->argc > 0 ? recount_file(invocation) : recount_server(invocation);
 }

@@ -107,6 +107,14 @@ bool result_view_is_hidden(const struct result_view *view)
     return method && !result_view_value(method->rest, "weight").at;
 }
 
+bool result_view_equal(const struct result_view *a, const struct result_view *b)
+{
+    bool is_equal = a->count == b->count;
+    for (size_t i = 0; is_equal && i < a->count; i++)
+        is_equal = strcmp(a->rows[i].text, b->rows[i].text) == 0;
+    return is_equal;
+}
+
 struct span result_view_winner(const struct result_view *view, unsigned place)
 {
     for (size_t i = 0; i < view->count; i++)
@@ -198,7 +206,7 @@ static json_t *step_json(const struct result_view_row *row)
     json_t *step =
         json_pack("{s:I, s:s}", "round", (json_int_t)row->number, "step", kinds[row->kind]);
     if (row->kind == RESULT_TIE) {
-        json_object_set_new(step, "for", text_json(span_cut(&rest, ' ')));
+        json_object_set_new(step, "of", text_json(span_cut(&rest, ' ')));
         json_object_set_new(step, "choices", list_json(span_cut(&rest, ' '), ','));
     } else {
         json_object_set_new(step, "choice", text_json(span_cut(&rest, ' ')));
@@ -281,10 +289,11 @@ static void add_row_json(json_t *object, const struct result_view *view,
 
 json_t *result_view_json(const struct result_view *view)
 {
-    json_t *object = json_object();
-    if (view->seq > 0)
+    json_t *object =
+        json_pack("{s:b, s:[], s:[]}", "hidden", result_view_is_hidden(view), "steps", "winners");
+    if (object && view->seq > 0)
         json_object_set_new(object, "seq", json_integer((json_int_t)view->seq));
-    for (size_t i = 0; i < view->count; i++)
+    for (size_t i = 0; object && i < view->count; i++)
         add_row_json(object, view, &view->rows[i]);
     return object;
 }

@@ -58,6 +58,9 @@ void result_view_take(struct span row, void *view);
 /* Whether the numbers are hidden until the poll is closed. */
 bool result_view_is_hidden(const struct result_view *view);
 
+/* Whether both have the same rows, in the same order. */
+bool result_view_equal(const struct result_view *a, const struct result_view *b);
+
 /* The value of `name=value` among the words of a row; at is NULL if there is none. */
 struct span result_view_value(struct span words, const char *name);
 

@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 /* The columns of the CSV and the members of the JSON alike. */
 enum { POLL, TITLE, STATE, BALLOTS, CHOICE, LABEL, COUNT, PERCENT, COLUMN_COUNT };
@@ -23,6 +24,13 @@ static double percent_of(uint64_t count, uint64_t ballots)
     return ballots > 0 ? 100.0 * (double)count / (double)ballots : 0;
 }
 
+/* A sum of scores is no share of the ballots. */
+static bool has_percent(const struct view *view)
+{
+    const char *kind = view_setting(view, "kind");
+    return !view->tally.hidden && !(kind && strcmp(kind, "score") == 0);
+}
+
 static void print_csv(const struct results *results, const struct view *view, unsigned i)
 {
     const struct tally_row *tally = &view->tally;
@@ -30,6 +38,8 @@ static void print_csv(const struct results *results, const struct view *view, un
     snprintf(ballots, sizeof ballots, "%" PRIu64, tally->ballots);
     if (!tally->hidden) {
         snprintf(count, sizeof count, "%" PRIu64, tally->counts[i]);
+    }
+    if (has_percent(view)) {
         snprintf(percent, sizeof percent, "%.1f", percent_of(tally->counts[i], tally->ballots));
     }
     csv_row(results->invocation,
@@ -57,8 +67,8 @@ static void print_json(const struct view *view, unsigned i)
     json_object_set_new(row, column_names[COUNT],
                         tally->hidden ? json_null() : json_integer((json_int_t)tally->counts[i]));
     json_object_set_new(row, column_names[PERCENT],
-                        tally->hidden ? json_null()
-                                      : json_real(percent_of(tally->counts[i], tally->ballots)));
+                        has_percent(view) ? json_real(percent_of(tally->counts[i], tally->ballots))
+                                          : json_null());
     output_json(row);
 }
 
@@ -86,7 +96,7 @@ enum status command_results(const struct invocation *invocation)
 {
     struct results results = {.invocation = invocation,
                               .is_json = invocation->json || invocation->format == EXPORT_JSON};
-    enum status status = polls_each(invocation, print_poll, &results);
+    enum status status = polls_each(invocation, false, print_poll, &results);
     if (status == STATUS_DONE)
         print_heading(&results); /* even without polls */
     if (status == STATUS_DONE && results.has_hidden) {

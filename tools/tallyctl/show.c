@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void print_plain(const struct tally_row *tally)
 {
@@ -23,6 +24,8 @@ static enum status show(const struct invocation *invocation, struct client *clie
 
     if (status == STATUS_DONE)
         status = polls_ask_tally(client, name, &view->tally);
+    if (status == STATUS_DONE && !invocation->json && !is_plain)
+        status = view_ask_leaders(view, client, name);
     if (status != STATUS_DONE)
         return status;
     if (invocation->json)
@@ -67,10 +70,33 @@ static void list_number(struct listing *listing, uint64_t number)
     columns_add(listing->columns, digits, (size_t)len);
 }
 
-static const char *leader_name(const struct tally_row *tally)
+/* Those who lead by the result, with commas between. */
+static void list_leaders(struct listing *listing, const struct view *view)
 {
+    struct buffer names = {0};
+    for (unsigned i = 0; i < view->choice_count; i++) {
+        if (!view->choices[i].leads)
+            continue;
+        if (names.len > 0)
+            must_append(&names, ",", 1);
+        must_append(&names, view->choices[i].name, strlen(view->choices[i].name));
+    }
+    if (names.len == 0)
+        must_append(&names, "-", 1);
+    columns_add(listing->columns, names.bytes, names.len);
+    buffer_free(&names);
+}
+
+static void list_leader(struct listing *listing, const struct view *view)
+{
+    const struct tally_row *tally = &view->tally;
     int leader = view_leader(tally);
-    return tally->hidden ? "(hidden)" : leader < 0 ? "-" : tally->choices[leader].text;
+    if (tally->hidden)
+        columns_add_string(listing->columns, "(hidden)");
+    else if (view_leads_by_result(view))
+        list_leaders(listing, view);
+    else
+        columns_add_string(listing->columns, leader < 0 ? "-" : tally->choices[leader].text);
 }
 
 static void list_poll(const struct view *view, void *context)
@@ -88,7 +114,7 @@ static void list_poll(const struct view *view, void *context)
     columns_add_string(listing->columns, tally->open ? "open" : "closed");
     list_number(listing, tally->ballots);
     list_number(listing, tally->seq);
-    columns_add_string(listing->columns, leader_name(tally));
+    list_leader(listing, view);
     columns_add_string(listing->columns, view->title ? view->title : "");
 }
 
@@ -117,7 +143,7 @@ static struct columns *new_list(void)
 enum status command_polls(const struct invocation *invocation)
 {
     struct listing listing = {.json = invocation->json, .columns = new_list()};
-    enum status status = polls_each(invocation, list_poll, &listing);
+    enum status status = polls_each(invocation, !invocation->json, list_poll, &listing);
     if (status == STATUS_DONE)
         print_listing(&listing);
     columns_free(listing.columns);

@@ -6,6 +6,7 @@
 #include "tools/lib/memory.h"
 #include "tools/tallyctl/bars.h"
 #include "tools/tallyctl/output.h"
+#include "tools/tallyctl/result_view.h"
 #include "tools/lib/text.h"
 
 #include <inttypes.h>
@@ -91,6 +92,45 @@ enum status view_describe(struct view *view, struct client *client, const char *
     return status;
 }
 
+const char *view_setting(const struct view *view, const char *name)
+{
+    return json_string_value(json_object_get(view->settings, name));
+}
+
+static bool is_setting(const struct view *view, const char *name, const char *value)
+{
+    const char *is = view_setting(view, name);
+    return is && strcmp(is, value) == 0;
+}
+
+/* Most counts win but where rounds or pairs decide, or several seats are filled. A server that does
+ * not tell the method has single choice alone. */
+bool view_leads_by_result(const struct view *view)
+{
+    if (!view_setting(view, "method") || is_setting(view, "method", "plurality"))
+        return false;
+    bool is_additive =
+        is_setting(view, "method", "approval") || is_setting(view, "method", "score");
+    return !is_additive || !is_setting(view, "seats", "1");
+}
+
+enum status view_ask_leaders(struct view *view, struct client *client, const char *name)
+{
+    struct result_view result = {0};
+    if (!view_leads_by_result(view))
+        return STATUS_DONE;
+    enum status status = result_view_ask(&result, client, name, false);
+    for (unsigned i = 0; i < view->choice_count; i++)
+        view->choices[i].leads = false;
+    for (unsigned place = 1; place <= view->choice_count; place++) {
+        struct span winner = result_view_winner(&result, place);
+        for (unsigned i = 0; winner.at && i < view->choice_count; i++)
+            view->choices[i].leads |= span_is(winner, view->choices[i].name);
+    }
+    result_view_clear(&result);
+    return status;
+}
+
 /* ---- Drawing ---- */
 
 int view_leader(const struct tally_row *tally)
@@ -117,12 +157,30 @@ static uint64_t most_of(const struct tally_row *tally)
     return most;
 }
 
-/* The label of a choice of the tally: its name, if DESCRIBE tells no other. */
-static const char *label_of(const struct view *view, unsigned i)
+/* A choice of the tally as DESCRIBE told it; NULL if it didn't. */
+static const struct view_choice *described(const struct view *view, unsigned i)
 {
     const char *name = view->tally.choices[i].text;
     bool known = i < view->choice_count && strcmp(view->choices[i].name, name) == 0;
-    return known && view->choices[i].label[0] ? view->choices[i].label : name;
+    return known ? &view->choices[i] : NULL;
+}
+
+/* The label of a choice of the tally: its name, if DESCRIBE tells no other. */
+static const char *label_of(const struct view *view, unsigned i)
+{
+    const struct view_choice *choice = described(view, i);
+    return choice && choice->label[0] ? choice->label : view->tally.choices[i].text;
+}
+
+static const char *mark_of(const struct view *view, unsigned i, uint64_t most)
+{
+    const struct view_choice *choice = described(view, i);
+    const uint64_t count = view->tally.counts[i];
+    if (view_leads_by_result(view))
+        return choice && choice->leads ? "leads" : "";
+    if (count == 0 || count < most)
+        return "";
+    return view_leader(&view->tally) >= 0 ? "leads" : "tied";
 }
 
 /* A choice's bar; its texts are in `line`. */
@@ -135,15 +193,15 @@ struct line {
 static struct bar prepare_bar(struct line *line, const struct view *view, unsigned i, uint64_t most)
 {
     const struct tally_row *tally = &view->tally;
-    const char *label = label_of(view, i), *mark = "";
+    const char *label = label_of(view, i);
     uint64_t count = tally->counts[i];
 
     line->label = output_escaped(label, strlen(label));
     snprintf(line->count, sizeof(line->count), "%" PRIu64, count);
-    text_percent(count, tally->ballots, line->percent);
-    if (count > 0 && count == most)
-        mark = view_leader(tally) >= 0 ? "leads" : "tied";
-    return (struct bar){line->label, line->count, line->percent, mark, count};
+    line->percent[0] = '\0';
+    if (!is_setting(view, "kind", "score")) /* a sum of scores is no share of the ballots */
+        text_percent(count, tally->ballots, line->percent);
+    return (struct bar){line->label, line->count, line->percent, mark_of(view, i, most), count};
 }
 
 static void draw_bars(const struct view *view, unsigned columns, FILE *out)
@@ -183,14 +241,25 @@ void view_draw_heading(const struct view *view, unsigned columns, FILE *out)
 
     output_fitted(out, escaped, columns, false);
     free(escaped);
-    fprintf(out, "\n%s: %s, %" PRIu64 " ballot%s%s\n", tally->poll.text,
+    fprintf(out, "\n%s: %s, %" PRIu64 " ballot%s%s", tally->poll.text,
             tally->open ? "open" : "closed", tally->ballots, tally->ballots == 1 ? "" : "s",
             tally->hidden ? ", counts hidden until it is closed" : "");
+}
+
+/* What counts are, where they are not ballots. */
+static const char *what_is_counted(const struct view *view)
+{
+    if (view->tally.hidden)
+        return "";
+    return is_setting(view, "kind", "score")    ? ", sums of scores"
+           : is_setting(view, "kind", "ranked") ? ", first preferences"
+                                                : "";
 }
 
 void view_draw(const struct view *view, unsigned columns, FILE *out)
 {
     view_draw_heading(view, columns, out);
+    fprintf(out, "%s\n", what_is_counted(view));
     if (view->tally.hidden)
         draw_hidden(view, columns, out);
     else

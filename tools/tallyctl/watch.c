@@ -188,7 +188,11 @@ static enum status refresh_description(struct watch *watch, struct view *view)
     bool is_fresh =
         watch->is_lost || (view->described_ns != 0 &&
                            clock_monotonic_ns() - view->described_ns < DESCRIPTION_MAX_AGE_NS);
-    return is_fresh ? STATUS_DONE : view_describe(view, watch->describer, view->tally.poll.text);
+    const char *name = view->tally.poll.text;
+    enum status status = is_fresh ? STATUS_DONE : view_describe(view, watch->describer, name);
+    if (status == STATUS_DONE && !is_fresh)
+        status = view_ask_leaders(view, watch->describer, name);
+    return status;
 }
 
 /* Draws the polls that the screen has room for; others are not even asked about. */
