@@ -7,6 +7,7 @@
 #include "store/database.h"
 #include "store/sqlite/sqlite.h"
 #include "tests/support/database.h"
+#include "tests/support/entries.h"
 #include "tests/support/temporary.h"
 #include "tests/support/terminal.h"
 #include "tests/support/unit.h"
@@ -391,6 +392,77 @@ START_TEST(a_present_one)
 }
 END_TEST
 
+static struct poll *make_poll(uint32_t id, const char *text, uint16_t record, uint16_t method)
+{
+    static const struct name choices[] = {{1, "a"}, {1, "b"}};
+    static const uint8_t lot[] = {1, 0};
+    struct settings settings = {{[SETTING_RECORD] = record, [SETTING_METHOD] = method}};
+    struct name name;
+    ck_assert(name_parse(text, strlen(text), &name));
+    ck_assert_int_eq(
+        settings_complete(&settings, 1 << SETTING_RECORD | 1 << SETTING_METHOD, 2, why), 0);
+    struct poll *poll = poll_new(&name, &settings, choices, 2, lot);
+    ck_assert_ptr_nonnull(poll);
+    poll->id = id;
+    return poll;
+}
+
+/* To a database that is one of the present format, and has the polls of all_kinds. */
+static void append_values(const char *path)
+{
+    static const char order[] = "order open 31 3 a=2 b=0", tour[] = "tour open 33 1 a=1 b=1";
+    static const struct store_tally tallies[] = {{7, order, sizeof order - 1},
+                                                 {8, tour, sizeof tour - 1}};
+    struct poll *stv = make_poll(7, "order", RECORD_PSEUDONYM, METHOD_STV);
+    struct poll *approval = make_poll(8, "tour", RECORD_NAME, METHOD_APPROVAL);
+    struct entry entries[] = {
+        entry_create(28, stv),
+        entry_ballot(29, 7, 1, (struct hash){1, 1}),
+        entry_ballot(30, 7, 1, (struct hash){2, 2}),
+        entry_ballot(31, 7, VALUE_ABSTAIN, (struct hash){3, 3}),
+        entry_create(32, approval),
+        entry_ballot(33, 8, 1, (struct hash){0, 0}),
+    };
+    entries[1].ballot.marks = (struct span){"\1\2", 2};
+    entries[5].ballot.marks = (struct span){"\1\1", 2};
+    entries[5].ballot.name = (struct span){"ann", 3};
+    const struct store_batch batch = {entries, UNIT_COUNT(entries), tallies, 2};
+    struct store *store;
+    const char *reason;
+    ck_assert_msg(store_open(&store, &sqlite_engine, path, false, why) == 0, "%s", why);
+    ck_assert_int_eq(store_append(store, &batch, &reason), STORE_RECORDED);
+    ck_assert_msg(store_finish(store, why) == 0, "%s", why);
+    store_close(store);
+    poll_free(stv);
+    poll_free(approval);
+}
+
+START_TEST(a_present_one_with_ballots_of_every_kind)
+{
+    static const char values[] =
+        LIST("seq || ' ' || poll || ' ' || number || hex(marks)", "value ORDER BY seq"),
+                      said_sql[] = LIST("seq || ' ' || value", "ballot ORDER BY seq"),
+                      lots[] = LIST("poll || name || lot", "choice ORDER BY poll, lot"),
+                      rules[] = LIST("id || kind || method || quote(equal) || abstain ||"
+                                     " quote(seats) || quote(min) || quote(max) || quote(scores)",
+                                     "poll ORDER BY id");
+    make_all_kinds();
+    assert_imported();
+    ck_assert_int_eq(rename(new, old), 0);
+    ck_assert_int_eq(unlink(in_directory("new.key")), 0);
+    ck_assert_uint_eq(database_number(old, "SELECT count(*) FROM poll WHERE abstain = 'yes'"), 0);
+    append_values(old);
+    assert_imported();
+    assert_said("33 entries, 8 polls");
+    assert_whole();
+    assert_same(values, values);
+    assert_same(said_sql, said_sql);
+    assert_same(lots, lots);
+    assert_same(rules, rules);
+    ck_assert_uint_eq(database_number(new, "SELECT count(*) FROM value"), 2);
+}
+END_TEST
+
 /* Of a server that was killed: the last entries are in its log alone. */
 START_TEST(with_its_log_which_stays_as_it_is)
 {
@@ -729,6 +801,7 @@ UNIT_MAIN("import",
                      {json},
                      {a_database_without_an_entry},
                      {a_present_one},
+                     {a_present_one_with_ballots_of_every_kind},
                      {with_its_log_which_stays_as_it_is},
                      {a_log_that_may_be_lacking_is_told},
                      {progress_on_a_terminal},
