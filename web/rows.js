@@ -52,12 +52,13 @@ export function isBehind(element, latest) {
 export const winnersOf = (element) => element.dataset.winners?.split(" ").filter(Boolean);
 
 // Marks those that a result names, unless what is shown is newer.
-export function showWinners(element, { ledger, seq, winners, abstain }) {
+export function showWinners(element, { ledger, seq, winners, abstain, ballots: counted }) {
     if (ledger !== element.dataset.ledger || seq < Number(element.dataset.resultSeq ?? 0)) {
         return;
     }
     element.dataset.winners = (winners ?? []).join(" ");
     element.dataset.resultSeq = seq;
+    element.dataset.resultBallots = counted;
     element.dataset.abstained = abstain ?? 0;
     rowsOf(element).forEach((row, choice) => row.classList.toggle("leads", winnersOf(element).includes(choice)));
 }

@@ -8,7 +8,7 @@ import { fetchPage, renewer } from "./renew.js";
 import {
     hasTurned, isBehind, isOfOtherLedger, isOther, labelsOf, mayBeNewer, showLink, showRows, showTotals, showWinners, winnersOf,
 } from "./rows.js";
-import { summary } from "./tally.js";
+import { ballots, format, summary } from "./tally.js";
 
 const FRESH_MS = 1000; // between two looks at a result that changes
 
@@ -77,6 +77,16 @@ const renew = renewer(location.href, () => {
 let refreshing = 0;
 let toldSeq = 0; // of the newest result that was told
 
+// Says of which tally the result is, if that is an older one than what is shown beside it.
+function showAge() {
+    const { seq, resultSeq, resultBallots: counted } = main.dataset;
+    const age = document.getElementById("age");
+    const isOld = Number(resultSeq) > 0 && Number(seq) > Number(resultSeq);
+    if (age) {
+        age.textContent = isOld ? `As of ${format(Number(counted))} ${ballots(Number(counted))}.` : "";
+    }
+}
+
 // The words and tables of a result are made by the server.
 async function refresh() {
     const page = document.hidden ? null : await fetchPage(location.href);
@@ -85,12 +95,13 @@ async function refresh() {
     if (next?.dataset.kind !== kind || next.dataset.ledger !== main.dataset.ledger) {
         return;
     }
-    for (const part of [".result", "#verdict"]) {
+    for (const part of [".result", "#verdict", "#remarks"]) {
         const fresh = next.querySelector(part);
         fresh && main.querySelector(part)?.replaceWith(document.adoptNode(fresh));
     }
-    const { ledger, resultSeq, abstained, winners } = next.dataset;
-    showWinners(main, { ledger, seq: Number(resultSeq), abstain: abstained, winners: winners.split(" ") });
+    const { ledger, resultSeq, resultBallots, abstained, winners } = next.dataset;
+    showWinners(main, { ledger, seq: Number(resultSeq), ballots: resultBallots, abstain: abstained, winners: winners.split(" ") });
+    showAge();
     drawStages();
     fit(main);
     if (Number(next.dataset.resultSeq) < toldSeq) {
@@ -106,6 +117,7 @@ function showResult(result) {
     toldSeq = result.seq;
     if (result.ledger === main.dataset.ledger && result.seq > Number(main.dataset.resultSeq)) {
         showWinners(main, result);
+        showAge();
         refreshSoon();
     }
 }
@@ -117,6 +129,7 @@ function show(tally) {
         renew({ atOnce: isOfOtherLedger(main, tally) });
     }
     if (showTally(tally)) {
+        showAge();
         fit(main);
         announce(summary(tally, labelsOf(main), winnersOf(main)));
     }

@@ -75,7 +75,7 @@ export function stager() {
     function show() {
         const { name, words, show: showIt } = all[place()];
         const focused = document.activeElement.ariaLabel;
-        const heading = /\d$/.test(name) ? `${name} of ${all.length}.` : `${name}.`;
+        const heading = /\d$/.test(name) ? `${name} of ${all.at(-1).name.split(" ").at(-1)}.` : `${name}.`;
         main.querySelector(".matrix")?.remove();
         showIt();
         const turns = all.length > 1 ? [turn("The stage before", "‹", -1), turn("The next stage", "›", 1)] : [];

@@ -351,7 +351,7 @@ static json_t *kind_data(const struct snapshot *snapshot, const struct result *r
     const bool is_single = is_kind(snapshot, KIND_SINGLE);
     const struct poll *poll = snapshot->poll;
     /* clang-format off */
-    return json_pack("{s:s, s:b, s:s, s:s, s:o, s:s, s:o, s:b, s:i, s:i, s:i, s:I, s:i, s:s, s:o, s:I, s:o}",
+    return json_pack("{s:s, s:b, s:s, s:s, s:o, s:s, s:o, s:b, s:i, s:i, s:i, s:I, s:i, s:s, s:o, s:I, s:I, s:o}",
                      "kind", setting_text(snapshot, SETTING_KIND),
                      "result_counts", !is_single,
                      "kind_words", kind_words(snapshot),
@@ -368,6 +368,7 @@ static json_t *kind_data(const struct snapshot *snapshot, const struct result *r
                      "equal", setting_text(snapshot, SETTING_EQUAL),
                      "winners", page_result_winners(snapshot, result),
                      "result_seq", (json_int_t)(result ? result->seq : 0),
+                     "result_ballots", (json_int_t)(result ? result->ballots : 0),
                      "verdict", is_single ? json_string("") : page_result_verdict(snapshot, result));
     /* clang-format on */
 }

@@ -13,7 +13,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { DUELS_MAX = 16 }; /* choices up to which who beats whom can be read as a table */
+enum {
+    DUELS_MAX = 16,   /* choices up to which who beats whom can be read as a table */
+    CELLS_MAX = 2048, /* of the table of stages: of longer counts it has the last ones */
+};
 
 /* What is told of a choice at a stage. */
 struct cell {
@@ -27,7 +30,8 @@ struct cell {
 struct stages {
     const struct snapshot *snapshot;
     const struct result *result;
-    unsigned count;
+    unsigned first; /* the stage of the count that is told first */
+    unsigned count; /* of those that are told */
     json_t *(*name)(const struct stages *stages, unsigned stage);
     json_t *(*words)(const struct stages *stages, unsigned stage);
     struct cell (*cell)(const struct stages *stages, unsigned stage, unsigned choice);
@@ -158,15 +162,19 @@ static json_t *steps_words(const struct stages *stages, unsigned round,
 
 /* ---- rounds: irv and stv ---- */
 
+static unsigned round_of(const struct stages *stages, unsigned stage)
+{
+    return stages->first + stage + 1;
+}
+
 static json_t *round_name(const struct stages *stages, unsigned stage)
 {
-    (void)stages;
-    return json_sprintf("Round %u", stage + 1);
+    return json_sprintf("Round %u", round_of(stages, stage));
 }
 
 static json_t *round_words(const struct stages *stages, unsigned stage)
 {
-    return steps_words(stages, stage + 1, NULL);
+    return steps_words(stages, round_of(stages, stage), NULL);
 }
 
 /* Whether a choice was elected, or out, by what was decided up to a round; and before it. */
@@ -204,10 +212,11 @@ static uint64_t unit_of(const struct result *result)
 static struct cell round_cell(const struct stages *stages, unsigned stage, unsigned choice)
 {
     const struct result *result = stages->result;
-    const uint64_t votes = result_votes(result, stage + 1)[choice];
+    const unsigned round = round_of(stages, stage);
+    const uint64_t votes = result_votes(result, round)[choice];
     bool before;
     struct cell cell = {.part = votes, .of = result->weight * unit_of(result)};
-    cell.state = state_after(result, choice, stage + 1, &before);
+    cell.state = state_after(result, choice, round, &before);
     bool is_gone = before && votes == 0;
     cell.text = is_gone ? json_string("–") : votes_text(result, votes);
     cell.figure = is_gone ? json_string("–") : percent_text(cell.part, cell.of);
@@ -402,6 +411,13 @@ static json_t *duels_data(const struct stages *stages)
 
 /* ---- all of them ---- */
 
+/* How many of the last rounds are told. */
+static unsigned rounds_told(const struct result *result)
+{
+    const unsigned most = CELLS_MAX / result->poll->choice_count;
+    return result->round_count < most ? result->round_count : most;
+}
+
 static struct stages stages_of(const struct snapshot *snapshot, const struct result *result)
 {
     struct stages stages = {.snapshot = snapshot, .result = result};
@@ -419,7 +435,8 @@ static struct stages stages_of(const struct snapshot *snapshot, const struct res
     case METHOD_IRV:
     case METHOD_STV:
         stages.name = round_name, stages.words = round_words, stages.cell = round_cell;
-        stages.count = result->round_count;
+        stages.count = rounds_told(result);
+        stages.first = result->round_count - stages.count;
         break;
     default:
         break;
@@ -470,14 +487,15 @@ static json_t *row_data(const struct stages *stages, unsigned choice)
 /* What went to nobody any more, by round. */
 static json_t *exhausted_data(const struct stages *stages, unsigned stage)
 {
-    return json_pack("{s:o}", "text",
-                     votes_text(stages->result, result_exhausted(stages->result, stage + 1)));
+    return json_pack(
+        "{s:o}", "text",
+        votes_text(stages->result, result_exhausted(stages->result, round_of(stages, stage))));
 }
 
 static bool has_exhausted(const struct stages *stages)
 {
-    for (unsigned round = 1; stages->name == round_name && round <= stages->count; round++)
-        if (result_exhausted(stages->result, round) > 0)
+    for (unsigned i = 0; stages->name == round_name && i < stages->count; i++)
+        if (result_exhausted(stages->result, round_of(stages, i)) > 0)
             return true;
     return false;
 }
@@ -537,6 +555,12 @@ static json_t *remarks(const struct stages *stages)
         words_add(&words, words.text.len > 0 ? " " : "");
         words_add_number(&words, result->abstained);
         words_add(&words, result->abstained == 1 ? " abstention." : " abstentions.");
+    }
+    if (stages->first > 0) {
+        words_add(&words, words.text.len > 0 ? " " : "");
+        words_add(&words, "Rounds 1 to ");
+        words_add_number(&words, stages->first);
+        words_add(&words, " are left out here; RESULT has them.");
     }
     return result && stages->count == 0 && valid_weight(result) > 0
                ? join(steps_words(stages, 1, NULL), words_end(&words))

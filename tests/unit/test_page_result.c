@@ -39,12 +39,9 @@ static void cast(const char *ballots)
     }
 }
 
-/* A poll with these ballots and their result. */
-static void make_poll(const char *settings, const char *ballots, bool open)
+/* The tally of the ballots that were cast, with their result. */
+static void take_snapshot(bool open)
 {
-    electing = electing_new(settings, "a b c", NULL);
-    electing.poll->id = 1;
-    cast(ballots);
     struct result *result = electing_count(&electing);
     snapshot = snapshot_new(electing.poll);
     ck_assert(snapshot && result);
@@ -56,6 +53,15 @@ static void make_poll(const char *settings, const char *ballots, bool open)
     for (unsigned i = 0; method_is_additive(electing.poll) && i < 3; i++)
         snapshot->counts[i] = result_votes(result, 1)[i];
     snapshot_set_result(snapshot, result);
+}
+
+/* A poll with these ballots. */
+static void make_poll(const char *settings, const char *ballots, bool open)
+{
+    electing = electing_new(settings, "a b c", NULL);
+    electing.poll->id = 1;
+    cast(ballots);
+    take_snapshot(open);
     ck_assert_int_eq(snapshot_set_text(snapshot, 1, "<Ann>", 5, 40), 0);
 }
 
@@ -150,6 +156,30 @@ START_TEST(results_are_told_in_words)
     for (int i = 0; i < 5 && results[_i].says[i]; i++)
         assert_has(page, results[_i].says[i]);
     assert_lacks(page, "<Ann>");
+}
+END_TEST
+
+/* A count of very many rounds would make a page of megabytes. */
+START_TEST(a_long_count_is_told_from_its_end)
+{
+    char choices[5 * 128 + 1] = "", ballot[64];
+    for (int i = 0; i < 128; i++)
+        sprintf(choices + strlen(choices), "%sc%d", i > 0 ? " " : "", i);
+    electing = electing_new("method=irv", choices, NULL);
+    for (int i = 0; i < 128; i++) {
+        snprintf(ballot, sizeof ballot, "c%d", i);
+        ck_assert_int_eq(electing_cast(&electing, (unsigned)(i < 2 ? 500 : i), ballot), 0);
+    }
+    take_snapshot(false);
+    const unsigned rounds = snapshot_result(snapshot)->round_count;
+    const char *page = poll_page(&(struct page_reader){.own = NULL});
+    char last[64], first[64];
+    snprintf(last, sizeof last, "<b>Round %u.</b>", rounds);
+    snprintf(first, sizeof first, "<th scope=\"col\">Choice</th><th scope=\"col\">Round %u</th>",
+             rounds - 15);
+    assert_has(page, last);
+    assert_has(page, first);
+    assert_has(page, "are left out here; RESULT has them.");
 }
 END_TEST
 
@@ -326,6 +356,7 @@ END_TEST
 UNIT_MAIN("page_result",
           {"page_result", .tear_down = free_all,
            .tests = {{results_are_told_in_words, .loops = UNIT_COUNT(results)},
+                     {a_long_count_is_told_from_its_end},
                      {an_open_poll_has_a_leader_and_no_table},
                      {a_result_of_an_older_tally_says_so},
                      {a_poll_whose_result_is_being_counted_says_so},

@@ -100,6 +100,8 @@ test("a tie is told in words", async ({ start, open }) => {
     await untilText(page, ".verdict", "bob is elected.");
     assert.match(await page.locator(".result").innerText(), /ann and bob are tied for a seat; the drawn order decides\./);
     assert.deepEqual(await leaders(page), ["bob"]);
+    const wall = await open(server, "/screen/board");
+    await untilText(wall, "#remarks", "ann and bob are tied for a seat; the drawn order decides.");
 });
 
 test("shares are of the ballots", async ({ start, open }) => {
