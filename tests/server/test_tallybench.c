@@ -199,7 +199,7 @@ START_TEST(polls_of_every_kind)
     make_place();
     int status =
         run_bench("run --serve %s --directory %s --duration 0.5 --voters 10 --polls 8 "
-                  "--kind single,approval,score,ranked --method stv --papers 50 --camps 3 "
+                  "--kind single,approval,score,ranked --method stv --distinct 50 --camps 3 "
                   "--identity named:500 --subscribers 16 --results 8 --json %s "
                   "-- --push-interval 5",
                   environment("TALLYCAST_BINARY", "./tallycast"), place.directory, json_path);

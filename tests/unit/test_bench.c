@@ -149,13 +149,13 @@ START_TEST(options_of_kinds)
     ck_assert_uint_eq(options.kinds[0], KIND_SINGLE);
     ck_assert_int_eq(options.method, -1);
     ck_assert_int_eq(parse(OPTIONS_RUN, "--serve x --polls 2 --method STV --kind Ranked,single "
-                                        "--papers 1000000 --camps 3"),
+                                        "--distinct 1000000 --camps 3"),
                      OPTIONS_GO);
     ck_assert_uint_eq(options.kind_count, 2);
     ck_assert_uint_eq(options.kinds[0], KIND_RANKED);
     ck_assert_uint_eq(options.kinds[1], KIND_SINGLE);
     ck_assert_int_eq(options.method, METHOD_STV);
-    ck_assert_uint_eq(options.papers, 1000000);
+    ck_assert_uint_eq(options.distinct, 1000000);
     ck_assert_uint_eq(options.camps, 3);
 }
 END_TEST
@@ -201,7 +201,7 @@ static const struct {
     {OPTIONS_RUN, "--admin /a --method irv", "no poll has ballots that it counts"},
     {OPTIONS_RUN, "--admin /a --kind score --method irv", "no poll has ballots that it counts"},
     {OPTIONS_RUN, "--serve naive --kind score", "the naive server knows ballots of one choice"},
-    {OPTIONS_RUN, "--admin /a --papers 0", "--papers"},
+    {OPTIONS_RUN, "--admin /a --distinct 0", "--distinct"},
     {OPTIONS_RUN, "--admin /a --subscribers 3 --results 4", "--results"},
     {OPTIONS_RUN, "--admin /a --repeat 3", "no such option"},
     {OPTIONS_RUN, "--admin /a stray", "stray"},

@@ -17,7 +17,7 @@ enum { OPTIONS_KINDS_MAX = 4 };
 
 /* Strings belong to the command line. */
 struct options {
-    uint64_t voters, pipeline, rate, ballots, polls, choices, papers, camps;
+    uint64_t voters, pipeline, rate, ballots, polls, choices, distinct, camps;
     unsigned kinds[OPTIONS_KINDS_MAX]; /* KIND_…, of the polls by turns */
     unsigned kind_count;
     int method;     /* METHOD_…, or -1 */

@@ -217,7 +217,7 @@ static json_t *options_json(const struct options *options)
         {"ballots", options->ballots},
         {"polls", options->polls},
         {"choices", options->choices},
-        {"papers", options->papers},
+        {"distinct", options->distinct},
         {"camps", options->camps},
         {"named", options->named},
         {"subscribers", options->subscribers},

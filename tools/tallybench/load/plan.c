@@ -24,27 +24,27 @@ static void make_prefix(const struct plan *plan, unsigned poll, unsigned choice)
     struct plan_prefix *prefix = &plan->prefixes[poll * plan->choice_count + choice];
     prefix->len = (size_t)snprintf(
         prefix->text, sizeof prefix->text, "VOTE %s %s%s", plan->polls[poll].name,
-        plan->polls[poll].papers->names[choice].text, plan->named > 0 ? " as=v" : "\n");
+        plan->polls[poll].pile->names[choice].text, plan->named > 0 ? " as=v" : "\n");
 }
 
-/* The polls of a kind have its papers; the one method is of one kind. */
-static int make_papers(struct plan *plan, const struct plan_wish *wish, char why[SETTINGS_WHY_SIZE])
+/* The polls of a kind have its pile; the one method is of one kind. */
+static int make_piles(struct plan *plan, const struct plan_wish *wish, char why[SETTINGS_WHY_SIZE])
 {
     for (unsigned k = 0; k < wish->kind_count; k++) {
         bool has_method =
             wish->method >= 0 && method_kind((unsigned)wish->method) == wish->kinds[k];
-        const struct papers_wish papers = {.kind = wish->kinds[k],
-                                           .method = has_method ? wish->method : -1,
-                                           .choice_count = wish->choices,
-                                           .count = wish->papers,
-                                           .camps = wish->camps};
-        if (papers_init(&plan->papers[k], &papers, why) != 0)
+        const struct pile_wish pile = {.kind = wish->kinds[k],
+                                       .method = has_method ? wish->method : -1,
+                                       .choice_count = wish->choices,
+                                       .count = wish->distinct,
+                                       .camps = wish->camps};
+        if (pile_init(&plan->piles[k], &pile, why) != 0)
             return -1;
     }
     return 0;
 }
 
-/* It fits, whatever the kinds: where there are many choices, all but one have as many papers. */
+/* It fits, whatever the kinds: where there are many choices, all but one have as many ballots. */
 static uint64_t least_common_multiple(uint64_t a, uint64_t b)
 {
     uint64_t x = a, y = b;
@@ -61,7 +61,7 @@ static void make_poll(struct plan *plan, const char *run, unsigned number)
     struct plan_poll *poll = &plan->polls[number];
     name_poll(poll, run, number);
     poll->counts = must_calloc(plan->choice_count, sizeof *poll->counts);
-    poll->papers = &plan->papers[number % plan->kind_count];
+    poll->pile = &plan->piles[number % plan->kind_count];
     for (unsigned c = 0; c < plan->choice_count; c++)
         make_prefix(plan, number, c);
 }
@@ -74,11 +74,11 @@ int plan_init(struct plan *plan, const struct plan_wish *wish, char why[SETTINGS
                           .named = wish->named,
                           .period = 1,
                           .ballot_max = PLAN_BALLOT_MAX};
-    if (make_papers(plan, wish, why) != 0)
+    if (make_piles(plan, wish, why) != 0)
         return -1;
     for (unsigned k = 0; k < plan->kind_count; k++) {
-        plan->period = least_common_multiple(plan->period, plan->papers[k].count);
-        if (plan->papers[k].marks)
+        plan->period = least_common_multiple(plan->period, plan->piles[k].count);
+        if (plan->piles[k].marks)
             plan->ballot_max = PROTO_LINE_MAX;
     }
     plan->poll_count = wish->polls;
@@ -94,7 +94,7 @@ void plan_free(struct plan *plan)
     for (unsigned p = 0; p < plan->poll_count; p++)
         free(plan->polls[p].counts);
     for (unsigned k = 0; k < plan->kind_count; k++)
-        papers_free(&plan->papers[k]);
+        pile_free(&plan->piles[k]);
     free(plan->polls);
     free(plan->prefixes);
     *plan = (struct plan){0};
@@ -103,16 +103,16 @@ void plan_free(struct plan *plan)
 void plan_create_command(const struct plan *plan, unsigned poll, char out[PROTO_LINE_MAX * 2])
 {
     const size_t size = (size_t)PROTO_LINE_MAX * 2;
-    const struct papers *papers = plan->polls[poll].papers;
+    const struct pile *pile = plan->polls[poll].pile;
     size_t len = (size_t)snprintf(out, size, "CREATE %s %s", plan->polls[poll].name,
                                   plan->named > 0 ? "voters=named ballots=changeable"
                                                   : "voters=connection ballots=unlimited");
-    if (papers->marks)
+    if (pile->marks)
         len += (size_t)snprintf(
             out + len, size - len, " method=%s",
-            setting_value_name(SETTING_METHOD, papers->settings.value[SETTING_METHOD]));
+            setting_value_name(SETTING_METHOD, pile->settings.value[SETTING_METHOD]));
     for (unsigned c = 0; c < plan->choice_count; c++)
-        len += (size_t)snprintf(out + len, size - len, " %s", papers->names[c].text);
+        len += (size_t)snprintf(out + len, size - len, " %s", pile->names[c].text);
 }
 
 struct plan_cursor plan_begin(const struct plan *plan, unsigned number)
@@ -162,9 +162,9 @@ void plan_step(const struct plan *plan, struct plan_cursor *cursor)
 }
 
 /* The paper of a number below the period. Where all polls have as many, that is the period. */
-static unsigned paper_of(const struct papers *papers, uint64_t number)
+static unsigned paper_of(const struct pile *pile, uint64_t number)
 {
-    return (unsigned)(number < papers->count ? number : number % papers->count);
+    return (unsigned)(number < pile->count ? number : number % pile->count);
 }
 
 static char *put_marked(const struct plan_poll *poll, unsigned paper, bool named, char *at)
@@ -173,7 +173,7 @@ static char *put_marked(const struct plan_poll *poll, unsigned paper, bool named
     memcpy(at, verb, strlen(verb));
     at = stpcpy(at + strlen(verb), poll->name);
     *at++ = ' ';
-    at += papers_write(poll->papers, paper, at);
+    at += pile_write(poll->pile, paper, at);
     return stpcpy(at, named ? " as=v" : "\n");
 }
 
@@ -181,8 +181,8 @@ char *plan_put_ballot(const struct plan *plan, const struct plan_cursor *cursor,
                       char *at)
 {
     const struct plan_poll *poll = &plan->polls[cursor->poll];
-    const unsigned paper = paper_of(poll->papers, cursor->paper);
-    if (poll->papers->marks) {
+    const unsigned paper = paper_of(poll->pile, cursor->paper);
+    if (poll->pile->marks) {
         at = put_marked(poll, paper, plan->named > 0, at);
     } else {
         const struct plan_prefix *prefix =
@@ -201,8 +201,8 @@ char *plan_put_ballot(const struct plan *plan, const struct plan_cursor *cursor,
 void plan_write_paper(const struct plan *plan, const struct plan_cursor *cursor,
                       char out[PROTO_LINE_MAX])
 {
-    const struct papers *papers = plan->polls[cursor->poll].papers;
-    out[papers_write(papers, paper_of(papers, cursor->paper), out)] = '\0';
+    const struct pile *pile = plan->polls[cursor->poll].pile;
+    out[pile_write(pile, paper_of(pile, cursor->paper), out)] = '\0';
 }
 
 void plan_name_voter(const struct plan *plan, const struct plan_cursor *cursor, unsigned number,
@@ -216,11 +216,11 @@ void plan_name_voter(const struct plan *plan, const struct plan_cursor *cursor, 
 void plan_acknowledge(struct plan *plan, const struct plan_cursor *cursor)
 {
     struct plan_poll *poll = &plan->polls[cursor->poll];
-    papers_count(poll->papers, paper_of(poll->papers, cursor->paper), false, poll->counts);
+    pile_count(poll->pile, paper_of(poll->pile, cursor->paper), false, poll->counts);
     if (plan->named == 0 || !cursor->again) {
         poll->ballots++;
         return;
     }
     const uint64_t before = cursor->paper > 0 ? cursor->paper - 1 : plan->period - 1;
-    papers_count(poll->papers, paper_of(poll->papers, before), true, poll->counts);
+    pile_count(poll->pile, paper_of(poll->pile, before), true, poll->counts);
 }

@@ -1,5 +1,5 @@
 /* The ballots of a run, decided beforehand: each ballot's voter, poll and paper, which is what it
- * says (papers.h). So the acknowledgements alone determine the final tally of each poll.
+ * says (pile.h). So the acknowledgements alone determine the final tally of each poll.
  *
  * Each connection has voters of its own (with --identity=connection it is its only voter, and every
  * ballot counts). It goes through them round and round. In each round a voter's ballot goes to the
@@ -9,7 +9,7 @@
 #define TALLYCAST_TOOLS_BENCH_PLAN_H
 
 #include "proto/limits.h"
-#include "tools/tallybench/load/papers.h"
+#include "tools/tallybench/load/pile.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,7 +22,7 @@ struct plan_poll {
     char name[PLAN_NAME_MAX];
     uint64_t ballots; /* that must count, by the acknowledgements */
     uint64_t *counts; /* what each choice must have; owned */
-    const struct papers *papers;
+    const struct pile *pile;
 };
 
 /* `VOTE poll choice` and any other part of a ballot's line that is the same for all voters, in a
@@ -35,8 +35,8 @@ struct plan_prefix {
 struct plan {
     unsigned connections;
     unsigned poll_count, choice_count, kind_count;
-    uint64_t named;                       /* voters' names; 0: each connection is a voter */
-    struct papers papers[PLAN_KINDS_MAX]; /* poll p has those of p % kind_count */
+    uint64_t named;                    /* voters' names; 0: each connection is a voter */
+    struct pile piles[PLAN_KINDS_MAX]; /* poll p has those of p % kind_count */
     uint64_t period;   /* of the papers' numbers: a multiple of how many each poll has */
     size_t ballot_max; /* bytes of a ballot's line */
     struct plan_poll *polls;
@@ -50,8 +50,8 @@ struct plan_wish {
     uint64_t named;
     unsigned kinds[PLAN_KINDS_MAX]; /* KIND_…, of the polls by turns */
     unsigned kind_count;
-    int method;             /* METHOD_…, of the polls of its kind; -1 for none */
-    unsigned papers, camps; /* see struct papers_wish */
+    int method;               /* METHOD_…, of the polls of its kind; -1 for none */
+    unsigned distinct, camps; /* see struct pile_wish */
 };
 
 /* The place of one connection in its ballots. */

@@ -73,7 +73,7 @@ static struct tally_check *make_checks(const struct plan *plan, tally_form *form
     for (unsigned i = 0; i < plan->poll_count; i++)
         checks[i] = (struct tally_check){.poll = plan->polls[i].name,
                                          .choice_count = plan->choice_count,
-                                         .adds_up = papers_add_up(plan->polls[i].papers),
+                                         .adds_up = pile_adds_up(plan->polls[i].pile),
                                          .form = form};
     return checks;
 }

@@ -38,7 +38,7 @@ static char *put_post(const struct voters *voters, const struct voter *voter, ch
     const struct http_ballot ballot = {.host = voters->load->http_host,
                                        .cookie = voter->cookie ? voter->cookie : "",
                                        .poll = poll->name,
-                                       .member = poll->papers->marks ? "ballot" : "choice",
+                                       .member = poll->pile->marks ? "ballot" : "choice",
                                        .paper = paper,
                                        .voter = name};
     return at + http_put_ballot(at, &ballot);

@@ -257,7 +257,7 @@ static int make_plan(struct run *run)
                              .named = options->named,
                              .kind_count = options->kind_count,
                              .method = options->method,
-                             .papers = (unsigned)options->papers,
+                             .distinct = (unsigned)options->distinct,
                              .camps = (unsigned)options->camps};
     memcpy(wish.kinds, options->kinds, sizeof wish.kinds);
     int result = plan_init(&run->load.plan, &wish, why);

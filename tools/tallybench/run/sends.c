@@ -50,7 +50,7 @@ static size_t make_line(const struct limits_load *load, char *line)
     struct name *choices = must_calloc(load->choices, sizeof *choices);
     uint64_t *counts = must_calloc(load->choices, sizeof *counts);
     for (unsigned i = 0; i < load->choices; i++) {
-        papers_name_choice(choices[i].text, i);
+        pile_name_choice(choices[i].text, i);
         choices[i].len = (uint8_t)strlen(choices[i].text);
         counts[i] = load->ballots / load->choices;
     }

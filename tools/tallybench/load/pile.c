@@ -1,8 +1,8 @@
-/* Different ballots (see papers.h).
+/* Different ballots (see pile.h).
  *
  * Each is drawn, and then changed a little until it is none of those before it: so there are as
  * many as were asked for, however alike they shall be. */
-#include "tools/tallybench/load/papers.h"
+#include "tools/tallybench/load/pile.h"
 
 #include "tools/lib/memory.h"
 
@@ -10,20 +10,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-void papers_name_choice(char out[PAPERS_NAME_SIZE], unsigned choice)
+void pile_name_choice(char out[PILE_NAME_SIZE], unsigned choice)
 {
     char letter = (char)('a' + choice % 26);
     if (choice < 26)
-        snprintf(out, PAPERS_NAME_SIZE, "%c", letter);
+        snprintf(out, PILE_NAME_SIZE, "%c", letter);
     else
-        snprintf(out, PAPERS_NAME_SIZE, "%c%u", letter, choice / 26);
+        snprintf(out, PILE_NAME_SIZE, "%c%u", letter, choice / 26);
 }
 
 /* ---- drawing ---- */
 
 /* A drawing under way. */
 struct drawing {
-    struct papers *papers;
+    struct pile *pile;
     uint64_t random;
     unsigned camps;
     uint8_t *centers; /* the ranking of each camp */
@@ -45,9 +45,9 @@ static unsigned random_below(struct drawing *drawing, unsigned bound)
     return (unsigned)(next_random(drawing) % bound);
 }
 
-static unsigned kind_of(const struct papers *papers)
+static unsigned kind_of(const struct pile *pile)
 {
-    return papers->settings.value[SETTING_KIND];
+    return pile->settings.value[SETTING_KIND];
 }
 
 static void swap(uint8_t *a, uint8_t *b)
@@ -60,7 +60,7 @@ static void swap(uint8_t *a, uint8_t *b)
 /* A ranking of all choices, each as likely as any other. */
 static void shuffle(struct drawing *drawing, uint8_t *marks)
 {
-    const unsigned count = drawing->papers->choice_count;
+    const unsigned count = drawing->pile->choice_count;
     for (unsigned i = 0; i < count; i++)
         marks[i] = (uint8_t)(i + 1);
     for (unsigned left = count; left > 1; left--)
@@ -70,7 +70,7 @@ static void shuffle(struct drawing *drawing, uint8_t *marks)
 /* Swaps two choices: neighbours if there are camps, so that it stays like its own. */
 static void change_ranking(struct drawing *drawing, uint8_t *marks)
 {
-    const unsigned count = drawing->papers->choice_count;
+    const unsigned count = drawing->pile->choice_count;
     if (drawing->camps == 0) {
         swap(&marks[random_below(drawing, count)], &marks[random_below(drawing, count)]);
         return;
@@ -81,21 +81,21 @@ static void change_ranking(struct drawing *drawing, uint8_t *marks)
 
 static void change(struct drawing *drawing, uint8_t *marks)
 {
-    const struct papers *papers = drawing->papers;
-    const unsigned choice = random_below(drawing, papers->choice_count);
-    if (kind_of(papers) == KIND_RANKED)
+    const struct pile *pile = drawing->pile;
+    const unsigned choice = random_below(drawing, pile->choice_count);
+    if (kind_of(pile) == KIND_RANKED)
         change_ranking(drawing, marks);
-    else if (kind_of(papers) == KIND_APPROVAL)
+    else if (kind_of(pile) == KIND_APPROVAL)
         marks[choice] ^= 1;
     else
-        marks[choice] = (uint8_t)random_below(drawing, papers->settings.value[SETTING_SCORES] + 1u);
+        marks[choice] = (uint8_t)random_below(drawing, pile->settings.value[SETTING_SCORES] + 1u);
 }
 
 static void draw(struct drawing *drawing, unsigned number, uint8_t *marks)
 {
-    const struct papers *papers = drawing->papers;
-    const unsigned count = papers->choice_count;
-    if (kind_of(papers) != KIND_RANKED) {
+    const struct pile *pile = drawing->pile;
+    const unsigned count = pile->choice_count;
+    if (kind_of(pile) != KIND_RANKED) {
         memset(marks, 0, count);
         for (unsigned i = 0; i < 2 * count; i++)
             change(drawing, marks);
@@ -122,32 +122,32 @@ static uint32_t hash_of(const uint8_t *marks, unsigned count)
 /* Notes the ballot if none before it is the same. */
 static bool take(struct drawing *drawing, unsigned number, const uint8_t *marks)
 {
-    const struct papers *papers = drawing->papers;
-    const unsigned count = papers->choice_count;
+    const struct pile *pile = drawing->pile;
+    const unsigned count = pile->choice_count;
     uint32_t at = hash_of(marks, count) & drawing->mask;
     for (; drawing->taken[at] != 0; at = (at + 1) & drawing->mask)
-        if (memcmp(papers->marks + (size_t)(drawing->taken[at] - 1) * count, marks, count) == 0)
+        if (memcmp(pile->marks + (size_t)(drawing->taken[at] - 1) * count, marks, count) == 0)
             return false;
     drawing->taken[at] = number + 1;
     return true;
 }
 
-static void draw_all(struct papers *papers, unsigned camps)
+static void draw_all(struct pile *pile, unsigned camps)
 {
-    struct drawing drawing = {.papers = papers, .camps = camps};
-    const unsigned count = papers->choice_count;
+    struct drawing drawing = {.pile = pile, .camps = camps};
+    const unsigned count = pile->choice_count;
     uint32_t slots = 16;
-    while (slots < 2 * papers->count)
+    while (slots < 2 * pile->count)
         slots *= 2;
     drawing.mask = slots - 1;
     drawing.taken = must_calloc(slots, sizeof *drawing.taken);
     drawing.centers = must_calloc(camps, count);
     for (unsigned i = 0; i < camps; i++)
         shuffle(&drawing, drawing.centers + (size_t)i * count);
-    for (unsigned i = 0; i < papers->count; i++) {
-        uint8_t *marks = papers->marks + (size_t)i * count;
+    for (unsigned i = 0; i < pile->count; i++) {
+        uint8_t *marks = pile->marks + (size_t)i * count;
         draw(&drawing, i, marks);
-        while (!marks_are_valid(marks, &papers->settings, count) || !take(&drawing, i, marks))
+        while (!marks_are_valid(marks, &pile->settings, count) || !take(&drawing, i, marks))
             change(&drawing, marks);
     }
     free(drawing.taken);
@@ -157,88 +157,87 @@ static void draw_all(struct papers *papers, unsigned camps)
 /* ---- life ---- */
 
 /* How many different ballots there can be, up to the most that are asked for. */
-static uint64_t count_possible(const struct papers *papers)
+static uint64_t count_possible(const struct pile *pile)
 {
     uint64_t count = 1;
-    for (unsigned i = 1; i <= papers->choice_count && count <= PAPERS_MAX; i++)
-        count *= kind_of(papers) == KIND_RANKED     ? i
-                 : kind_of(papers) == KIND_APPROVAL ? 2
-                                                    : papers->settings.value[SETTING_SCORES] + 1u;
-    return kind_of(papers) == KIND_APPROVAL ? count - 1 : count;
+    for (unsigned i = 1; i <= pile->choice_count && count <= PILE_MAX; i++)
+        count *= kind_of(pile) == KIND_RANKED     ? i
+                 : kind_of(pile) == KIND_APPROVAL ? 2
+                                                  : pile->settings.value[SETTING_SCORES] + 1u;
+    return kind_of(pile) == KIND_APPROVAL ? count - 1 : count;
 }
 
-static int settle(struct papers *papers, const struct papers_wish *wish,
-                  char why[SETTINGS_WHY_SIZE])
+static int settle(struct pile *pile, const struct pile_wish *wish, char why[SETTINGS_WHY_SIZE])
 {
     unsigned given = 1u << SETTING_KIND;
-    papers->settings.value[SETTING_KIND] = (uint16_t)wish->kind;
+    pile->settings.value[SETTING_KIND] = (uint16_t)wish->kind;
     if (wish->method >= 0) {
         given |= 1u << SETTING_METHOD;
-        papers->settings.value[SETTING_METHOD] = (uint16_t)wish->method;
+        pile->settings.value[SETTING_METHOD] = (uint16_t)wish->method;
     }
-    return settings_complete(&papers->settings, given, wish->choice_count, why);
+    return settings_complete(&pile->settings, given, wish->choice_count, why);
 }
 
-int papers_init(struct papers *papers, const struct papers_wish *wish, char why[SETTINGS_WHY_SIZE])
+int pile_init(struct pile *pile, const struct pile_wish *wish, char why[SETTINGS_WHY_SIZE])
 {
     const unsigned choices = wish->choice_count;
-    *papers = (struct papers){.choice_count = choices, .count = wish->count};
-    if (settle(papers, wish, why) != 0)
+    *pile = (struct pile){.choice_count = choices, .count = wish->count};
+    if (settle(pile, wish, why) != 0)
         return -1;
-    papers->names = must_calloc(choices, sizeof *papers->names);
+    pile->names = must_calloc(choices, sizeof *pile->names);
     for (unsigned i = 0; i < choices; i++) {
-        papers_name_choice(papers->names[i].text, i);
-        papers->names[i].len = (uint8_t)strlen(papers->names[i].text);
+        pile_name_choice(pile->names[i].text, i);
+        pile->names[i].len = (uint8_t)strlen(pile->names[i].text);
     }
     if (wish->kind == KIND_SINGLE) {
-        papers->count = choices;
+        pile->count = choices;
         return 0;
     }
-    if (choices > PAPERS_CHOICES_MAX) {
+    if (choices > PILE_CHOICES_MAX) {
         snprintf(why, SETTINGS_WHY_SIZE, "a ballot of more than %d choices may not fit a line",
-                 PAPERS_CHOICES_MAX);
+                 PILE_CHOICES_MAX);
         return -1;
     }
-    if (count_possible(papers) < papers->count)
-        papers->count = (unsigned)count_possible(papers);
-    papers->marks = must_calloc(papers->count, choices);
-    draw_all(papers, wish->camps);
+    if (count_possible(pile) < pile->count)
+        pile->count = (unsigned)count_possible(pile);
+    pile->marks = must_calloc(pile->count, choices);
+    draw_all(pile, wish->camps);
     return 0;
 }
 
-void papers_free(struct papers *papers)
+void pile_free(struct pile *pile)
 {
-    free(papers->names);
-    free(papers->marks);
-    *papers = (struct papers){0};
+    free(pile->names);
+    free(pile->marks);
+    *pile = (struct pile){0};
 }
 
 /* ---- casting ---- */
 
-size_t papers_write(const struct papers *papers, unsigned number, char *out)
+size_t pile_write(const struct pile *pile, unsigned number, char *out)
 {
-    struct marks marks = {.count = papers->choice_count};
-    if (papers->marks)
-        memcpy(marks.mark, papers->marks + (size_t)number * marks.count, marks.count);
+    struct marks marks = {.count = pile->choice_count};
+    if (pile->marks)
+        memcpy(marks.mark, pile->marks + (size_t)number * marks.count, marks.count);
     else
         marks.mark[number] = 1;
-    return marks_write(&marks, &papers->settings, papers->names, out);
+    return marks_write(&marks, &pile->settings, pile->names, out);
 }
 
-bool papers_add_up(const struct papers *papers)
+bool pile_adds_up(const struct pile *pile)
 {
-    return kind_of(papers) == KIND_SINGLE || kind_of(papers) == KIND_RANKED;
+    return kind_of(pile) == KIND_SINGLE || kind_of(pile) == KIND_RANKED;
 }
 
-void papers_count(const struct papers *papers, unsigned number, bool back, uint64_t *counts)
+void pile_count(const struct pile *pile, unsigned number, bool back, uint64_t *counts)
 {
-    if (!papers->marks) {
+    if (!pile->marks) {
         counts[number] += back ? UINT64_MAX : 1;
         return;
     }
-    const bool is_ranked = kind_of(papers) == KIND_RANKED;
-    const uint8_t *marks = papers->marks + (size_t)number * papers->choice_count;
-    for (unsigned i = 0; i < papers->choice_count; i++) {
+    const bool is_ranked = kind_of(pile) == KIND_RANKED;
+    const uint8_t *marks = pile->marks + (size_t)number * pile->choice_count;
+    for (unsigned i = 0; i < pile->choice_count; i++) {
         uint64_t votes = is_ranked ? marks[i] == 1 : marks[i];
         counts[i] += back ? -votes : votes;
     }

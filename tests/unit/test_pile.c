@@ -7,27 +7,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct papers papers;
+static struct pile pile;
 static char why[SETTINGS_WHY_SIZE];
 
 static int make(unsigned kind, unsigned choices, unsigned count, unsigned camps)
 {
-    const struct papers_wish wish = {
+    const struct pile_wish wish = {
         .kind = kind, .method = -1, .choice_count = choices, .count = count, .camps = camps};
-    return papers_init(&papers, &wish, why);
+    return pile_init(&pile, &wish, why);
 }
 
 static const uint8_t *marks_of(unsigned number)
 {
-    return papers.marks + (size_t)number * papers.choice_count;
+    return pile.marks + (size_t)number * pile.choice_count;
 }
 
 static int compare_marks(const void *a, const void *b)
 {
-    return memcmp(a, b, papers.choice_count);
+    return memcmp(a, b, pile.choice_count);
 }
 
-/* ---- papers ---- */
+/* ---- piles ---- */
 
 static const struct {
     unsigned kind, choices, count, camps;
@@ -37,24 +37,24 @@ static const struct {
     {KIND_RANKED, 3, 6, 2},    {KIND_RANKED, 10, 20000, 3},  {KIND_RANKED, 2, 1, 1},
 };
 
-START_TEST(papers_are_different_ballots_of_their_kind)
+START_TEST(ballots_of_a_pile_are_different)
 {
     ck_assert_int_eq(
         make(profiles[_i].kind, profiles[_i].choices, profiles[_i].count, profiles[_i].camps), 0);
-    ck_assert_uint_eq(papers.count, profiles[_i].count);
-    for (unsigned i = 0; i < papers.count; i++) {
+    ck_assert_uint_eq(pile.count, profiles[_i].count);
+    for (unsigned i = 0; i < pile.count; i++) {
         char text[PROTO_LINE_MAX];
         struct marks read;
-        size_t len = papers_write(&papers, i, text);
-        ck_assert_int_eq(marks_parse((struct span){text, len}, &papers.settings, papers.names,
-                                     papers.choice_count, &read, why),
+        size_t len = pile_write(&pile, i, text);
+        ck_assert_int_eq(marks_parse((struct span){text, len}, &pile.settings, pile.names,
+                                     pile.choice_count, &read, why),
                          0);
-        ck_assert_mem_eq(read.mark, marks_of(i), papers.choice_count);
+        ck_assert_mem_eq(read.mark, marks_of(i), pile.choice_count);
     }
-    qsort(papers.marks, papers.count, papers.choice_count, compare_marks);
-    for (unsigned i = 1; i < papers.count; i++)
+    qsort(pile.marks, pile.count, pile.choice_count, compare_marks);
+    for (unsigned i = 1; i < pile.count; i++)
         ck_assert_int_lt(compare_marks(marks_of(i - 1), marks_of(i)), 0);
-    papers_free(&papers);
+    pile_free(&pile);
 }
 END_TEST
 
@@ -62,11 +62,11 @@ static const struct {
     unsigned kind, choices, most;
 } exhausted[] = {{KIND_APPROVAL, 3, 7}, {KIND_SCORE, 2, 36}, {KIND_RANKED, 3, 6}};
 
-START_TEST(papers_are_all_that_there_can_be)
+START_TEST(a_pile_has_all_that_there_can_be)
 {
-    ck_assert_int_eq(make(exhausted[_i].kind, exhausted[_i].choices, PAPERS_MAX, 0), 0);
-    ck_assert_uint_eq(papers.count, exhausted[_i].most);
-    papers_free(&papers);
+    ck_assert_int_eq(make(exhausted[_i].kind, exhausted[_i].choices, PILE_MAX, 0), 0);
+    ck_assert_uint_eq(pile.count, exhausted[_i].most);
+    pile_free(&pile);
 }
 END_TEST
 
@@ -78,12 +78,12 @@ static const struct {
     {KIND_SCORE, 129, 7, "a ballot of more than 128 choices may not fit a line"},
 };
 
-START_TEST(papers_that_there_are_not)
+START_TEST(piles_that_there_are_not)
 {
     ck_assert_int_eq(make(impossible[_i].kind, impossible[_i].choices, impossible[_i].count, 0),
                      -1);
     ck_assert_ptr_eq(strstr(why, impossible[_i].why), why);
-    papers_free(&papers);
+    pile_free(&pile);
 }
 END_TEST
 
@@ -91,7 +91,7 @@ END_TEST
 static unsigned distance(const uint8_t *a, const uint8_t *b)
 {
     unsigned pairs = 0;
-    for (unsigned i = 0; i < papers.choice_count; i++)
+    for (unsigned i = 0; i < pile.choice_count; i++)
         for (unsigned j = 0; j < i; j++)
             pairs += (a[i] < a[j]) != (b[i] < b[j]);
     return pairs;
@@ -101,29 +101,29 @@ START_TEST(rankings_of_a_camp_are_alike)
 {
     unsigned same = 0, other = 0;
     ck_assert_int_eq(make(KIND_RANKED, 20, 200, 2), 0);
-    for (unsigned i = 0; i + 2 < papers.count; i++) {
+    for (unsigned i = 0; i + 2 < pile.count; i++) {
         same += distance(marks_of(i), marks_of(i + 2));
         other += distance(marks_of(i), marks_of(i + 1));
     }
     ck_assert_uint_lt(3 * same, other);
-    papers_free(&papers);
+    pile_free(&pile);
 }
 END_TEST
 
-START_TEST(papers_are_the_same_in_each_run)
+START_TEST(a_pile_is_the_same_in_each_run)
 {
     ck_assert_int_eq(make(KIND_SCORE, 5, 100, 0), 0);
-    struct papers first = papers;
+    struct pile first = pile;
     ck_assert_int_eq(make(KIND_SCORE, 5, 100, 0), 0);
-    ck_assert_mem_eq(first.marks, papers.marks, (size_t)5 * 100);
-    papers_free(&first);
-    papers_free(&papers);
+    ck_assert_mem_eq(first.marks, pile.marks, (size_t)5 * 100);
+    pile_free(&first);
+    pile_free(&pile);
 }
 END_TEST
 
 /* ---- the plan ---- */
 
-enum { VOTERS = 11, POLLS = 4, CHOICES = 4, CONNECTIONS = 2, PAPERS = 7, BALLOTS = 1000 };
+enum { VOTERS = 11, POLLS = 4, CHOICES = 4, CONNECTIONS = 2, DISTINCT = 7, BALLOTS = 1000 };
 
 static struct plan plan;
 static struct command created[POLLS];
@@ -139,7 +139,7 @@ static void make_plan(void)
         .kinds = {KIND_RANKED, KIND_SINGLE, KIND_SCORE, KIND_APPROVAL},
         .kind_count = 4,
         .method = METHOD_IRV,
-        .papers = PAPERS,
+        .distinct = DISTINCT,
     };
     char line[PROTO_LINE_MAX * 2];
     const char *reason;
@@ -204,26 +204,26 @@ START_TEST(plan_foretells_tallies_of_every_kind)
 END_TEST
 
 /* However many connections there are, each paper is cast once before one is cast again. */
-START_TEST(connections_share_the_papers)
+START_TEST(connections_share_the_pile)
 {
-    enum { SHARERS = 5, PAPERS_SHARED = 100 };
-    unsigned seen[PAPERS_SHARED] = {0};
+    enum { SHARERS = 5, DISTINCT_SHARED = 100 };
+    unsigned seen[DISTINCT_SHARED] = {0};
     const struct plan_wish wish = {.connections = SHARERS,
                                    .polls = 1,
                                    .choices = 5,
                                    .kinds = {KIND_RANKED},
                                    .kind_count = 1,
                                    .method = -1,
-                                   .papers = PAPERS_SHARED};
+                                   .distinct = DISTINCT_SHARED};
     ck_assert_int_eq(plan_init(&plan, &wish, why), 0);
     for (unsigned number = 0; number < SHARERS; number++) {
         struct plan_cursor cursor = plan_begin(&plan, number);
-        for (unsigned i = 0; i < PAPERS_SHARED / SHARERS; i++) {
+        for (unsigned i = 0; i < DISTINCT_SHARED / SHARERS; i++) {
             seen[cursor.paper]++;
             plan_step(&plan, &cursor);
         }
     }
-    for (unsigned i = 0; i < PAPERS_SHARED; i++)
+    for (unsigned i = 0; i < DISTINCT_SHARED; i++)
         ck_assert_uint_eq(seen[i], 1);
     plan_free(&plan);
 }
@@ -240,29 +240,28 @@ START_TEST(longest_ballots_fit_a_line)
     const struct plan_wish wish = {.run = "ffffffffffffffff",
                                    .connections = 1,
                                    .polls = 1000,
-                                   .choices = PAPERS_CHOICES_MAX,
+                                   .choices = PILE_CHOICES_MAX,
                                    .named = 1000000000,
                                    .kinds = {longest[_i].kind},
                                    .kind_count = 1,
                                    .method = longest[_i].method,
-                                   .papers = 100};
+                                   .distinct = 100};
     ck_assert_int_eq(plan_init(&plan, &wish, why), 0);
     struct plan_cursor cursor = {.poll = 999, .voter = 999999999};
-    memset(plan.papers[0].marks, longest[_i].kind == KIND_SCORE ? 5 : 1, PAPERS_CHOICES_MAX);
-    for (unsigned i = 0; i < PAPERS_CHOICES_MAX && longest[_i].kind == KIND_RANKED; i++)
-        plan.papers[0].marks[i] = (uint8_t)(i + 1);
+    memset(plan.piles[0].marks, longest[_i].kind == KIND_SCORE ? 5 : 1, PILE_CHOICES_MAX);
+    for (unsigned i = 0; i < PILE_CHOICES_MAX && longest[_i].kind == KIND_RANKED; i++)
+        plan.piles[0].marks[i] = (uint8_t)(i + 1);
     ck_assert_int_lt(plan_put_ballot(&plan, &cursor, 0, line) - line, PROTO_LINE_MAX);
     plan_free(&plan);
 }
 END_TEST
 
-UNIT_MAIN("papers",
-          {"papers",
-           .tests = {{papers_are_different_ballots_of_their_kind, .loops = UNIT_COUNT(profiles)},
-                     {papers_are_all_that_there_can_be, .loops = UNIT_COUNT(exhausted)},
-                     {papers_that_there_are_not, .loops = UNIT_COUNT(impossible)},
-                     {rankings_of_a_camp_are_alike},
-                     {papers_are_the_same_in_each_run}}},
+UNIT_MAIN("pile",
+          {"pile", .tests = {{ballots_of_a_pile_are_different, .loops = UNIT_COUNT(profiles)},
+                             {a_pile_has_all_that_there_can_be, .loops = UNIT_COUNT(exhausted)},
+                             {piles_that_there_are_not, .loops = UNIT_COUNT(impossible)},
+                             {rankings_of_a_camp_are_alike},
+                             {a_pile_is_the_same_in_each_run}}},
           {"plan", .tests = {{plan_foretells_tallies_of_every_kind},
-                             {connections_share_the_papers},
+                             {connections_share_the_pile},
                              {longest_ballots_fit_a_line, .loops = UNIT_COUNT(longest)}}})

@@ -1,8 +1,8 @@
 /* The different ballots that a poll's voters cast, decided beforehand: for each its marks, from
  * which its text and what it counts follow. They look random and are the same in each run. Read by
  * any thread once they are made. */
-#ifndef TALLYCAST_TOOLS_BENCH_PAPERS_H
-#define TALLYCAST_TOOLS_BENCH_PAPERS_H
+#ifndef TALLYCAST_TOOLS_BENCH_PILE_H
+#define TALLYCAST_TOOLS_BENCH_PILE_H
 
 #include "proto/marks.h"
 
@@ -10,11 +10,11 @@
 
 /* Choices of a poll whose ballots have marks: the longest ballot still fits a line, whatever else
  * is in it. */
-enum { PAPERS_CHOICES_MAX = 128, PAPERS_MAX = 10000000 };
+enum { PILE_CHOICES_MAX = 128, PILE_MAX = 10000000 };
 
-enum { PAPERS_NAME_SIZE = 16 };
+enum { PILE_NAME_SIZE = 16 };
 
-struct papers {
+struct pile {
     struct settings settings;
     unsigned choice_count;
     unsigned count;     /* of different ballots; in a poll of single choice, of choices */
@@ -23,7 +23,7 @@ struct papers {
 };
 
 /* How they are to be. */
-struct papers_wish {
+struct pile_wish {
     unsigned kind; /* KIND_… */
     int method;    /* METHOD_…, of that kind; -1 for its default */
     unsigned choice_count;
@@ -33,21 +33,21 @@ struct papers_wish {
 
 /* Makes them. Returns 0; or -1, with a text for a person in `why`, if there are none such. To be
  * freed in any case. */
-int papers_init(struct papers *papers, const struct papers_wish *wish, char why[SETTINGS_WHY_SIZE])
+int pile_init(struct pile *pile, const struct pile_wish *wish, char why[SETTINGS_WHY_SIZE])
     __attribute__((warn_unused_result));
-void papers_free(struct papers *papers);
+void pile_free(struct pile *pile);
 
 /* Writes a choice's name, NUL-terminated: a to z, a1 to z1, a2... The names of a poll with the most
  * choices fit the line that creates it. */
-void papers_name_choice(char out[PAPERS_NAME_SIZE], unsigned choice);
+void pile_name_choice(char out[PILE_NAME_SIZE], unsigned choice);
 
 /* Writes the ballot as VOTE takes it, without a NUL. Returns the length. */
-size_t papers_write(const struct papers *papers, unsigned number, char *out);
+size_t pile_write(const struct pile *pile, unsigned number, char *out);
 
 /* Whether each ballot counts for one choice. */
-bool papers_add_up(const struct papers *papers);
+bool pile_adds_up(const struct pile *pile);
 
 /* Adds to the counts what the ballot counts for each choice; or takes it back. */
-void papers_count(const struct papers *papers, unsigned number, bool back, uint64_t *counts);
+void pile_count(const struct pile *pile, unsigned number, bool back, uint64_t *counts);
 
 #endif
