@@ -314,6 +314,7 @@ int ledger_create_poll(struct ledger *ledger, struct poll *poll)
 int ledger_start(struct ledger *ledger)
 {
     OWNER_ASSERT(&ledger->owner);
+    results_free(ledger->results); /* of an earlier run */
     ledger->results = results_new(ledger->tally, &ledger->profiles, ledger->ports, &ledger->stats,
                                   &ledger->no_waits);
     if (!ledger->results)
