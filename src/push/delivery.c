@@ -231,7 +231,7 @@ bool delivery_is_owed(struct subscriber *subscriber)
     note_end(subscriber);
     const struct subscription *own;
     TAILQ_FOREACH (own, &subscriber->own, own_link)
-        if (own->sent < own->owed)
+        if (own->sent < own->owed && own->sent < version_for(own->topic, own))
             return true;
     for (enum aspect aspect = 0; aspect < ASPECT_COUNT; aspect++) {
         const struct subscription *all = subscriber->all[aspect];
@@ -243,13 +243,15 @@ bool delivery_is_owed(struct subscriber *subscriber)
 
 /* ---- visits ---- */
 
+/* Of a poll that was hidden until now, the result may be missing for a while. */
 static bool is_due(const struct broadcast *broadcast, const struct subscription *subscription)
 {
     const struct topic *topic = subscription->topic;
     const struct subscriber *subscriber = subscription->subscriber;
     if (topic)
-        return subscription->sent <
-               (subscriber->leaves ? subscription->owed : form_for(topic, subscription)->published);
+        return subscription->sent < version_for(topic, subscription) &&
+               subscription->sent < (subscriber->leaves ? subscription->owed
+                                                        : form_for(topic, subscription)->published);
     return subscription->sent < (subscriber->owed_is_published
                                      ? subscriber->end_number
                                      : broadcast->publications.last_number);

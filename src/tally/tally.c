@@ -75,6 +75,11 @@ struct snapshot *snapshot_new(const struct poll *poll)
     return snapshot;
 }
 
+bool snapshot_is_hidden(const struct snapshot *snapshot)
+{
+    return snapshot->open && poll_setting(snapshot->poll, SETTING_REVEAL) == REVEAL_CLOSED;
+}
+
 struct snapshot *snapshot_copy(const struct snapshot *from)
 {
     struct snapshot *copy = snapshot_alloc(from->poll);
@@ -89,7 +94,8 @@ struct snapshot *snapshot_copy(const struct snapshot *from)
     copy->ballots = from->ballots;
     copy->abstained = from->abstained;
     copy->mark = from->mark;
-    struct result *result = atomic_load_explicit(&from->result, memory_order_relaxed);
+    struct result *result =
+        snapshot_is_hidden(from) ? NULL : atomic_load_explicit(&from->result, memory_order_relaxed);
     if (result &&
         !method_is_additive(from->poll)) /* one that is additive is of those counts alone */
         copy->result = result_ref(result);
@@ -112,11 +118,6 @@ void snapshot_unref(struct snapshot *snapshot)
     result_unref(atomic_load_explicit(&snapshot->result, memory_order_relaxed));
     poll_texts_unref(snapshot->texts);
     free(snapshot);
-}
-
-bool snapshot_is_hidden(const struct snapshot *snapshot)
-{
-    return snapshot->open && poll_setting(snapshot->poll, SETTING_REVEAL) == REVEAL_CLOSED;
 }
 
 /* Makes the result of the counts, unless another thread is first with the same. */

@@ -51,7 +51,7 @@ struct rendering {
  * The result of a method that is additive is made of the counts by whoever needs it first, and kept
  * like a rendering. That of another method takes longer than ballots may wait: it is made from an
  * earlier snapshot or this one, and comes with a copy of the newest, so it may lag behind the
- * counts. Each copy keeps it until a newer one comes. */
+ * counts. Each copy keeps it until a newer one comes, or results are hidden. */
 struct snapshot {
     _Atomic unsigned refs;
     bool open;

@@ -3,6 +3,7 @@
 
 #include "tests/fuzz/fuzz_kernel.h"
 #include "count/count.h"
+#include "count/result.h"
 #include "proto/command.h"
 #include "proto/entry.h"
 #include "proto/marks.h"
@@ -177,6 +178,24 @@ static struct answer look_up(const struct request *request)
     return (struct answer){.number = last->seq, .value = last->value & ENTRY_VALUE_MAX};
 }
 
+/* The poll has a result of its newest tally from now on. Who is elected is drawn out of the air:
+ * what a session makes of it counts. */
+static struct answer tell_result(const struct request *request)
+{
+    const struct request_wait *wait = request->detail;
+    if (snapshot_lacks_result(tally_peek(tally, request->poll))) {
+        struct snapshot *snapshot = copied(request->poll);
+        struct result *result = result_new(snapshot->poll, snapshot->ballots, snapshot->ballots,
+                                           snapshot->abstained, 0);
+        REQUIRE(result);
+        result->seq = snapshot->seq;
+        result_add_winner(result, (unsigned)(snapshot->seq % snapshot->poll->choice_count));
+        snapshot_set_result(snapshot, result);
+        show(snapshot);
+    }
+    return (struct answer){.number = request->poll, .value = wait->pairs};
+}
+
 static struct answer judge(struct request *request)
 {
     if (to_refuse > 0) {
@@ -199,6 +218,8 @@ static struct answer judge(struct request *request)
     case REQUEST_OPEN:
     case REQUEST_CLOSE:
         return set_state(request);
+    case REQUEST_RESULT:
+        return tell_result(request);
     default:
         REQUIRE(request->kind == REQUEST_BACKUP);
         return (struct answer){.number = 4096};
@@ -233,7 +254,8 @@ static void answer_next(unsigned number)
     request->detail = NULL;
     port->answers[slot] = answer;
     port->answered++;
-    if (request->kind != REQUEST_LOOKUP) /* which promises nothing */
+    if (request->kind != REQUEST_LOOKUP &&
+        request->kind != REQUEST_RESULT) /* they record nothing */
         fuzz_ledger_on_answer(number, &answer);
 }
 

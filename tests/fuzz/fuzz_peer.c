@@ -9,6 +9,7 @@
 #include "proto/command.h"
 #include "proto/voter_name.h"
 #include "proto/line.h"
+#include "proto/number.h"
 #include "proto/telnet.h"
 #include "proto/reply.h"
 
@@ -24,6 +25,7 @@ struct expected {
         EXPECT_MARK,      /* Telnet's, which is no line */
         EXPECT_SUBSCRIBE, /* a number, or an error; then pushes of `poll`, or of all */
         EXPECT_ROWS,      /* rows, and how many they were */
+        EXPECT_RESULT,    /* rows, and the tally that they belong to; or an error */
         EXPECT_ANY,       /* rows and an end */
     } what;
     enum error error;
@@ -31,6 +33,7 @@ struct expected {
     char *text; /* owned; without the LF */
     size_t text_len;
     char poll[PROTO_NAME_MAX + 1]; /* empty for all */
+    bool results;                  /* SUBSCRIBE: are pushed, too */
 };
 
 static struct peer {
@@ -67,6 +70,10 @@ static struct peer {
     bool subscribed[FUZZ_POLLS_MAX];
     uint64_t pushed[FUZZ_POLLS_MAX]; /* the newest tally, by sequence, that it was pushed */
     uint64_t shown[FUZZ_POLLS_MAX];  /* or told of in any way */
+    bool results_of_all;             /* are pushed, but of those that are named below */
+    bool named[FUZZ_POLLS_MAX];
+    bool results[FUZZ_POLLS_MAX];          /* of one that is named */
+    uint64_t result_shown[FUZZ_POLLS_MAX]; /* the newest result, by its tally's sequence */
 } peers[PEERS];
 
 static struct tally *tally;
@@ -129,6 +136,13 @@ static void expect_command(struct peer *peer, const struct command *command)
         expected->what = EXPECT_SUBSCRIBE;
         if (!command->all)
             strcpy(expected->poll, command->poll.text);
+        expected->results = command->results;
+        break;
+    }
+    case CMD_RESULT: {
+        struct expected *expected = expect(peer);
+        expected->what = EXPECT_RESULT;
+        strcpy(expected->poll, command->poll.text);
         break;
     }
     case CMD_UNSUBSCRIBE:
@@ -284,6 +298,36 @@ static void note_tally(struct peer *peer, struct span text, bool push)
         peer->pushed[poll] = row.seq;
 }
 
+/* A result is never older than one that this peer was told before, nor newer than its tally. */
+static void note_result(struct peer *peer, unsigned poll, uint64_t seq)
+{
+    REQUIRE(seq >= peer->result_shown[poll] && seq <= tally_peek(tally, poll + 1)->seq);
+    peer->result_shown[poll] = seq;
+}
+
+/* `@result POLL SEQ WINNER...`, to one who asked for it. */
+static void take_winners(struct peer *peer, struct span text)
+{
+    struct name name;
+    uint64_t seq;
+    struct span word = span_cut(&text, ' ');
+    REQUIRE(span_is(word, "@result"));
+    word = span_cut(&text, ' ');
+    REQUIRE(name_parse(word.at, word.len, &name));
+    unsigned poll = poll_index(name.text);
+    word = span_cut(&text, ' ');
+    REQUIRE(number_parse(word.at, word.len, UINT64_MAX, &seq));
+    REQUIRE(peer->named[poll] ? peer->results[poll] : peer->results_of_all);
+    const struct snapshot *newest = tally_peek(tally, poll + 1);
+    if (seq == newest->seq && snapshot_is_hidden(newest))
+        REQUIRE(text.len == 0);
+    while (text.len > 0) {
+        word = span_cut(&text, ' ');
+        REQUIRE(name_parse(word.at, word.len, &name) && poll_choice_find(newest->poll, &name) >= 0);
+    }
+    note_result(peer, poll, seq);
+}
+
 static bool has_code(const struct reply *reply, enum error error)
 {
     const char *code = error_code(error);
@@ -320,10 +364,26 @@ static void take_subscribed(struct peer *peer, const struct expected *expected,
     if (reply->kind != REPLY_OK)
         return;
     REQUIRE(reply->has_number);
-    if (expected->poll[0] == '\0')
+    if (expected->poll[0] == '\0') {
         peer->subscribed_all = true;
-    else
-        peer->subscribed[poll_index(expected->poll)] = true;
+        peer->results_of_all = expected->results;
+        memset(peer->named, 0, sizeof peer->named);
+        return;
+    }
+    unsigned poll = poll_index(expected->poll);
+    peer->subscribed[poll] = peer->named[poll] = true;
+    peer->results[poll] = expected->results;
+}
+
+static void take_result_reply(struct peer *peer, const struct expected *expected,
+                              const struct reply *reply)
+{
+    if (reply->kind != REPLY_OK) {
+        REQUIRE(peer->rows == 0);
+        return;
+    }
+    REQUIRE(reply->has_number && peer->rows >= 2);
+    note_result(peer, poll_index(expected->poll), reply->number);
 }
 
 static void take_expected(struct peer *peer, const struct expected *expected,
@@ -342,6 +402,9 @@ static void take_expected(struct peer *peer, const struct expected *expected,
         break;
     case EXPECT_SUBSCRIBE:
         take_subscribed(peer, expected, reply);
+        break;
+    case EXPECT_RESULT:
+        take_result_reply(peer, expected, reply);
         break;
     case EXPECT_ROWS:
         REQUIRE(no_memory || (reply->has_number && reply->number == peer->rows));
@@ -426,7 +489,10 @@ static void receive_line(struct peer *peer, const char *line, size_t len)
         break;
     case REPLY_PUSH:
         REQUIRE(peer->rows == 0);
-        note_tally(peer, reply.text, true);
+        if (reply.text.len > 0 && reply.text.at[0] == '@')
+            take_winners(peer, reply.text);
+        else
+            note_tally(peer, reply.text, true);
         break;
     case REPLY_UNKNOWN:
         fuzz_broken(__FILE__, __LINE__, "a line of the protocol");
@@ -646,9 +712,13 @@ void peers_note_stop(void)
 static void require_newest(const struct peer *peer)
 {
     uint32_t count = tally_poll_count(tally);
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
+        const struct snapshot *newest = tally_peek(tally, i + 1);
         if (peer->subscribed_all || peer->subscribed[i])
-            REQUIRE(peer->pushed[i] == tally_peek(tally, i + 1)->seq);
+            REQUIRE(peer->pushed[i] == newest->seq);
+        if (peer->named[i] ? peer->results[i] : peer->results_of_all)
+            REQUIRE(peer->result_shown[i] == snapshot_result_seq(newest));
+    }
 }
 
 void peers_require_told(bool stopped)

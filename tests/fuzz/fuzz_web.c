@@ -184,12 +184,16 @@ static unsigned poll_index(const struct web *web, const char *name)
 }
 
 /* From now on it is sent events. */
-static void begin_stream(struct web *web, struct span path)
+static void begin_stream(struct web *web, struct span path, struct span query)
 {
     static const char before[] = "/polls/", after[] = "/events";
     char text[PROTO_NAME_MAX + 1];
     struct name name;
     web->streams = true;
+    struct span key, value;
+    while (http_next_pair(&query, &key, &value))
+        if (span_is(key, "results"))
+            web->results = span_is(value, "yes");
     web->subscribed_all = path.len == strlen(after);
     if (web->subscribed_all)
         return;
@@ -232,7 +236,7 @@ static bool take_reply(struct web *web)
         judge_reply(web, &request, &head, (struct span){web->received + head.len, head.body_len});
     web->over = head.closes;
     if (parsed > 0 && head.streams && request.method == HTTP_GET)
-        begin_stream(web, request.path);
+        begin_stream(web, request.path, request.query);
     drop(web->received, &web->received_len, head.len + head.body_len);
     if (parsed > 0)
         drop(web->sent, &web->sent_len, (size_t)parsed);
@@ -268,12 +272,14 @@ static void require_one_line(const char *data)
     REQUIRE(lf && lf > data && lf[-1] == '}' && lf[1] == '\0');
 }
 
-/* A tally is never older than the one before it. */
+/* A tally, or a result, is never older than the one before it. */
 static void take_tally(struct web *web, const char *event)
 {
-    static const char kind[] = "event: tally\n", data[] = "data: {\"poll\":\"";
-    REQUIRE(strncmp(event, kind, strlen(kind)) == 0);
-    event += strlen(kind);
+    static const char tally[] = "event: tally\n", result[] = "event: result\n";
+    static const char data[] = "data: {\"poll\":\"";
+    bool is_result = strncmp(event, result, strlen(result)) == 0;
+    REQUIRE(is_result ? web->results : strncmp(event, tally, strlen(tally)) == 0);
+    event += strlen(is_result ? result : tally);
     uint64_t seq = take_number(&event, "id: ");
     REQUIRE(strncmp(event, data, strlen(data)) == 0);
     char name[PROTO_NAME_MAX + 1];
@@ -283,9 +289,11 @@ static void take_tally(struct web *web, const char *event)
     name[len] = '\0';
     unsigned poll = poll_index(web, name);
     REQUIRE(web->subscribed_all || web->subscribed[poll]);
-    REQUIRE(seq >= web->shown[poll] && seq <= tally_peek(web->tally, poll + 1)->seq);
-    web->shown[poll] = seq;
-    web->shown_texts[poll] = texts_of(event);
+    uint64_t *shown = is_result ? &web->shown_results[poll] : &web->shown[poll];
+    REQUIRE(seq >= *shown && seq <= tally_peek(web->tally, poll + 1)->seq);
+    *shown = seq;
+    if (!is_result)
+        web->shown_texts[poll] = texts_of(event);
     require_one_line(event);
 }
 
@@ -344,6 +352,7 @@ static void require_newest(const struct web *web)
             continue;
         REQUIRE(web->shown[i] == newest->seq);
         REQUIRE(web->shown_texts[i] == newest->texts_seq);
+        REQUIRE(web->shown_results[i] == (web->results ? snapshot_result_seq(newest) : 0));
     }
 }
 

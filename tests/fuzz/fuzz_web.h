@@ -30,6 +30,8 @@ struct web {
     bool subscribed[FUZZ_POLLS_MAX];
     uint64_t shown[FUZZ_POLLS_MAX]; /* the newest tally, by sequence */
     uint64_t shown_texts[FUZZ_POLLS_MAX];
+    bool results; /* are among the events */
+    uint64_t shown_results[FUZZ_POLLS_MAX];
 };
 
 void web_free(struct web *web);
