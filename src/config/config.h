@@ -55,6 +55,7 @@ struct config {
     unsigned request_timeout_s;
     unsigned max_connections;
     unsigned max_per_address;  /* 0 = no limit */
+    unsigned request_rate;     /* a second, over HTTP; 0 = no limit */
     unsigned max_errors;       /* in a row, of a connection; fits into 16 bits */
     unsigned max_in_flight;    /* ballots of a connection */
     struct config_poll *polls; /* owned */

@@ -40,6 +40,7 @@ struct client {
     union {
         struct loop_task arrival;         /* on its way to the worker */
         TAILQ_ENTRY(client) waiting_link; /* worker->waiting */
+        struct throttle_waiter turn;      /* worker->throttle */
     };
     uint64_t id; /* as CLIENTS shows it; never reused while the server runs */
     uint32_t in_flight;
@@ -47,6 +48,7 @@ struct client {
     bool refused : 1;        /* one connection too many: it is told so, and closed */
     bool refuses_input : 1;  /* the server stops: input read from now on is not executed */
     bool waits_for_ring : 1; /* on worker->waiting */
+    bool waits_for_turn : 1; /* in worker->throttle; not for the ring, too */
     uint64_t messages;       /* lines or requests that were executed */
     uint64_t opened_ns;
     struct subscriber *subscriber; /* NULL before it first subscribes */

@@ -97,7 +97,29 @@ void worker_forget(struct worker *worker, struct client *client)
     loop_assert_owner(&worker->loop);
     if (client->waits_for_ring)
         TAILQ_REMOVE(&worker->waiting, client, waiting_link);
-    client->waits_for_ring = false;
+    if (client->waits_for_turn)
+        throttle_leave(&worker->throttle, &client->turn);
+    client->waits_for_ring = client->waits_for_turn = false;
+}
+
+/* A client's turn has come. */
+static void go_on(struct throttle_waiter *waiter)
+{
+    struct client *client = container_of(waiter, struct client, turn);
+    client->waits_for_turn = false;
+    conn_resume(&client->conn);
+    conn_settle(&client->conn);
+}
+
+bool worker_awaits_turn(struct worker *worker, struct client *client,
+                        const struct in6_addr *address)
+{
+    if (throttle_take(&worker->throttle, address, &client->turn, loop_woken_ns(&worker->loop)))
+        return false;
+    counter_add(&worker->counters.requests_throttled, 1);
+    client->waits_for_turn = true;
+    conn_pause(&client->conn);
+    return true;
 }
 
 static void resume_waiting(struct worker *worker)
@@ -310,6 +332,7 @@ static void run_stop(struct loop_task *task)
     struct worker *worker = container_of(task, struct worker, stop_task);
     worker->stage = WORKER_STOPPING;
     set_stop_timer(worker, worker->stop_deadline_ns);
+    throttle_open(&worker->throttle);
     each_conn(worker, stop_conn);
 }
 
@@ -366,6 +389,16 @@ void worker_unload(struct worker *worker)
     atomic_fetch_sub(&worker->load, 1);
 }
 
+/* An address's connections are spread over the ingest workers, and so is what it may ask for. What
+ * comes to a broadcast worker was counted before. */
+static uint64_t throttle_interval_ns(const struct worker *worker)
+{
+    const unsigned most = worker->server->config->request_rate;
+    if (most == 0 || is_broadcast(worker->server, worker->number))
+        return 0;
+    return worker->server->ingest_count * (uint64_t)NS_PER_S / most;
+}
+
 int worker_init(struct worker *worker, struct server *server, unsigned number)
 {
     const struct config *config = server->config;
@@ -383,6 +416,7 @@ int worker_init(struct worker *worker, struct server *server, unsigned number)
     if (conn_pool_init(&worker->pool, &worker->loop, &worker->counters,
                        (uint64_t)config->stall_timeout_s * NS_PER_S, message_ns) != 0)
         goto err_after_loop;
+    throttle_init(&worker->throttle, &worker->loop, throttle_interval_ns(worker), go_on);
     evtimer_assign(&worker->stop_timer, worker->loop.base, on_stop_deadline, worker);
     if (is_broadcast(server, number)) {
         unsigned feed = number - server->ingest_count;
@@ -404,6 +438,7 @@ err_after_loop:
 void worker_destroy(struct worker *worker)
 {
     event_del(&worker->stop_timer);
+    throttle_destroy(&worker->throttle);
     if (worker->broadcast)
         broadcast_free(worker->broadcast);
     conn_pool_destroy(&worker->pool);

@@ -15,6 +15,7 @@
 #include "trace/journey.h"
 #include "ledger/ports.h"
 #include "net/loop.h"
+#include "net/throttle.h"
 #include "proto/marks.h"
 #include "serve/newcomers.h"
 #include "serve/server.h"
@@ -44,6 +45,7 @@ struct worker {
     struct journeys journeys;
     struct newcomers newcomers;
     uint32_t in_flight;          /* requests that the ledger has not answered: at most PORT_SLOTS */
+    struct throttle throttle;    /* of what one address asks for over HTTP */
     struct client_list waiting;  /* clients that found the ring full, first come first */
     struct broadcast *broadcast; /* NULL on an ingest worker */
     _Atomic uint32_t load;       /* connections handed to it, arrived or not */
@@ -98,6 +100,11 @@ static inline void worker_sample(struct worker *worker, const struct conn *conn,
 /* Own thread: resumes the client's paused connection when the ring has room again. */
 void worker_wait(struct worker *worker, struct client *client);
 bool worker_ring_is_full(const struct worker *worker);
+
+/* Own thread: takes a request of that address from what it may ask for. Returns whether it must
+ * wait; then the client's connection is paused until it is its turn. */
+bool worker_awaits_turn(struct worker *worker, struct client *client,
+                        const struct in6_addr *address) __attribute__((warn_unused_result));
 
 /* Own thread: forgets a client that is leaving. */
 void worker_forget(struct worker *worker, struct client *client);

@@ -234,13 +234,21 @@ static void log_unknown_proxy(const union peer *peer)
                 text);
 }
 
+bool web_guard_asker(const struct web_session *session, const struct http_request *request,
+                     struct in6_addr *address)
+{
+    const struct client *client = &session->client;
+    return forwarded_address(request, &client->worker->server->config->proxies, &client->conn.peer,
+                             address) == 0;
+}
+
 size_t web_guard_address(const struct web_session *session, const struct http_request *request,
                          char text[PEER_TEXT_MAX])
 {
     const struct client *client = &session->client;
     const union peer *peer = &client->conn.peer;
     struct in6_addr address;
-    if (forwarded_address(request, &client->worker->server->config->proxies, peer, &address) != 0) {
+    if (!web_guard_asker(session, request, &address)) {
         log_silent_proxy(peer);
         return 0;
     }

@@ -33,6 +33,11 @@ bool web_guard_is_navigation(const struct http_request *request);
 /* Whether --cors lets the request's origin read the reply. */
 bool web_guard_is_cors(const struct web_session *session, const struct http_request *request);
 
+/* The address that asks: the peer's, or the one that a trusted proxy names. Returns false if the
+ * proxy names none. */
+bool web_guard_asker(const struct web_session *session, const struct http_request *request,
+                     struct in6_addr *address);
+
 /* The address that votes if voters=address: the peer's, or the one that a trusted proxy names.
  * Returns its length, or 0 if the proxy names none, which is logged once. */
 size_t web_guard_address(const struct web_session *session, const struct http_request *request,

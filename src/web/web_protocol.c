@@ -57,20 +57,36 @@ static void refuse_host(struct web_session *session, int status, const char *why
     web_refuse_as(session, &refusal);
 }
 
+/* Whether the request must wait for its address's turn. A proxy that does not say who asks is not
+ * held up for all who come by it. */
+static bool awaits_turn(struct web_session *session, const struct http_request *request)
+{
+    struct client *client = &session->client;
+    struct in6_addr address;
+    if (session->has_turn || !web_guard_asker(session, request, &address))
+        return false;
+    session->has_turn = true;
+    return worker_awaits_turn(client->worker, client, &address);
+}
+
 /* Deals with a whole request. Returns false if it must wait. */
 static bool take_request(struct web_session *session, const struct http_request *request)
 {
     const char *why = NULL;
+    const struct web_found found = web_route_find(request);
     begin(session, request);
     int refusal = web_guard_host(session, request, &why);
     if (session->client.refuses_input || session->client.worker->stage >= WORKER_QUIET)
         web_refuse(session, ERR_SHUTTING_DOWN, 0, NULL);
-    else if (session->client.refused && !web_route_is_probe(request))
+    else if (session->client.refused && !web_route_is_probe(&found))
         refuse_one_too_many(session);
+    else if (!web_route_is_urgent(&found, request) && awaits_turn(session, request))
+        return false;
     else if (refusal != 0)
         refuse_host(session, refusal, why);
-    else if (web_route(session, request) == WEB_WAITS)
+    else if (web_route(session, request, &found) == WEB_WAITS)
         return false;
+    session->has_turn = false;
     session->client.messages++;
     session->client.conn.pool->unsent_made += LEAST_COST;
     counter_add(&session->client.worker->counters.requests_read, 1);

@@ -14,7 +14,7 @@
 
 enum { GET_ = 1 << HTTP_GET | 1 << HTTP_HEAD, POST_ = 1 << HTTP_POST };
 
-static const struct route {
+static const struct web_route {
     unsigned methods; /* bits by enum http_method */
     const char *path;
     const char *type; /* of its replies; NULL if Accept does not matter */
@@ -57,8 +57,8 @@ static bool path_matches(const char *pattern, struct span path, bool (*same)(cha
 }
 
 /* The route of a path, or NULL. */
-static const struct route *find_route(struct span path, bool (*same)(char a, char b),
-                                      struct span *name)
+static const struct web_route *find_route(struct span path, bool (*same)(char a, char b),
+                                          struct span *name)
 {
     for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++)
         if (path_matches(routes[i].path, path, same, name))
@@ -66,11 +66,25 @@ static const struct route *find_route(struct span path, bool (*same)(char a, cha
     return NULL;
 }
 
-bool web_route_is_probe(const struct http_request *request)
+struct web_found web_route_find(const struct http_request *request)
 {
-    struct span name;
-    const struct route *found = request->path.at ? find_route(request->path, is_same, &name) : NULL;
-    return found && (found->execute == web_healthz || found->execute == web_readyz);
+    struct web_found found = {NULL, {NULL, 0}};
+    if (request->path.at)
+        found.route = find_route(request->path, is_same, &found.name);
+    return found;
+}
+
+bool web_route_is_probe(const struct web_found *found)
+{
+    return found->route &&
+           (found->route->execute == web_healthz || found->route->execute == web_readyz);
+}
+
+bool web_route_is_urgent(const struct web_found *found, const struct http_request *request)
+{
+    bool is_ballot =
+        found->route && found->route->execute == web_vote && request->method == HTTP_POST;
+    return is_ballot || web_route_is_probe(found);
 }
 
 static const char *allowed_methods(unsigned methods)
@@ -128,7 +142,7 @@ static enum web_result take_other_path(struct web_session *session,
         return web_refuse_status(session, 404, NOT_HERE);
     while (path.len > 1 && path.at[path.len - 1] == '/')
         path.len--;
-    const struct route *found = find_route(path, is_same_letter, &call.name);
+    const struct web_route *found = find_route(path, is_same_letter, &call.name);
     if (found && found->methods & GET_)
         return lead_to(session, request, found->path + 1, call.name);
     if (path_matches("/*", path, is_same, &call.name) && web_find_poll(session, &call))
@@ -136,19 +150,20 @@ static enum web_result take_other_path(struct web_session *session,
     return web_refuse_status(session, 404, NOT_HERE);
 }
 
-enum web_result web_route(struct web_session *session, const struct http_request *request)
+enum web_result web_route(struct web_session *session, const struct http_request *request,
+                          const struct web_found *found)
 {
-    struct web_call call = {.request = request};
+    const struct web_call call = {.request = request, .name = found->name};
+    const struct web_route *route = found->route;
     if (!request->path.at) /* OPTIONS * */
         return take_options(session, GET_);
-    const struct route *found = find_route(request->path, is_same, &call.name);
-    if (!found)
+    if (!route)
         return take_other_path(session, request);
     if (request->method == HTTP_OPTIONS)
-        return take_options(session, found->methods);
-    if (!(found->methods & 1u << request->method))
-        return refuse_method(session, found->methods);
-    if (found->type && !http_accepts(request->headers[HTTP_HEADER_ACCEPT], found->type))
+        return take_options(session, route->methods);
+    if (!(route->methods & 1u << request->method))
+        return refuse_method(session, route->methods);
+    if (route->type && !http_accepts(request->headers[HTTP_HEADER_ACCEPT], route->type))
         return web_refuse_status(session, 406, "what there is has a type that Accept excludes");
-    return found->execute(session, &call);
+    return route->execute(session, &call);
 }

@@ -26,6 +26,7 @@ struct web_session {
     bool sets_cookie : 1;      /* of the present request: its reply names the voter */
     bool https : 1;            /* of the present request: the browser asked by https */
     bool continued : 1;        /* of the next request: its sender was told to go on */
+    bool has_turn : 1;         /* of the next request: it was counted to its address */
     bool streams : 1;          /* gets events from now on; more input is dropped */
     uint8_t closes_for;        /* of the present request: enum close_reason if the connection ends
                                   after the reply; or CLOSE_NONE */

@@ -2,6 +2,7 @@
  * says so, and goes on. */
 #include "tests/support/scale.h"
 #include "tests/support/server.h"
+#include "tests/support/web.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -128,6 +129,69 @@ START_TEST(a_burst_of_connections_is_let_in)
     for (unsigned i = 0; i < BURST; i++)
         client_expect(clients[i], "+TALLYCAST 1 max-line=1024");
     ck_assert_uint_eq(client_stat(admin, "connections"), BURST + 1);
+}
+END_TEST
+
+/* ---- what one address asks for ---- */
+
+#define AS(address) "X-Forwarded-For: " address "\r\n"
+
+/* Asks that often for something, as that address, and takes the first replies. */
+static struct client *ask_often(const char *fields, unsigned asked, unsigned taken)
+{
+    struct client *client = web_client(&server);
+    for (unsigned i = 0; i < asked; i++)
+        web_ask(client, "GET", "/hello", fields);
+    for (unsigned i = 0; i < taken; i++)
+        web_expect(client, 200);
+    return client;
+}
+
+/* With one a second, nine may come at once; the tenth waits for a second, and nobody else does. */
+START_TEST(an_address_that_asks_for_much_waits)
+{
+    server_start(&server, "--http", "127.0.0.1:0", "--request-rate", "1", "--ingest-threads", "1",
+                 "--trusted-proxy", "127.0.0.1", "--poll", "lunch=pizza,sushi", NULL);
+    int64_t began_ms = server_now_ms();
+    struct client *hasty = ask_often(AS("192.0.2.1"), 10, 9), *other = web_client(&server);
+    web_post(other, "/polls/lunch/ballots", "application/json", AS("192.0.2.1"),
+             "{\"choice\":\"pizza\"}");
+    web_expect(other, 201);
+    web_ask(other, "GET", "/readyz", AS("192.0.2.1"));
+    web_expect(other, 200);
+    web_ask(other, "GET", "/hello", AS("192.0.2.2"));
+    web_expect(other, 200);
+    web_ask(other, "GET", "/hello", ""); /* a proxy that does not say who asks */
+    web_expect(other, 200);
+    web_expect(hasty, 200);
+    ck_assert_int_ge(server_now_ms() - began_ms, 999);
+    ck_assert_uint_eq(client_stat(server_admin(&server), "requests_throttled"), 1);
+}
+END_TEST
+
+/* With one a second for all of eight threads, a connection's third request waits for eight
+ * seconds. */
+START_TEST(a_stop_waits_for_nobodys_turn)
+{
+    server_start(&server, "--http", "127.0.0.1:0", "--request-rate", "1", "--ingest-threads", "8",
+                 NULL);
+    int64_t began_ms = server_now_ms();
+    struct client *hasty = ask_often("", 3, 2), *admin = server_admin(&server);
+    while (client_stat(admin, "requests_throttled") == 0)
+        ;
+    server_signal(&server, SIGTERM);
+    web_expect(hasty, 200);
+    client_expect_end(hasty);
+    ck_assert_int_lt(server_now_ms() - began_ms, 4000); /* before its turn */
+    ck_assert_int_eq(server_wait(&server), 0);
+}
+END_TEST
+
+START_TEST(no_address_waits_without_a_bound)
+{
+    server_start(&server, "--http", "127.0.0.1:0", "--request-rate", "0", NULL);
+    ask_often("", 1000, 1000);
+    ck_assert_uint_eq(client_stat(server_admin(&server), "requests_throttled"), 0);
 }
 END_TEST
 
@@ -525,6 +589,9 @@ SERVER_MAIN("limits",
                        {a_trusted_proxy_has_no_limit_of_its_own},
                        {a_connection_that_moved_is_counted_once},
                        {a_burst_of_connections_is_let_in},
+                       {an_address_that_asks_for_much_waits},
+                       {a_stop_waits_for_nobodys_turn},
+                       {no_address_waits_without_a_bound},
                        {a_line_has_its_time_from_its_first_byte},
                        {the_rest_of_a_long_line_has_its_time_too},
                        {half_a_line_of_a_subscriber_is_too_slow},

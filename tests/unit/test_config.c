@@ -115,6 +115,7 @@ START_TEST(defaults)
     ck_assert_uint_eq(config.line_timeout_s, 60);
     ck_assert_uint_eq(config.request_timeout_s, 10);
     ck_assert_uint_eq(config.max_per_address, 0);
+    ck_assert_uint_eq(config.request_rate, 1000);
     ck_assert_uint_eq(config.max_errors, 100);
     ck_assert_uint_eq(config.max_in_flight, 4096);
     ck_assert_uint_eq(config.poll_count, 0);
@@ -132,8 +133,8 @@ START_TEST(every_option_on_the_command_line)
                           "--http-host", "[2001:db8::1]", "--cors=https://example.org:8443",
                           "--trusted-proxy=10.0.0.1", "--trusted-proxy=2001:DB8:0::1/32",
                           "--request-timeout=86400", "--line-timeout=0", "--max-errors=1",
-                          "--max-in-flight=16384", "--poll", "Lunch=Pizza,sushi",
-                          "--poll=drink=1,2,3"),
+                          "--request-rate=0", "--max-in-flight=16384", "--poll",
+                          "Lunch=Pizza,sushi", "--poll=drink=1,2,3"),
                      CONFIG_RUN);
     ck_assert_uint_eq(config.listen_count, 2);
     assert_listens(0, "0.0.0.0", 1);
@@ -148,6 +149,7 @@ START_TEST(every_option_on_the_command_line)
     ck_assert_uint_eq(config.stall_timeout_s, 86400);
     ck_assert_uint_eq(config.max_connections, 1);
     ck_assert_uint_eq(config.max_per_address, 7);
+    ck_assert_uint_eq(config.request_rate, 0);
     ck_assert_str_eq(config.http.host, "::");
     ck_assert_uint_eq(config.http.port, 80);
     ck_assert_uint_eq(config.http_host_count, 2);
