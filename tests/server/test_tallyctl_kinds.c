@@ -75,6 +75,20 @@ START_TEST(create_takes_settings_of_every_kind)
 }
 END_TEST
 
+START_TEST(vote_takes_ballots_of_every_kind)
+{
+    order("CREATE p a b c kind=ranked voters=named");
+    order("CREATE q a b c kind=score voters=named");
+    EXPECT("3\n", "vote", "p", "b>a=c", "--voter", "ann");
+    EXPECT("4\n", "vote", "p", "-", "--voter", "bob");
+    EXPECT("5\n", "vote", "--voter", "ann", "q", "a=5,c=2");
+    EXPECT_FAILURE(STATUS_REFUSED, "p: the ballot names a twice", "vote", "p", "a>a", "--voter",
+                   "cy");
+    EXPECT_FAILURE(STATUS_REFUSED, "q: a score is from 0 to 5 here", "vote", "q", "a=6", "--voter",
+                   "cy");
+}
+END_TEST
+
 START_TEST(help_tells_settings)
 {
     RUN(STATUS_DONE, "create", "--help");
@@ -411,7 +425,9 @@ END_TEST
 
 SERVER_MAIN("tallyctl kinds",
             {"polls", .set_up = set_up, .tear_down = tear_down,
-             .tests = {{create_takes_settings_of_every_kind}, {help_tells_settings}}},
+             .tests = {{create_takes_settings_of_every_kind},
+                       {help_tells_settings},
+                       {vote_takes_ballots_of_every_kind}}},
             {"shown", .set_up = set_up, .tear_down = tear_down,
              .tests = {{a_terminal_shows_who_leads, .loops = UNIT_COUNT(screens)},
                        {leaders_are_those_of_the_result},
