@@ -60,8 +60,11 @@ export const marksOf = (kind, text) => (text && text !== ABSTENTION ? kinds[kind
 // `choices` are the names of all, of which a ballot names at least `min`.
 export const textOf = (kind, marks, choices, min) => kinds[kind].write(marks, choices, min);
 
+// A label in a sentence: one that is written from the right must not turn what is around it.
+const isolated = (label) => (/[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/.test(label) ? `\u2068${label}\u2069` : label);
+
 // `labels` are by the choices' names.
-export const wordsOf = (kind, marks, labels) => kinds[kind].words(marks, (choice) => labels.get(choice) ?? choice);
+export const wordsOf = (kind, marks, labels) => kinds[kind].words(marks, (choice) => isolated(labels.get(choice) ?? choice));
 
 const thing = { single: "vote for", approval: "vote for", score: "scores", ranked: "ranking" };
 

@@ -44,9 +44,30 @@ void words_add_number(struct words *words, uint64_t number)
     words_add(words, words_number(number, text));
 }
 
+/* Whether a text has letters that are written from the right: Hebrew, Arabic and their like, by the
+ * bytes that begin them (U+0580 to U+08FF, U+FB00 to U+FDFF, U+FE40 to U+FEFF). */
+static bool runs_from_right(struct span text)
+{
+    for (size_t i = 0; i + 1 < text.len; i++) {
+        const unsigned char first = (unsigned char)text.at[i], next = (unsigned char)text.at[i + 1];
+        if ((first >= 0xd6 && first <= 0xdf) || (first == 0xe0 && next >= 0xa0 && next <= 0xa3) ||
+            (first == 0xef && next >= 0xac && next <= 0xbb && next != 0xb8))
+            return true;
+    }
+    return false;
+}
+
+/* A label that is written from the right is isolated, or it would turn the sentence around it. */
 void words_add_label(struct words *words, const struct snapshot *snapshot, unsigned choice)
 {
-    add_span(words, words_text(snapshot_label(snapshot, choice)));
+    static const char begin[] = "\xe2\x81\xa8", end[] = "\xe2\x81\xa9"; /* FSI, PDI */
+    const struct span label = words_text(snapshot_label(snapshot, choice));
+    const bool isolates = runs_from_right(label);
+    if (isolates)
+        words_add(words, begin);
+    add_span(words, label);
+    if (isolates)
+        words_add(words, end);
 }
 
 void words_add_labels(struct words *words, const struct snapshot *snapshot, const uint8_t *choices,

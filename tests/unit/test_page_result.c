@@ -303,6 +303,26 @@ START_TEST(a_refused_form_comes_back)
 }
 END_TEST
 
+/* Letters that are written from the right don't turn the sentence. */
+START_TEST(labels_from_the_right_are_isolated)
+{
+    static const char *const labels[] = {"\u0645\u062d\u0645\u062f", "\u05d0b", "\ufe8e", "\ufb2a"};
+    static const char *const others[] = {"J\u00fcrgen", "\u0416", "\u6771\u4eac", "\U0001f355"};
+    char expected[64];
+    make_poll("kind=approval", "1 b", false);
+    for (int i = 0; i < 4; i++) {
+        ck_assert_int_eq(snapshot_set_text(snapshot, 2, labels[i], strlen(labels[i]), 40), 0);
+        snprintf(expected, sizeof expected, ">\u2068%s\u2069 is elected.<", labels[i]);
+        assert_has(poll_page(&(struct page_reader){.own = NULL}), expected);
+        buffer_free(&out);
+        ck_assert_int_eq(snapshot_set_text(snapshot, 2, others[i], strlen(others[i]), 40), 0);
+        snprintf(expected, sizeof expected, ">%s is elected.<", others[i]);
+        assert_has(poll_page(&(struct page_reader){.own = NULL}), expected);
+        buffer_free(&out);
+    }
+}
+END_TEST
+
 START_TEST(a_final_ballot_is_asked_about)
 {
     make_poll("kind=ranked ballots=once", "", true);
@@ -364,6 +384,7 @@ UNIT_MAIN("page_result",
                      {papers_say_what_to_do, .loops = UNIT_COUNT(papers)},
                      {ones_ballot_is_shown_back, .loops = UNIT_COUNT(owns)},
                      {a_refused_form_comes_back},
+                     {labels_from_the_right_are_isolated},
                      {a_final_ballot_is_asked_about},
                      {cards_tell_the_kind_and_who_leads},
                      {a_shortage_of_memory_is_told, .loops = UNIT_COUNT(shortages)}}})

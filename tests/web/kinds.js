@@ -17,6 +17,15 @@ async function startWith(start, settings) {
     return server;
 }
 
+// The page, ready: before that it is a plain form, which works too, but not by these tests' words.
+async function openBoard(open, server, options = {}) {
+    const page = await open(server, "/p/board", options);
+    if (options.javaScriptEnabled !== false) {
+        await until(page, () => document.querySelector("[aria-pressed]") ?? document.querySelector(".line")?.textContent);
+    }
+    return page;
+}
+
 // The own ballot's text, as the server has it.
 const own = (page) => page.evaluate(async () => (await (await fetch("/polls/board/ballots/mine")).json()).ballot);
 
@@ -29,7 +38,7 @@ async function vote(page, words) {
 
 test("approvals are ticked, told in words, sent and changed", async ({ start, open }) => {
     const server = await startWith(start, "kind=approval max=2");
-    const page = await open(server, "/p/board");
+    const page = await openBoard(open, server);
     await untilText(page, "#notice", "Tick all that you approve of (at most 2), then vote.");
     await untilText(page, line, "None ticked yet.");
     await page.click(row("bob")); // the whole row
@@ -48,7 +57,7 @@ test("approvals are ticked, told in words, sent and changed", async ({ start, op
 
 test("an empty ballot is not sent", async ({ start, open }) => {
     const server = await startWith(start, "kind=approval min=2");
-    const page = await open(server, "/p/board");
+    const page = await openBoard(open, server);
     await page.check(`${row("ann")} input`);
     await vote(page, "Tick at least 2.");
     assert.match(await server.tally("board"), /^open \d+ 0 /);
@@ -56,7 +65,7 @@ test("an empty ballot is not sent", async ({ start, open }) => {
 
 test("scores are given in a grid, by keys too", async ({ start, open }) => {
     const server = await startWith(start, "kind=score");
-    const page = await open(server, "/p/board");
+    const page = await openBoard(open, server);
     await page.click(`${row("ann")} label:text-is("5")`);
     await page.locator(`${row("bob")} [value="0"]`).focus();
     await page.keyboard.press("ArrowRight");
@@ -70,14 +79,14 @@ test("scores are given in a grid, by keys too", async ({ start, open }) => {
 
 test("a ballot of zeros is a ballot", async ({ start, open }) => {
     const server = await startWith(start, "method=star min=2");
-    const page = await open(server, "/p/board");
+    const page = await openBoard(open, server);
     await vote(page, "Your ballot (0 for each) is recorded.");
     assert.match(await server.tally("board"), /^open \d+ 1 ann=0 bob=0 carol=0 dan=0$/);
 });
 
 test("a tap gives the next rank, another takes it off", async ({ start, open }) => {
     const server = await startWith(start, "method=irv");
-    const page = await open(server, "/p/board", { hasTouch: true });
+    const page = await openBoard(open, server, { hasTouch: true });
     for (const choice of ["carol", "ann", "dan"]) {
         await page.tap(`${row(choice)} .tap`);
     }
@@ -92,7 +101,7 @@ test("a tap gives the next rank, another takes it off", async ({ start, open }) 
 
 test("ranks are changed by buttons and by keys alone, which keep the focus", async ({ start, open }) => {
     const server = await startWith(start, "method=irv");
-    const page = await open(server, "/p/board");
+    const page = await openBoard(open, server);
     const isFocused = (selector) => page.locator(selector).evaluate((each) => each === document.activeElement);
     for (const choice of ["ann", "bob", "carol"]) {
         await page.locator(`${row(choice)} .tap`).focus();
@@ -118,7 +127,7 @@ test("ranks are changed by buttons and by keys alone, which keep the focus", asy
 
 test("ranks are changed by drawing", async ({ start, open }) => {
     const server = await startWith(start, "method=stv seats=2");
-    const page = await open(server, "/p/board");
+    const page = await openBoard(open, server);
     for (const choice of ["ann", "bob", "carol", "dan"]) {
         await page.click(row(choice));
     }
@@ -140,7 +149,7 @@ test("ranks are changed by drawing", async ({ start, open }) => {
 
 test("where ranks may be equal, a step leads half way", async ({ start, open }) => {
     const server = await startWith(start, "method=schulze");
-    const page = await open(server, "/p/board");
+    const page = await openBoard(open, server);
     for (const choice of ["ann", "bob", "carol"]) {
         await page.click(row(choice));
     }
@@ -156,13 +165,14 @@ test("where ranks may be equal, a step leads half way", async ({ start, open }) 
 for (const kind of ["single", "approval", "score", "ranked"]) {
     test(`who abstains is counted for none, and may think again: ${kind}`, async ({ start, open }) => {
         const server = await startWith(start, `kind=${kind}`);
-        const page = await open(server, "/p/board");
+        const page = await openBoard(open, server);
         await page.click(".abstain");
         await untilText(page, "#notice", "Your abstention is recorded.");
         assert.equal(await page.locator(".abstain").getAttribute("aria-pressed"), "true");
         assert.match(await server.tally("board"), /^open \d+ 1 ann=0 bob=0 carol=0 dan=0$/);
         await page.reload();
         await untilText(page, "#notice", "You abstain.");
+        await until(page, () => document.querySelector('.abstain[aria-pressed="true"]'));
         assert.equal(await page.locator(".abstain").getAttribute("aria-pressed"), "true");
         await page.click(kind === "score" ? `${row("bob")} label:text-is("3")` : row("bob"));
         kind === "single" || (await page.click(".cast"));
@@ -174,7 +184,7 @@ for (const kind of ["single", "approval", "score", "ranked"]) {
 
 test("where nobody may abstain there is no button for it", async ({ start, open }) => {
     const server = await startWith(start, "kind=approval abstain=no");
-    const page = await open(server, "/p/board");
+    const page = await openBoard(open, server);
     assert.equal(await page.locator(".abstain").count(), 0);
 });
 
@@ -182,11 +192,11 @@ test("where nobody may abstain there is no button for it", async ({ start, open 
 
 test("one's ballot is there again after a reload, and in another tab", async ({ start, open }) => {
     const server = await startWith(start, "method=irv");
-    const page = await open(server, "/p/board");
+    const page = await openBoard(open, server);
     await page.click(row("dan"));
     await page.click(row("ann"));
     await vote(page, "Your ballot (1. dan, 2. Ann Müller) is recorded.");
-    const tab = await open(server, "/p/board", { beside: page });
+    const tab = await openBoard(open, server, { beside: page });
     await untilText(tab, "#notice", "Your ranking: 1. dan, 2. Ann Müller.");
     assert.deepEqual(await ranks(tab), ["dan", "Ann Müller"]);
     assert.equal(await tab.locator(".cast").textContent(), "Change my vote");
@@ -210,7 +220,7 @@ test("what is filled in stays when the page is made anew", async ({ start, open 
         ["irv", " .tap", "1. carol; the others are not ranked."],
     ]) {
         const server = await startWith(start, `method=${method}`);
-        const page = await open(server, "/p/board");
+        const page = await openBoard(open, server);
         await until(page, () => document.querySelector(".link").dataset.link === "live");
         await page.click(`${row("carol")}${choose}`);
         await untilText(page, line, words);
@@ -226,7 +236,7 @@ test("what is filled in stays when the page is made anew", async ({ start, open 
 
 test("voters with names see nothing of each other's ballots", async ({ start, open }) => {
     const server = await startWith(start, "method=irv voters=named");
-    const page = await open(server, "/p/board");
+    const page = await openBoard(open, server);
     await page.fill("#voter", "ann");
     await page.click(row("dan"));
     await vote(page, "Your ballot (1. dan) is recorded.");
@@ -242,7 +252,7 @@ test("voters with names see nothing of each other's ballots", async ({ start, op
 
 test("a final ballot is asked about first", async ({ start, open }) => {
     const server = await startWith(start, "method=irv ballots=once");
-    const page = await open(server, "/p/board", lost);
+    const page = await openBoard(open, server, lost);
     await page.click(row("dan"));
     await page.click(".cast");
     await untilText(page, ".question h2", "Send 1. dan?");
@@ -263,7 +273,7 @@ test("a final ballot is asked about first", async ({ start, open }) => {
 for (const settings of ["", "voters=named", "ballots=unlimited"]) {
     test(`a ranking in doubt is sent again, and counts once: ${settings || "changeable"}`, async ({ start, open }) => {
         const server = await startWith(start, `method=irv ${settings}`);
-        const page = await open(server, "/p/board", lost);
+        const page = await openBoard(open, server, lost);
         if (settings === "voters=named") {
             await page.fill("#voter", "ann");
         }
@@ -280,7 +290,7 @@ for (const settings of ["", "voters=named", "ballots=unlimited"]) {
 
 test("the server's refusal of a ballot is told in its words", async ({ start, open }) => {
     const server = await startWith(start, "kind=approval max=2");
-    const page = await open(server, "/p/board", lost);
+    const page = await openBoard(open, server, lost);
     await page.evaluate(() => (document.querySelector("main").dataset.max = "4")); // an old page
     await server.command("TITLE board New");
     await untilText(page, "h1", "New");
@@ -292,7 +302,7 @@ test("the server's refusal of a ballot is told in its words", async ({ start, op
 
 test("a poll that closes shows the result in words, and one's ballot", async ({ start, open }) => {
     const server = await startWith(start, "method=irv reveal=closed");
-    const page = await open(server, "/p/board");
+    const page = await openBoard(open, server);
     await page.click(row("dan"));
     await vote(page, "Your ballot (1. dan) is recorded.");
     assert.equal(await page.locator(".result").count(), 0);
@@ -306,10 +316,10 @@ test("a poll that closes shows the result in words, and one's ballot", async ({ 
 
 test("a page in the background catches up with a ballot that was sent elsewhere", async ({ start, open }) => {
     const server = await startWith(start, "kind=approval");
-    const page = await open(server, "/p/board");
+    const page = await openBoard(open, server);
     await until(page, () => document.querySelector(".link").dataset.link === "live");
     await setHidden(page, true);
-    const tab = await open(server, "/p/board", { beside: page });
+    const tab = await openBoard(open, server, { beside: page });
     await tab.check(`${row("dan")} input`);
     await vote(tab, "Your vote for dan is recorded.");
     await setHidden(page, false);
@@ -336,7 +346,7 @@ const told = {
 for (const method of Object.keys(fillIn)) {
     test(`without JavaScript a form votes, and shows the ballot back: ${method}`, async ({ start, open }) => {
         const server = await startWith(start, `method=${method}`);
-        const page = await open(server, "/p/board", plain);
+        const page = await openBoard(open, server, plain);
         await fillIn[method](page);
         await page.click(".cast");
         await page.waitForURL("**/p/board");
@@ -350,7 +360,7 @@ for (const method of Object.keys(fillIn)) {
 
     test(`without JavaScript a final ballot is asked about: ${method}`, async ({ start, open }) => {
         const server = await startWith(start, `method=${method} ballots=once`);
-        const page = await open(server, "/p/board", plain);
+        const page = await openBoard(open, server, plain);
         await fillIn[method](page);
         await page.click(".cast");
         await until(page, () => document.querySelector(".question h2"));
@@ -364,7 +374,7 @@ for (const method of Object.keys(fillIn)) {
 test("without JavaScript a bad ballot comes back as it was filled in, with the reason", async ({ start, open }) => {
     for (const settings of ["", "ballots=once", "voters=named"]) {
         const server = await startWith(start, `method=irv ${settings}`);
-        const page = await open(server, "/p/board", { ...plain, ...lost });
+        const page = await openBoard(open, server, { ...plain, ...lost });
         settings === "voters=named" && (await page.fill("#voter", "Jürgen"));
         await page.fill(`${row("dan")} input`, "1");
         await page.fill(`${row("ann")} input`, "1");
