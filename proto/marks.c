@@ -138,8 +138,8 @@ static int judge_named(struct reading *reading)
         return refuse(reading, "a ballot names at least %u choices here, and this one %u", least,
                       reading->named);
     if (reading->named > most)
-        return refuse(reading, "a ballot names at most %u choices here, and this one %u", most,
-                      reading->named);
+        return refuse(reading, "a ballot names at most %u choice%s here, and this one %u", most,
+                      most == 1 ? "" : "s", reading->named);
     return 0;
 }
 

@@ -59,7 +59,7 @@ static struct verdict of_value(struct verdict verdict, uint32_t value)
     return verdict;
 }
 
-/* The same client has cast a ballot for the voter, with another choice. */
+/* The same client has cast another ballot for the voter. */
 static struct verdict refused_own(struct vote before)
 {
     return of_value(refused(ERR_ALREADY_VOTED, before.seq), before.value);

@@ -73,7 +73,7 @@ enum request_key {
                           this one is refused */
     REQUEST_KEY_ID,    /* the hash of id=; recorded */
     REQUEST_KEY_ID_OF_ONE, /* the same; refused if the voter's ballot that counts has that id and
-                              another choice */
+                              says something else */
     REQUEST_KEY_OWN, /* the hash of words that no other connection or browser has; not recorded,
                         and never if ballots=unlimited */
 };

@@ -124,6 +124,7 @@ static const struct {
     {APPROVAL, "a,b,A", "the ballot names a twice"},
     {APPROVAL, "b,2", "the ballot names b twice"},
     {APPROVAL " min=2", "a", "a ballot names at least 2 choices here, and this one 1"},
+    {APPROVAL " max=1", "a,b", "a ballot names at most 1 choice here, and this one 2"},
     {APPROVAL " max=2", "a,b,c", "a ballot names at most 2 choices here, and this one 3"},
     {APPROVAL " abstain=no", "-", "nobody abstains here"},
     {SCORE, "a", "a ballot gives choices scores here, as in a=5,c=2"},
