@@ -208,12 +208,12 @@ static void *grow(void *items, size_t *room, size_t count, size_t size)
         new_room *= 2;
     if (new_room == *room)
         return items;
-    items = realloc(items, new_room * size);
-    if (!items)
-        memory_exhausted();
-    memset((char *)items + *room * size, 0, (new_room - *room) * size);
+    void *grown = must_calloc(new_room, size);
+    if (*room > 0)
+        memcpy(grown, items, *room * size);
+    free(items);
     *room = new_room;
-    return items;
+    return grown;
 }
 
 /* Abstentions have the place that no value has. */

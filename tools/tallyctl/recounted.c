@@ -116,7 +116,7 @@ static void print_rows(const struct result_view *view, enum result_row_kind kind
 void recounted_print(const struct result_view *view, FILE *out)
 {
     const struct result_view_row *method = result_view_find(view, RESULT_METHOD);
-    struct span rest = method->rest, name = span_cut(&rest, ' ');
+    struct span rest = method ? method->rest : (struct span){"", 0}, name = span_cut(&rest, ' ');
     output_text(out, name.at, name.len);
     print_rows(view, RESULT_WINNER, ": elected ", out);
     print_rows(view, RESULT_NOBODY, ": nobody is elected, ", out);

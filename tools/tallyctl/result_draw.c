@@ -414,7 +414,7 @@ static void draw_row(struct drawing *drawing, size_t i)
         break;
     case RESULT_PAIR:
     case RESULT_PATH:
-        draw_pair(drawing, row, row[-1].kind != row->kind);
+        draw_pair(drawing, row, i == 0 || row[-1].kind != row->kind);
         break;
     case RESULT_LOT:
     case RESULT_OTHER:

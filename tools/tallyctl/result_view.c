@@ -68,7 +68,7 @@ enum status result_view_ask(struct result_view *view, struct client *client, con
                             bool pairs)
 {
     struct request request;
-    struct reply reply;
+    struct reply reply = {0};
     result_view_clear(view);
     request_start(&request, "RESULT");
     request.about = poll;
