@@ -68,14 +68,15 @@ export const wordsOf = (kind, marks, labels) => kinds[kind].words(marks, (choice
 
 const thing = { single: "vote for", approval: "vote for", score: "scores", ranked: "ranking" };
 
-// A ballot in sentences: { its: "vote for pizza", is: "Your vote is for pizza", ask: "Vote for", name: "pizza" }, where `ask` and
-// `name` are what a voter is asked about.
+// A ballot in sentences: { its: "vote for pizza", is: "Your vote is for pizza", ask: "Vote for", name: "pizza", dir: "auto" }, where
+// `ask` and `name` are what a voter is asked about, and `dir` is the direction in which the name is written.
 export function phrases(kind, text, labels) {
     if (text === ABSTENTION) {
         return { its: "abstention", is: "You abstain", ask: "Abstain", name: "" };
     }
     const name = wordsOf(kind, marksOf(kind, text), labels);
+    const dir = kind === "single" ? "auto" : "ltr";
     return thing[kind] === "vote for"
-        ? { its: `vote for ${name}`, is: `Your vote is for ${name}`, ask: "Vote for", name }
-        : { its: `ballot (${name})`, is: `Your ${thing[kind]}: ${name}`, ask: "Send", name };
+        ? { its: `vote for ${name}`, is: `Your vote is for ${name}`, ask: "Vote for", name, dir }
+        : { its: `ballot (${name})`, is: `Your ${thing[kind]}: ${name}`, ask: "Send", name, dir };
 }

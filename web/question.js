@@ -6,9 +6,9 @@ function element(name, properties, ...children) {
     return made;
 }
 
-// Whether the voter means the ballot, of which `ask` and `name` tell (marks.js).
-export function isMeant({ ask, name }) {
-    const words = () => (name ? [`${ask} `, element("b", { dir: "auto" }, name)] : [ask]);
+// Whether the voter means the ballot, of which `ask`, `name` and `dir` tell (marks.js).
+export function isMeant({ ask, name, dir }) {
+    const words = () => (name ? [`${ask} `, element("b", { dir }, name)] : [ask]);
     const heading = element("h2", { id: "question" }, ...words(), "?");
     const yes = element("button", { value: "yes", className: "yes" }, ...words());
     const no = element("button", { value: "no", className: "no", autofocus: true }, "Go back");

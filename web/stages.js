@@ -81,7 +81,7 @@ export function stager() {
         const turns = all.length > 1 ? [turn("The stage before", "‹", -1), turn("The next stage", "›", 1)] : [];
         main.querySelector(".stage").replaceChildren(
             ...turns,
-            element("p", { role: "status" }, element("b", {}, heading), " ", element("span", { dir: "auto" }, words)),
+            element("p", { role: "status" }, element("b", {}, heading), " ", element("span", {}, words)),
         );
         turns.find((each) => each.ariaLabel === focused)?.focus();
     }

@@ -24,6 +24,11 @@ json_t *page_data_text(struct span text)
     return json_stringn(text.at, text.len);
 }
 
+const char *page_data_words_dir(const struct poll *poll)
+{
+    return poll_setting(poll, SETTING_KIND) == KIND_SINGLE ? "auto" : "ltr";
+}
+
 json_t *page_data_ballot(const struct poll *poll, const struct marks *marks)
 {
     struct buffer text = {0};
@@ -378,7 +383,8 @@ static json_t *reader_data(const struct snapshot *snapshot, const struct page_re
     const struct marks *own = reader ? reader->own : NULL;
     const char *voter = reader && reader->voter ? reader->voter : "";
     /* clang-format off */
-    return json_pack("{s:b, s:s, s:o, s:o, s:s?, s:o, s:s?, s:s?, s:I}",
+    return json_pack("{s:s, s:b, s:s, s:o, s:o, s:s?, s:o, s:s?, s:s?, s:I}",
+                     "words_dir", page_data_words_dir(snapshot->poll),
                      "voted", own != NULL,
                      "voted_as", ballot_noun(snapshot, own),
                      "voted_for", ballot_words(snapshot, own),

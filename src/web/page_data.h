@@ -34,6 +34,9 @@ struct page_reader {
 json_t *page_data_of_poll(const struct page_place *place, struct snapshot *snapshot,
                           const struct page_reader *reader);
 
+/* The direction in which what a ballot says is written: a label's own, or that of a sentence. */
+const char *page_data_words_dir(const struct poll *poll);
+
 /* The text of a ballot as VOTE takes it; "" for none. NULL if memory is short. */
 json_t *page_data_ballot(const struct poll *poll, const struct marks *marks);
 
