@@ -222,8 +222,10 @@ static json_t *pair_json(const struct result_view_row *row)
 {
     struct span rest = row->rest;
     json_t *pair = json_array();
-    while (rest.len > 0)
-        json_array_append_new(pair, votes_json(span_cut(&rest, ' ')));
+    for (unsigned i = 0; rest.len > 0; i++) {
+        struct span word = span_cut(&rest, ' ');
+        json_array_append_new(pair, i < 2 ? text_json(word) : votes_json(word));
+    }
     return pair;
 }
 
