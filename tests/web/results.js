@@ -146,7 +146,7 @@ test("hidden results are told nowhere before the poll closes", async ({ start, o
     for (const path of ["/p/capital", "/screen/capital", "/"]) {
         const page = await open(server, path, plain);
         const html = await page.locator("main").innerHTML();
-        assert.ok(!/leads|Round|42|%/.test(html.replace(/width="100%"/g, "")), html);
+        assert.ok(!/leads|Round|>42<|[0-9]%</.test(html), html); // an address, or a QR code's image, may have such digits
         assert.equal(await page.locator(".result, .leader").count(), 0);
         await page.context().close();
     }
