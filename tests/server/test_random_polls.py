@@ -135,9 +135,11 @@ def main():
     except AssertionError as error:
         with open(os.path.join(directory, "log"), encoding="utf-8") as log:
             print(*log.readlines()[-20:], f"seed {options.seed}: {error}", sep="")
+        print(f"Checks: {options.elections}, Failures: 1, Errors: 0")
         return 1
     finally:
         shutil.rmtree(directory)
+    print(f"Checks: {options.elections}, Failures: 0, Errors: 0")
     return 0
 
 

@@ -483,13 +483,16 @@ def main():
     options = parser.parse_args()
     rng = random.Random(options.seed)
     server = Server()
-    for number in range(options.elections or (LONG if options.long else QUICK)):
+    count = options.elections or (LONG if options.long else QUICK)
+    for number in range(count):
         election = random_election(rng, number)
         try:
             check(server, rng, election)
         except AssertionError as error:
             print(f"seed {options.seed}, election {number}: {error}", *election.script(), sep="\n")
+            print(f"Checks: {number + 1}, Failures: 1, Errors: 0")
             return 1
+    print(f"Checks: {count}, Failures: 0, Errors: 0")
     return server.end()
 
 
