@@ -58,7 +58,7 @@ int tabulator_start(struct tabulator *tabulator, struct waker *waker)
 
 static enum tabulator_state state_of(const struct tabulator *tabulator)
 {
-    return atomic_load_explicit(&tabulator->state, memory_order_acquire);
+    return (enum tabulator_state)atomic_load_explicit(&tabulator->state, memory_order_acquire);
 }
 
 bool tabulator_is_free(const struct tabulator *tabulator)

@@ -30,7 +30,7 @@ static void find_files(void)
     char directory[4096];
     const char *sources = getenv("TALLYCAST_SRCDIR");
     snprintf(directory, sizeof directory, "%s/tests/elections", sources ? sources : ".");
-    struct dirent **entries;
+    struct dirent **entries = NULL;
     file_count = scandir(directory, &entries, is_election, alphasort);
     if (file_count > FILES_MAX)
         file_count = FILES_MAX;
@@ -39,6 +39,7 @@ static void find_files(void)
             abort();
         free(entries[i]);
     }
+    free(entries);
 }
 
 static const char *text_at(const json_t *list, size_t i)

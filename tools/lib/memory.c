@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void (*before_end)(void);
 
@@ -34,6 +35,12 @@ char *must_join(const char *text, const char *suffix)
     if (asprintf(&joined, "%s%s", text, suffix) < 0)
         memory_exhausted();
     return joined;
+}
+
+char *must_copy(const char *bytes, size_t len)
+{
+    char *copy = must_calloc(len + 1, 1);
+    return len > 0 ? memcpy(copy, bytes, len) : copy;
 }
 
 void must_append(struct buffer *buffer, const char *bytes, size_t len)

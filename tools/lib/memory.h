@@ -13,6 +13,9 @@ void *must_calloc(size_t count, size_t size) __attribute__((returns_nonnull));
 /* Two texts, one after the other; freed with free(). */
 char *must_join(const char *text, const char *suffix) __attribute__((returns_nonnull));
 
+/* A copy of bytes that need not end with a NUL, with one behind it; freed with free(). */
+char *must_copy(const char *bytes, size_t len) __attribute__((returns_nonnull));
+
 /* Appends a copy. */
 void must_append(struct buffer *buffer, const char *bytes, size_t len);
 

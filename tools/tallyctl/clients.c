@@ -81,9 +81,7 @@ static void take_peer(struct span row, void *context)
         if (!peers->peers)
             memory_exhausted();
     }
-    char *text = strndup(row.at, row.len);
-    if (!text)
-        memory_exhausted();
+    char *text = must_copy(row.at, row.len);
     struct peer *peer = &peers->peers[peers->count++];
     *peer = (struct peer){.text = text};
     struct span rest = {text, strlen(text)};
@@ -119,10 +117,8 @@ static void print_json(const struct peer *peer)
     json_t *object = json_pack("{s:I}", "id", (json_int_t)peer->id);
     for (size_t i = 0; i < peer->field_count; i++) {
         const struct field *field = &peer->fields[i];
-        char *key = strndup(field->key.at, field->key.len);
+        char *key = must_copy(field->key.at, field->key.len);
         uint64_t number;
-        if (!key)
-            memory_exhausted();
         bool is_number = is_number_key(field->key) && span_number(field->value, &number);
         json_object_set_new(object, key,
                             is_number ? json_integer((json_int_t)number)

@@ -53,9 +53,7 @@ void columns_add(struct columns *columns, const char *text, size_t len)
         if (!columns->cells)
             memory_exhausted();
     }
-    char *cell = output_is_terminal() ? output_escaped(text, len) : strndup(text, len);
-    if (!cell)
-        memory_exhausted();
+    char *cell = output_is_terminal() ? output_escaped(text, len) : must_copy(text, len);
     struct column *column = &columns->column[columns->count % columns->width];
     size_t width = text_width(cell, strlen(cell));
     if (width > column->width)

@@ -90,6 +90,8 @@ char *output_escaped(const char *text, size_t len)
 
 void output_text(FILE *out, const char *text, size_t len)
 {
+    if (len == 0)
+        return; /* there may be no text at all */
     if (!is_terminal) {
         fwrite(text, 1, len, out);
         return;

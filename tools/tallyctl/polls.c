@@ -23,10 +23,7 @@ static void take_row(struct span row, void *context)
         if (!rows->rows)
             memory_exhausted();
     }
-    char *copy = strndup(row.at, row.len);
-    if (!copy)
-        memory_exhausted();
-    rows->rows[rows->count++] = copy;
+    rows->rows[rows->count++] = must_copy(row.at, row.len);
 }
 
 static enum status take_tally(const char *text, size_t len, struct tally_row *tally)
