@@ -121,7 +121,9 @@ void result_add_winner(struct result *result, unsigned choice)
 static void *shrink(void *block, size_t bytes)
 {
     void *smaller = realloc(block, bytes > 0 ? bytes : 1);
-    return smaller ? smaller : block;
+    if (!smaller)
+        return block;
+    return smaller;
 }
 
 void result_finish(struct result *result)

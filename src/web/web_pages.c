@@ -177,10 +177,10 @@ void web_show_poll(struct web_session *session, int status, uint32_t value, uint
 {
     struct voter_cookie random;
     struct marks marks;
-    const struct page_reader reader = {
-        .own = value > 0 ? &marks : NULL, .seq = seq, .id = make_id(session, &random)};
     if (value > 0)
         ballot_marks(session->poll, value, &marks);
+    const struct page_reader reader = {
+        .own = value > 0 ? &marks : NULL, .seq = seq, .id = make_id(session, &random)};
     (void)web_show_page(session, status, &reader);
 }
 
