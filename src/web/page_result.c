@@ -305,6 +305,12 @@ static struct cell sum_cell(const struct stages *stages, unsigned choice)
     };
 }
 
+/* Whether it is the one that is elected, where only one is. */
+static bool wins(const struct result *result, unsigned choice)
+{
+    return result->winner_count > 0 && result->winners[0] == choice;
+}
+
 static struct cell star_cell(const struct stages *stages, unsigned stage, unsigned choice)
 {
     const struct result *result = stages->result;
@@ -314,10 +320,9 @@ static struct cell star_cell(const struct stages *stages, unsigned stage, unsign
     if (choice != runoff->finalist[0] && choice != runoff->finalist[1])
         return (struct cell){json_string("–"), json_string("–"), 0, 0, "out"};
     const uint64_t votes = runoff->votes[choice == runoff->finalist[1]];
-    const bool won = result->winner_count > 0 && result->winners[0] == choice;
     const uint64_t all = result->weight;
     return (struct cell){votes_text(result, votes), percent_text(votes, all), votes, all,
-                         won ? "elected" : ""};
+                         wins(result, choice) ? "elected" : ""};
 }
 
 /* ---- who beats whom: schulze ---- */
@@ -368,7 +373,7 @@ static struct cell duels_cell(const struct stages *stages, unsigned stage, unsig
         .figure = json_sprintf("%u.", stages->result->rank[choice]),
         .part = beaten,
         .of = count - 1,
-        .state = stages->result->rank[choice] == 1 ? "elected" : "",
+        .state = wins(stages->result, choice) ? "elected" : "",
     };
 }
 
