@@ -94,6 +94,15 @@ struct result {
 struct result *result_ref(struct result *result);
 void result_unref(struct result *result); /* NULL is fine */
 
+/* How many units one vote is. */
+static inline uint64_t result_unit(const struct result *result)
+{
+    uint64_t unit = 1;
+    for (unsigned i = 0; i < result->decimals; i++)
+        unit *= 10;
+    return unit;
+}
+
 /* The votes by choice in a round, from 1. */
 static inline const uint64_t *result_votes(const struct result *result, unsigned round)
 {

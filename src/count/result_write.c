@@ -62,9 +62,7 @@ static void tell(struct writer *writer)
 
 char *result_votes_put(char *at, const struct result *result, uint64_t votes)
 {
-    uint64_t unit = 1;
-    for (unsigned i = 0; i < result->decimals; i++)
-        unit *= 10;
+    const uint64_t unit = result_unit(result);
     at = number_put(at, votes / unit);
     if (unit == 1)
         return at;

@@ -143,6 +143,18 @@ void words_add_ballot(struct words *words, const struct snapshot *snapshot,
     }
 }
 
+json_t *words_join(json_t *first, json_t *second)
+{
+    json_t *joined = NULL;
+    if (first && second)
+        joined = json_sprintf("%s%s%s", json_string_value(first),
+                              json_string_length(first) && json_string_length(second) ? " " : "",
+                              json_string_value(second));
+    json_decref(first);
+    json_decref(second);
+    return joined;
+}
+
 json_t *words_end(struct words *words)
 {
     json_t *string =

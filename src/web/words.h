@@ -33,6 +33,10 @@ void words_add_ballot(struct words *words, const struct snapshot *snapshot,
 /* The text as a string, and the end of the words. NULL if memory was short. */
 json_t *words_end(struct words *words);
 
+/* Two texts as one, with a space between if neither is empty; takes over both. NULL if memory was
+ * short for any of them. */
+json_t *words_join(json_t *first, json_t *second);
+
 enum { WORDS_NUMBER_SIZE = 32 }; /* bytes of a number with its separators, NUL included */
 
 /* 1234567 as 1,234,567. */
