@@ -194,21 +194,12 @@ int execute_polls(struct session *session, const struct command *command, const 
     return 0;
 }
 
-/* Asks the ledger to say when the poll's result may be told. The worker's ring has room. */
 static int await_result(struct session *session, const struct poll *poll, bool pairs)
 {
-    struct request_wait *wait = request_wait_new(pairs);
-    if (!wait)
-        return ERR_LIMIT;
-    *worker_request(session->client.worker) = (struct request){
-        .from = session->client.conn.ref,
-        .poll = poll->id,
-        .kind = REQUEST_RESULT,
-        .detail = wait,
-    };
-    session->asked = CMD_RESULT;
-    session->client.in_flight++;
-    return 0;
+    int error = client_await_result(&session->client, poll, pairs);
+    if (error == 0)
+        session->asked = CMD_RESULT;
+    return error;
 }
 
 int execute_result(struct session *session, const struct command *command, const char **why)

@@ -83,6 +83,21 @@ int client_subscribe(struct client *client, enum encoding encoding)
     return 0;
 }
 
+int client_await_result(struct client *client, const struct poll *poll, bool pairs)
+{
+    struct request_wait *wait = request_wait_new(pairs);
+    if (!wait)
+        return ERR_LIMIT;
+    *worker_request(client->worker) = (struct request){
+        .from = client->conn.ref,
+        .poll = poll->id,
+        .kind = REQUEST_RESULT,
+        .detail = wait,
+    };
+    client->in_flight++;
+    return 0;
+}
+
 void client_answered(struct client *client, uint32_t resume_at)
 {
     struct conn *conn = &client->conn;

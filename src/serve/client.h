@@ -84,6 +84,11 @@ static inline enum admission_told client_told(const struct client_protocol *prot
 int client_subscribe(struct client *client, enum encoding encoding)
     __attribute__((warn_unused_result));
 
+/* Asks the ledger to answer once the poll's result, with `pairs` or without, may be told. The
+ * worker's ring has room. Returns 0, or ERR_LIMIT if memory is short. */
+int client_await_result(struct client *client, const struct poll *poll, bool pairs)
+    __attribute__((warn_unused_result));
+
 /* A request in flight was answered. A paused client goes on when no more than `resume_at` are in
  * flight. */
 void client_answered(struct client *client, uint32_t resume_at);

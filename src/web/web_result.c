@@ -43,24 +43,16 @@ static enum web_result reply(struct web_session *session, const struct web_call 
     return web_reply_document(session, call, &document);
 }
 
-/* Asks the ledger to say when the result may be told. */
 static enum web_result await_result(struct web_session *session, const struct poll *poll,
                                     bool pairs)
 {
     if (web_reader_must_wait(session))
         return WEB_WAITS;
-    struct request_wait *wait = request_wait_new(pairs);
-    if (!wait)
-        return web_refuse(session, ERR_LIMIT, 0, NULL);
-    *worker_request(session->client.worker) = (struct request){
-        .from = session->client.conn.ref,
-        .poll = poll->id,
-        .kind = REQUEST_RESULT,
-        .detail = wait,
-    };
+    int error = client_await_result(&session->client, poll, pairs);
+    if (error != 0)
+        return web_refuse(session, (enum error)error, 0, NULL);
     session->poll = poll;
     session->asks = WEB_ASKS_RESULT;
-    session->client.in_flight++;
     return WEB_ASKED;
 }
 
