@@ -182,7 +182,7 @@ enum status database_step(struct database *database, sqlite3_stmt *query, bool *
     return result == SQLITE_ROW || result == SQLITE_DONE ? STATUS_DONE : sqlite_failed(database);
 }
 
-static enum status read_pragma(struct database *database, const char *sql, int *value)
+enum status database_read_number(struct database *database, const char *sql, int *value)
 {
     sqlite3_stmt *query;
     bool has_row;
@@ -221,11 +221,11 @@ void database_show_progress(struct database *database, const char *what)
 static enum status check_version(struct database *database)
 {
     int application_id;
-    enum status status = read_pragma(database, "PRAGMA application_id", &application_id);
+    enum status status = database_read_number(database, "PRAGMA application_id", &application_id);
     if (status == STATUS_DONE)
-        status = read_pragma(database, "PRAGMA user_version", &database->version);
+        status = database_read_number(database, "PRAGMA user_version", &database->version);
     if (status == STATUS_DONE)
-        status = read_pragma(database, "PRAGMA page_count", &database->pages);
+        status = database_read_number(database, "PRAGMA page_count", &database->pages);
     if (status != STATUS_DONE)
         return status;
     int version = database->version;

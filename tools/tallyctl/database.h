@@ -51,6 +51,9 @@ enum status database_verify_still(const struct database *database) CHECKED;
  * must stay valid. SQLite reads each once that it reads from beginning to end. */
 void database_show_progress(struct database *database, const char *what);
 
+/* The number that a query's one row has. STATUS_REFUSED, with a message, if SQLite fails. */
+enum status database_read_number(struct database *database, const char *sql, int *value) CHECKED;
+
 /* Compiles a query. STATUS_REFUSED, with a message, if SQLite can't. The caller finalizes
  * *query. */
 enum status database_query(struct database *database, const char *sql,

@@ -17,24 +17,13 @@ struct recounted {
     bool counts_lines;       /* there are no ballots but of single choice */
 };
 
-static enum status has_only_single(struct database *database, bool *only_single)
-{
-    static const char sql[] = "SELECT NOT EXISTS (SELECT 1 FROM poll WHERE kind <> 'single')";
-    sqlite3_stmt *query;
-    bool has_row;
-    enum status status = database_query(database, sql, &query);
-    if (status != STATUS_DONE)
-        return status;
-    status = database_step(database, query, &has_row);
-    *only_single = sqlite3_column_int(query, 0);
-    sqlite3_finalize(query);
-    return status;
-}
-
 enum status recounted_open(struct database *database, struct recounted **opened)
 {
+    static const char sql[] = "SELECT NOT EXISTS (SELECT 1 FROM poll WHERE kind <> 'single')";
     struct recounted *recounted = must_calloc(1, sizeof *recounted);
-    enum status status = has_only_single(database, &recounted->counts_lines);
+    int only_single = 0;
+    enum status status = database_read_number(database, sql, &only_single);
+    recounted->counts_lines = only_single;
     if (status == STATUS_DONE)
         status = ballots_open(database, 0, !recounted->counts_lines, &recounted->ballots);
     if (status == STATUS_DONE)
