@@ -403,7 +403,7 @@ START_TEST(half_closed)
 
     client = web_client(&server); /* behind a fault that was not looked for yet */
     web_send(client, "GET /hello HTTP/1.1\r\nHost: localhost\r\nX: %0400d", 0);
-    server_await_sleep(&server);
+    server_await_idle(&server);
     web_send(client, "\r\nno field\r\n");
     client_finish(client);
     assert_match(web_expect(client, 400)->body, "Invalid header token");
@@ -463,7 +463,7 @@ START_TEST(split_at_every_byte)
     for (size_t split = 1; split < len; split++) {
         struct client *client = web_client(&server);
         client_write(client, script, split);
-        server_await_sleep(&server);
+        server_await_idle(&server);
         client_write(client, script + split, len - split);
         expect_script(client);
         client_close(client);
@@ -478,7 +478,7 @@ START_TEST(byte_by_byte)
     struct client *client = web_client(&server);
     for (size_t i = 0; i < sizeof script - 1; i++) {
         client_write(client, script + i, 1);
-        server_await_sleep(&server);
+        server_await_idle(&server);
     }
     expect_script(client);
 }
@@ -647,7 +647,7 @@ START_TEST(told_to_go_on)
     client_expect(client, "\r");
     for (const char *at = VOTE; *at; at++) {
         web_send(client, "%c", *at);
-        server_await_sleep(&server);
+        server_await_idle(&server);
     }
     web_expect(client, 201);
     /* the next one as well; and one whose body is there needs no telling */
@@ -655,7 +655,7 @@ START_TEST(told_to_go_on)
     client_expect(client, "HTTP/1.1 100 Continue\r");
     client_expect(client, "\r");
     web_send(client, "%zx\r\n%s\r\n", strlen(VOTE), VOTE);
-    server_await_sleep(&server);
+    server_await_idle(&server);
     web_send(client, "0\r\n\r\n");
     web_expect(client, 201);
     web_send(client, POST_BALLOT "Expect: 100-continue\r\nContent-Length: %zu\r\n\r\n%s",
@@ -1751,7 +1751,7 @@ START_TEST(overdue_behind_a_fault)
     START("--request-timeout=1");
     struct client *client = web_client(&server);
     web_send(client, "GET /hello HTTP/1.1\r\nHost: localhost\r\nX: %0400d", 0);
-    server_await_sleep(&server);
+    server_await_idle(&server);
     web_send(client, "\r\nno field\r\n");
     assert_match(web_expect(client, 400)->body, "Invalid header token");
     client_expect_end(client);

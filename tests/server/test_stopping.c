@@ -788,7 +788,7 @@ START_TEST(paced_subscribers_that_break_off_harm_nobody)
         vote_in_all_paced_polls();
         client_receive(witness);
     }
-    server_await_sleep(&server); /* the ballots of those who are gone are counted */
+    server_await_idle(&server); /* the ballots of those who are gone are counted */
     vote_in_all_paced_polls();
     expect_current_tallies(witness);
     server_end(&server);

@@ -494,7 +494,7 @@ START_TEST(a_subscriber_that_half_closes_waits_for_no_interval)
     client_line(other);
     client_ask(voter, "VOTE lunch pizza", "+OK 2");
     client_expect(other, "> lunch open 2 1 pizza=1 sushi=0");
-    server_await_sleep(&server); /* it has been passed over */
+    server_await_idle(&server); /* it has been passed over */
     client_finish(patient);
     client_expect(patient, "> lunch open 2 1 pizza=1 sushi=0");
     client_expect_end(patient);
@@ -560,7 +560,7 @@ START_TEST(a_stop_sends_who_half_closed_the_last_tally)
     client_ask(voter, "VOTE lunch pizza", "+OK 2");
     client_ask(voter, "VOTE lunch pizza", "+OK 3");
     client_finish(leaving);
-    server_await_sleep(&server);
+    server_await_idle(&server);
     server_signal(&server, SIGTERM);
     client_expect(leaving, "> lunch open 3 2 pizza=2 sushi=0");
     client_expect_end(leaving);

@@ -424,7 +424,7 @@ uint64_t server_sleeps(const struct server *server)
     return look_at_threads(server).sleeps;
 }
 
-uint64_t server_await_sleep(const struct server *server)
+uint64_t server_await_idle(const struct server *server)
 {
     int64_t deadline = deadline_ms();
     struct threads threads;

@@ -112,7 +112,7 @@ uint64_t server_main_thread_ticks(const struct server *server);
 
 /* How often its threads went to sleep; the same once all of them sleep, which is waited for. */
 uint64_t server_sleeps(const struct server *server);
-uint64_t server_await_sleep(const struct server *server);
+uint64_t server_await_idle(const struct server *server);
 
 /* ---- clients ---- */
 
